@@ -1,0 +1,18 @@
+"""The border to AWS: every error of botocore becomes a Fault here."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.errors import Fault
+
+
+@contextmanager
+def faults(service: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        raise Fault(f"{service}: {error.response['Error'].get('Code', 'unknown')}") from error
+    except BotoCoreError as error:
+        raise Fault(f"{service}: {type(error).__name__}") from error

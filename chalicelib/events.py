@@ -1,0 +1,73 @@
+"""Events: what the world is told when an order changed. CloudEvents 1.0, JSON format."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from chalicelib.orders import ErasedOrder, Order, OrderStatus
+
+SCHEMA_VERSION = 1
+
+
+class OrderEvent(BaseModel):
+    """One event in CloudEvents' structured JSON (https://github.com/cloudevents/spec, v1.0.2, JSON event format).
+
+    `id` is the same on every redelivery and replay. `sequence` is the order's version (sequence extension).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: str
+    datacontenttype: Literal["application/json"] = "application/json"
+    dataschema: str
+    sequence: str
+    sequencetype: Literal["Integer"] = "Integer"
+    correlationid: str
+    dataref: str | None = None
+    data: dict[str, Any] | None = None
+
+    def to_json(self) -> str:
+        return self.model_dump_json(exclude_none=True)
+
+    def thin(self) -> "OrderEvent":
+        """The same event without its data: whoever needs that fetches it from `dataref`."""
+        return self.model_copy(update={"data": None, "dataref": f"/orders/{self.subject}"})
+
+
+def between(before: Order | ErasedOrder | None, after: Order | ErasedOrder | None, *, source: str) -> OrderEvent | None:
+    """The event that a change of the table means: at most one, none for a no-op or a removed item."""
+    if after is None or (before is not None and before.version == after.version):
+        return None
+    if isinstance(after, ErasedOrder):
+        return _event("order.erased", after, {"order_id": after.order_id, "status": "erased"}, source)
+    data = after.shown()
+    if isinstance(before, Order):
+        data["previous_status"] = before.status.value
+    return _event(f"order.{_what_happened(before, after)}", after, data, source)
+
+
+def _what_happened(before: Order | ErasedOrder | None, after: Order) -> str:
+    if isinstance(before, Order) and before.status is after.status:
+        return "changed"
+    if before is None and after.status is not OrderStatus.REJECTED:
+        return "placed"
+    return after.status.value
+
+
+def _event(event_type: str, order: Order | ErasedOrder, data: dict[str, Any], source: str) -> OrderEvent:
+    return OrderEvent(
+        id=f"{order.order_id}.{order.version}",
+        source=source,
+        type=event_type,
+        subject=order.order_id,
+        time=order.updated_at,
+        dataschema=f"urn:orders:events:{event_type}:v{SCHEMA_VERSION}",
+        sequence=str(order.version),
+        correlationid=order.correlation_id,
+        data=data,
+    )

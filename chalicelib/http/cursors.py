@@ -1,0 +1,48 @@
+"""Cursors: where a list goes on, opaque, signed, and good only for the asker and the question they were made for."""
+
+import base64
+import hashlib
+import hmac
+import json
+
+from chalicelib.http.problems import Problem
+
+_SIGNATURE_BYTES = 16
+_MAX_CURSOR = 512
+
+
+def seal(secret: bytes, last_placed_key: str | None, *question: str | None) -> str | None:
+    """Make the cursor that follows an index entry; `question` is who asks, of whom, with which filters."""
+    if last_placed_key is None:
+        return None
+    content = last_placed_key.encode()
+    return _encoded(_signature(secret, content, question) + content)
+
+
+def unseal(secret: bytes, cursor: str | None, *question: str | None) -> str | None:
+    """The index entry that a cursor follows; raises Problem 400 when it was not made for this question."""
+    if cursor is None:
+        return None
+    try:
+        if len(cursor) > _MAX_CURSOR:
+            raise ValueError("too long")
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+    except ValueError:
+        raise _invalid() from None
+    signature, content = raw[:_SIGNATURE_BYTES], raw[_SIGNATURE_BYTES:]
+    if not hmac.compare_digest(signature, _signature(secret, content, question)) or _encoded(raw) != cursor:
+        raise _invalid()
+    return content.decode()
+
+
+def _encoded(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _signature(secret: bytes, content: bytes, question: tuple[str | None, ...]) -> bytes:
+    message = json.dumps(["cursor", content.hex(), *question]).encode()
+    return hmac.digest(secret, message, hashlib.sha256)[:_SIGNATURE_BYTES]
+
+
+def _invalid() -> Problem:
+    return Problem("invalid-cursor", 400, "Take the cursor of the answer before, with the same parameters")

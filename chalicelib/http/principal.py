@@ -1,0 +1,64 @@
+"""Who is asking, and what they may do: one value, whichever authorizer checked the token."""
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.http.problems import Problem
+from chalicelib.orders import CUSTOMER_ID_PATTERN
+
+READ, WRITE, SERVICE, ADMIN = "orders/read", "orders/write", "orders/service", "orders/admin"
+_CUSTOMER_ID = re.compile(CUSTOMER_ID_PATTERN)
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    subject: str
+    customer: str
+    scopes: frozenset[str]
+
+    @classmethod
+    def from_authorizer(cls, context: Mapping[str, Any], *, customer_claim: str) -> "Principal":
+        """Read what the built-in authorizer or a Cognito one put into the request's context."""
+        claims = context.get("claims", context)
+        if float(claims.get("exp", "inf")) < time.time() and "claims" not in context:
+            # The gateway keeps an authorizer's answer for minutes; a token's end does not wait for that.
+            raise Problem("unauthorized", 401, "The token has expired")
+        return cls(
+            subject=claims.get("sub", ""),
+            customer=str(claims.get(customer_claim, "")),
+            scopes=frozenset(claims.get("scope", "").split()),
+        )
+
+    @property
+    def is_service(self) -> bool:
+        return SERVICE in self.scopes
+
+    def require(self, scope: str) -> None:
+        """Raises Problem 403 unless the token has the scope, or is a service's where the scope is a customer's."""
+        if scope in self.scopes or (self.is_service and scope in {READ, WRITE}):
+            return
+        raise Problem("forbidden", 403, f"This needs the scope {scope}")
+
+    def customer_for_writing(self, named: str | None) -> str:
+        """The customer an order is placed for: one's own, or the one that a service names."""
+        if self.is_service and named is None:
+            raise Problem("customer-required", 400, "A service names the customer: ?customer_id=…")
+        return self._checked(named)
+
+    def customer_for_reading(self, named: str | None) -> str | None:
+        """The customer whose orders may be seen; None is a service that may see anyone's."""
+        return None if self.is_service and named is None else self._checked(named)
+
+    def _checked(self, named: str | None) -> str:
+        if named is not None and not _CUSTOMER_ID.fullmatch(named):
+            raise Problem("invalid-parameter", 400, "customer_id is 1 to 64 of A-Z a-z 0-9 . _ -")
+        if self.is_service and named is not None:
+            return named
+        if not _CUSTOMER_ID.fullmatch(self.customer):
+            raise Problem("forbidden", 403, "The token names no customer")
+        if named not in (None, self.customer):
+            raise Problem("forbidden", 403, "The token is another customer's")
+        return self.customer

@@ -1,0 +1,150 @@
+"""Every answer that is not a success: application/problem+json (RFC 9457)."""
+
+import functools
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from chalice.app import Request, Response
+
+from chalicelib import errors
+from chalicelib.errors import OrdersError, Violation
+from chalicelib.http import responses
+
+logger = logging.getLogger("orders")
+
+View = Callable[..., Response]
+RETRY_SOON = {"Retry-After": "1"}
+_NO_HEADERS: Mapping[str, str] = {}
+
+
+class Problem(Exception):
+    """A refusal that HTTP itself gives the reason for."""
+
+    def __init__(
+        self,
+        slug: str,
+        status: int,
+        detail: str,
+        *,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        violations: Sequence[Violation] = (),
+        **extra: Any,
+    ) -> None:
+        self.slug, self.status, self.detail = slug, status, detail
+        self.headers, self.violations, self.extra = headers, violations, extra
+        super().__init__(f"{status} {slug}: {detail}")
+
+
+TITLES = {
+    "bad-request": "The request cannot be read",
+    "conflict": "The order's state does not allow this",
+    "content-too-large": "The request is too large",
+    "customer-required": "A customer must be named",
+    "forbidden": "Not allowed",
+    "gone": "The order was erased",
+    "idempotency-key-reused": "The idempotency key was used for another order",
+    "internal": "Something went wrong on our side",
+    "invalid-cursor": "The cursor cannot be used",
+    "invalid-order": "The order is not valid",
+    "invalid-parameter": "A parameter is not valid",
+    "malformed-json": "The body is not JSON",
+    "method-not-allowed": "The method is not allowed",
+    "not-found": "There is no such thing",
+    "not-yet-stored": "The order is accepted and on its way",
+    "precondition-failed": "The order has changed",
+    "precondition-required": "If-Match is required",
+    "unauthorized": "A valid token is required",
+    "unavailable": "Not available right now",
+    "unsupported-media-type": "The media type is not supported",
+}
+
+
+_PROBLEMS: dict[type[OrdersError], tuple[str, int, str | None]] = {
+    errors.InvalidOrder: ("invalid-order", 422, "See errors"),
+    errors.OrderNotFound: ("not-found", 404, "There is no such order"),
+    errors.OrderErased: ("gone", 410, "This order's data was erased"),
+    errors.NotYetStored: ("not-yet-stored", 409, "Ask again in a moment"),
+    errors.KeyReused: ("idempotency-key-reused", 422, "Use a new key for a new order"),
+    errors.IllegalTransition: ("conflict", 409, None),
+    errors.NotChangeable: ("conflict", 409, None),
+    errors.NotPermitted: ("forbidden", 403, None),
+    errors.VersionConflict: ("precondition-failed", 412, "Read the order again, then decide again"),
+    errors.Fault: ("unavailable", 503, "Try again"),
+    errors.Poison: ("internal", 500, "Try again"),
+}
+
+
+def of(error: OrdersError) -> Problem:
+    """Say in HTTP's terms what the domain refused."""
+    slug, status, detail = _PROBLEMS[type(error)]
+    extra: dict[str, Any] = {}
+    if isinstance(error, errors.IllegalTransition):
+        extra = {"current_status": error.current, "allowed_statuses": error.allowed}
+    return Problem(
+        slug,
+        status,
+        detail or str(error),
+        headers=RETRY_SOON if isinstance(error, errors.NotYetStored | errors.Fault) else _NO_HEADERS,
+        violations=getattr(error, "violations", ()),
+        **extra,
+    )
+
+
+def response(problem: Problem, request: Request) -> Response:
+    request_id = responses.request_id(request)
+    body: dict[str, Any] = {
+        "type": f"urn:problem:orders:{problem.slug}",
+        "title": TITLES[problem.slug],
+        "status": problem.status,
+        "detail": problem.detail,
+        "instance": request_id,
+        **problem.extra,
+    }
+    if problem.violations:
+        body["errors"] = [{"pointer": each.pointer, "detail": each.detail} for each in problem.violations]
+    headers = {"Content-Type": "application/problem+json", **problem.headers}
+    return responses.answer(request, json.dumps(body), problem.status, headers)
+
+
+def answering(current_request: Callable[[], Request | None]) -> Callable[[View], View]:
+    """Make views take the request, and answer problems for what they raise: Chalice would make it its own 500."""
+
+    def decorate(view: View) -> View:
+        @functools.wraps(view)
+        def wrapped(**path: str) -> Response:
+            request = current_request()
+            assert request is not None  # noqa: S101 - Chalice has one whenever it calls a view
+            try:
+                return view(request, **path)
+            except Problem as problem:
+                return response(problem, request)
+            except OrdersError as error:
+                if isinstance(error, errors.Fault | errors.Poison):
+                    logger.exception("request.failed", extra={"correlation_id": responses.request_id(request)})
+                return response(of(error), request)
+
+        return wrapped
+
+    return decorate
+
+
+_OF_STATUS = {
+    400: "bad-request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "content-too-large",
+    415: "unsupported-media-type",
+}
+
+
+def rewritten(answer: Response, request: Request) -> Response:
+    """The framework's own error answer (405, 415, 500) as a problem; any other answer as it is."""
+    if answer.status_code < 400 or "problem+json" in str(answer.headers.get("Content-Type")):  # noqa: PLR2004 - RFC 9110
+        return answer
+    slug = _OF_STATUS.get(answer.status_code, "internal")
+    allow = {name: str(value) for name, value in answer.headers.items() if name.lower() == "allow"}
+    return response(Problem(slug, answer.status_code, TITLES[slug], headers=allow), request)

@@ -1,0 +1,120 @@
+"""Reading what a client sent: body, headers, query. Everything here raises Problem for what cannot be right."""
+
+import json
+import math
+import re
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+from chalice.app import MultiDict, Request
+
+from chalicelib.http.problems import Problem
+from chalicelib.orders import OrderStatus
+
+MAX_BODY_BYTES = 240 * 1024  # leaves room in SNS's and an item's limits for what is added on the way
+MAX_PAGE = 100
+_DEFAULT_PAGE = 20
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_QUOTED_KEY = re.compile(r'"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')  # RFC 8941, section 3.3.3
+_ETAG = re.compile(r'(?:W/)?"([1-9][0-9]{0,17})"')
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})")
+
+
+def json_body(request: Request) -> Any:
+    """The body as a JSON value, in the strict sense of RFC 8259, and each name at most once in an object."""
+    raw = request.raw_body
+    raw = raw.encode() if isinstance(raw, str) else raw
+    if len(raw) > MAX_BODY_BYTES:
+        raise Problem("content-too-large", 413, f"A body is at most {MAX_BODY_BYTES} bytes")
+    try:
+        return _decoder.decode(raw.decode())
+    except RecursionError:
+        raise Problem("malformed-json", 400, "Nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise Problem("malformed-json", 400, str(error)) from None
+    except ValueError as error:  # bad UTF-8, and what the decoder's hooks refuse
+        raise Problem("malformed-json", 400, str(error)[:200]) from None
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The Idempotency-Key, bare or as a quoted string (IETF draft-ietf-httpapi-idempotency-key-header)."""
+    value = request.headers.get("idempotency-key")
+    if value is None:
+        return None
+    if quoted := _QUOTED_KEY.fullmatch(value):
+        value = re.sub(r"\\(.)", r"\1", quoted[1])
+    if not _KEY.fullmatch(value):
+        raise _invalid("Idempotency-Key is 1 to 255 visible ASCII characters")
+    return value
+
+
+def query(request: Request, *known: str) -> dict[str, str]:
+    """The query's parameters; each at most once, and none that is not known."""
+    given = request.query_params or MultiDict({})
+    for name in given:
+        if name not in known:
+            raise _invalid(f"There is no parameter {name[:64]!r} here")
+        if len(given.getlist(name)) > 1:
+            raise _invalid(f"{name} is given more than once")
+    return dict(given)
+
+
+def page_size(given: str | None) -> int:
+    if given is None:
+        return _DEFAULT_PAGE
+    if not given.isascii() or not given.isdigit() or not 1 <= int(given[:4]) <= MAX_PAGE:
+        raise _invalid(f"limit is 1 to {MAX_PAGE}")
+    return int(given)
+
+
+def status(given: str | None) -> OrderStatus | None:
+    if given is None:
+        return None
+    try:
+        return OrderStatus(given)
+    except ValueError:
+        raise _invalid(f"status is one of {', '.join(OrderStatus)}") from None
+
+
+def timestamp(name: str, given: str | None) -> str | None:
+    """A time of RFC 3339, as this service writes times: UTC, milliseconds."""
+    if given is None:
+        return None
+    try:
+        if not _TIME.fullmatch(given):
+            raise ValueError(given)
+        time = datetime.fromisoformat(given).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise _invalid(f"{name} is a time like 2026-01-31T12:00:00Z (RFC 3339)") from None
+    return rfc3339(time)
+
+
+def rfc3339(time: datetime) -> str:
+    return f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z"
+
+
+def _invalid(detail: str) -> Problem:
+    return Problem("invalid-parameter", 400, detail)
+
+
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return value
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("a number beyond what can be represented")
+    return number
+
+
+# One strict pass of the standard library: pydantic_core.from_json is faster, but takes the last of two equal names and
+# 1e400 for infinity (docs/adr/0003-bodies-are-parsed-once-and-strictly.md).
+_decoder = json.JSONDecoder(object_pairs_hook=_unique_names, parse_constant=_no_constant, parse_float=_finite)

@@ -1,0 +1,72 @@
+"""What a client is answered when all is well."""
+
+import json
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from chalice.app import Request, Response
+
+from chalicelib.order_table import Page
+from chalicelib.orders import Order
+from chalicelib.use_cases import Accepted
+
+_RETRY_SOON = {"Retry-After": "1"}  # seconds
+
+
+def request_id(request: Request) -> str:
+    """API Gateway's id of the request; the invocation's where there is no gateway."""
+    return str(request.context.get("requestId") or getattr(request.lambda_context, "aws_request_id", "-"))
+
+
+def answer(request: Request, body: str, status: int, headers: Mapping[str, str]) -> Response:
+    return Response(
+        body=body,
+        status_code=status,
+        headers={
+            "Content-Type": "application/json",
+            "Cache-Control": "no-store",  # orders are personal
+            "X-Content-Type-Options": "nosniff",
+            "X-Request-Id": request_id(request),
+            **headers,
+        },
+    )
+
+
+def accepted(request: Request, order: Accepted, named_customer: str | None) -> Response:
+    """202: the order is on its way. A service that named a customer is told to name it again when reading."""
+    query = f"?{urlencode({'customer_id': named_customer})}" if named_customer else ""
+    headers = {"Location": f"{_path(request)}/{order.order_id}{query}", **_RETRY_SOON}
+    if order.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return answer(request, _pending(order), 202, headers)
+
+
+def order(request: Request, found: Order | Accepted) -> Response:
+    if isinstance(found, Accepted):
+        return answer(request, _pending(found), 200, _RETRY_SOON)
+    return answer(request, json.dumps(found.shown()), 200, {"ETag": f'"{found.version}"'})
+
+
+def page(request: Request, found: Page, parameters: Mapping[str, str], next_cursor: str | None) -> Response:
+    orders = [
+        {name: value for name, value in summary._asdict().items() if value is not None} for summary in found.orders
+    ]
+    headers = {}
+    if next_cursor is not None:
+        query = urlencode({**parameters, "cursor": next_cursor})
+        headers["Link"] = f'<{_path(request)}?{query}>; rel="next"'
+    return answer(request, json.dumps({"orders": orders, "next_cursor": next_cursor}), 200, headers)
+
+
+def healthy(request: Request, stage: str) -> Response:
+    """200 and what this container knows by itself, with no call to anything."""
+    return answer(request, json.dumps({"status": "ok", "service": "orders", "stage": stage}), 200, {})
+
+
+def _pending(order: Accepted) -> str:
+    return json.dumps({"order_id": order.order_id, "status": "accepted"})
+
+
+def _path(request: Request) -> str:
+    """The path as the client sees it: with API Gateway's stage in front."""
+    return str(request.context["path"]).rstrip("/")

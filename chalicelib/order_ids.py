@@ -1,0 +1,61 @@
+"""Order ids: `ord_` + base32(identity, 14 bytes + seal, 6 bytes).
+
+The identity comes from the client's idempotency key, so that a retry names the same order without any memory. The
+seal proves that this stage accepted the id for that customer, so that an order can be answered for before it is stored.
+"""
+
+import hashlib
+import hmac
+import os
+import re
+
+_PREFIX = "ord_"
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base32, lower case: no i, l, o, u
+_WELL_FORMED = re.compile(rf"{_PREFIX}[{_ALPHABET}]{{32}}")
+_IDENTITY_BYTES = 14
+_SEAL_BYTES = 6
+ORDER_ID_PATTERN = f"^{_WELL_FORMED.pattern}$"
+
+
+def is_well_formed(order_id: str) -> bool:
+    return _WELL_FORMED.fullmatch(order_id) is not None
+
+
+def mint(secret: bytes, customer_id: str, idempotency_key: str | None = None) -> str:
+    """Make an order id: always the same one for the same customer and key, a fresh one without a key."""
+    if idempotency_key is None:
+        identity = os.urandom(_IDENTITY_BYTES)
+    else:
+        identity = _mac(secret, b"identity", customer_id.encode(), idempotency_key.encode())[:_IDENTITY_BYTES]
+    return _PREFIX + _encode(identity + _seal(secret, identity, customer_id))
+
+
+def is_sealed_for(secret: bytes, order_id: str, customer_id: str) -> bool:
+    """Whether this stage minted this id for this customer."""
+    if not is_well_formed(order_id):
+        return False
+    raw = _decode(order_id.removeprefix(_PREFIX))
+    identity, seal = raw[:_IDENTITY_BYTES], raw[_IDENTITY_BYTES:]
+    return hmac.compare_digest(seal, _seal(secret, identity, customer_id))
+
+
+def _seal(secret: bytes, identity: bytes, customer_id: str) -> bytes:
+    return _mac(secret, b"seal", identity, customer_id.encode())[:_SEAL_BYTES]
+
+
+def _mac(secret: bytes, *parts: bytes) -> bytes:
+    # Each part goes in with its length: no two lists of parts give the same input.
+    message = b"".join(len(part).to_bytes(4) + part for part in parts)
+    return hmac.digest(secret, message, hashlib.sha256)
+
+
+def _encode(raw: bytes) -> str:
+    number = int.from_bytes(raw)
+    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(len(raw) * 8 - 5, -1, -5))
+
+
+def _decode(text: str) -> bytes:
+    number = 0
+    for character in text:
+        number = number << 5 | _ALPHABET.index(character)
+    return number.to_bytes(len(text) * 5 // 8)

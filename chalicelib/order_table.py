@@ -1,0 +1,138 @@
+"""The table of orders. Every write is conditional: a repeated one changes nothing."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from chalicelib import items
+from chalicelib.aws import faults
+from chalicelib.errors import Fault, OrderNotFound, VersionConflict
+from chalicelib.items import Summary
+from chalicelib.orders import ErasedOrder, Order, OrderStatus
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_ABSENT = f"attribute_not_exists({items.ORDER_ID})"
+_UNCHANGED = f"{items.VERSION} = :seen"
+_READ_AT_MOST = 1_000  # index entries per listing: a filter that matches little ends in a cursor, not in a long wait
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    orders: list[Summary]
+    last_placed_key: str | None  # where the next page starts; None at the end
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTable:
+    client: "DynamoDBClient"
+    name: str
+
+    def add(self, order: Order) -> Order | ErasedOrder | None:
+        """Store a new order; returns what stands in its place already, None when nothing did. Raises Fault."""
+        try:
+            with faults("dynamodb"):
+                self.client.put_item(
+                    TableName=self.name,
+                    Item=items.to_item(order),
+                    ConditionExpression=_ABSENT,
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+        except Fault as fault:
+            return items.from_item(_refused(fault)["Item"])
+        return None
+
+    def get(self, order_id: str) -> Order | ErasedOrder:
+        """Read an order, strongly consistent. Raises OrderNotFound, Fault."""
+        with faults("dynamodb"):
+            answer = self.client.get_item(TableName=self.name, Key=items.key(order_id), ConsistentRead=True)
+        if "Item" not in answer:
+            raise OrderNotFound(order_id)
+        return items.from_item(answer["Item"])
+
+    def replace(self, order: Order | ErasedOrder) -> None:
+        """Store the next version of an order; raises VersionConflict when another was faster, Fault."""
+        try:
+            with faults("dynamodb"):
+                self.client.put_item(
+                    TableName=self.name,
+                    Item=items.to_item(order),
+                    ConditionExpression=_UNCHANGED,
+                    ExpressionAttributeValues={":seen": {"N": str(order.version - 1)}},
+                )
+        except Fault as fault:
+            _refused(fault)
+            raise VersionConflict(order.order_id) from fault
+
+    def list_for_customer(
+        self,
+        customer_id: str,
+        *,
+        limit: int,
+        start_after: str | None = None,
+        status: OrderStatus | None = None,
+        placed_after: str | None = None,
+        placed_before: str | None = None,
+    ) -> Page:
+        """List a customer's orders, newest first, `limit` at most; both times are exclusive. Raises Fault."""
+        if placed_after and placed_before and placed_after >= placed_before:
+            return Page([], None)  # DynamoDB calls an empty range an error
+        query = _query(customer_id, status, placed_after, placed_before)
+        found: list[Summary] = []
+        read = 0
+        last = start_after
+        while len(found) < limit and read < _READ_AT_MOST:
+            if last is not None:
+                query["ExclusiveStartKey"] = items.index_key(customer_id, last)
+            with faults("dynamodb"):
+                # Without a filter each entry read is one shown; with one, reading in larger steps saves calls.
+                answer = self.client.query(
+                    TableName=self.name, Limit=limit - len(found) if status is None else 100, **query
+                )
+            entries = answer["Items"]
+            read += answer["ScannedCount"]
+            room = limit - len(found)
+            found += [items.to_summary(entry) for entry in entries[:room]]
+            if len(entries) > room:
+                last = entries[room - 1][items.PLACED_KEY]["S"]
+            elif "LastEvaluatedKey" in answer:
+                last = answer["LastEvaluatedKey"][items.PLACED_KEY]["S"]
+            else:
+                return Page(found, None)
+        return Page(found, last)
+
+
+def _query(
+    customer_id: str, status: OrderStatus | None, placed_after: str | None, placed_before: str | None
+) -> dict[str, Any]:
+    names = {"#customer": items.CUSTOMER_ID}
+    values: dict[str, Any] = {":customer": {"S": customer_id}}
+    keys = "#customer = :customer"
+    if placed_after or placed_before:
+        names["#placed"] = items.PLACED_KEY
+        # "#" sorts before every character that follows a timestamp's last digit, "$" right after "#".
+        values[":from"] = {"S": f"{placed_after}$" if placed_after else "0"}
+        values[":to"] = {"S": placed_before or "9"}
+        keys += " AND #placed BETWEEN :from AND :to"
+    query: dict[str, Any] = {
+        "IndexName": items.INDEX,
+        "KeyConditionExpression": keys,
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": values,
+        "ScanIndexForward": False,
+    }
+    if status is not None:
+        names["#status"] = items.STATUS
+        values[":status"] = {"S": status.value}
+        query["FilterExpression"] = "#status = :status"
+    return query
+
+
+def _refused(fault: Fault) -> Any:
+    """The answer of a refused condition; any other fault goes on."""
+    cause = fault.__cause__
+    if isinstance(cause, ClientError) and cause.response["Error"].get("Code") == "ConditionalCheckFailedException":
+        return cause.response
+    raise fault

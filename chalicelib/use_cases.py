@@ -1,0 +1,246 @@
+"""What the service does, one function per command: load, ask the Order, save."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib import commands, events, items, order_ids, orders
+from chalicelib.commands import PlaceOrder
+from chalicelib.errors import (
+    Fault,
+    InvalidOrder,
+    KeyReused,
+    NotYetStored,
+    OrderErased,
+    OrderNotFound,
+    Poison,
+    VersionConflict,
+)
+from chalicelib.event_topic import EventTopic
+from chalicelib.order_queue import DeadLetterQueue, OrderQueue
+from chalicelib.order_table import OrderTable
+from chalicelib.orders import (
+    ErasedOrder,
+    NewOrder,
+    Order,
+    OrderChange,
+    OrderContent,
+    OrderStatus,
+    merge_patch,
+)
+
+logger = logging.getLogger("orders")
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    order_id: str
+    replayed: bool
+
+
+def accept_order(
+    new: NewOrder,
+    *,
+    customer_id: str,
+    idempotency_key: str | None,
+    now: str,
+    correlation_id: str,
+    secret: bytes,
+    queue: OrderQueue,
+    find: Callable[[str], Order | ErasedOrder],
+) -> Accepted:
+    """Put an order on its way. Raises KeyReused, OrderErased, Fault (nothing was accepted)."""
+    order_id = order_ids.mint(secret, customer_id, idempotency_key)
+    if idempotency_key is not None and _is_stored(new, order_id, find):
+        return Accepted(order_id, replayed=True)
+    queue.send(
+        commands.encode(
+            new,
+            order_id=order_id,
+            customer_id=customer_id,
+            placed_at=now,
+            correlation_id=correlation_id,
+        )
+    )
+    return Accepted(order_id, replayed=False)
+
+
+def _is_stored(new: NewOrder, order_id: str, find: Callable[[str], Order | ErasedOrder]) -> bool:
+    try:
+        stored = find(order_id)
+    except (OrderNotFound, Fault):
+        return False  # fails open: what the table cannot say now, the processor's condition settles later
+    if isinstance(stored, ErasedOrder):
+        raise OrderErased(order_id)
+    if stored.fingerprint != orders.fingerprint(new):
+        raise KeyReused(order_id)
+    return True
+
+
+def place_order(command: PlaceOrder, table: OrderTable) -> str:
+    """Store an order: placed, or rejected with its violations. Returns "placed", "rejected" or "already there".
+
+    Raises Poison when another order has this id (two bodies under one idempotency key), Fault.
+    """
+    order = _new_order(command)
+    stands = table.add(order)
+    if stands is None:
+        return order.status.value
+    if isinstance(stands, Order) and stands.fingerprint != order.fingerprint:
+        raise Poison("idempotency-key-reused: another order has this id")
+    return "already there"
+
+
+def _new_order(command: PlaceOrder) -> Order:
+    common: dict[str, Any] = {
+        "order_id": command.order_id,
+        "customer_id": command.customer_id,
+        "version": 1,
+        "placed_at": command.placed_at,
+        "updated_at": command.placed_at,
+        "correlation_id": command.correlation_id,
+    }
+    try:
+        new = orders.parse(NewOrder, command.order)
+    except InvalidOrder as refusal:
+        return Order(
+            **common,
+            status=OrderStatus.REJECTED,
+            violations=refusal.violations,
+            fingerprint=orders.fingerprint(command.order),
+        )
+    return Order(
+        **common,
+        status=OrderStatus.PLACED,
+        currency=new.currency,
+        items=new.items,
+        total=new.total,
+        shipping_address=new.shipping_address,
+        note=new.note,
+        reference=new.reference,
+        fingerprint=orders.fingerprint(new),
+    )
+
+
+def read_order(
+    order_id: str, *, customer_id: str | None, secret: bytes, find: Callable[[str], Order | ErasedOrder]
+) -> Order | Accepted:
+    """Read an order for a customer, or any order (customer_id None). Raises OrderErased, OrderNotFound, Fault."""
+    try:
+        stored = find(order_id)
+    except OrderNotFound:
+        stored = None
+    if isinstance(stored, Order) and customer_id in (None, stored.customer_id):
+        return stored
+    # The seal stands in for what the table does not say: that the id was accepted for this customer.
+    is_theirs = customer_id is not None and order_ids.is_sealed_for(secret, order_id, customer_id)
+    if isinstance(stored, ErasedOrder) and (customer_id is None or is_theirs):
+        raise OrderErased(order_id)
+    if stored is None and is_theirs:
+        return Accepted(order_id, replayed=False)
+    raise OrderNotFound(order_id)
+
+
+def change_order(
+    order_id: str,
+    patch: Mapping[str, Any],
+    *,
+    customer_id: str | None,
+    by_service: bool,
+    seen_version: int | None,
+    now: str,
+    secret: bytes,
+    table: OrderTable,
+) -> Order:
+    """Apply a merge patch to the version that the asker saw (None: whatever it is). Returns the order as it is then.
+
+    Raises what read_order raises, VersionConflict, InvalidOrder, NotChangeable, NotPermitted, IllegalTransition.
+    """
+    change = orders.parse(OrderChange, patch)
+    order = read_order(order_id, customer_id=customer_id, secret=secret, find=table.get)
+    if isinstance(order, Accepted):
+        raise NotYetStored(order_id)
+    if seen_version not in (None, order.version):
+        raise VersionConflict(order_id)
+    content = {name: value for name, value in patch.items() if name not in OrderChange.STATUS_FIELDS}
+    changed = order.change(
+        orders.parse(OrderContent, merge_patch(order.content, content)) if content else None,
+        status=change.status,
+        status_reason=change.status_reason,
+        by_service=by_service,
+        now=now,
+    )
+    if changed is not order:
+        table.replace(changed)
+    return changed
+
+
+def erase_order(order_id: str, *, now: str, table: OrderTable) -> None:
+    """Replace an order by its tombstone, once. Raises OrderNotFound, VersionConflict, Fault."""
+    stored = table.get(order_id)
+    if isinstance(stored, Order):
+        table.replace(stored.erase(now))
+
+
+def process_message(message: Mapping[str, Any], *, table: OrderTable, dead_letters: DeadLetterQueue) -> None:
+    """Do what a queue message asks for, or keep it for the operator when it asks for nothing. Raises Fault."""
+    body, message_id = message["body"], message["messageId"]
+    try:
+        command = commands.decode(body)
+        outcome = place_order(command, table)
+    except Poison as poison:
+        dead_letters.quarantine(body, reason=str(poison), source=message_id)
+        logger.error("message.quarantined", extra={"message_id": message_id, "reason": str(poison)})
+        return
+    logger.info(f"order.{outcome}", extra={"order_id": command.order_id, "correlation_id": command.correlation_id})
+
+
+def publish_changes(
+    records: Sequence[Mapping[str, Any]], *, source: str, topic: EventTopic, dead_letters: DeadLetterQueue
+) -> int:
+    """Tell the world what stream records mean; returns how many of them, from the first on, are done. Raises Fault."""
+
+    def quarantine(record: Mapping[str, Any], reason: str) -> None:
+        event_id = str(record.get("eventID", ""))
+        dead_letters.quarantine(json.dumps(record, default=str), reason=reason, source=event_id)
+        logger.error("record.quarantined", extra={"event_id": event_id, "reason": reason})
+
+    told: list[events.OrderEvent] = []
+    origins: list[int] = []
+    for index, record in enumerate(records):
+        try:
+            event = _event(record, source)
+        except Poison as poison:
+            quarantine(record, str(poison))
+            continue
+        if event is not None:
+            told.append(event)
+            origins.append(index)
+    undelivered = topic.publish(told)
+    for each in sorted(undelivered, key=lambda each: each.index):
+        if not each.for_ever:
+            logger.warning("publish.failed", extra={"event_id": told[each.index].id, "reason": each.reason})
+            return origins[each.index]
+        quarantine(records[origins[each.index]], each.reason)
+    lost = {each.index for each in undelivered}
+    for index, event in enumerate(told):
+        if index not in lost:
+            logger.info(
+                event.type.replace("order.", "published."),
+                extra={"event_id": event.id, "correlation_id": event.correlationid},
+            )
+    return len(records)
+
+
+def _event(record: Mapping[str, Any], source: str) -> events.OrderEvent | None:
+    change = record.get("dynamodb")
+    if not isinstance(change, dict):
+        raise Poison("not a stream record")
+    before, after = (
+        None if change.get(name) is None else items.from_item(change[name]) for name in ("OldImage", "NewImage")
+    )
+    if before is None and after is None:
+        raise Poison("a stream record without an image")
+    return events.between(before, after, source=source)

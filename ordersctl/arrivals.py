@@ -1,0 +1,176 @@
+"""Watches orders arrive: in the table, through the API, and as events in the invoicing queue."""
+
+import json
+import math
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Event
+from typing import TYPE_CHECKING
+
+import boto3
+import httpx
+
+from ordersctl import local
+from ordersctl.engine import client_options
+from ordersctl.posting import Posted
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import DeleteMessageBatchRequestEntryTypeDef, MessageTypeDef
+
+POLL_SECONDS = 0.01
+PATIENCE_SECONDS = 2.0  # an order that takes longer waits behind the others
+LAST_LOOK_SECONDS = 5.0
+
+
+@dataclass
+class Arrivals:
+    """What was seen, by order id; times in seconds since the epoch. Each field is written by one thread."""
+
+    waiting: deque[Posted] = field(default_factory=deque)
+    stored: dict[str, float] = field(default_factory=dict)
+    statuses: dict[str, str] = field(default_factory=dict)
+    published: dict[str, float] = field(default_factory=dict)
+    messages: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # event id -> message ids
+    watchers: list[Future[None]] = field(default_factory=list)
+
+    def missing(self, orders: Iterable[Posted]) -> tuple[list[str], list[str]]:
+        """Return the ids of the orders not seen stored, and of those whose event was not seen."""
+        ids = [order.order_id for order in orders]
+        return [i for i in ids if i not in self.stored], [i for i in ids if i not in self.published]
+
+    def repeated(self, orders: Iterable[Posted]) -> list[str]:
+        """Return the ids of the first events that came in more than one message."""
+        first_events = (_first_event(order.order_id) for order in orders)
+        return [event for event in first_events if len(self.messages.get(event, ())) > 1]
+
+    def seconds_to_stored(self, orders: Iterable[Posted]) -> list[float]:
+        # An event comes from what is stored: whichever was seen first is the nearer bound.
+        return [
+            min(self.stored[o.order_id], self.published.get(o.order_id, math.inf)) - o.sent_at
+            for o in orders
+            if o.order_id in self.stored
+        ]
+
+    def seconds_to_published(self, orders: Iterable[Posted]) -> list[float]:
+        return [self.published[o.order_id] - o.sent_at for o in orders if o.order_id in self.published]
+
+
+@contextmanager
+def watching(client: httpx.Client) -> Iterator[Arrivals]:
+    """Watch until the block ends: the table through `client`, and the invoicing queue; botocore's errors."""
+    sqs, queue_url = _invoicing_queue()
+    arrivals, stop = Arrivals(), Event()
+    with ThreadPoolExecutor(2) as threads:
+        arrivals.watchers = [
+            threads.submit(_watch_events, sqs, queue_url, arrivals, stop),
+            threads.submit(_watch_orders, client, arrivals, stop),
+        ]
+        try:
+            yield arrivals
+        finally:
+            stop.set()
+
+
+def wait_for_all(arrivals: Arrivals, orders: list[Posted], timeout_seconds: float, tick: Callable[[int], None]) -> bool:
+    """Return whether all orders were seen stored and published in time; `tick` is told how many were."""
+    until = time.monotonic() + timeout_seconds
+    while True:
+        for watcher in arrivals.watchers:
+            if watcher.done():
+                watcher.result()  # it ends early only by an error
+        not_stored, not_published = arrivals.missing(orders)
+        tick(len(orders) - len({*not_stored, *not_published}))
+        if not (not_stored or not_published):
+            return True
+        if time.monotonic() > until:
+            return False
+        time.sleep(POLL_SECONDS * 10)
+
+
+def percentile(values: list[float], percent: float) -> float:
+    """Return the nearest-rank percentile: the smallest value that `percent` of them do not exceed."""
+    return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]
+
+
+def _invoicing_queue() -> tuple["SQSClient", str]:
+    """Return a client and the URL of the invoicing queue; botocore's errors if either is not there."""
+    sqs = boto3.client("sqs", **client_options(local.engine_url()))
+    return sqs, sqs.get_queue_url(QueueName=f"orders-{local.setting('STAGE')}-invoicing")["QueueUrl"]
+
+
+def _watch_events(sqs: "SQSClient", queue_url: str, arrivals: Arrivals, stop: Event) -> None:
+    """Take events off the queue as a consumer does, until told to stop, and then what is still there."""
+    last_look: float | None = None
+    while True:
+        if last_look is None and stop.is_set():
+            last_look = time.monotonic() + LAST_LOOK_SECONDS
+        messages = sqs.receive_message(
+            QueueUrl=queue_url,
+            MaxNumberOfMessages=10,
+            WaitTimeSeconds=1,
+            MessageSystemAttributeNames=["SentTimestamp"],
+        ).get("Messages", [])
+        taken = [message for message in messages if _take(message, arrivals)]
+        if taken:
+            entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
+                {"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(taken)
+            ]
+            sqs.delete_message_batch(QueueUrl=queue_url, Entries=entries)
+        if last_look is not None and (not messages or time.monotonic() > last_look):
+            return
+
+
+def _take(message: "MessageTypeDef", arrivals: Arrivals) -> bool:
+    """Note the event; False for what is none, which is left to the queue's own dead-letter queue."""
+    try:
+        event = json.loads(message["Body"])
+        event_id, order_id = event["id"], event["subject"]
+    except (ValueError, KeyError, TypeError):
+        return False
+    # A message that is received again is not an event that was sent again.
+    arrivals.messages[event_id].add(message["MessageId"])
+    if event_id == _first_event(order_id):
+        sent_at = int(message["Attributes"]["SentTimestamp"]) / 1000
+        arrivals.published.setdefault(order_id, sent_at)
+    return True
+
+
+def _first_event(order_id: str) -> str:
+    return f"{order_id}.1"
+
+
+def _watch_orders(client: httpx.Client, arrivals: Arrivals, stop: Event) -> None:
+    """Ask for one order after the other, the oldest first, until it is stored; ends when told to stop."""
+    while not stop.is_set():
+        if not arrivals.waiting:
+            stop.wait(POLL_SECONDS)
+            continue
+        order = arrivals.waiting.popleft()
+        if not _seen_stored(client, order, arrivals, stop):
+            arrivals.waiting.append(order)
+
+
+def _seen_stored(client: httpx.Client, order: Posted, arrivals: Arrivals, stop: Event) -> bool:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < until and not stop.is_set():
+        status = _status(client, order)
+        if status not in {"", "accepted"}:
+            arrivals.statuses[order.order_id] = status
+            arrivals.stored[order.order_id] = time.time()
+            return True
+        stop.wait(POLL_SECONDS)
+    return False
+
+
+def _status(client: httpx.Client, order: Posted) -> str:
+    """Return the order's status, "" if there is no telling now: it is asked again until the time is up."""
+    try:
+        response = client.get(f"/orders/{order.order_id}", params={"customer_id": order.customer_id})
+        return str(response.json()["status"]) if response.status_code == httpx.codes.OK else ""
+    except (httpx.TransportError, ValueError, KeyError, TypeError):
+        return ""

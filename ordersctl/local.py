@@ -1,0 +1,27 @@
+"""What the local run is configured with: stage local of .chalice/config.json; the environment wins."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+SUBJECT = re.compile(r"[A-Za-z0-9._-]{1,64}")  # a customer's id, as DESIGN section 2 has it
+
+
+def setting(name: str) -> str:
+    """Return an environment variable of the local stage; KeyError if it has none of that name."""
+    if value := os.environ.get(name):
+        return value
+    config = json.loads((PROJECT_DIR / ".chalice" / "config.json").read_text())
+    return str(config["stages"]["local"]["environment_variables"][name])
+
+
+def state_dir() -> Path:
+    """Return the directory of keys, logs and checkpoints: where the service reads its JWKS."""
+    return (PROJECT_DIR / setting("JWT_JWKS")).parent
+
+
+def engine_url() -> str:
+    """Return where the embedded AWS engine listens."""
+    return os.environ.get("AWS_ENDPOINT_URL") or "http://127.0.0.1:4566"

@@ -1,0 +1,208 @@
+"""`ordersctl run`: the engine, the stack, the API and the event sources, until Ctrl-C."""
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ordersctl import local
+from ordersctl.children import Child, stop
+from ordersctl.engine import HEALTH, deploy, engine, get_json
+
+STAGE = "local"
+START_SECONDS = 60
+RESTARTS = 5  # of the event sources, within RESTART_WINDOW_SECONDS
+RESTART_WINDOW_SECONDS = 60
+SAMPLE_ORDER = {"currency": "GBP", "items": [{"sku": "85123A", "quantity": 6, "unit_price": 255}]}
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Of the API.")
+@click.option(
+    "--engine-port", type=click.IntRange(1, 65535), default=4566, show_default=True, help="Of the AWS engine."
+)
+@click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="For logs and checkpoints.  [default: .local]",
+)
+def run(port: int, engine_port: int, state_dir: Path | None) -> None:
+    """Run everything on this machine: API, queues, table, events. Ctrl-C stops it."""
+    if port == engine_port:
+        raise click.UsageError("--port and --engine-port must differ.")
+    state_dir = (state_dir or local.state_dir()).resolve()
+    # However this ends, Ctrl-C, `kill`, or a closed terminal, it ends the same way.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    children: list[Child] = []
+    try:
+        with _only_one_in(state_dir) as note:
+            _refuse_taken_ports(port, engine_port)
+            _start(children, port, engine_port, state_dir)
+            _announce(port, engine_port, state_dir)
+            _watch(children, note)
+    except KeyboardInterrupt:
+        click.echo("\nStopping.", nl=False)
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        stop(children)
+    click.echo(" Everything has ended.")
+
+
+def _start(children: list[Child], port: int, engine_port: int, state_dir: Path) -> None:
+    """Start everything, each after what it needs; ClickException if something ends at once."""
+    endpoint_url = f"http://127.0.0.1:{engine_port}"
+    environment = _environment(endpoint_url)
+    arguments = ("--stage", STAGE, "--no-autoreload", "--port", str(port))
+    api = Child("API", "chalice.cli:main", ("local", *arguments), environment, state_dir / "logs" / "api.log")
+    # The API reaches for the engine at its first order only, so both can start at once.
+    for child in (engine(engine_port, environment, state_dir), api):
+        children.append(child)
+        child.start()
+    from ordersctl.tokens import ensure_keys  # noqa: PLC0415  slow to import, and the children start meanwhile
+
+    ensure_keys(local.state_dir())
+    _wait(children, lambda: get_json(endpoint_url + HEALTH) is not None, "the AWS engine")
+    deploy(endpoint_url, stage=STAGE)
+    loop = Child(
+        "event sources",
+        "ordersctl.__main__:main",
+        ("event-sources", "--state-dir", str(state_dir)),
+        environment,
+    )
+    children.append(loop)
+    loop.start()
+    _wait(children, lambda: get_json(f"http://127.0.0.1:{port}/health") is not None, "the API")
+
+
+def _watch(children: list[Child], note: Callable[[Mapping[str, Any]], None]) -> None:
+    """Keep the event sources running; ClickException once something ends that cannot be started anew."""
+    loop = children[-1]
+    deaths: deque[float] = deque(maxlen=RESTARTS + 1)
+    note({child.name: child.pid for child in children})
+    while True:
+        time.sleep(0.1)
+        _refuse_ended(children[:-1])
+        if (how := loop.ended()) is None:
+            continue
+        deaths.append(time.monotonic())
+        if len(deaths) > RESTARTS and deaths[-1] - deaths[0] < RESTART_WINDOW_SECONDS:
+            raise click.ClickException(f"the event sources keep ending ({how}); see logs/handlers.log. Stopping.")
+        click.echo(f"event sources ended ({how}), started again; what they held comes back by and by")
+        loop.start()
+        note({child.name: child.pid for child in children})
+
+
+def _wait(children: list[Child], ready: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not ready():
+        _refuse_ended(children)
+        if time.monotonic() > deadline:
+            raise click.ClickException(f"{what} did not start within {START_SECONDS} s.")
+        time.sleep(0.05)
+
+
+def _refuse_ended(children: list[Child]) -> None:
+    for child in children:
+        if (how := child.ended()) is not None:
+            last = f", and said:\n{words}" if (words := child.last_words()) else "."
+            raise click.ClickException(f"the {child.name} ended ({how}){last}")
+
+
+def _environment(endpoint_url: str) -> dict[str, str]:
+    """Return what the children run with: ours, without the machine's AWS profiles, endpoints and proxies."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))
+    return {
+        **kept,
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": no_proxy,
+        "no_proxy": no_proxy,
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _refuse_taken_ports(port: int, engine_port: int) -> None:
+    for number, option in ((port, "--port"), (engine_port, "--engine-port")):
+        with socket.socket() as probe:
+            # As servers do: a port whose last connections are only being tidied away is free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", number))
+            except OSError as error:
+                raise click.ClickException(
+                    f"port {number} is taken{_by_whom(number)}: {error.strerror}. "
+                    f'Choose another: make run ARGS="{option} {number + 1}"'
+                ) from None
+
+
+def _by_whom(port: int) -> str:
+    url = f"http://127.0.0.1:{port}"
+    if (get_json(url + "/health") or {}).get("service") == "orders":
+        return " by another copy of Orders"
+    if get_json(url + HEALTH) is not None:
+        return " by another AWS engine, perhaps of another copy of Orders"
+    return ""
+
+
+@contextmanager
+def _only_one_in(state_dir: Path) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Hold the directory for this run, and yield how to note there which processes belong to it."""
+    (state_dir / "logs").mkdir(parents=True, exist_ok=True)
+    with (state_dir / "run.json").open("a+") as file:
+        try:
+            # The kernel drops the lock when this process ends, however it does.
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise click.ClickException(
+                f"Orders is already running from this directory (see {file.name}). Stop that one first."
+            ) from None
+
+        def note(pids: Mapping[str, Any]) -> None:
+            file.seek(0)
+            file.truncate()
+            json.dump({"run": os.getpid(), **pids}, file)
+            file.flush()
+
+        note({})
+        yield note
+
+
+def _announce(port: int, engine_port: int, state_dir: Path) -> None:
+    from ordersctl.tokens import CUSTOMER_SCOPE, local_token  # noqa: PLC0415  see _start
+
+    token = local_token(subject="17850", scope=CUSTOMER_SCOPE)
+    click.echo(
+        f"""
+Orders is running.
+  API      http://127.0.0.1:{port}
+  engine   http://127.0.0.1:{engine_port}  (AWS, embedded; its data goes when it stops)
+  logs     {_shown(state_dir / "logs")}
+  token    {token}
+           (customer 17850; others: python -m ordersctl token --help)
+
+Place an order:
+
+curl -i http://127.0.0.1:{port}/orders \\
+  -H 'Content-Type: application/json' \\
+  -H 'Authorization: Bearer {token}' \\
+  -d '{json.dumps(SAMPLE_ORDER)}'
+
+Ctrl-C stops everything. Orders as they travel:
+"""
+    )
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(local.PROJECT_DIR)) if path.is_relative_to(local.PROJECT_DIR) else str(path)

@@ -1,0 +1,317 @@
+"""`ordersctl load` against a small stand-in of the service: real HTTP, real tokens, a real queue."""
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Condition, Thread
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import pytest
+from click.testing import CliRunner, Result
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
+from ordersctl import children
+from ordersctl.engine import HEALTH, client_options, engine, get_json
+from ordersctl.load import load
+
+REAL = Path(__file__).parent.parent / "data" / "online-retail-cut.csv"
+PLACEABLE = {"536366", "536371", "536386", "536394", "536403"}
+
+
+class Service(ThreadingHTTPServer):
+    """Accepts orders like the real one, with its memory, and with faults on demand."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, jwks: Path) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.jwks = jwks
+        self.lock = Condition()
+        self.posts: list[tuple[float, str, str]] = []  # when, customer, key
+        self.orders: dict[tuple[str, str], dict[str, Any]] = {}  # by customer and key
+        self.asked: dict[str, int] = {}  # order id -> how often for its status
+        self.status = "placed"
+        self.faults: dict[str, list[Any]] = {}  # key -> the next answers: a status, or "hang up"
+        self.at_once = 1  # answers no post before so many have come
+        self.publish: Any = None  # called with each new order id
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def keys(self) -> list[str]:
+        return [key for _, _, key in self.posts]
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Service
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        key, customer = self.headers["Idempotency-Key"], self._customer()
+        with self.server.lock:
+            self.server.posts.append((time.monotonic(), customer, key))
+            self.server.lock.notify_all()
+            assert self.server.lock.wait_for(lambda: len(self.server.posts) >= self.server.at_once, 20)
+            fault = self.server.faults[key].pop(0) if self.server.faults.get(key) else None
+        if not self._is_service():
+            return self._answer(401, {"message": "Unauthorized"})
+        if fault == "hang up":
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return None
+        if fault is not None:
+            problem = {"title": "Not now", "errors": [{"pointer": "/items/0/sku", "detail": "is odd"}]}
+            return self._answer(fault, problem, {"Retry-After": "1"})
+        with self.server.lock:
+            known = (customer, key) in self.server.orders
+            self.server.orders.setdefault((customer, key), json.loads(body))
+        order_id = f"ord_{customer}_{key}"
+        if not known and self.server.publish:
+            self.server.publish(order_id)
+        replayed = {"Idempotency-Replayed": "true"} if known else {}
+        return self._answer(202, {"order_id": order_id, "status": "accepted"}, replayed)
+
+    def do_GET(self) -> None:
+        order_id = urlsplit(self.path).path.removeprefix("/orders/")
+        if self._customer() != order_id.split("_")[1]:
+            return self._answer(404, {})
+        with self.server.lock:
+            asked = self.server.asked[order_id] = self.server.asked.get(order_id, 0) + 1
+        return self._answer(200, {"status": self.server.status if asked > 1 else "accepted"})
+
+    def _customer(self) -> str:
+        return parse_qs(urlsplit(self.path).query)["customer_id"][0]
+
+    def _is_service(self) -> bool:
+        keys = KeySet.import_key_set(json.loads(self.server.jwks.read_text()))
+        token = jwt.decode(self.headers["Authorization"].removeprefix("Bearer "), keys)
+        return "orders/service" in token.claims["scope"].split()
+
+    def _answer(self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:
+        document = json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(document)), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(document)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    with Service(tmp_path / "jwks.json") as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def run(service: Service, *arguments: str, file: Path = REAL, **environment: str) -> Result:
+    environment = {"JWT_JWKS": str(service.jwks), "COLUMNS": "120", "STAGE": "local", **environment}
+    return CliRunner().invoke(load, [str(file), "--url", service.url, *arguments], env=environment)
+
+
+def counts(result: Result) -> dict[tuple[str, str], int]:
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in result.output.splitlines() if "│" in line]
+    return {(cells[0], cells[1]): int(cells[2]) for cells in rows if len(cells) == 4}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_every_invoice_is_accounted_for(service: Service) -> None:
+    result = run(service)
+    assert counts(result) == {
+        ("accepted", ""): 5,
+        ("not an order", "credit note"): 2,
+        ("refused", "a quantity below 1"): 1,
+        ("refused", "no customer"): 2,
+        ("all", ""): 10,
+    }
+    assert result.exit_code == 0
+
+
+def test_orders_are_placed_for_their_customers_under_their_invoice_numbers(service: Service) -> None:
+    run(service)
+    assert {key for _, key in service.orders} == PLACEABLE
+    assert service.orders["13748", "536371"] == {
+        "currency": "GBP",
+        "reference": "536371",
+        "items": [{"sku": "22086", "name": "PAPER CHAIN KIT 50'S CHRISTMAS ", "quantity": 80, "unit_price": 255}],
+    }
+
+
+def test_a_guest_places_what_has_no_customer(service: Service) -> None:
+    assert counts(run(service, "--guest", "guest"))["accepted", ""] == 7
+    assert {key for customer, key in service.orders if customer == "guest"} == {"536414", "536555"}
+
+
+def test_loading_again_places_nothing_twice(service: Service) -> None:
+    run(service)
+    result = run(service)
+    assert counts(result)["already there", "placed earlier under the same invoice number"] == 5
+    assert ("accepted", "") not in counts(result)
+    assert result.exit_code == 0
+
+
+def test_several_connections_post_at_once(service: Service) -> None:
+    service.at_once = 4  # with fewer connections the first post is never answered
+    assert run(service, "--connections", "4").exit_code == 0
+
+
+@pytest.mark.parametrize("fault", [429, 503, "hang up"])
+def test_a_passing_failure_is_retried_under_the_same_key(service: Service, fault: int | str) -> None:
+    service.faults = {"536366": [fault]}
+    assert run(service).exit_code == 0
+    assert service.keys().count("536366") == 2
+    assert len(service.keys()) == 6
+
+
+def test_a_retry_waits_as_long_as_the_service_asks(service: Service) -> None:
+    service.faults = {"536366": [503]}
+    run(service)
+    first, second = [when for when, _, key in service.posts if key == "536366"]
+    assert second - first >= 1  # Retry-After: 1
+
+
+def test_a_lasting_failure_is_given_up_and_fails_the_load(service: Service) -> None:
+    service.faults = {"536366": ["hang up"] * 100}
+    result = run(service)
+    assert counts(result)["failed", "no answer (RemoteProtocolError)"] == 1
+    assert counts(result)["accepted", ""] == 4
+    assert (result.exit_code, service.keys().count("536366")) == (1, 6)
+
+
+@pytest.mark.parametrize("status", [400, 409, 422, 500])
+def test_what_the_service_refuses_is_shown_with_its_reason_and_fails_the_load(service: Service, status: int) -> None:
+    service.faults = {"536366": [status]}
+    result = run(service)
+    assert counts(result)["failed", f"HTTP {status} Not now: /items/0/sku is odd"] == 1
+    assert (result.exit_code, service.keys().count("536366")) == (1, 1)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_token_stops_the_load_at_once(service: Service, status: int) -> None:
+    service.faults = {key: [status] for key in PLACEABLE}
+    result = run(service, "--connections", "1")
+    assert f"Error: The service does not take the token (HTTP {status})" in result.output
+    assert counts(result)["failed", "not tried to the end: loading was stopped"] == 5
+    assert (result.exit_code, counts(result)["all", ""]) == (1, 10)
+    assert len(service.posts) < len(PLACEABLE)
+
+
+def test_a_service_that_is_not_there_is_a_message_and_no_trace(service: Service) -> None:
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    result = run(service, "--url", nowhere)
+    assert f"Error: Nothing answers at {nowhere}" in result.output
+    assert result.exit_code == 1
+
+
+@pytest.mark.parametrize("data", [b"", b"a,b\n1,2\n", b"\xff\x00\x00", None])
+def test_a_file_that_cannot_be_loaded_is_a_message_and_exit_status_2(
+    service: Service, tmp_path: Path, data: bytes | None
+) -> None:
+    file = tmp_path / "invoices.csv"
+    if data is not None:
+        file.write_bytes(data)
+    result = run(service, file=file)
+    assert "FILE" in result.output
+    assert (result.exit_code, service.posts) == (2, [])
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--url", "ftp://x"], ["--url", "8000"], ["--guest", "a b"], ["--currency", "ABC"]]
+)
+def test_a_wrong_option_is_a_message_and_exit_status_2(service: Service, arguments: list[str]) -> None:
+    assert run(service, *arguments).exit_code == 2
+
+
+@pytest.fixture(scope="module")
+def engine_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    state_dir = tmp_path_factory.mktemp("engine")
+    (state_dir / "logs").mkdir()
+    port = free_port()
+    process = engine(port, os.environ, state_dir)
+    process.start()
+    url = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + 60
+    while get_json(url + HEALTH) is None:
+        assert process.ended() is None, process.last_words()
+        assert time.monotonic() < deadline
+    yield url
+    children.stop([process])
+
+
+@pytest.fixture
+def invoicing(service: Service, engine_url: str) -> Iterator[list[int]]:
+    """Lets the service publish: how often each order's event is sent, one after the other, then once."""
+    sqs = boto3.client("sqs", **client_options(engine_url))
+    queue = sqs.create_queue(QueueName="orders-local-invoicing")["QueueUrl"]
+    times: list[int] = []
+
+    def publish(order_id: str) -> None:
+        event = {"id": f"{order_id}.1", "subject": order_id, "type": "order.placed"}
+        for _ in range(times.pop() if times else 1):
+            sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(event))
+
+    service.publish = publish
+    yield times
+    sqs.delete_queue(QueueUrl=queue)
+
+
+def wait(service: Service, engine_url: str, *arguments: str) -> Result:
+    return run(service, "--wait", *arguments, AWS_ENDPOINT_URL=engine_url)
+
+
+@pytest.mark.usefixtures("invoicing")
+def test_waiting_ends_when_every_order_is_stored_and_published(service: Service, engine_url: str) -> None:
+    result = wait(service, engine_url)
+    assert "Of 5 accepted, stored: 5 placed; none missing." in result.output
+    assert "Events in the invoicing queue: 5; none missing, none twice." in result.output
+    times = {row[0]: row[1] for row in counts(result)}
+    assert {"accepted": "5", "stored": "5", "published": "5"}.items() <= times.items()
+    assert result.exit_code == 0
+
+
+def test_an_event_that_does_not_come_fails_the_load(service: Service, engine_url: str, invoicing: list[int]) -> None:
+    invoicing.append(0)
+    result = wait(service, engine_url, "--timeout", "1")
+    assert "stored: 5 placed; none missing." in result.output
+    assert "Events in the invoicing queue: 4; 1 (the first is ord_" in result.output
+    assert result.exit_code == 1
+
+
+def test_an_event_that_comes_twice_is_told(service: Service, engine_url: str, invoicing: list[int]) -> None:
+    invoicing.append(2)
+    assert "none missing, 1 (the first is ord_" in wait(service, engine_url).output
+
+
+@pytest.mark.usefixtures("invoicing")
+@pytest.mark.parametrize(("status", "told"), [("accepted", "stored: 0; 5 (the"), ("rejected", "5 rejected")])
+def test_an_order_that_is_not_placed_fails_the_load(service: Service, engine_url: str, status: str, told: str) -> None:
+    service.status = status
+    result = wait(service, engine_url, "--timeout", "1")
+    assert told in result.output
+    assert result.exit_code == 1
+
+
+def test_an_engine_that_is_not_there_is_a_message_before_anything_is_placed(service: Service) -> None:
+    result = wait(service, f"http://127.0.0.1:{free_port()}")
+    assert "Error: No AWS engine answers at" in result.output
+    assert (result.exit_code, service.posts) == (1, [])
