@@ -10,7 +10,7 @@ from chalice.app import AuthRequest, AuthResponse, BaseLambdaEvent, Chalice, Dyn
 
 from chalicelib import batch, logs, orders, use_cases, wiring
 from chalicelib.http import authorization, cursors, problems, requests, responses
-from chalicelib.http.principal import READ, WRITE, Principal
+from chalicelib.http.principal import ADMIN, READ, WRITE, Principal
 from chalicelib.orders import NewOrder
 
 if "AWS_CHALICE_CLI_MODE" in os.environ:
@@ -36,6 +36,7 @@ def as_problems(event: Request, get_response: Any) -> Response:
     return problems.rewritten(get_response(event), event)
 
 
+MERGE_PATCH = ["application/merge-patch+json", "application/json"]  # RFC 7396, and what most clients send
 answering = problems.answering(lambda: app.current_request)
 
 
@@ -68,7 +69,36 @@ def read_order(request: Request, order_id: str) -> Response:
         secret=wiring.id_secret(),
         find=wiring.order_table().get,
     )
+    return responses.order(request, order, requests.if_none_match(request))
+
+
+@app.route("/orders/{order_id}", methods=["PATCH"], authorizer=authorizer, content_types=MERGE_PATCH)
+@answering
+def change_order(request: Request, order_id: str) -> Response:
+    principal = _principal(request, WRITE)
+    named = requests.query(request, "customer_id").get("customer_id")
+    order = use_cases.change_order(
+        order_id,
+        patch=requests.json_body(request),
+        customer_id=principal.customer_for_reading(named),
+        by_service=principal.is_service,
+        seen_versions=requests.if_match(request),
+        now=_now(),
+        secret=wiring.id_secret(),
+        table=wiring.order_table(),
+    )
     return responses.order(request, order)
+
+
+@app.route("/orders/{order_id}", methods=["DELETE"], authorizer=authorizer, content_types=["*/*"])
+@answering
+def erase_order(request: Request, order_id: str) -> Response:
+    _principal(request, ADMIN)
+    named = requests.query(request, "customer_id").get("customer_id")
+    use_cases.erase_order(
+        order_id, customer_id=named, now=_now(), secret=wiring.id_secret(), table=wiring.order_table()
+    )
+    return responses.erased(request)
 
 
 @app.route("/customers/{customer_id}/orders", methods=["GET"], authorizer=authorizer, content_types=["*/*"])

@@ -97,12 +97,8 @@ def to_summary(entry: Item) -> Summary:
 
 
 def _line(item: LineItem) -> dict[str, Any]:
-    line = {
-        "s": {"S": item.sku},
-        "q": {"N": str(item.quantity)},
-        "p": {"N": str(item.unit_price)},
-    }
-    return line if item.name is None else {**line, "n": {"S": item.name}}
+    line = {"s": {"S": item.sku}, "q": {"N": str(item.quantity)}, "p": {"N": str(item.unit_price)}}
+    return {"M": line if item.name is None else {**line, "n": {"S": item.name}}}
 
 
 # What is read here was checked when it was written. Building it unchecked is faster, and an order stored under

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -86,6 +86,7 @@ OWNER_MAY_ASK_FOR = frozenset({OrderStatus.CANCELLED})
 _ITEMS_CHANGE_IN = frozenset({OrderStatus.PLACED})
 _DELIVERY_CHANGES_IN = frozenset({OrderStatus.PLACED, OrderStatus.CONFIRMED})
 
+_CONTENT = {"items", "shipping_address", "note"}  # of an order, what a client may change
 _INTERNAL = {"fingerprint", "correlation_id"}  # of an order, not for showing
 
 
@@ -130,18 +131,6 @@ class OrderContent(_Document):
         return self
 
 
-class OrderChange(_Document):
-    """A merge patch (RFC 7396) of an order: null takes an optional field away. Items are replaced as a whole."""
-
-    STATUS_FIELDS: ClassVar = frozenset({"status", "status_reason"})
-
-    status: OrderStatus | None = None
-    status_reason: Annotated[str, _text(200)] | None = None
-    items: Any = None
-    shipping_address: Any = None
-    note: Any = None
-
-
 class NewOrder(OrderContent):
     """What a client sends to place an order."""
 
@@ -182,14 +171,14 @@ class Order(BaseModel):
     @property
     def content(self) -> dict[str, Any]:
         """What a client may change, as JSON values."""
-        return self.model_dump(mode="json", include={"items", "shipping_address", "note"}, exclude_none=True)
+        return self.model_dump(mode="json", include=_CONTENT, exclude_none=True)
 
     def change(
         self,
         content: OrderContent | None,
         *,
         status: OrderStatus | None,
-        status_reason: str | None,
+        reason: str | None,
         by_service: bool,
         now: str,
     ) -> "Order":
@@ -202,7 +191,7 @@ class Order(BaseModel):
             changes = self._content_changes(content)
         if status is not None and status is not self.status:
             self._check_may_become(status, by_service=by_service)
-            changes |= {"status": status, "status_reason": status_reason}
+            changes |= {"status": status, "status_reason": reason}
         if not changes:
             return self
         return self.model_copy(update=changes | {"version": self.version + 1, "updated_at": now})
@@ -233,6 +222,21 @@ class Order(BaseModel):
         allowed = TRANSITIONS[self.status]
         if target not in allowed:
             raise IllegalTransition(self.status, target, allowed if by_service else allowed & OWNER_MAY_ASK_FOR)
+
+
+class OrderChange(_Document):
+    """A merge patch (RFC 7396) of an order: null takes an optional field away. Items are replaced as a whole."""
+
+    status: OrderStatus | None = None
+    status_reason: Annotated[str, _text(200)] | None = None
+    items: Any = None
+    shipping_address: Any = None
+    note: Any = None
+
+    def content_of(self, order: Order) -> OrderContent | None:
+        """The order's content with this change applied; None when it asks for none. Raises InvalidOrder."""
+        patch = self.model_dump(include=_CONTENT, exclude_unset=True)
+        return parse(OrderContent, merge_patch(order.content, patch)) if patch else None
 
 
 class ErasedOrder(BaseModel):

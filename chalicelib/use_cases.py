@@ -26,9 +26,7 @@ from chalicelib.orders import (
     NewOrder,
     Order,
     OrderChange,
-    OrderContent,
     OrderStatus,
-    merge_patch,
 )
 
 logger = logging.getLogger("orders")
@@ -145,43 +143,46 @@ def read_order(
 
 def change_order(
     order_id: str,
-    patch: Mapping[str, Any],
+    patch: Any,
     *,
     customer_id: str | None,
     by_service: bool,
-    seen_version: int | None,
+    seen_versions: frozenset[int] | None,
     now: str,
     secret: bytes,
     table: OrderTable,
 ) -> Order:
-    """Apply a merge patch to the version that the asker saw (None: whatever it is). Returns the order as it is then.
+    """Apply a merge patch to a version that the asker saw (None: whatever it is). Returns the order as it is then.
 
-    Raises what read_order raises, VersionConflict, InvalidOrder, NotChangeable, NotPermitted, IllegalTransition.
+    Raises what read_order raises, NotYetStored, VersionConflict, InvalidOrder, NotChangeable, NotPermitted,
+    IllegalTransition.
     """
     change = orders.parse(OrderChange, patch)
     order = read_order(order_id, customer_id=customer_id, secret=secret, find=table.get)
     if isinstance(order, Accepted):
         raise NotYetStored(order_id)
-    if seen_version not in (None, order.version):
+    if seen_versions is not None and order.version not in seen_versions:
         raise VersionConflict(order_id)
-    content = {name: value for name, value in patch.items() if name not in OrderChange.STATUS_FIELDS}
     changed = order.change(
-        orders.parse(OrderContent, merge_patch(order.content, content)) if content else None,
-        status=change.status,
-        status_reason=change.status_reason,
-        by_service=by_service,
-        now=now,
+        change.content_of(order), status=change.status, reason=change.status_reason, by_service=by_service, now=now
     )
     if changed is not order:
         table.replace(changed)
     return changed
 
 
-def erase_order(order_id: str, *, now: str, table: OrderTable) -> None:
-    """Replace an order by its tombstone, once. Raises OrderNotFound, VersionConflict, Fault."""
-    stored = table.get(order_id)
-    if isinstance(stored, Order):
-        table.replace(stored.erase(now))
+def erase_order(order_id: str, *, customer_id: str | None, now: str, secret: bytes, table: OrderTable) -> None:
+    """Replace an order by its tombstone; erased already is done. Raises OrderNotFound, NotYetStored, Fault.
+
+    VersionConflict when the order changes faster than it can be erased.
+    """
+    try:
+        order = read_order(order_id, customer_id=customer_id, secret=secret, find=table.get)
+    except OrderErased:
+        return
+    if isinstance(order, Accepted):
+        raise NotYetStored(order_id)
+    table.replace(order.erase(now))
 
 
 def process_message(message: Mapping[str, Any], *, table: OrderTable, dead_letters: DeadLetterQueue) -> None:

@@ -1,4 +1,4 @@
-"""Watches orders arrive: in the table, through the API, and as events in the invoicing queue."""
+"""Watches orders arrive: in the table, and as events in the invoicing queue."""
 
 import json
 import math
@@ -12,18 +12,19 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 import boto3
-import httpx
 
+from chalicelib import items
 from ordersctl import local
 from ordersctl.engine import client_options
 from ordersctl.posting import Posted
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import DeleteMessageBatchRequestEntryTypeDef, MessageTypeDef
 
 POLL_SECONDS = 0.01
-PATIENCE_SECONDS = 2.0  # an order that takes longer waits behind the others
+BATCH_GET_KEYS = 100  # the most that BatchGetItem takes
 LAST_LOOK_SECONDS = 5.0
 
 
@@ -31,7 +32,7 @@ LAST_LOOK_SECONDS = 5.0
 class Arrivals:
     """What was seen, by order id; times in seconds since the epoch. Each field is written by one thread."""
 
-    waiting: deque[Posted] = field(default_factory=deque)
+    waiting: deque[str] = field(default_factory=deque)  # order ids, added by who posts them
     stored: dict[str, float] = field(default_factory=dict)
     statuses: dict[str, str] = field(default_factory=dict)
     published: dict[str, float] = field(default_factory=dict)
@@ -61,14 +62,16 @@ class Arrivals:
 
 
 @contextmanager
-def watching(client: httpx.Client) -> Iterator[Arrivals]:
-    """Watch until the block ends: the table through `client`, and the invoicing queue; botocore's errors."""
-    sqs, queue_url = _invoicing_queue()
+def watching() -> Iterator[Arrivals]:
+    """Watch the table and the invoicing queue until the block ends; botocore's errors if they are not there."""
+    options = client_options(local.engine_url())
+    sqs, dynamodb = boto3.client("sqs", **options), boto3.client("dynamodb", **options)
+    queue_url = sqs.get_queue_url(QueueName=f"orders-{local.setting('STAGE')}-invoicing")["QueueUrl"]
     arrivals, stop = Arrivals(), Event()
     with ThreadPoolExecutor(2) as threads:
         arrivals.watchers = [
             threads.submit(_watch_events, sqs, queue_url, arrivals, stop),
-            threads.submit(_watch_orders, client, arrivals, stop),
+            threads.submit(_watch_table, dynamodb, arrivals, stop),
         ]
         try:
             yield arrivals
@@ -95,12 +98,6 @@ def wait_for_all(arrivals: Arrivals, orders: list[Posted], timeout_seconds: floa
 def percentile(values: list[float], percent: float) -> float:
     """Return the nearest-rank percentile: the smallest value that `percent` of them do not exceed."""
     return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]
-
-
-def _invoicing_queue() -> tuple["SQSClient", str]:
-    """Return a client and the URL of the invoicing queue; botocore's errors if either is not there."""
-    sqs = boto3.client("sqs", **client_options(local.engine_url()))
-    return sqs, sqs.get_queue_url(QueueName=f"orders-{local.setting('STAGE')}-invoicing")["QueueUrl"]
 
 
 def _watch_events(sqs: "SQSClient", queue_url: str, arrivals: Arrivals, stop: Event) -> None:
@@ -144,33 +141,29 @@ def _first_event(order_id: str) -> str:
     return f"{order_id}.1"
 
 
-def _watch_orders(client: httpx.Client, arrivals: Arrivals, stop: Event) -> None:
-    """Ask for one order after the other, the oldest first, until it is stored; ends when told to stop."""
-    while not stop.is_set():
-        if not arrivals.waiting:
-            stop.wait(POLL_SECONDS)
+def _watch_table(dynamodb: "DynamoDBClient", arrivals: Arrivals, stop: Event) -> None:
+    """Look for the orders in the table, a batch at a time and in turn; ends when told to stop.
+
+    The API is not asked: it would be slowed down by the very ones who measure it.
+    """
+    table = local.setting("ORDER_TABLE")
+    waiting = arrivals.waiting
+    while not stop.wait(POLL_SECONDS):
+        batch = [waiting.popleft() for _ in range(min(len(waiting), BATCH_GET_KEYS))]
+        if not batch:
             continue
-        order = arrivals.waiting.popleft()
-        if not _seen_stored(client, order, arrivals, stop):
-            arrivals.waiting.append(order)
-
-
-def _seen_stored(client: httpx.Client, order: Posted, arrivals: Arrivals, stop: Event) -> bool:
-    until = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < until and not stop.is_set():
-        status = _status(client, order)
-        if status not in {"", "accepted"}:
-            arrivals.statuses[order.order_id] = status
-            arrivals.stored[order.order_id] = time.time()
-            return True
-        stop.wait(POLL_SECONDS)
-    return False
-
-
-def _status(client: httpx.Client, order: Posted) -> str:
-    """Return the order's status, "" if there is no telling now: it is asked again until the time is up."""
-    try:
-        response = client.get(f"/orders/{order.order_id}", params={"customer_id": order.customer_id})
-        return str(response.json()["status"]) if response.status_code == httpx.codes.OK else ""
-    except (httpx.TransportError, ValueError, KeyError, TypeError):
-        return ""
+        found = dynamodb.batch_get_item(
+            RequestItems={
+                table: {
+                    "Keys": [items.key(order_id) for order_id in batch],
+                    "ProjectionExpression": "order_id, #status",
+                    "ExpressionAttributeNames": {"#status": "status"},
+                }
+            }
+        )["Responses"].get(table, [])
+        now = time.time()
+        for item in found:
+            order_id = item["order_id"]["S"]
+            arrivals.statuses[order_id] = item["status"]["S"]
+            arrivals.stored[order_id] = now
+        waiting.extend(order_id for order_id in batch if order_id not in arrivals.stored)

@@ -87,10 +87,9 @@ def load(
             "AWS_ENDPOINT_URL names an engine elsewhere."
         )
     orders, not_placed = _read(file, currency, guest)
-    # One connection more, for the questions that --wait asks meanwhile.
-    with connect(url, _token(), connections + 1) as client:
+    with connect(url, _token(), connections) as client:
         try:
-            with arrivals.watching(client) if wait else nullcontext() as seen:
+            with arrivals.watching() if wait else nullcontext() as seen:
                 posted, trouble = _post(console, client, orders, connections, seen)
                 _show_results(console, file, not_placed, posted)
                 if trouble:
@@ -98,7 +97,7 @@ def load(
                 accepted = [each for each in posted if each.outcome == "accepted"]
                 complete = seen is None or _wait(console, seen, accepted, timeout)
         except (BotoCoreError, ClientError) as error:
-            raise click.ClickException(f"The invoicing queue cannot be read: {error}") from error
+            raise click.ClickException(f"The table or the invoicing queue cannot be read: {error}") from error
     if seen is not None:
         _show_arrivals(console, seen, accepted)
     if not complete or any(each.outcome == "failed" for each in posted):
@@ -141,7 +140,7 @@ def _post(
                 posted.append(each)
                 progress.advance(task)
                 if seen is not None and each.outcome == "accepted":
-                    seen.waiting.append(each)
+                    seen.waiting.append(each.order_id)
         except HopelessError as error:
             trouble = str(error)
     answered = {each.invoice for each in posted}
@@ -191,22 +190,16 @@ def _show_arrivals(console: Console, seen: arrivals.Arrivals, accepted: list[Pos
         f"Events in the invoicing queue: {len(accepted) - len(not_published)}; "
         f"{_count(not_published)} missing, {_count(seen.repeated(accepted))} twice."
     )
-    table = Table(
-        title="Milliseconds from the first attempt to post an order",
-        title_justify="left",
-        caption="accepted: the answer 202 was here. stored: the API said so, or the order's event was there. "
-        "published: SQS had the event for the invoicing queue (SentTimestamp).",
-        caption_justify="left",
-    )
-    for column in ("until", "orders", "p50", "p99"):
-        table.add_column(column, justify="left" if column == "until" else "right")
-    for until, seconds in (
-        ("accepted", [each.seconds for each in accepted]),
-        ("stored", seen.seconds_to_stored(accepted)),
-        ("published", seen.seconds_to_published(accepted)),
+    table = Table(title="Milliseconds since the order was first posted", title_justify="left")
+    for column in ("Until", "Which is", "Orders", "p50", "p99"):
+        table.add_column(column, justify="left" if column in {"Until", "Which is"} else "right")
+    for until, which_is, seconds in (
+        ("accepted", "the answer 202 is here", [each.seconds for each in accepted]),
+        ("stored", "it is seen in the table", seen.seconds_to_stored(accepted)),
+        ("published", "the invoicing queue has its event", seen.seconds_to_published(accepted)),
     ):
         quantiles = [f"{arrivals.percentile(seconds, p) * 1000:.0f}" for p in (50, 99)] if seconds else ["-", "-"]
-        table.add_row(until, str(len(seconds)), *quantiles)
+        table.add_row(until, which_is, str(len(seconds)), *quantiles)
     console.print(table)
 
 

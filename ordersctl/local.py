@@ -1,4 +1,4 @@
-"""What the local run is configured with: stage local of .chalice/config.json; the environment wins."""
+"""What the local run is configured with: stage local of .chalice/config.json."""
 
 import json
 import os
@@ -10,16 +10,14 @@ SUBJECT = re.compile(r"[A-Za-z0-9._-]{1,64}")  # a customer's id, as DESIGN sect
 
 
 def setting(name: str) -> str:
-    """Return an environment variable of the local stage; KeyError if it has none of that name."""
-    if value := os.environ.get(name):
-        return value
+    """Return an environment variable of the local stage, as `chalice local` sets it; KeyError if there is none."""
     config = json.loads((PROJECT_DIR / ".chalice" / "config.json").read_text())
     return str(config["stages"]["local"]["environment_variables"][name])
 
 
 def state_dir() -> Path:
-    """Return the directory of keys, logs and checkpoints: where the service reads its JWKS."""
-    return (PROJECT_DIR / setting("JWT_JWKS")).parent
+    """Return the directory of keys, logs and checkpoints: where the service reads its JWKS, or ORDERS_STATE_DIR."""
+    return Path(os.environ.get("ORDERS_STATE_DIR") or (PROJECT_DIR / setting("JWT_JWKS")).parent)
 
 
 def engine_url() -> str:

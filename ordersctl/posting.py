@@ -108,7 +108,7 @@ def _outcome(
     if response.status_code in {401, 403}:
         raise HopelessError(
             f"The service does not take the token (HTTP {response.status_code}): "
-            "it must read the JWKS of this project's local run."
+            "it must be this project's own local run, which reads .local/jwks.json."
         )
     body = _json_object(response)
     if response.status_code != httpx.codes.ACCEPTED:

@@ -176,6 +176,8 @@ def _only_one_in(state_dir: Path) -> Iterator[Callable[[Mapping[str, Any]], None
             file.flush()
 
         note({})
+        # The other logs begin anew with their process; this one goes on when its process is started again.
+        (state_dir / "logs" / "handlers.log").unlink(missing_ok=True)
         yield note
 
 

@@ -16,7 +16,7 @@ MAX_PAGE = 100
 _DEFAULT_PAGE = 20
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _QUOTED_KEY = re.compile(r'"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')  # RFC 8941, section 3.3.3
-_ETAG = re.compile(r'(?:W/)?"([1-9][0-9]{0,17})"')
+_ETAG = re.compile(r'(W/)?"([1-9][0-9]{0,17})"')
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})")
 
 
@@ -46,6 +46,29 @@ def idempotency_key(request: Request) -> str | None:
     if not _KEY.fullmatch(value):
         raise _invalid("Idempotency-Key is 1 to 255 visible ASCII characters")
     return value
+
+
+def if_match(request: Request) -> frozenset[int] | None:
+    """The versions a change may start from; None is any (RFC 9110, section 13.1.1)."""
+    value = request.headers.get("if-match")
+    if value is None:
+        raise Problem("precondition-required", 428, "Send the ETag that you saw as If-Match, or * for any")
+    versions = _versions(value, weak=False)
+    if versions == frozenset():
+        raise _invalid("If-Match is a list of ETags, or *")
+    return versions
+
+
+def if_none_match(request: Request) -> frozenset[int] | None:
+    """The versions a client has already; None is any (RFC 9110, section 13.1.2)."""
+    return _versions(request.headers.get("if-none-match") or "", weak=True)
+
+
+def _versions(value: str, *, weak: bool) -> frozenset[int] | None:
+    if value.strip() == "*":
+        return None
+    tags = (_ETAG.fullmatch(tag.strip()) for tag in value.split(","))
+    return frozenset(int(tag[2]) for tag in tags if tag and (weak or not tag[1]))
 
 
 def query(request: Request, *known: str) -> dict[str, str]:

@@ -41,10 +41,18 @@ def accepted(request: Request, order: Accepted, named_customer: str | None) -> R
     return answer(request, _pending(order), 202, headers)
 
 
-def order(request: Request, found: Order | Accepted) -> Response:
+def order(request: Request, found: Order | Accepted, known_versions: frozenset[int] | None = frozenset()) -> Response:
+    """200; or 304 when the client knows this version already (None: whichever it is)."""
     if isinstance(found, Accepted):
         return answer(request, _pending(found), 200, _RETRY_SOON)
-    return answer(request, json.dumps(found.shown()), 200, {"ETag": f'"{found.version}"'})
+    etag = {"ETag": f'"{found.version}"'}
+    if known_versions is None or found.version in known_versions:
+        return answer(request, "", 304, etag)
+    return answer(request, json.dumps(found.shown()), 200, etag)
+
+
+def erased(request: Request) -> Response:
+    return answer(request, "", 204, {})
 
 
 def page(request: Request, found: Page, parameters: Mapping[str, str], next_cursor: str | None) -> Response:

@@ -24,7 +24,7 @@ def claims_of(signed: str, state_dir: Path) -> dict[str, Any]:
 
 
 def run(state_dir: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(token, arguments, env={"JWT_JWKS": str(state_dir / "jwks.json")})
+    return CliRunner().invoke(token, arguments, env={"ORDERS_STATE_DIR": str(state_dir)})
 
 
 def test_a_minted_token_is_verified_by_the_published_key(tmp_path: Path) -> None:
