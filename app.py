@@ -152,7 +152,7 @@ def process_orders(event: SQSEvent) -> Any:
     return batch.settle_messages(
         messages,
         failed,
-        reporting=wiring.settings().report_batch_item_failures,
+        reporting=wiring.settings().reports_batch_item_failures,
         delete=wiring.order_queue().delete,
     )
 
@@ -171,7 +171,7 @@ def publish_events(event: DynamoDBEvent) -> Any:
         dead_letters=wiring.event_dead_letters(),
     )
     first_failed = batch.in_order(event.to_dict()["Records"], publish, remaining_ms=_remaining_ms(event))
-    return batch.settle_records(first_failed, reporting=wiring.settings().report_batch_item_failures)
+    return batch.settle_records(first_failed, reporting=wiring.settings().reports_batch_item_failures)
 
 
 def _remaining_ms(event: BaseLambdaEvent) -> Callable[[], float]:

@@ -5,7 +5,7 @@ are stored as often as there are lines, and ten lines should stay within 1 KB, o
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from chalicelib.errors import Poison, Violation
 from chalicelib.orders import Address, ErasedOrder, LineItem, Order, OrderStatus
@@ -18,21 +18,6 @@ STATUS = "status"
 VERSION = "version"
 
 Item = Mapping[str, Any]  # attribute name -> AttributeValue, as DynamoDB's low-level API has them
-
-
-class Summary(NamedTuple):
-    """One order as a list shows it."""
-
-    order_id: str
-    customer_id: str
-    status: OrderStatus
-    currency: str | None
-    total: int
-    item_count: int
-    reference: str | None
-    version: int
-    placed_at: str
-    updated_at: str
 
 
 def key(order_id: str) -> dict[str, Any]:
@@ -80,20 +65,11 @@ def from_item(item: Item) -> Order | ErasedOrder:
         raise Poison(f"not an order's item: {type(error).__name__}: {error}") from error
 
 
-def to_summary(entry: Item) -> Summary:
-    """Read an entry of the index."""
-    return Summary(
-        order_id=entry[ORDER_ID]["S"],
-        customer_id=entry[CUSTOMER_ID]["S"],
-        status=OrderStatus(entry[STATUS]["S"]),
-        currency=_text(entry, "currency"),
-        total=int(entry["total"]["N"]),
-        item_count=int(entry["item_count"]["N"]),
-        reference=_text(entry, "reference"),
-        version=int(entry[VERSION]["N"]),
-        placed_at=_placed_at(entry),
-        updated_at=entry["updated_at"]["S"],
-    )
+def to_summary(entry: Item) -> dict[str, str | int]:
+    """Read an entry of the index as a list shows it; what the index projects has the API's names."""
+    summary = {name: int(value["N"]) if "N" in value else str(value["S"]) for name, value in entry.items()}
+    summary["placed_at"] = str(summary.pop(PLACED_KEY)).partition("#")[0]
+    return summary
 
 
 def _line(item: LineItem) -> dict[str, Any]:

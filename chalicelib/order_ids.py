@@ -6,8 +6,8 @@ seal proves that this stage accepted the id for that customer, so that an order 
 
 import hashlib
 import hmac
-import os
 import re
+import secrets
 
 _PREFIX = "ord_"
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base32, lower case: no i, l, o, u
@@ -24,7 +24,7 @@ def is_well_formed(order_id: str) -> bool:
 def mint(secret: bytes, customer_id: str, idempotency_key: str | None = None) -> str:
     """Make an order id: always the same one for the same customer and key, a fresh one without a key."""
     if idempotency_key is None:
-        identity = os.urandom(_IDENTITY_BYTES)
+        identity = secrets.token_bytes(_IDENTITY_BYTES)
     else:
         identity = _mac(secret, b"identity", customer_id.encode(), idempotency_key.encode())[:_IDENTITY_BYTES]
     return _PREFIX + _encode(identity + _seal(secret, identity, customer_id))

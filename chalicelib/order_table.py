@@ -8,7 +8,6 @@ from botocore.exceptions import ClientError
 from chalicelib import items
 from chalicelib.aws import faults
 from chalicelib.errors import Fault, OrderNotFound, VersionConflict
-from chalicelib.items import Summary
 from chalicelib.orders import ErasedOrder, Order, OrderStatus
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ _READ_AT_MOST = 1_000  # index entries per listing: a filter that matches little
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    orders: list[Summary]
+    orders: list[dict[str, str | int]]  # summaries
     last_placed_key: str | None  # where the next page starts; None at the end
 
 
@@ -80,7 +79,7 @@ class OrderTable:
         if placed_after and placed_before and placed_after >= placed_before:
             return Page([], None)  # DynamoDB calls an empty range an error
         query = _query(customer_id, status, placed_after, placed_before)
-        found: list[Summary] = []
+        found: list[dict[str, str | int]] = []
         read = 0
         last = start_after
         while len(found) < limit and read < _READ_AT_MOST:

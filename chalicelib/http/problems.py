@@ -4,6 +4,7 @@ import functools
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from chalice.app import Request, Response
@@ -37,30 +38,6 @@ class Problem(Exception):
         super().__init__(f"{status} {slug}: {detail}")
 
 
-TITLES = {
-    "bad-request": "The request cannot be read",
-    "conflict": "The order's state does not allow this",
-    "content-too-large": "The request is too large",
-    "customer-required": "A customer must be named",
-    "forbidden": "Not allowed",
-    "gone": "The order was erased",
-    "idempotency-key-reused": "The idempotency key was used for another order",
-    "internal": "Something went wrong on our side",
-    "invalid-cursor": "The cursor cannot be used",
-    "invalid-order": "The order is not valid",
-    "invalid-parameter": "A parameter is not valid",
-    "malformed-json": "The body is not JSON",
-    "method-not-allowed": "The method is not allowed",
-    "not-found": "There is no such thing",
-    "not-yet-stored": "The order is accepted and on its way",
-    "precondition-failed": "The order has changed",
-    "precondition-required": "If-Match is required",
-    "unauthorized": "A valid token is required",
-    "unavailable": "Not available right now",
-    "unsupported-media-type": "The media type is not supported",
-}
-
-
 _PROBLEMS: dict[type[OrdersError], tuple[str, int, str | None]] = {
     errors.InvalidOrder: ("invalid-order", 422, "See errors"),
     errors.OrderNotFound: ("not-found", 404, "There is no such order"),
@@ -72,7 +49,7 @@ _PROBLEMS: dict[type[OrdersError], tuple[str, int, str | None]] = {
     errors.NotPermitted: ("forbidden", 403, None),
     errors.VersionConflict: ("precondition-failed", 412, "Read the order again, then decide again"),
     errors.Fault: ("unavailable", 503, "Try again"),
-    errors.Poison: ("internal", 500, "Try again"),
+    errors.Poison: ("internal-server-error", 500, "Try again"),
 }
 
 
@@ -92,11 +69,15 @@ def of(error: OrdersError) -> Problem:
     )
 
 
+def title(slug: str) -> str:
+    return slug.replace("-", " ").capitalize()
+
+
 def response(problem: Problem, request: Request) -> Response:
     request_id = responses.request_id(request)
     body: dict[str, Any] = {
         "type": f"urn:problem:orders:{problem.slug}",
-        "title": TITLES[problem.slug],
+        "title": title(problem.slug),
         "status": problem.status,
         "detail": problem.detail,
         "instance": request_id,
@@ -130,21 +111,10 @@ def answering(current_request: Callable[[], Request | None]) -> Callable[[View],
     return decorate
 
 
-_OF_STATUS = {
-    400: "bad-request",
-    401: "unauthorized",
-    403: "forbidden",
-    404: "not-found",
-    405: "method-not-allowed",
-    413: "content-too-large",
-    415: "unsupported-media-type",
-}
-
-
 def rewritten(answer: Response, request: Request) -> Response:
     """The framework's own error answer (405, 415, 500) as a problem; any other answer as it is."""
     if answer.status_code < 400 or "problem+json" in str(answer.headers.get("Content-Type")):  # noqa: PLR2004 - RFC 9110
         return answer
-    slug = _OF_STATUS.get(answer.status_code, "internal")
+    slug = HTTPStatus(answer.status_code).phrase.lower().replace(" ", "-")
     allow = {name: str(value) for name, value in answer.headers.items() if name.lower() == "allow"}
-    return response(Problem(slug, answer.status_code, TITLES[slug], headers=allow), request)
+    return response(Problem(slug, answer.status_code, title(slug), headers=allow), request)

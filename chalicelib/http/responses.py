@@ -56,14 +56,11 @@ def erased(request: Request) -> Response:
 
 
 def page(request: Request, found: Page, parameters: Mapping[str, str], next_cursor: str | None) -> Response:
-    orders = [
-        {name: value for name, value in summary._asdict().items() if value is not None} for summary in found.orders
-    ]
     headers = {}
     if next_cursor is not None:
         query = urlencode({**parameters, "cursor": next_cursor})
         headers["Link"] = f'<{_path(request)}?{query}>; rel="next"'
-    return answer(request, json.dumps({"orders": orders, "next_cursor": next_cursor}), 200, headers)
+    return answer(request, json.dumps({"orders": found.orders, "next_cursor": next_cursor}), 200, headers)
 
 
 def healthy(request: Request, stage: str) -> Response:

@@ -74,14 +74,26 @@ def take_events(run: LocalRun, subscriber: str) -> list[dict[str, Any]]:
     return events
 
 
+def events_at(run: LocalRun, subscriber: str, count: int) -> list[dict[str, Any]]:
+    """Wait until a subscriber got `count` different events; returns all it got."""
+    seen: list[dict[str, Any]] = []
+
+    def look() -> bool:
+        seen.extend(take_events(run, subscriber))
+        return len({event["id"] for event in seen}) >= count
+
+    eventually(look, within=60)
+    return seen
+
+
 def invoices_file(path: Path, count: int) -> Path:
     """A file of `count` invoices of two lines each."""
     lines = ["InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"]
-    for number in range(count):
-        for line in range(2):
-            lines.append(
-                f"{600000 + number},SKU{line},THING {line},{line + 1},2010-12-01 08:26:00,2.55,{17000 + number % 7}.0,UK"
-            )
+    lines += [
+        f"{600000 + invoice},SKU{line},THING,{line + 1},2010-12-01 08:26:00,2.55,{17000 + invoice % 7}.0,UK"
+        for invoice in range(count)
+        for line in range(2)
+    ]
     path.write_text("\n".join(lines) + "\n")
     return path
 
@@ -92,10 +104,7 @@ def test_every_order_of_a_file_is_stored_once_and_told_once_to_whom_it_concerns(
     eventually(lambda: len(stored_orders(own_run)) == PLACEABLE)
 
     orders = {item["order_id"]["S"] for item in stored_orders(own_run)}
-    invoicing: list[dict[str, Any]] = []
-    inventory: list[dict[str, Any]] = []
-    eventually(lambda: invoicing.extend(take_events(own_run, "invoicing")) or len(invoicing) >= len(orders))
-    eventually(lambda: inventory.extend(take_events(own_run, "inventory")) or len(inventory) >= len(orders))
+    invoicing, inventory = (events_at(own_run, name, PLACEABLE) for name in ("invoicing", "inventory"))
     assert Counter(event["id"] for event in invoicing) == Counter({f"{order_id}.1": 1 for order_id in orders})
     assert {event["id"] for event in inventory} == {event["id"] for event in invoicing}
     assert take_events(own_run, "fulfilment") == [], "fulfilment asked for confirmed and cancelled orders only"
@@ -128,10 +137,7 @@ def test_killing_the_event_sources_in_the_middle_loses_and_doubles_nothing(own_r
     assert outcome[0].returncode == 0, outcome[0].stdout + outcome[0].stderr
 
     eventually(lambda: len(stored_orders(own_run)) == count, within=60)
-    seen: list[dict[str, Any]] = []
-    eventually(
-        lambda: seen.extend(take_events(own_run, "invoicing")) or len({e["id"] for e in seen}) == count, within=60
-    )
+    seen = events_at(own_run, "invoicing", count)
     assert {event["id"] for event in seen} == {f"{item['order_id']['S']}.1" for item in stored_orders(own_run)}
     assert {item["version"]["N"] for item in stored_orders(own_run)} == {"1"}
     # A batch published before the kill and not checkpointed is told again, under the same ids: at least once.

@@ -11,10 +11,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 
-from ordersctl.engine import client_options
 from tests.local_run import PROJECT_DIR, LocalRun, eventually, free_port
 
 
@@ -135,11 +133,6 @@ def test_nothing_outlives_a_run_that_is_killed(own_run: LocalRun) -> None:
 def test_event_sources_that_are_killed_are_started_again_and_go_on(own_run: LocalRun) -> None:
     first = place(own_run)
     told(own_run, first)
-
-    # What a receive of the killed process still gets is out of sight for this long: 120 s are for patient people.
-    sqs = boto3.client("sqs", **client_options(own_run.engine_url))
-    queue_url = sqs.get_queue_url(QueueName="orders-local-queue")["QueueUrl"]
-    sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": "2"})
 
     os.kill(pids(own_run)["event sources"], signal.SIGKILL)
     second = place(own_run)
