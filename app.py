@@ -20,6 +20,7 @@ if "AWS_CHALICE_CLI_MODE" in os.environ:
 
 logs.configure()
 app = Chalice(app_name="orders", configure_logs=False)
+app.api.cors = responses.cors(os.environ.get("CORS_ALLOW_ORIGIN"))
 
 
 @app.authorizer(ttl_seconds=300)

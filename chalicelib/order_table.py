@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _ABSENT = f"attribute_not_exists({items.ORDER_ID})"
 _UNCHANGED = f"{items.VERSION} = :seen"
+_STEP = 100
 _READ_AT_MOST = 1_000  # index entries per listing: a filter that matches little ends in a cursor, not in a long wait
 
 
@@ -85,14 +86,12 @@ class OrderTable:
         while len(found) < limit and read < _READ_AT_MOST:
             if last is not None:
                 query["ExclusiveStartKey"] = items.index_key(customer_id, last)
+            room = limit - len(found)
             with faults("dynamodb"):
-                # Without a filter each entry read is one shown; with one, reading in larger steps saves calls.
-                answer = self.client.query(
-                    TableName=self.name, Limit=limit - len(found) if status is None else 100, **query
-                )
+                # One more than is shown tells whether there is a next page. Behind a filter larger steps save calls.
+                answer = self.client.query(TableName=self.name, Limit=room + 1 if status is None else _STEP, **query)
             entries = answer["Items"]
             read += answer["ScannedCount"]
-            room = limit - len(found)
             found += [items.to_summary(entry) for entry in entries[:room]]
             if len(entries) > room:
                 last = entries[room - 1][items.PLACED_KEY]["S"]

@@ -126,6 +126,8 @@ def read_order(
     order_id: str, *, customer_id: str | None, secret: bytes, find: Callable[[str], Order | ErasedOrder]
 ) -> Order | Accepted:
     """Read an order for a customer, or any order (customer_id None). Raises OrderErased, OrderNotFound, Fault."""
+    if not order_ids.is_well_formed(order_id):
+        raise OrderNotFound(order_id)
     try:
         stored = find(order_id)
     except OrderNotFound:

@@ -12,6 +12,7 @@ from ordersctl.local import PROJECT_DIR
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_sqs import SQSClient
 
 SERVICES = "cloudformation,dynamodb,dynamodbstreams,iam,secretsmanager,sns,sqs,sts"
 HEALTH = "/_ministack/health"
@@ -52,17 +53,13 @@ def client_options(endpoint_url: str) -> dict[str, Any]:
     }
 
 
-def deploy(endpoint_url: str, *, stage: str, visibility_seconds: int = 120) -> dict[str, str]:
+def deploy(endpoint_url: str, *, stage: str) -> dict[str, str]:
     """Create the stack `orders-<stage>` and return its outputs; botocore's WaiterError if it fails."""
     import boto3  # noqa: PLC0415  slow to import, see above
 
     cloudformation: CloudFormationClient = boto3.client("cloudformation", **client_options(endpoint_url))
     name = f"orders-{stage}"
-    parameters = {
-        "Stage": stage,
-        "OrderQueueVisibility": str(visibility_seconds),
-        "DeletionProtection": "false",
-    }
+    parameters = {"Stage": stage, "DeletionProtection": "false"}
     cloudformation.create_stack(
         StackName=name,
         TemplateBody=TEMPLATE.read_text(),
@@ -74,10 +71,18 @@ def deploy(endpoint_url: str, *, stage: str, visibility_seconds: int = 120) -> d
     return {output["OutputKey"]: output["OutputValue"] for output in outputs}
 
 
+def set_visibility(endpoint_url: str, queue_url: str, seconds: int) -> None:
+    """Set a queue's visibility timeout: shorter than the template, made for AWS, would have it."""
+    import boto3  # noqa: PLC0415  slow to import, see above
+
+    sqs: SQSClient = boto3.client("sqs", **client_options(endpoint_url))
+    sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": str(seconds)})
+
+
 def get_json(url: str) -> dict[str, Any] | None:
     """GET a JSON object from a server on this machine; None if there is none. Knows no proxies."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=2)
+    connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=1)
     try:
         connection.request("GET", parts.path)
         response = connection.getresponse()

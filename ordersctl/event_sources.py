@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 QUEUE_POLLERS = 2
+# Shorter than Lambda's 20: if this process is killed, the engine still answers its open receives, with messages that
+# are then out of sight until their visibility timeout.
+WAIT_SECONDS = 1
 STREAM_PAUSE_SECONDS = 0.05
 DEAD_LETTER_PAUSE_SECONDS = 1.0
 ENGINE_PAUSE_SECONDS = 1.0
@@ -70,9 +73,9 @@ class Mappings:
         self._report = report
         self._lines = OrderLines(report)
 
-    def steps(self, app: Chalice) -> list[Callable[[], None]]:
+    def steps(self, app: Chalice) -> list[Callable[[], object]]:
         """Return what to do over and over: pollers of each queue and shard, watches on dead-letter queues."""
-        steps: list[Callable[[], None]] = []
+        steps: list[Callable[[], object]] = []
         for source in app.event_sources:
             function = Function(
                 name=source.name,
@@ -101,6 +104,7 @@ class Mappings:
             handled=self._lines.processed,
             batch_size=source.batch_size,
             window_seconds=source.maximum_batching_window_in_seconds,
+            wait_seconds=WAIT_SECONDS,
         )
 
     def _shards(self, source: DynamoDBEventConfig, function: Function) -> list[ShardMapping]:
@@ -156,7 +160,7 @@ def _poll_shard(shard: ShardMapping) -> None:
         shard.stopping.wait(STREAM_PAUSE_SECONDS)
 
 
-def _forever(step: Callable[[], None], report: Report) -> None:
+def _forever(step: Callable[[], object], report: Report) -> None:
     unreachable = False
     while True:
         try:

@@ -81,12 +81,12 @@ def load(
     2 when FILE cannot be read as invoices.
     """
     console = Console()
+    orders, not_placed = _read(file, currency, guest)
     if wait and get_json(local.engine_url() + HEALTH) is None:
         raise click.ClickException(
             f"No AWS engine answers at {local.engine_url()}: is the service running (make run)? "
             "AWS_ENDPOINT_URL names an engine elsewhere."
         )
-    orders, not_placed = _read(file, currency, guest)
     with connect(url, _token(), connections) as client:
         try:
             with arrivals.watching() if wait else nullcontext() as seen:

@@ -53,24 +53,35 @@ def post_all(client: httpx.Client, orders: list[Placeable], connections: int) ->
     """
     stop = Event()
     with ThreadPoolExecutor(connections) as threads:
-        posts = [threads.submit(post, client, order, stop) for order in orders]
+        posts = [threads.submit(_post_unless_stopped, client, order, stop) for order in orders]
         try:
             for done in as_completed(posts):
-                yield done.result()
+                if (posted := done.result()) is not None:
+                    yield posted
         finally:
             stop.set()
             threads.shutdown(cancel_futures=True)
 
 
+def _post_unless_stopped(client: httpx.Client, order: Placeable, stop: Event) -> Posted | None:
+    if stop.is_set():
+        return None
+    try:
+        return post(client, order, stop)
+    except HopelessError:
+        stop.set()
+        raise
+
+
 def post(client: httpx.Client, order: Placeable, stop: Event) -> Posted:
     """Post one order, again after a passing failure, under one key; HopelessError when no order would do."""
     sent_at, started = time.time(), time.monotonic()
-    response: httpx.Response | httpx.TransportError
+    response: httpx.Response | httpx.RequestError
     for attempt in range(ATTEMPTS):
         backoff = FIRST_BACKOFF_SECONDS * 2**attempt
         try:
             response = _send(client, order)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             response = error
         else:
             if response.status_code not in RETRIED:
@@ -101,9 +112,9 @@ def _retry_after(response: httpx.Response) -> float:
 
 
 def _outcome(
-    response: httpx.Response | httpx.TransportError,
+    response: httpx.Response | httpx.RequestError,
 ) -> tuple[Literal["accepted", "already there", "failed"], str, str]:
-    if isinstance(response, httpx.TransportError):
+    if isinstance(response, httpx.RequestError):
         return "failed", f"no answer ({type(response).__name__})", ""
     if response.status_code in {401, 403}:
         raise HopelessError(
@@ -117,7 +128,7 @@ def _outcome(
     if not isinstance(order_id, str):
         return "failed", "HTTP 202 without an order_id", ""
     if response.headers.get("Idempotency-Replayed") == "true":
-        return "already there", "placed earlier under the same invoice number", order_id
+        return "already there", "placed before, by the same number", order_id
     return "accepted", "", order_id
 
 

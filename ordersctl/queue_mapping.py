@@ -32,23 +32,24 @@ class QueueMapping:
     window_seconds: float = 0
     wait_seconds: int = 20
 
-    def poll(self) -> None:
-        """Take one batch through the handler; returns after `wait_seconds` if there is none."""
+    def poll(self) -> bool:
+        """Take one batch through the handler; False if there was none within `wait_seconds`."""
         messages = self._receive()
         if not messages:
-            return
+            return False
         records = [self._record(message) for message in messages]
         try:
             failed = self.function.failures(records, [record["messageId"] for record in records])
         except InvocationError as error:
             self.report(f"{self.function.name}: batch of {len(records)} failed, it will come again: {error}")
-            return
+            return True
         if failed:
             self.report(f"{self.function.name}: {len(failed)} of {len(records)} failed, they will come again")
         done = [record for position, record in enumerate(records) if position not in failed]
         self._delete(done)
         for record in done:
             self.handled(record)
+        return True
 
     def _receive(self) -> list["MessageTypeDef"]:
         messages = self._receive_some(self.batch_size, self.wait_seconds)

@@ -16,7 +16,7 @@ import click
 
 from ordersctl import local
 from ordersctl.children import Child, stop
-from ordersctl.engine import HEALTH, deploy, engine, get_json
+from ordersctl.engine import HEALTH, deploy, engine, get_json, set_visibility
 
 STAGE = "local"
 START_SECONDS = 60
@@ -35,7 +35,13 @@ SAMPLE_ORDER = {"currency": "GBP", "items": [{"sku": "85123A", "quantity": 6, "u
     type=click.Path(path_type=Path, file_okay=False),
     help="For logs and checkpoints.  [default: .local]",
 )
-def run(port: int, engine_port: int, state_dir: Path | None) -> None:
+@click.option(
+    "--visibility",
+    metavar="SECONDS",
+    type=click.IntRange(min=1),
+    help="When a message that was not handled comes again.  [default: as the template says]",
+)
+def run(port: int, engine_port: int, state_dir: Path | None, visibility: int | None) -> None:
     """Run everything on this machine: API, queues, table, events. Ctrl-C stops it."""
     if port == engine_port:
         raise click.UsageError("--port and --engine-port must differ.")
@@ -47,7 +53,7 @@ def run(port: int, engine_port: int, state_dir: Path | None) -> None:
     try:
         with _only_one_in(state_dir) as note:
             _refuse_taken_ports(port, engine_port)
-            _start(children, port, engine_port, state_dir)
+            _start(children, port, engine_port, state_dir, visibility)
             _announce(port, engine_port, state_dir)
             _watch(children, note)
     except KeyboardInterrupt:
@@ -59,7 +65,7 @@ def run(port: int, engine_port: int, state_dir: Path | None) -> None:
     click.echo(" Everything has ended.")
 
 
-def _start(children: list[Child], port: int, engine_port: int, state_dir: Path) -> None:
+def _start(children: list[Child], port: int, engine_port: int, state_dir: Path, visibility: int | None) -> None:
     """Start everything, each after what it needs; ClickException if something ends at once."""
     endpoint_url = f"http://127.0.0.1:{engine_port}"
     environment = _environment(endpoint_url)
@@ -73,7 +79,9 @@ def _start(children: list[Child], port: int, engine_port: int, state_dir: Path) 
 
     ensure_keys(local.state_dir())
     _wait(children, lambda: get_json(endpoint_url + HEALTH) is not None, "the AWS engine")
-    deploy(endpoint_url, stage=STAGE)
+    outputs = deploy(endpoint_url, stage=STAGE)
+    if visibility is not None:
+        set_visibility(endpoint_url, outputs["OrderQueueUrl"], visibility)
     loop = Child(
         "event sources",
         "ordersctl.__main__:main",
@@ -98,7 +106,9 @@ def _watch(children: list[Child], note: Callable[[Mapping[str, Any]], None]) -> 
         deaths.append(time.monotonic())
         if len(deaths) > RESTARTS and deaths[-1] - deaths[0] < RESTART_WINDOW_SECONDS:
             raise click.ClickException(f"the event sources keep ending ({how}); see logs/handlers.log. Stopping.")
-        click.echo(f"event sources ended ({how}), started again; what they held comes back by and by")
+        click.echo(
+            f"event sources ended ({how}), started again; what they held comes back after its visibility timeout"
+        )
         loop.start()
         note({child.name: child.pid for child in children})
 

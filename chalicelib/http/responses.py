@@ -4,13 +4,25 @@ import json
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from chalice.app import Request, Response
+from chalice.app import CORSConfig, Request, Response
 
 from chalicelib.order_table import Page
 from chalicelib.orders import Order
 from chalicelib.use_cases import Accepted
 
 _RETRY_SOON = {"Retry-After": "1"}  # seconds
+
+
+def cors(origin: str | None) -> CORSConfig | bool:
+    """What browsers of one origin may do (https://fetch.spec.whatwg.org/#http-cors-protocol); without one, nothing."""
+    if not origin:
+        return False
+    return CORSConfig(
+        allow_origin=origin,
+        allow_headers=["Content-Type", "Authorization", "Idempotency-Key", "If-Match", "If-None-Match"],
+        expose_headers=["ETag", "Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Request-Id"],
+        max_age=600,
+    )
 
 
 def request_id(request: Request) -> str:

@@ -122,6 +122,7 @@ def test_a_price_is_in_the_minor_units_of_its_currency(currency: str, minor_unit
         (line(price="NaN"), "a price that is no number"),
         (line(price="1e3"), "a price that is no number"),
         (line(price="9" * 5000), "a price that is no number"),
+        (line(price="1." + "0" * 30 + "1"), "a price that is no number"),
         (line(customer=""), "no customer"),
         (line(customer="a b"), "no usable customer id"),
         (line(invoice=""), "no usable invoice number"),

@@ -1,0 +1,215 @@
+"""The schemas of the OpenAPI document, from the models that the service itself checks and shows orders with."""
+
+from typing import Any, get_type_hints
+
+from pydantic import create_model
+from pydantic.json_schema import models_json_schema
+
+from chalicelib.codes import CURRENCY_EXPONENTS
+from chalicelib.errors import Violation
+from chalicelib.items import Summary
+from chalicelib.order_ids import ORDER_ID_PATTERN
+from chalicelib.orders import (
+    CUSTOMER_ID_PATTERN,
+    MAX_AMOUNT,
+    TIMESTAMP_PATTERN,
+    Address,
+    LineItem,
+    NewOrder,
+    Order,
+    OrderChange,
+    OrderStatus,
+)
+
+Schema = dict[str, Any]
+
+ORDER_ID: Schema = {"type": "string", "pattern": ORDER_ID_PATTERN}
+CUSTOMER_ID: Schema = {"type": "string", "pattern": CUSTOMER_ID_PATTERN}
+NEW_ORDER: Schema = {
+    "currency": "GBP",
+    "items": [
+        {"sku": "85123A", "name": "White hanging heart T-light holder", "quantity": 6, "unit_price": 255},
+        {"sku": "71053", "quantity": 6, "unit_price": 339},
+    ],
+    "shipping_address": {
+        "name": "A. Customer",
+        "line1": "1 High Street",
+        "city": "London",
+        "postal_code": "N1 1AA",
+        "country": "GB",
+    },
+    "reference": "536365",
+}
+ACCEPTED: Schema = {"order_id": "ord_2y7m1x9qk4c8v5t3w6z0b2d7f9h1j3k5", "status": "accepted"}
+ORDER: Schema = {
+    "order_id": ACCEPTED["order_id"],
+    "customer_id": "17850",
+    "status": "placed",
+    **NEW_ORDER,
+    "total": 3564,
+    "version": 1,
+    "placed_at": "2026-01-31T12:00:00.000Z",
+    "updated_at": "2026-01-31T12:00:00.000Z",
+}
+CHANGE: Schema = {"status": "cancelled", "status_reason": "ordered twice"}
+
+_MODELS = (LineItem, Address, NewOrder, OrderChange)
+_INTERNAL = ("fingerprint", "correlation_id")
+
+
+def money() -> str:
+    """How amounts are written: which currencies have how many decimal digits (ISO 4217)."""
+    by_exponent = {
+        exponent: " ".join(code for code, each in sorted(CURRENCY_EXPONENTS.items()) if each == exponent)
+        for exponent in (0, 3)
+    }
+    return (
+        "Amounts are integers in the minor unit of the order's currency, as ISO 4217 has it. "
+        f"No decimal digits (500 is 500 yen): {by_exponent[0]}. "
+        f"Three (500 is 0.500 dinars): {by_exponent[3]}. "
+        "Two in all others (500 is 5.00 pounds)."
+    )
+
+
+def schemas() -> dict[str, Schema]:
+    """Every schema by name."""
+    _, both = models_json_schema(
+        [*((model, "validation") for model in _MODELS), (Order, "serialization")],
+        ref_template="#/components/schemas/{model}",
+    )
+    found: dict[str, Schema] = both["$defs"]
+    found["NewOrder"] |= {
+        "description": f"An order to place. Its total, quantities times prices, is at most {MAX_AMOUNT}. {money()}",
+        "examples": [NEW_ORDER],
+    }
+    found["AddressChange"] = _address_change(found["Address"])
+    found["OrderChange"] = _order_change(found)
+    found["Order"] = _shown(found["Order"], "An order as it is stored.", ORDER)
+    found["Order"]["properties"]["status"]["enum"] = [each for each in OrderStatus if each is not OrderStatus.ERASED]
+    found["Summary"] = _summary()
+    found["Accepted"] = _accepted()
+    found["Page"] = _page()
+    found["Problem"] = _problem()
+    return found
+
+
+def _address_change(address: Schema) -> Schema:
+    optional = {name: part for name, part in address.items() if name not in ("required", "title")}
+    return {
+        **optional,
+        "title": "AddressChange",
+        "description": "What becomes different in the address; an order without one takes a whole address only.",
+    }
+
+
+def _order_change(found: dict[str, Schema]) -> Schema:
+    content = found["NewOrder"]["properties"]
+    change = found["OrderChange"]
+    return {
+        **change,
+        "description": "A JSON merge patch (RFC 7396). Items are replaced as a whole. null takes a part away, but not "
+        "one that an order must have.",
+        "properties": {
+            **change["properties"],
+            "items": content["items"],
+            "shipping_address": {"anyOf": [{"$ref": "#/components/schemas/AddressChange"}, {"type": "null"}]},
+            "note": content["note"],
+        },
+        "examples": [CHANGE],
+    }
+
+
+def _shown(schema: Schema, description: str, example: Schema) -> Schema:
+    """A schema as it is answered: what has no value is left out, never null."""
+    properties: dict[str, Schema] = {}
+    required: list[str] = []
+    for name, each in schema["properties"].items():
+        if name in _INTERNAL:
+            continue
+        kept = [kind for kind in each.get("anyOf", []) if kind != {"type": "null"}]
+        properties[name] = _PRECISELY.get(name) or (dict(kept[0]) if kept else dict(each))
+        if not kept:
+            required.append(name)
+    return {
+        "type": "object",
+        "title": schema["title"],
+        "description": description,
+        "properties": properties,
+        "required": required,
+        "examples": [example],
+    }
+
+
+# Of what is read from our own table the models check little; clients are told more.
+_TIME: Schema = {"type": "string", "format": "date-time", "pattern": TIMESTAMP_PATTERN}
+_AMOUNT: Schema = {"type": "integer", "minimum": 0, "maximum": MAX_AMOUNT, "description": "In minor units."}
+_PRECISELY: dict[str, Schema] = {
+    "order_id": ORDER_ID,
+    "customer_id": CUSTOMER_ID,
+    "status": {"type": "string"},
+    "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "description": "ISO 4217; absent where it was refused."},
+    "total": _AMOUNT,
+    "item_count": {"type": "integer", "minimum": 0},
+    "version": {"type": "integer", "minimum": 1, "description": "It is also the ETag."},
+    "placed_at": _TIME,
+    "updated_at": _TIME,
+}
+
+
+def _summary() -> Schema:
+    fields: dict[str, Any] = {name: (kind, ...) for name, kind in get_type_hints(Summary).items()}
+    schema = create_model("Summary", **fields).model_json_schema(mode="serialization")
+    example = {name: ORDER[name] for name in fields if name in ORDER} | {"item_count": 2}
+    summary = _shown(schema, "An order in a list: all but its items, address and note.", example)
+    summary["properties"]["status"] = {"enum": [each for each in OrderStatus if each is not OrderStatus.ERASED]}
+    return summary
+
+
+def _accepted() -> Schema:
+    return {
+        "type": "object",
+        "title": "Accepted",
+        "description": "An order that is on its way to being stored.",
+        "properties": {"order_id": ORDER_ID, "status": {"const": "accepted"}},
+        "required": ["order_id", "status"],
+        "examples": [ACCEPTED],
+    }
+
+
+def _page() -> Schema:
+    cursor = {"type": ["string", "null"], "description": "Of the next page; null on the last."}
+    return {
+        "type": "object",
+        "title": "Page",
+        "properties": {
+            "orders": {"type": "array", "maxItems": 100, "items": {"$ref": "#/components/schemas/Summary"}},
+            "next_cursor": cursor,
+        },
+        "required": ["orders", "next_cursor"],
+    }
+
+
+def _problem() -> Schema:
+    text: Schema = {"type": "string"}
+    violation = {
+        "type": "object",
+        "title": Violation.__name__,
+        "properties": {"pointer": {**text, "description": "RFC 6901, into the body."}, "detail": text},
+        "required": ["pointer", "detail"],
+    }
+    return {
+        "type": "object",
+        "title": "Problem",
+        "description": "What went wrong (RFC 9457).",
+        "properties": {
+            "type": {**text, "pattern": "^urn:problem:orders:[a-z-]+$"},
+            "title": text,
+            "status": {"type": "integer", "minimum": 400, "maximum": 599},
+            "detail": text,
+            "instance": {**text, "description": "The request's id, to name in a report."},
+            "errors": {"type": "array", "minItems": 1, "items": violation},
+            "current_status": text,
+            "allowed_statuses": {"type": "array", "items": text},
+        },
+        "required": ["type", "title", "status", "detail", "instance"],
+    }
