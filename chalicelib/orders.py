@@ -25,6 +25,13 @@ MAX_AMOUNT = 10**12  # minor units, for a price and for a total
 MAX_ITEMS = 2_000
 _MAX_VIOLATIONS = 20  # a hopeless document is not answered with a book
 _MAX_POINTER = 200
+# pydantic's own words for these name Python's types and our classes.
+_PLAIN = {
+    "model_type": "Input should be an object",
+    "tuple_type": "Input should be an array",
+    "too_short": "There should be at least 1 item",
+    "too_long": f"There should be at most {MAX_ITEMS} items",
+}
 
 CUSTOMER_ID_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
 TIMESTAMP_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
@@ -52,8 +59,9 @@ def _text(most: int) -> Any:
     return StringConstraints(strict=True, min_length=1, max_length=most, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")
 
 
-Count = Annotated[int, BeforeValidator(_whole), Field(strict=True, ge=1, le=1_000_000)]
-Amount = Annotated[int, BeforeValidator(_whole), Field(strict=True, ge=0, le=MAX_AMOUNT)]
+# Bounds stand before the validator that runs before them: pydantic puts those into the JSON Schema that it can see.
+Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000), BeforeValidator(_whole)]
+Amount = Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT), BeforeValidator(_whole)]
 Currency = Annotated[
     str,
     Field(strict=True, json_schema_extra={"enum": sorted(CURRENCY_EXPONENTS)}),
@@ -285,7 +293,10 @@ def fingerprint(order: Any) -> str:
 
 def _violations(error: ValidationError) -> list[Violation]:
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    return [Violation(_pointer(each["loc"]), each["msg"]) for each in found[:_MAX_VIOLATIONS]]
+    # pydantic counts only the items that are right: with a wrong one among few it also says that there are too few.
+    deep = {each["loc"][0] for each in found if len(each["loc"]) > 1}
+    told = [each for each in found if each["type"] != "too_short" or each["loc"][0] not in deep]
+    return [Violation(_pointer(each["loc"]), _PLAIN.get(each["type"], each["msg"])) for each in told[:_MAX_VIOLATIONS]]
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:

@@ -1,0 +1,206 @@
+"""What the documents name exists, and what they tabulate is what the code has."""
+
+import importlib
+import math
+import pkgutil
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+
+import chalicelib
+from chalicelib import items, order_ids, orders
+from chalicelib.errors import Violation
+from chalicelib.orders import Address, ErasedOrder, LineItem, NewOrder, Order, OrderStatus
+from chalicelib.settings import Settings
+from ordersctl import invoices
+from tests.local_run import PROJECT_DIR
+
+DOCUMENTS = [
+    path for folder in (".", "docs", "docs/adr", "tests/data") for path in sorted((PROJECT_DIR / folder).glob("*.md"))
+]
+SOURCES = ["app.py", *(str(path.relative_to(PROJECT_DIR)) for path in sorted(PROJECT_DIR.glob("chalicelib/**/*.py")))]
+TEMPLATE = (PROJECT_DIR / "infra" / "resources.yaml").read_text()
+ACCESS_PATTERNS = (PROJECT_DIR / "docs" / "access-patterns.md").read_text()
+ARCHITECTURE = (PROJECT_DIR / "docs" / "architecture.md").read_text()
+NOT_OURS = {"Infinity", "Link", "ReportBatchItemFailures"}  # of JavaScript, HTTP and Lambda
+
+of_each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT_DIR)))
+
+
+def rows(text: str, heading: str) -> Iterator[list[str]]:
+    """The cells of the first table under a heading, without its head."""
+    table = text[text.index(f"\n{heading}\n") :].partition("\n|")[2].partition("\n\n")[0]
+    for line in table.splitlines()[2:]:
+        yield [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def known_names() -> set[str]:
+    """Each public name of our code, the template's words, and the operations of the services that we call."""
+    names = set(re.findall(r"\w+", TEMPLATE))
+    for module in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
+        names |= set(vars(importlib.import_module(module.name)))
+    session = botocore.session.get_session()
+    for service in ("dynamodb", "dynamodbstreams", "sqs", "sns"):
+        names |= set(session.get_service_model(service).operation_names)
+    return names
+
+
+@of_each_document
+def test_relative_links_lead_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\((?![a-z]+:)([^)#\s]+)", document.read_text())
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@of_each_document
+def test_paths_that_are_named_exist(document: Path) -> None:
+    named = re.findall(
+        r"`((?:app\.py|(?:\.chalice|chalicelib|ordersctl|infra|tests|docs)/[\w./-]*))`", document.read_text()
+    )
+    assert [path for path in named if not (PROJECT_DIR / path).exists()] == []
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_documents_that_the_code_points_to_exist(source: str) -> None:
+    named = re.findall(r"docs/[\w./-]+\.md", (PROJECT_DIR / source).read_text())
+    assert [path for path in named if not (PROJECT_DIR / path).exists()] == []
+
+
+@of_each_document
+def test_problem_types_that_are_named_exist(document: Path) -> None:
+    code = "".join((PROJECT_DIR / source).read_text() for source in SOURCES)
+    named = re.findall(r"urn:problem:orders:([\w-]+)", document.read_text())
+    assert [slug for slug in named if f'"{slug}"' not in code] == []
+
+
+@of_each_document
+def test_classes_and_operations_that_are_named_exist(document: Path) -> None:
+    named = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)*)`", document.read_text()))
+    assert named - NOT_OURS <= known_names()
+
+
+def test_the_decisions_are_listed_each_once() -> None:
+    folder = PROJECT_DIR / "docs" / "adr"
+    listed = re.findall(r"\]\((.+?)\)", (folder / "README.md").read_text())
+    assert listed == sorted(path.name for path in folder.glob("[0-9]*.md"))
+
+
+def test_a_decision_has_its_number_in_its_heading_and_its_three_parts() -> None:
+    for path in (PROJECT_DIR / "docs" / "adr").glob("[0-9]*.md"):
+        text = path.read_text()
+        assert text.startswith(f"# {int(path.name[:4])}. ")
+        assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Context", "Decision", "Consequences"]
+
+
+def test_the_settings_are_those_that_the_code_reads() -> None:
+    class Environment(dict[str, str]):
+        def get(self, name: str, default: Any = None) -> Any:
+            self[name] = "1"
+            return super().get(name, default)
+
+    environment = Environment()
+    Settings.from_env(environment)
+    told = {cells[0].strip("`"): cells[2] for cells in rows(ARCHITECTURE, "## Settings")}
+    assert set(told) == set(environment)
+
+
+def test_what_app_py_reads_from_the_environment_is_told() -> None:
+    read = set(re.findall(r'os\.environ(?:\.get\(|\[)"(\w+)"', (PROJECT_DIR / "app.py").read_text()))
+    assert read
+    assert {name for name in read if f"`{name}`" not in ARCHITECTURE} == set()
+
+
+def test_the_routes_are_those_of_the_app() -> None:
+    declared = re.findall(r'@app\.route\("(.+?)", methods=\["(\w+)"\]', (PROJECT_DIR / "app.py").read_text())
+    told = [cells[:2] for cells in rows((PROJECT_DIR / "README.md").read_text(), "## The API")]
+    assert [[f"`{method}`", f"`{path}`"] for path, method in declared] == told
+
+
+# --- access patterns -------------------------------------------------------------------------------------------------
+
+
+def full_order(status: OrderStatus) -> Order:
+    """An order that has every attribute, a rejected one's violations among them."""
+    return Order(
+        order_id=order_ids.mint(b"secret", "17850"),
+        customer_id="17850",
+        status=status,
+        status_reason="sold out",
+        currency="GBP",
+        items=(LineItem(sku="85123A", name="T-light holder", quantity=6, unit_price=255),),
+        total=1530,
+        shipping_address=Address(name="A. Customer", line1="1 Street", city="London", country="GB"),
+        note="by the door",
+        reference="PO-1",
+        violations=(Violation("/currency", "unknown"),),
+        version=1,
+        placed_at="2026-01-31T12:00:00.000Z",
+        updated_at="2026-01-31T12:00:00.000Z",
+        fingerprint="0" * 32,
+        correlation_id="0f8fad5b-d9cb-469f-a165-70867728950e",
+    )
+
+
+def size(value: Mapping[str, Any]) -> int:
+    """The bytes of an attribute's value (DynamoDB Developer Guide, "DynamoDB item sizes and formats")."""
+    ((kind, content),) = value.items()
+    if kind == "S":
+        return len(content.encode())
+    if kind == "N":
+        return math.ceil(len(content.strip("0")) / 2) + 1
+    if kind == "L":
+        return 3 + sum(1 + size(each) for each in content)
+    return 3 + sum(1 + len(name) + size(each) for name, each in content.items())
+
+
+def indexed() -> set[str]:
+    projected = re.search(r"NonKeyAttributes: \[(.+)\]", TEMPLATE)
+    assert projected
+    return {items.ORDER_ID, items.CUSTOMER_ID, items.PLACED_KEY, *projected[1].split(", ")}
+
+
+def test_the_item_s_table_names_exactly_the_attributes_that_are_written() -> None:
+    told = [cells[:2] for cells in rows(ACCESS_PATTERNS, "## The item")]
+    written = items.to_item(full_order(OrderStatus.REJECTED))
+    assert {name.strip("`"): kind[0] for name, kind in told} == {name: next(iter(v)) for name, v in written.items()}
+
+
+def test_the_item_s_table_marks_exactly_what_the_index_has() -> None:
+    told = {cells[0].strip("`") for cells in rows(ACCESS_PATTERNS, "## The item") if cells[3]}
+    assert told == indexed()
+
+
+def test_a_line_s_names_are_told() -> None:
+    (line,) = items.to_item(full_order(OrderStatus.PLACED))["items"]["L"]
+    (told,) = (cells[2] for cells in rows(ACCESS_PATTERNS, "## The item") if cells[0] == "`items`")
+    assert set(re.findall("`(.)`", told)) == set(line["M"])
+
+
+def test_the_tombstone_s_attributes_are_told() -> None:
+    erased = ErasedOrder(order_id="ord_1", version=2, updated_at="2026-01-31T12:00:00.000Z", correlation_id="c")
+    told = ACCESS_PATTERNS.partition("### The tombstone\n")[2].partition(". It names no")[0]
+    assert set(re.findall(r"`(\w+)`", told)) - {"erased"} == set(items.to_item(erased))
+
+
+def test_the_statuses_are_told() -> None:
+    (told,) = (cells[2] for cells in rows(ACCESS_PATTERNS, "## The item") if cells[0] == "`status`")
+    assert re.findall(r"`(\w+)`", told) == list(OrderStatus)
+
+
+def test_the_sizes_are_those_of_the_real_orders() -> None:
+    file = (PROJECT_DIR / "tests" / "data" / "online-retail-cut.csv").read_bytes()
+    by_invoice = invoices.read(file)
+    for name, item_size, entry_size in rows(ACCESS_PATTERNS, "## Sizes"):
+        (number,) = re.findall(r"invoice (\d+)", name)
+        placeable = invoices.judge(number, by_invoice[number], currency="GBP", guest=None)
+        assert isinstance(placeable, invoices.Placeable)
+        new = orders.parse(NewOrder, placeable.order)
+        update = {"items": new.items, "total": new.total, "reference": new.reference, "status": OrderStatus.PLACED}
+        absent = dict.fromkeys(("status_reason", "shipping_address", "note", "violations"))
+        order = full_order(OrderStatus.PLACED).model_copy(update=update | absent)
+        sizes = {attribute: len(attribute) + size(value) for attribute, value in items.to_item(order).items()}
+        assert item_size == f"{sum(sizes.values())} bytes"
+        assert entry_size == f"{sum(sizes[name] for name in indexed() & set(sizes))} bytes"
