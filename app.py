@@ -18,7 +18,7 @@ if "AWS_CHALICE_CLI_MODE" in os.environ:
 
     local_gateway.install()
 
-logs.configure()
+logs.configure(os.environ["STAGE"])
 app = Chalice(app_name="orders", configure_logs=False)
 app.api.cors = responses.cors(os.environ.get("CORS_ALLOW_ORIGIN"))
 
@@ -52,6 +52,7 @@ def place_order(request: Request) -> Response:
         new=orders.parse(NewOrder, requests.json_body(request)),
         now=_now(),
         correlation_id=responses.request_id(request),
+        traceparent=requests.traceparent(request),
         secret=wiring.id_secret(),
         queue=wiring.order_queue(),
         find=wiring.impatient_order_table().get,
@@ -85,6 +86,7 @@ def change_order(request: Request, order_id: str) -> Response:
         by_service=principal.is_service,
         seen_versions=requests.if_match(request),
         now=_now(),
+        traceparent=requests.traceparent(request),
         secret=wiring.id_secret(),
         table=wiring.order_table(),
     )
@@ -120,6 +122,12 @@ def list_orders(request: Request, customer_id: str) -> Response:
     )
     next_cursor = cursors.seal(wiring.id_secret(), page.last_placed_key, *question)
     return responses.page(request, page, asked, next_cursor)
+
+
+@app.route("/openapi.json", methods=["GET"], content_types=["*/*"])
+@answering
+def openapi(request: Request) -> Response:
+    return responses.openapi(request)
 
 
 @app.route("/health", methods=["GET"], content_types=["*/*"])
@@ -168,7 +176,7 @@ def publish_events(event: DynamoDBEvent) -> Any:
     publish = functools.partial(
         use_cases.publish_changes,
         source=f"urn:orders:{wiring.settings().stage}",
-        topic=wiring.event_topic(),
+        publisher=wiring.publisher(),
         dead_letters=wiring.event_dead_letters(),
     )
     first_failed = batch.in_order(event.to_dict()["Records"], publish, remaining_ms=_remaining_ms(event))

@@ -1,9 +1,10 @@
 """Commands: what the API asks the processor to do. Frozen and versioned, made once at the door."""
 
 import json
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 from pydantic_core import from_json
 
 from chalicelib.errors import Poison
@@ -11,6 +12,12 @@ from chalicelib.order_ids import ORDER_ID_PATTERN
 from chalicelib.orders import CUSTOMER_ID_PATTERN, TIMESTAMP_PATTERN, NewOrder
 
 CORRELATION_ID_PATTERN = r"^[\x21-\x7e]{1,128}$"
+TRACEPARENT_PATTERN = r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"  # W3C Trace Context, section 3.2
+
+
+def _on_a_clock(timestamp: str) -> str:
+    datetime.fromisoformat(timestamp)
+    return timestamp
 
 
 class PlaceOrder(BaseModel):
@@ -22,12 +29,22 @@ class PlaceOrder(BaseModel):
     version: Literal[1] = 1
     order_id: Annotated[str, StringConstraints(strict=True, pattern=ORDER_ID_PATTERN)]
     customer_id: Annotated[str, StringConstraints(strict=True, pattern=CUSTOMER_ID_PATTERN)]
-    placed_at: Annotated[str, StringConstraints(strict=True, pattern=TIMESTAMP_PATTERN)]
+    placed_at: Annotated[str, StringConstraints(strict=True, pattern=TIMESTAMP_PATTERN), AfterValidator(_on_a_clock)]
     correlation_id: Annotated[str, StringConstraints(strict=True, pattern=CORRELATION_ID_PATTERN)]
+    traceparent: Annotated[str, StringConstraints(strict=True, pattern=TRACEPARENT_PATTERN)] | None = None
     order: Any
 
 
-def encode(order: NewOrder, *, order_id: str, customer_id: str, placed_at: str, correlation_id: str) -> str:
+def encode(
+    order: NewOrder,
+    *,
+    order_id: str,
+    customer_id: str,
+    placed_at: str,
+    correlation_id: str,
+    traceparent: str | None = None,
+) -> str:
+    trace = {} if traceparent is None else {"traceparent": traceparent}
     head = json.dumps(
         {
             "type": "PlaceOrder",
@@ -36,6 +53,7 @@ def encode(order: NewOrder, *, order_id: str, customer_id: str, placed_at: str, 
             "customer_id": customer_id,
             "placed_at": placed_at,
             "correlation_id": correlation_id,
+            **trace,
         }
     )
     # The order is serialised once, by pydantic's own writer, and goes in as it is.
@@ -47,7 +65,9 @@ def decode(body: str) -> PlaceOrder:
     try:
         return PlaceOrder.model_validate(from_json(body, allow_inf_nan=False))
     except ValidationError as error:
-        what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['type']}" for e in error.errors()[:5])
+        # Names that are not ours are not repeated: reasons go to logs.
+        found = [(".".join(str(part) for part in each["loc"]), each["type"]) for each in error.errors()[:5]]
+        what = "; ".join(f"{name if name in PlaceOrder.model_fields else '?'}: {kind}" for name, kind in found)
         raise Poison(f"not a command envelope: {what}") from error
     except (ValueError, RecursionError) as error:
         raise Poison("not JSON") from error

@@ -28,7 +28,9 @@ class OrderEvent(BaseModel):
     sequence: str
     sequencetype: Literal["Integer"] = "Integer"
     correlationid: str
+    traceparent: str | None = None  # distributed tracing extension
     dataref: str | None = None
+    replayed: Literal[True] | None = None  # told again by an operator (ordersctl replay)
     data: dict[str, Any] | None = None
 
     def to_json(self) -> str:
@@ -69,5 +71,6 @@ def _event(event_type: str, order: Order | ErasedOrder, data: dict[str, Any], so
         dataschema=f"urn:orders:events:{event_type}:v{SCHEMA_VERSION}",
         sequence=str(order.version),
         correlationid=order.correlation_id,
+        traceparent=order.traceparent,
         data=data,
     )

@@ -46,7 +46,7 @@ def to_item(order: Order | ErasedOrder) -> dict[str, Any]:
         "fingerprint": {"S": order.fingerprint},
         "correlation_id": {"S": order.correlation_id},
     }
-    for name in ("currency", "reference", "note", "status_reason"):
+    for name in ("currency", "reference", "note", "status_reason", "traceparent"):
         if (value := getattr(order, name)) is not None:
             item[name] = {"S": value}
     if order.shipping_address is not None:
@@ -62,7 +62,9 @@ def from_item(item: Item) -> Order | ErasedOrder:
     try:
         return _erased(item) if item[STATUS]["S"] == OrderStatus.ERASED else _order(item)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise Poison(f"not an order's item: {type(error).__name__}: {error}") from error
+        # Which name is missing may be told; other messages repeat values, and reasons go to logs.
+        what = str(error) if isinstance(error, KeyError) else type(error).__name__
+        raise Poison(f"not an order's item: {what}") from error
 
 
 def to_summary(entry: Item) -> dict[str, str | int]:
@@ -99,6 +101,7 @@ def _order(item: Item) -> Order:
         updated_at=item["updated_at"]["S"],
         fingerprint=item["fingerprint"]["S"],
         correlation_id=item["correlation_id"]["S"],
+        traceparent=_text(item, "traceparent"),
     )
 
 
@@ -130,8 +133,10 @@ def _violations(item: Item) -> tuple[Violation, ...] | None:
 
 def _tombstone(erased: ErasedOrder) -> dict[str, Any]:
     # No customer and no placed_key: an erased order drops out of the index.
+    trace = {} if erased.traceparent is None else {"traceparent": {"S": erased.traceparent}}
     return {
         **key(erased.order_id),
+        **trace,
         STATUS: {"S": OrderStatus.ERASED.value},
         VERSION: {"N": str(erased.version)},
         "updated_at": {"S": erased.updated_at},
@@ -145,6 +150,7 @@ def _erased(item: Item) -> ErasedOrder:
         version=int(item[VERSION]["N"]),
         updated_at=item["updated_at"]["S"],
         correlation_id=item["correlation_id"]["S"],
+        traceparent=_text(item, "traceparent"),
     )
 
 

@@ -34,7 +34,7 @@ _PLAIN = {
 }
 
 CUSTOMER_ID_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
-TIMESTAMP_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
+TIMESTAMP_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
 
 
 def _whole(value: Any) -> Any:
@@ -95,7 +95,7 @@ _ITEMS_CHANGE_IN = frozenset({OrderStatus.PLACED})
 _DELIVERY_CHANGES_IN = frozenset({OrderStatus.PLACED, OrderStatus.CONFIRMED})
 
 _CONTENT = {"items", "shipping_address", "note"}  # of an order, what a client may change
-_INTERNAL = {"fingerprint", "correlation_id"}  # of an order, not for showing
+INTERNAL = {"fingerprint", "correlation_id", "traceparent"}  # of an order, not for showing
 
 
 class _Document(BaseModel):
@@ -166,7 +166,8 @@ class Order(BaseModel):
     placed_at: str
     updated_at: str
     fingerprint: str
-    correlation_id: str
+    correlation_id: str  # of the request that placed it
+    traceparent: str | None = None  # of the last request that had one (W3C Trace Context)
 
     @property
     def item_count(self) -> int:
@@ -174,7 +175,7 @@ class Order(BaseModel):
 
     def shown(self) -> dict[str, Any]:
         """The order as the API and the events show it, as JSON values."""
-        return self.model_dump(mode="json", exclude=_INTERNAL, exclude_none=True)
+        return self.model_dump(mode="json", exclude=INTERNAL, exclude_none=True)
 
     @property
     def content(self) -> dict[str, Any]:
@@ -210,6 +211,7 @@ class Order(BaseModel):
             version=self.version + 1,
             updated_at=now,
             correlation_id=self.correlation_id,
+            traceparent=self.traceparent,
         )
 
     def _content_changes(self, content: OrderContent) -> dict[str, Any]:
@@ -256,6 +258,7 @@ class ErasedOrder(BaseModel):
     version: int
     updated_at: str
     correlation_id: str
+    traceparent: str | None = None
 
 
 DocumentT = TypeVar("DocumentT", bound=BaseModel)

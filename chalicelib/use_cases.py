@@ -2,11 +2,12 @@
 
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib import commands, events, items, order_ids, orders
+from chalicelib import commands, events, items, logs, order_ids, orders
 from chalicelib.commands import PlaceOrder
 from chalicelib.errors import (
     Fault,
@@ -18,7 +19,6 @@ from chalicelib.errors import (
     Poison,
     VersionConflict,
 )
-from chalicelib.event_topic import EventTopic
 from chalicelib.order_queue import DeadLetterQueue, OrderQueue
 from chalicelib.order_table import OrderTable
 from chalicelib.orders import (
@@ -28,8 +28,10 @@ from chalicelib.orders import (
     OrderChange,
     OrderStatus,
 )
+from chalicelib.publishing import Publisher
 
-logger = logging.getLogger("orders")
+# SQS takes the characters of XML 1.0; JSON has escaped the control characters already.
+_NO_MESSAGE_TEXT = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +47,16 @@ def accept_order(
     idempotency_key: str | None,
     now: str,
     correlation_id: str,
+    traceparent: str | None = None,
     secret: bytes,
     queue: OrderQueue,
     find: Callable[[str], Order | ErasedOrder],
 ) -> Accepted:
     """Put an order on its way. Raises KeyReused, OrderErased, Fault (nothing was accepted)."""
     order_id = order_ids.mint(secret, customer_id, idempotency_key)
+    ids: dict[str, Any] = {"order_id": order_id, "correlation_id": correlation_id, "traceparent": traceparent}
     if idempotency_key is not None and _is_stored(new, order_id, find):
+        logs.tell("order.replayed", metrics={"replayed": 1}, **ids)
         return Accepted(order_id, replayed=True)
     queue.send(
         commands.encode(
@@ -60,8 +65,10 @@ def accept_order(
             customer_id=customer_id,
             placed_at=now,
             correlation_id=correlation_id,
+            traceparent=traceparent,
         )
     )
+    logs.tell("order.accepted", metrics={"accepted": 1}, **ids)
     return Accepted(order_id, replayed=False)
 
 
@@ -91,6 +98,16 @@ def place_order(command: PlaceOrder, table: OrderTable) -> str:
     return "already there"
 
 
+def reject_order(command: PlaceOrder, reason: str, table: OrderTable) -> Order | ErasedOrder | None:
+    """Store an order that an operator gives up as rejected: nobody is told "accepted" for ever.
+
+    Returns what stands in its place already, None when nothing did. Raises Fault.
+    """
+    return table.add(
+        _new_order(command).model_copy(update={"status": OrderStatus.REJECTED, "status_reason": reason[:200]})
+    )
+
+
 def _new_order(command: PlaceOrder) -> Order:
     common: dict[str, Any] = {
         "order_id": command.order_id,
@@ -99,6 +116,7 @@ def _new_order(command: PlaceOrder) -> Order:
         "placed_at": command.placed_at,
         "updated_at": command.placed_at,
         "correlation_id": command.correlation_id,
+        "traceparent": command.traceparent,
     }
     try:
         new = orders.parse(NewOrder, command.order)
@@ -151,6 +169,7 @@ def change_order(
     by_service: bool,
     seen_versions: frozenset[int] | None,
     now: str,
+    traceparent: str | None = None,
     secret: bytes,
     table: OrderTable,
 ) -> Order:
@@ -169,7 +188,9 @@ def change_order(
         change.content_of(order), status=change.status, reason=change.status_reason, by_service=by_service, now=now
     )
     if changed is not order:
+        changed = changed.model_copy(update={"traceparent": traceparent or order.traceparent})
         table.replace(changed)
+        logs.tell("order.updated", status=changed.status, version=changed.version, **_ids(changed))
     return changed
 
 
@@ -184,7 +205,14 @@ def erase_order(order_id: str, *, customer_id: str | None, now: str, secret: byt
         return
     if isinstance(order, Accepted):
         raise NotYetStored(order_id)
-    table.replace(order.erase(now))
+    tombstone = order.erase(now)
+    table.replace(tombstone)
+    logs.tell("order.erased", version=tombstone.version, **_ids(tombstone))
+
+
+def _ids(order: Order | ErasedOrder | PlaceOrder) -> dict[str, Any]:
+    """What joins an order's log lines."""
+    return {"order_id": order.order_id, "correlation_id": order.correlation_id, "traceparent": order.traceparent}
 
 
 def process_message(message: Mapping[str, Any], *, table: OrderTable, dead_letters: DeadLetterQueue) -> None:
@@ -195,20 +223,31 @@ def process_message(message: Mapping[str, Any], *, table: OrderTable, dead_lette
         outcome = place_order(command, table)
     except Poison as poison:
         dead_letters.quarantine(body, reason=str(poison), source=message_id)
-        logger.error("message.quarantined", extra={"message_id": message_id, "reason": str(poison)})
+        _tell_quarantined("message.quarantined", str(poison), message_id=message_id)
         return
-    logger.info(f"order.{outcome}", extra={"order_id": command.order_id, "correlation_id": command.correlation_id})
+    metrics = {"duplicates": 1}
+    if outcome != "already there":
+        metrics = {outcome: 1, "placed_after_ms": logs.milliseconds_since(command.placed_at)}
+    logs.tell(f"order.{outcome.replace(' ', '_')}", metrics=metrics, **_ids(command))
+
+
+def _tell_quarantined(event: str, reason: str, **ids: str) -> None:
+    logs.tell(event, level=logging.ERROR, metrics={"quarantined": 1}, reason=reason, **ids)
 
 
 def publish_changes(
-    records: Sequence[Mapping[str, Any]], *, source: str, topic: EventTopic, dead_letters: DeadLetterQueue
+    records: Sequence[Mapping[str, Any]], *, source: str, publisher: Publisher, dead_letters: DeadLetterQueue
 ) -> int:
     """Tell the world what stream records mean; returns how many of them, from the first on, are done. Raises Fault."""
 
     def quarantine(record: Mapping[str, Any], reason: str) -> None:
         event_id = str(record.get("eventID", ""))
-        dead_letters.quarantine(json.dumps(record, default=str), reason=reason, source=event_id)
-        logger.error("record.quarantined", extra={"event_id": event_id, "reason": reason})
+        # Not in ASCII: two images of half a MiB must not grow beyond what a message holds.
+        body = _NO_MESSAGE_TEXT.sub(
+            lambda odd: f"\\u{ord(odd[0]):04x}", json.dumps(record, default=str, ensure_ascii=False)
+        )
+        dead_letters.quarantine(body, reason=reason, source=event_id)
+        _tell_quarantined("record.quarantined", reason, stream_event_id=event_id)
 
     told: list[events.OrderEvent] = []
     origins: list[int] = []
@@ -221,20 +260,32 @@ def publish_changes(
         if event is not None:
             told.append(event)
             origins.append(index)
-    undelivered = topic.publish(told)
-    for each in sorted(undelivered, key=lambda each: each.index):
-        if not each.for_ever:
-            logger.warning("publish.failed", extra={"event_id": told[each.index].id, "reason": each.reason})
-            return origins[each.index]
-        quarantine(records[origins[each.index]], each.reason)
-    lost = {each.index for each in undelivered}
+    undelivered = {each.index: each for each in publisher.publish(told)}
     for index, event in enumerate(told):
-        if index not in lost:
-            logger.info(
-                event.type.replace("order.", "published."),
-                extra={"event_id": event.id, "correlation_id": event.correlationid},
+        failed = undelivered.get(index)
+        if failed is None:
+            age = logs.milliseconds_since(event.time)
+            logs.tell("event.published", metrics={"published": 1, "published_after_ms": age}, **_event_ids(event))
+        elif failed.for_ever:
+            quarantine(records[origins[index]], failed.reason)
+        else:
+            # Those after it that did get through come again with it, under the same ids.
+            ids = _event_ids(event)
+            logs.tell(
+                "publish.failed", level=logging.WARNING, metrics={"publish_failed": 1}, reason=failed.reason, **ids
             )
+            return origins[index]
     return len(records)
+
+
+def _event_ids(event: events.OrderEvent) -> dict[str, Any]:
+    return {
+        "event_id": event.id,
+        "type": event.type,
+        "order_id": event.subject,
+        "correlation_id": event.correlationid,
+        "traceparent": event.traceparent,
+    }
 
 
 def _event(record: Mapping[str, Any], source: str) -> events.OrderEvent | None:

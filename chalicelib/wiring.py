@@ -10,10 +10,12 @@ import botocore.session
 from botocore.config import Config
 
 from chalicelib.aws import faults
+from chalicelib.event_bus import EventBus
 from chalicelib.event_topic import EventTopic
 from chalicelib.http.tokens import KeySet, TokenChecker
 from chalicelib.order_queue import DeadLetterQueue, OrderQueue
 from chalicelib.order_table import OrderTable
+from chalicelib.publishing import Publisher
 from chalicelib.settings import Settings
 
 T = TypeVar("T")
@@ -86,7 +88,9 @@ def event_dead_letters() -> DeadLetterQueue:
 
 
 @_once
-def event_topic() -> EventTopic:
+def publisher() -> Publisher:
+    if settings().event_bus_name:
+        return EventBus(_client("events"), settings().event_bus_name)
     return EventTopic(_client("sns"), settings().event_topic_arn)
 
 

@@ -10,15 +10,29 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("ordersctl.run", "run"),
     "token": ("ordersctl.tokens", "token"),
     "load": ("ordersctl.load", "load"),
+    "openapi": ("ordersctl.openapi", "openapi"),
+    "event-schemas": ("ordersctl.event_schemas", "event_schemas"),
+    "queues": ("ordersctl.queues", "queues"),
+    "dlq": ("ordersctl.dlq", "dlq"),
+    "replay": ("ordersctl.replay", "replay"),
+    "listen": ("ordersctl.listen", "listen"),
+    "trigger": ("ordersctl.trigger", "trigger"),
+    "trace": ("ordersctl.trace", "trace"),
+    "provision": ("ordersctl.provision", "provision"),
+    "tune": ("ordersctl.tune", "tune"),
+    "doctor": ("ordersctl.doctor", "doctor"),
+    "package": ("ordersctl.package", "package"),
+    "deploy": ("ordersctl.deploy", "deploy"),
+    "consumer": ("ordersctl.consumers", "consumer"),
     "event-sources": ("ordersctl.event_sources", "event_sources"),
 }
-HIDDEN = {"event-sources"}
+HIDDEN = {"consumer", "event-sources"}
 
 
 class LazyGroup(click.Group):
     """A group whose commands are imported on first use."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  the signature is click's
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature is click's
         return [name for name in COMMANDS if name not in HIDDEN]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
@@ -26,7 +40,7 @@ class LazyGroup(click.Group):
             return None
         module, attribute = COMMANDS[cmd_name]
         command = getattr(importlib.import_module(module), attribute)
-        assert isinstance(command, click.Command)  # noqa: S101  a slip in the table above, not a user's error
+        assert isinstance(command, click.Command)  # noqa: S101 - a slip in the table above, not a user's error
         return command
 
 

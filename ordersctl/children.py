@@ -22,7 +22,7 @@ class Child:
     name: str
     entry: str  # "module:function"
     args: Sequence[str]
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(default_factory=dict)  # on top of ours
     log: Path | None = None
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
@@ -32,7 +32,7 @@ class Child:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "ordersctl.leash", self.entry, *self.args],
                 cwd=PROJECT_DIR,
-                env=self.environment,
+                env={**os.environ, **self.environment},
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=None if log is None else subprocess.STDOUT,

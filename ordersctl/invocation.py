@@ -59,7 +59,7 @@ class Function:
         def call() -> None:
             try:
                 outcome.append(self.handler(event, context))
-            except BaseException as error:  # noqa: BLE001  whatever it raises is its failure
+            except BaseException as error:  # noqa: BLE001 - whatever it raises is its failure
                 failure.append(error)
 
         # A thread of its own: a handler that hangs costs its batch, as in Lambda, and not this poller.

@@ -117,6 +117,7 @@ class RequestHandler(ChaliceRequestHandler):
 
     # The standard library's server looks its methods up by these names.
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _generic_handle  # noqa: N815
+    do_TRACE = do_QUERY = _generic_handle  # noqa: N815 - no operation has them: 405, not the standard library's 501
 
     def _body(self) -> bytes | None:
         lengths = set(self.headers.get_all("Content-Length", ["0"]))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.http.principal import ADMIN, READ, WRITE
-from chalicelib.http.requests import MAX_PAGE
+from chalicelib.http.requests import MAX_BODY_BYTES, MAX_PAGE
 from chalicelib.orders import OrderStatus
 from ordersctl import openapi_schemas as models
 
@@ -52,7 +52,7 @@ def _link(operation: str, description: str, **parameters: str) -> dict[str, Any]
     }
 
 
-ANYONES: Problems = {429: ("too-many-requests",), 500: ("internal",)}
+ANYONES: Problems = {429: ("too-many-requests",), 500: ("internal-server-error",)}
 AUTHORIZED: Problems = {
     400: ("invalid-parameter", "bad-request"),
     401: ("unauthorized",),
@@ -63,6 +63,30 @@ _BODY: Problems = {
     400: ("malformed-json", "invalid-parameter", "bad-request"),
     413: ("content-too-large",),
     415: ("unsupported-media-type",),
+}
+# What each problem type means: the end of `urn:problem:orders:…`.
+PROBLEMS: Mapping[str, str] = {
+    "bad-request": "The request cannot be read.",
+    "conflict": "The order's status does not allow this; `allowed_statuses` says what it may become.",
+    "content-too-large": f"A body is at most {MAX_BODY_BYTES} bytes.",
+    "customer-required": "A service names the customer that it acts for: `?customer_id=`.",
+    "forbidden": "The token is good, but not for this.",
+    "gone": "The order was erased.",
+    "idempotency-key-reused": "The key stands for another order already.",
+    "internal-server-error": "A mistake of ours.",
+    "invalid-cursor": "The cursor was made for another asker or other filters, or was changed.",
+    "invalid-order": "The content is not what an order is made of; `errors` says where.",
+    "invalid-parameter": "A parameter or header is not as described here, or is none of this operation.",
+    "malformed-json": "The body is not JSON, or has a name twice in one object.",
+    "method-not-allowed": "The path has other methods; `Allow` names them.",
+    "not-found": "There is no such order, or it is not the asker's.",
+    "not-yet-stored": "The order is accepted and on its way.",
+    "precondition-failed": "The order has changed since the version of If-Match.",
+    "precondition-required": "A change needs If-Match.",
+    "too-many-requests": "More requests than are allowed at a time.",
+    "unauthorized": "There is no token, or it is not valid here, or not any more.",
+    "unavailable": "Something that this needs does not answer; nothing was done.",
+    "unsupported-media-type": "The body's media type is not taken here.",
 }
 RETRY_AFTER = {409, 503}  # their problems may say when to try again
 

@@ -1,16 +1,14 @@
 """The schemas of the OpenAPI document, from the models that the service itself checks and shows orders with."""
 
-from typing import Any, get_type_hints
+from typing import Any
 
-from pydantic import create_model
 from pydantic.json_schema import models_json_schema
 
 from chalicelib.codes import CURRENCY_EXPONENTS
-from chalicelib.errors import Violation
-from chalicelib.items import Summary
 from chalicelib.order_ids import ORDER_ID_PATTERN
 from chalicelib.orders import (
     CUSTOMER_ID_PATTERN,
+    INTERNAL,
     MAX_AMOUNT,
     TIMESTAMP_PATTERN,
     Address,
@@ -54,7 +52,7 @@ ORDER: Schema = {
 CHANGE: Schema = {"status": "cancelled", "status_reason": "ordered twice"}
 
 _MODELS = (LineItem, Address, NewOrder, OrderChange)
-_INTERNAL = ("fingerprint", "correlation_id")
+_NOT_IN_A_LIST = {"items", "shipping_address", "note", "status_reason", "violations"}
 
 
 def money() -> str:
@@ -77,7 +75,7 @@ def schemas() -> dict[str, Schema]:
         [*((model, "validation") for model in _MODELS), (Order, "serialization")],
         ref_template="#/components/schemas/{model}",
     )
-    found: dict[str, Schema] = both["$defs"]
+    found: dict[str, Schema] = _without_noise(both["$defs"])
     found["NewOrder"] |= {
         "description": f"An order to place. Its total, quantities times prices, is at most {MAX_AMOUNT}. {money()}",
         "examples": [NEW_ORDER],
@@ -85,19 +83,24 @@ def schemas() -> dict[str, Schema]:
     found["AddressChange"] = _address_change(found["Address"])
     found["OrderChange"] = _order_change(found)
     found["Order"] = _shown(found["Order"], "An order as it is stored.", ORDER)
-    found["Order"]["properties"]["status"]["enum"] = [each for each in OrderStatus if each is not OrderStatus.ERASED]
-    found["Summary"] = _summary()
+    found["Summary"] = _summary(found["Order"])
     found["Accepted"] = _accepted()
     found["Page"] = _page()
     found["Problem"] = _problem()
     return found
 
 
+def _without_noise(value: Any) -> Any:
+    """Drop titles made of names, and defaults: leaving a part out and sending null are not the same in a patch."""
+    if isinstance(value, dict):
+        return {name: _without_noise(each) for name, each in value.items() if name not in ("title", "default")}
+    return [_without_noise(each) for each in value] if isinstance(value, list) else value
+
+
 def _address_change(address: Schema) -> Schema:
-    optional = {name: part for name, part in address.items() if name not in ("required", "title")}
+    optional = {name: part for name, part in address.items() if name != "required"}
     return {
         **optional,
-        "title": "AddressChange",
         "description": "What becomes different in the address; an order without one takes a whole address only.",
     }
 
@@ -124,7 +127,7 @@ def _shown(schema: Schema, description: str, example: Schema) -> Schema:
     properties: dict[str, Schema] = {}
     required: list[str] = []
     for name, each in schema["properties"].items():
-        if name in _INTERNAL:
+        if name in INTERNAL:
             continue
         kept = [kind for kind in each.get("anyOf", []) if kind != {"type": "null"}]
         properties[name] = _PRECISELY.get(name) or (dict(kept[0]) if kept else dict(each))
@@ -132,7 +135,6 @@ def _shown(schema: Schema, description: str, example: Schema) -> Schema:
             required.append(name)
     return {
         "type": "object",
-        "title": schema["title"],
         "description": description,
         "properties": properties,
         "required": required,
@@ -141,34 +143,36 @@ def _shown(schema: Schema, description: str, example: Schema) -> Schema:
 
 
 # Of what is read from our own table the models check little; clients are told more.
-_TIME: Schema = {"type": "string", "format": "date-time", "pattern": TIMESTAMP_PATTERN}
+TIME: Schema = {"type": "string", "format": "date-time", "pattern": TIMESTAMP_PATTERN}
 _AMOUNT: Schema = {"type": "integer", "minimum": 0, "maximum": MAX_AMOUNT, "description": "In minor units."}
 _PRECISELY: dict[str, Schema] = {
     "order_id": ORDER_ID,
     "customer_id": CUSTOMER_ID,
-    "status": {"type": "string"},
+    "status": {"enum": [each for each in OrderStatus if each is not OrderStatus.ERASED]},
     "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "description": "ISO 4217; absent where it was refused."},
     "total": _AMOUNT,
-    "item_count": {"type": "integer", "minimum": 0},
     "version": {"type": "integer", "minimum": 1, "description": "It is also the ETag."},
-    "placed_at": _TIME,
-    "updated_at": _TIME,
+    "placed_at": TIME,
+    "updated_at": TIME,
 }
 
 
-def _summary() -> Schema:
-    fields: dict[str, Any] = {name: (kind, ...) for name, kind in get_type_hints(Summary).items()}
-    schema = create_model("Summary", **fields).model_json_schema(mode="serialization")
-    example = {name: ORDER[name] for name in fields if name in ORDER} | {"item_count": 2}
-    summary = _shown(schema, "An order in a list: all but its items, address and note.", example)
-    summary["properties"]["status"] = {"enum": [each for each in OrderStatus if each is not OrderStatus.ERASED]}
-    return summary
+def _summary(order: Schema) -> Schema:
+    names = [name for name in order["properties"] if name not in _NOT_IN_A_LIST]
+    example = {name: ORDER[name] for name in names if name in ORDER}
+    return {
+        "type": "object",
+        "description": "An order in a list: what fits an answer a hundred times.",
+        "properties": {name: order["properties"][name] for name in names}
+        | {"item_count": {"type": "integer", "minimum": 0}},
+        "required": [name for name in order["required"] if name in names] + ["item_count"],
+        "examples": [example | {"item_count": len(ORDER["items"])}],
+    }
 
 
 def _accepted() -> Schema:
     return {
         "type": "object",
-        "title": "Accepted",
         "description": "An order that is on its way to being stored.",
         "properties": {"order_id": ORDER_ID, "status": {"const": "accepted"}},
         "required": ["order_id", "status"],
@@ -180,7 +184,6 @@ def _page() -> Schema:
     cursor = {"type": ["string", "null"], "description": "Of the next page; null on the last."}
     return {
         "type": "object",
-        "title": "Page",
         "properties": {
             "orders": {"type": "array", "maxItems": 100, "items": {"$ref": "#/components/schemas/Summary"}},
             "next_cursor": cursor,
@@ -191,15 +194,8 @@ def _page() -> Schema:
 
 def _problem() -> Schema:
     text: Schema = {"type": "string"}
-    violation = {
-        "type": "object",
-        "title": Violation.__name__,
-        "properties": {"pointer": {**text, "description": "RFC 6901, into the body."}, "detail": text},
-        "required": ["pointer", "detail"],
-    }
     return {
         "type": "object",
-        "title": "Problem",
         "description": "What went wrong (RFC 9457).",
         "properties": {
             "type": {**text, "pattern": "^urn:problem:orders:[a-z-]+$"},
@@ -207,7 +203,7 @@ def _problem() -> Schema:
             "status": {"type": "integer", "minimum": 400, "maximum": 599},
             "detail": text,
             "instance": {**text, "description": "The request's id, to name in a report."},
-            "errors": {"type": "array", "minItems": 1, "items": violation},
+            "errors": {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Violation"}},
             "current_status": text,
             "allowed_statuses": {"type": "array", "items": text},
         },

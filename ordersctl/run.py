@@ -41,7 +41,8 @@ SAMPLE_ORDER = {"currency": "GBP", "items": [{"sku": "85123A", "quantity": 6, "u
     type=click.IntRange(min=1),
     help="When a message that was not handled comes again.  [default: as the template says]",
 )
-def run(port: int, engine_port: int, state_dir: Path | None, visibility: int | None) -> None:
+@click.option("--with-consumers", is_flag=True, help="With the sample consumers, which carry orders on to delivered.")
+def run(*, port: int, engine_port: int, state_dir: Path | None, visibility: int | None, with_consumers: bool) -> None:
     """Run everything on this machine: API, queues, table, events. Ctrl-C stops it."""
     if port == engine_port:
         raise click.UsageError("--port and --engine-port must differ.")
@@ -50,57 +51,72 @@ def run(port: int, engine_port: int, state_dir: Path | None, visibility: int | N
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     children: list[Child] = []
+    consumers: list[Child] = []
     try:
         with _only_one_in(state_dir) as note:
             _refuse_taken_ports(port, engine_port)
             _start(children, port, engine_port, state_dir, visibility)
+            if with_consumers:
+                _start_consumers(consumers, port, state_dir)
             _announce(port, engine_port, state_dir)
-            _watch(children, note)
+            _watch(children, consumers, note)
     except KeyboardInterrupt:
         click.echo("\nStopping.", nl=False)
     finally:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-        stop(children)
+        stop([*consumers, *children])
     click.echo(" Everything has ended.")
 
 
 def _start(children: list[Child], port: int, engine_port: int, state_dir: Path, visibility: int | None) -> None:
     """Start everything, each after what it needs; ClickException if something ends at once."""
     endpoint_url = f"http://127.0.0.1:{engine_port}"
-    environment = _environment(endpoint_url)
+    _enter_environment(endpoint_url)
     arguments = ("--stage", STAGE, "--no-autoreload", "--port", str(port))
-    api = Child("API", "chalice.cli:main", ("local", *arguments), environment, state_dir / "logs" / "api.log")
+    api = Child("API", "chalice.cli:main", ("local", *arguments), log=state_dir / "logs" / "api.log")
     # The API reaches for the engine at its first order only, so both can start at once.
-    for child in (engine(engine_port, environment, state_dir), api):
+    for child in (engine(engine_port, state_dir), api):
         children.append(child)
         child.start()
-    from ordersctl.tokens import ensure_keys  # noqa: PLC0415  slow to import, and the children start meanwhile
+    from ordersctl.tokens import ensure_keys  # noqa: PLC0415 - slow to import, and the children start meanwhile
 
     ensure_keys(local.state_dir())
     _wait(children, lambda: get_json(endpoint_url + HEALTH) is not None, "the AWS engine")
     outputs = deploy(endpoint_url, stage=STAGE)
     if visibility is not None:
         set_visibility(endpoint_url, outputs["OrderQueueUrl"], visibility)
-    loop = Child(
-        "event sources",
-        "ordersctl.__main__:main",
-        ("event-sources", "--state-dir", str(state_dir)),
-        environment,
-    )
+    loop = Child("event sources", "ordersctl.__main__:main", ("event-sources", "--state-dir", str(state_dir)))
     children.append(loop)
     loop.start()
     _wait(children, lambda: get_json(f"http://127.0.0.1:{port}/health") is not None, "the API")
 
 
-def _watch(children: list[Child], note: Callable[[Mapping[str, Any]], None]) -> None:
+def _start_consumers(consumers: list[Child], port: int, state_dir: Path) -> None:
+    """Start examples/, each in a process of its own: what becomes of one is no other's concern."""
+    from ordersctl.tokens import SERVICE_SCOPE, local_token  # noqa: PLC0415 - see _start
+
+    for name in ("inventory", "invoicing", "fulfilment"):
+        token = local_token(subject=name, scope=SERVICE_SCOPE, ttl_seconds=30 * 24 * 60 * 60)
+        environment = {"ORDERS_API_URL": f"http://127.0.0.1:{port}", "ORDERS_TOKEN": token}
+        log = state_dir / "logs" / f"{name}.log"
+        child = Child(name, "ordersctl.__main__:main", ("consumer", name), environment, log)
+        consumers.append(child)
+        child.start()
+
+
+def _watch(children: list[Child], consumers: list[Child], note: Callable[[Mapping[str, Any]], None]) -> None:
     """Keep the event sources running; ClickException once something ends that cannot be started anew."""
     loop = children[-1]
     deaths: deque[float] = deque(maxlen=RESTARTS + 1)
-    note({child.name: child.pid for child in children})
+    note({child.name: child.pid for child in [*children, *consumers]})
+    running = list(consumers)
     while True:
         time.sleep(0.1)
         _refuse_ended(children[:-1])
+        for ended in [child for child in running if child.ended() is not None]:
+            click.echo(f"{ended.name} ended ({ended.ended()}); its queue keeps its events. See logs/{ended.name}.log")
+            running.remove(ended)
         if (how := loop.ended()) is None:
             continue
         deaths.append(time.monotonic())
@@ -110,7 +126,7 @@ def _watch(children: list[Child], note: Callable[[Mapping[str, Any]], None]) -> 
             f"event sources ended ({how}), started again; what they held comes back after its visibility timeout"
         )
         loop.start()
-        note({child.name: child.pid for child in children})
+        note({child.name: child.pid for child in [*children, *consumers]})
 
 
 def _wait(children: list[Child], ready: Callable[[], bool], what: str) -> None:
@@ -129,12 +145,12 @@ def _refuse_ended(children: list[Child]) -> None:
             raise click.ClickException(f"the {child.name} ended ({how}){last}")
 
 
-def _environment(endpoint_url: str) -> dict[str, str]:
-    """Return what the children run with: ours, without the machine's AWS profiles, endpoints and proxies."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+def _enter_environment(endpoint_url: str) -> None:
+    """Leave the machine's AWS profiles, endpoints and proxies behind, for this process and its children."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
     no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))
-    return {
-        **kept,
+    os.environ |= {
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_EC2_METADATA_DISABLED": "true",
         "NO_PROXY": no_proxy,
@@ -168,22 +184,22 @@ def _by_whom(port: int) -> str:
 
 @contextmanager
 def _only_one_in(state_dir: Path) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-    """Hold the directory for this run, and yield how to note there which processes belong to it."""
+    """Hold the directory for this run, and yield how to note in its run.json which processes belong to it."""
     (state_dir / "logs").mkdir(parents=True, exist_ok=True)
-    with (state_dir / "run.json").open("a+") as file:
+    path = state_dir / "run.json"
+    with (state_dir / "run.lock").open("w") as lock:
         try:
             # The kernel drops the lock when this process ends, however it does.
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise click.ClickException(
-                f"Orders is already running from this directory (see {file.name}). Stop that one first."
+                f"Orders is already running from this directory (see {path}). Stop that one first."
             ) from None
 
         def note(pids: Mapping[str, Any]) -> None:
-            file.seek(0)
-            file.truncate()
-            json.dump({"run": os.getpid(), **pids}, file)
-            file.flush()
+            beside = path.with_suffix(".new")
+            beside.write_text(json.dumps({"run": os.getpid(), **pids}))
+            beside.replace(path)  # who reads it finds all of it
 
         note({})
         # The other logs begin anew with their process; this one goes on when its process is started again.
@@ -192,7 +208,7 @@ def _only_one_in(state_dir: Path) -> Iterator[Callable[[Mapping[str, Any]], None
 
 
 def _announce(port: int, engine_port: int, state_dir: Path) -> None:
-    from ordersctl.tokens import CUSTOMER_SCOPE, local_token  # noqa: PLC0415  see _start
+    from ordersctl.tokens import CUSTOMER_SCOPE, local_token  # noqa: PLC0415 - see _start
 
     token = local_token(subject="17850", scope=CUSTOMER_SCOPE)
     click.echo(

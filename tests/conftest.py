@@ -1,6 +1,5 @@
 """Fixtures of all tests: an AWS engine of their own, the stack in it, and the whole local run."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -16,7 +15,7 @@ def engine_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     state_dir = tmp_path_factory.mktemp("engine")
     (state_dir / "logs").mkdir()
     port = free_port()
-    child = engine(port, os.environ, state_dir)
+    child = engine(port, state_dir)
     child.start()
     url = f"http://127.0.0.1:{port}"
     try:

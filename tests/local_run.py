@@ -1,5 +1,6 @@
 """The whole local run as tests start it, and how they wait for what happens in it."""
 
+import os
 import re
 import signal
 import socket
@@ -42,7 +43,7 @@ class LocalRun:
     engine_port: int
 
     @classmethod
-    def start(cls, directory: Path) -> "LocalRun":
+    def start(cls, directory: Path, **environment: str) -> "LocalRun":
         api_port, engine_port = free_port(), free_port()
         output, state_dir = directory / "output.txt", directory / "state"
         ports = ["--port", str(api_port), "--engine-port", str(engine_port)]
@@ -52,6 +53,7 @@ class LocalRun:
             process = subprocess.Popen(  # noqa: S603 - our own command
                 [sys.executable, "-m", "ordersctl", "run", *arguments],
                 cwd=PROJECT_DIR,
+                env={**os.environ, **environment},
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,

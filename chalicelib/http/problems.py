@@ -4,18 +4,24 @@ import functools
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from http import HTTPStatus
 from typing import Any
 
 from chalice.app import Request, Response
 
-from chalicelib import errors
+from chalicelib import errors, logs
 from chalicelib.errors import OrdersError, Violation
 from chalicelib.http import responses
 
 logger = logging.getLogger("orders")
 
 View = Callable[..., Response]
+_FRAMEWORK_SLUGS = {
+    405: "method-not-allowed",
+    413: "content-too-large",
+    415: "unsupported-media-type",
+    500: "internal-server-error",
+}
+_CONFLICTS = {"conflict", "idempotency-key-reused", "precondition-failed"}
 RETRY_SOON = {"Retry-After": "1"}
 _NO_HEADERS: Mapping[str, str] = {}
 
@@ -100,10 +106,11 @@ def answering(current_request: Callable[[], Request | None]) -> Callable[[View],
             try:
                 return view(request, **path)
             except Problem as problem:
-                return response(problem, request)
+                return _refused(problem, request)
             except OrdersError as error:
-                if isinstance(error, errors.Fault | errors.Poison):
-                    logger.exception("request.failed", extra={"correlation_id": responses.request_id(request)})
+                if not isinstance(error, errors.Fault | errors.Poison):
+                    return _refused(of(error), request)
+                logger.exception("request.failed", extra={"correlation_id": responses.request_id(request)})
                 return response(of(error), request)
 
         return wrapped
@@ -111,10 +118,22 @@ def answering(current_request: Callable[[], Request | None]) -> Callable[[View],
     return decorate
 
 
+def _refused(problem: Problem, request: Request) -> Response:
+    logs.tell(
+        "request.refused",
+        metrics={"conflicts": 1} if problem.slug in _CONFLICTS else None,
+        problem=problem.slug,
+        status=problem.status,
+        resource=request.context.get("resourcePath"),
+        correlation_id=responses.request_id(request),
+    )
+    return response(problem, request)
+
+
 def rewritten(answer: Response, request: Request) -> Response:
     """The framework's own error answer (405, 415, 500) as a problem; any other answer as it is."""
     if answer.status_code < 400 or "problem+json" in str(answer.headers.get("Content-Type")):  # noqa: PLR2004 - RFC 9110
         return answer
-    slug = HTTPStatus(answer.status_code).phrase.lower().replace(" ", "-")
+    slug = _FRAMEWORK_SLUGS.get(answer.status_code, "bad-request")
     allow = {name: str(value) for name, value in answer.headers.items() if name.lower() == "allow"}
     return response(Problem(slug, answer.status_code, title(slug), headers=allow), request)

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from chalice.app import MultiDict, Request
 
+from chalicelib.commands import TRACEPARENT_PATTERN
 from chalicelib.http.problems import Problem
 from chalicelib.orders import OrderStatus
 
@@ -17,6 +18,8 @@ _DEFAULT_PAGE = 20
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _QUOTED_KEY = re.compile(r'"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')  # RFC 8941, section 3.3.3
 _ETAG = re.compile(r'(W/)?"([1-9][0-9]{0,17})"')
+_PAGE_SIZE = re.compile(r"[1-9][0-9]{0,2}")
+_TRACEPARENT = re.compile(TRACEPARENT_PATTERN)
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})")
 
 
@@ -46,6 +49,13 @@ def idempotency_key(request: Request) -> str | None:
     if not _KEY.fullmatch(value):
         raise _invalid("Idempotency-Key is 1 to 255 visible ASCII characters")
     return value
+
+
+def traceparent(request: Request) -> str | None:
+    """The trace that the request belongs to (W3C Trace Context); what is not well-formed is no trace."""
+    value = request.headers.get("traceparent", "")
+    _, trace_id, parent_id, *_ = f"{value}--".split("-")
+    return value if _TRACEPARENT.fullmatch(value) and trace_id.strip("0") and parent_id.strip("0") else None
 
 
 def if_match(request: Request) -> frozenset[int] | None:
@@ -85,7 +95,7 @@ def query(request: Request, *known: str) -> dict[str, str]:
 def page_size(given: str | None) -> int:
     if given is None:
         return _DEFAULT_PAGE
-    if not given.isascii() or not given.isdigit() or not 1 <= int(given[:4]) <= MAX_PAGE:
+    if not _PAGE_SIZE.fullmatch(given) or int(given) > MAX_PAGE:
         raise _invalid(f"limit is 1 to {MAX_PAGE}")
     return int(given)
 
@@ -113,7 +123,8 @@ def timestamp(name: str, given: str | None) -> str | None:
 
 
 def rfc3339(time: datetime) -> str:
-    return f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z"
+    # Not strftime: its %Y has fewer than four digits before the year 1000, and these times are compared as text.
+    return time.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def _invalid(detail: str) -> Problem:

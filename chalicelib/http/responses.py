@@ -1,7 +1,9 @@
 """What a client is answered when all is well."""
 
+import functools
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import urlencode
 
 from chalice.app import CORSConfig, Request, Response
@@ -73,6 +75,16 @@ def page(request: Request, found: Page, parameters: Mapping[str, str], next_curs
         query = urlencode({**parameters, "cursor": next_cursor})
         headers["Link"] = f'<{_path(request)}?{query}>; rel="next"'
     return answer(request, json.dumps({"orders": found.orders, "next_cursor": next_cursor}), 200, headers)
+
+
+def openapi(request: Request) -> Response:
+    """The OpenAPI document as `ordersctl openapi` made it: docs/adr/0007-the-openapi-document-is-a-file.md."""
+    return answer(request, _document(), 200, {"Cache-Control": "public, max-age=300"})
+
+
+@functools.cache
+def _document() -> str:
+    return Path(__file__).with_name("openapi.json").read_text(encoding="utf-8")
 
 
 def healthy(request: Request, stage: str) -> Response:

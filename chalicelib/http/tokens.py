@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import json
+import math
 import re
 import threading
 import time
@@ -69,7 +70,12 @@ class TokenChecker:
             signature = _bytes(signature_part)
         except (ValueError, RecursionError) as error:
             raise InvalidToken("not a compact JWS") from error
-        if header.get("alg") not in _VERIFIERS or "crit" in header or "b64" in header:
+        if (
+            not isinstance(header.get("alg"), str)
+            or header["alg"] not in _VERIFIERS
+            or "crit" in header
+            or "b64" in header
+        ):
             raise InvalidToken("an algorithm or extension that is not taken")
         verify = _VERIFIERS[header["alg"]]
         if not verify(self.keys.find(header), f"{header_part}.{claims_part}".encode(), signature):
@@ -94,7 +100,9 @@ class TokenChecker:
 
 def _seconds(claims: Mapping[str, Any], name: str, *, missing: float | None) -> float:
     value = claims.get(name, missing)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    # Python's parser takes NaN and 1e400 for numbers, and true for 1.
+    unreal = isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value))
+    if unreal or not isinstance(value, int | float):
         raise InvalidToken(f"{name} is not a time")
     return value
 
@@ -160,4 +168,7 @@ def _json(segment: str) -> dict[str, Any]:
 def _bytes(segment: str) -> bytes:
     if not _SEGMENT.fullmatch(segment):  # Python's decoder drops what it does not know
         raise ValueError("not base64url")
-    return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))  # binascii.Error is a ValueError
+    raw = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))  # binascii.Error is a ValueError
+    if base64.urlsafe_b64encode(raw).decode().rstrip("=") != segment:
+        raise ValueError("not the one way to write it")
+    return raw

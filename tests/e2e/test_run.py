@@ -11,8 +11,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 
+from ordersctl.engine import client_options
 from tests.local_run import PROJECT_DIR, LocalRun, eventually, free_port
 
 
@@ -83,6 +85,33 @@ def test_the_curl_line_that_it_prints_places_an_order_whose_way_it_tells(local_r
         r"  accepted → placed \+\d+ ms → published \+\d+ ms",
         line,
     )
+
+
+@pytest.mark.parametrize("reporting", ["1", "0"])
+def test_garbage_is_quarantined_and_told_of_and_orders_go_on(tmp_path: Path, reporting: str) -> None:
+    run = LocalRun.start(tmp_path, REPORT_BATCH_ITEM_FAILURES=reporting)
+    try:
+        sqs = boto3.client("sqs", **client_options(run.ready().engine_url))
+        queue_url = sqs.get_queue_url(QueueName="orders-local-queue")["QueueUrl"]
+
+        sqs.send_message(QueueUrl=queue_url, MessageBody="garbage")
+        order_id = place(run)
+
+        told(run, order_id)
+        eventually(lambda: "quarantined: 1 more in orders-local-queue-dlq (1 now)" in run.said())
+    finally:
+        run.stop()
+
+
+def test_what_the_machine_has_set_for_aws_and_proxies_is_left_behind(tmp_path: Path) -> None:
+    nowhere = "http://127.0.0.1:9"
+    run = LocalRun.start(
+        tmp_path, AWS_PROFILE="nobody", AWS_ENDPOINT_URL_SQS=nowhere, HTTP_PROXY=nowhere, http_proxy=nowhere
+    )
+    try:
+        told(run.ready(), place(run))
+    finally:
+        run.stop()
 
 
 def test_it_is_ready_within_ten_seconds(tmp_path: Path) -> None:

@@ -1,0 +1,26 @@
+"""Fulfilment: ships what is confirmed, and delivers what was shipped."""
+
+import os
+
+from chalice.app import Chalice, SQSEvent
+from orders_consumer import Consumer, Move, Order, State
+
+app = Chalice(app_name="orders-fulfilment")
+consumer = Consumer.from_env("fulfilment")
+
+NEXT = {"confirmed": "shipped", "shipped": "delivered"}
+
+
+# One message per call: what fails comes again by itself, and takes no other with it.
+@app.on_sqs_message(queue=os.environ["QUEUE_NAME"], batch_size=1, name="take-in")
+def take_in(event: SQSEvent) -> None:
+    for record in event:
+        consumer.handle(record.body, advance)
+
+
+def advance(order: Order, move: Move) -> State:
+    """Take one step per event: the next step's event comes back here."""
+    status = order["status"]
+    if status in NEXT:
+        move(NEXT[status])
+    return {"seen": status}

@@ -1,0 +1,57 @@
+"""What API Gateway answers by itself, in the same form as the code's own problems (RFC 9457)."""
+
+import json
+from typing import Any
+
+from chalicelib.http.problems import title
+
+_RETRY = {"Retry-After": "'1'"}
+_TOKEN = {"WWW-Authenticate": "'Bearer'"}
+
+# API Gateway guide, "Gateway response types": type -> status, slug, detail, headers.
+_ANSWERS: dict[str, tuple[int, str, str, dict[str, str]]] = {
+    "ACCESS_DENIED": (403, "forbidden", "The token does not allow this", {}),
+    "AUTHORIZER_CONFIGURATION_ERROR": (500, "internal-server-error", "Try again", {}),
+    "AUTHORIZER_FAILURE": (500, "internal-server-error", "Try again", {}),
+    "BAD_REQUEST_BODY": (400, "bad-request", "The body is not what this route takes", {}),
+    "BAD_REQUEST_PARAMETERS": (400, "bad-request", "A header or parameter is missing or cannot be read", {}),
+    "DEFAULT_4XX": (400, "bad-request", "The request cannot be taken", {}),
+    "DEFAULT_5XX": (500, "internal-server-error", "Try again", {}),
+    "EXPIRED_TOKEN": (401, "unauthorized", "The token has expired", _TOKEN),
+    "INTEGRATION_FAILURE": (503, "unavailable", "Try again", _RETRY),
+    "INTEGRATION_TIMEOUT": (503, "unavailable", "Try again", _RETRY),
+    "INVALID_API_KEY": (403, "forbidden", "Send a valid API key", {}),
+    # API Gateway's word for a path that it has no route for.
+    "MISSING_AUTHENTICATION_TOKEN": (404, "not-found", "No such path", {}),
+    "QUOTA_EXCEEDED": (429, "too-many-requests", "The day's quota is used up", {"Retry-After": "'3600'"}),
+    "REQUEST_TOO_LARGE": (413, "content-too-large", "The body is too large", {}),
+    "RESOURCE_NOT_FOUND": (404, "not-found", "No such path", {}),
+    "THROTTLED": (429, "too-many-requests", "Slow down", _RETRY),
+    "UNAUTHORIZED": (401, "unauthorized", "Send a valid token", _TOKEN),
+    "UNSUPPORTED_MEDIA_TYPE": (415, "unsupported-media-type", "Send application/json", {}),
+}
+
+
+def gateway_responses() -> dict[str, Any]:
+    """Return the `x-amazon-apigateway-gateway-responses` of an API."""
+    return {
+        name: {
+            "statusCode": str(status),
+            "responseParameters": {
+                f"gatewayresponse.header.{header}": value
+                for header, value in {"Content-Type": "'application/problem+json'", **headers}.items()
+            },
+            "responseTemplates": {
+                "application/json": json.dumps(
+                    {
+                        "type": f"urn:problem:orders:{slug}",
+                        "title": title(slug),
+                        "status": status,
+                        "detail": detail,
+                        "instance": "$context.requestId",
+                    }
+                )
+            },
+        }
+        for name, (status, slug, detail, headers) in _ANSWERS.items()
+    }

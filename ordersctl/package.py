@@ -1,0 +1,81 @@
+"""`ordersctl package`: a stage as one CloudFormation stack, by `chalice package` and what it cannot say."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from ordersctl.gateway_responses import gateway_responses
+from ordersctl.local import PROJECT_DIR
+from ordersctl.templates import INFRA, Template, load, merged, resources
+
+BUILD = PROJECT_DIR / "build"
+TEMPLATE = "sam.json"
+MAX_ZIP_BYTES = 5 * 1024 * 1024
+_SOURCES = ("app.py", "chalicelib", "ordersctl", "infra", ".chalice")
+
+
+@click.command()
+@click.option("--stage", required=True)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Default: build/<stage>.")
+@click.option("--template-only", is_flag=True, help="Leave the dependencies out: needs no network, cannot run.")
+def package(stage: str, out: Path | None, *, template_only: bool) -> None:
+    """Make a stage's template and deployment package."""
+    out = out or BUILD / stage
+    with tempfile.TemporaryDirectory() as scratch:
+        project = _without_dependencies(Path(scratch)) if template_only else PROJECT_DIR
+        build(project, stage, out)
+    size = (out / "deployment.zip").stat().st_size
+    if size > MAX_ZIP_BYTES:
+        raise click.ClickException(f"deployment.zip is {size} bytes; more than {MAX_ZIP_BYTES} starts slowly")
+    click.echo(f"{out / TEMPLATE}, deployment.zip of {size / 1024:.0f} KiB")
+
+
+def build(project: Path, stage: str, out: Path) -> None:
+    """Run `chalice package --merge-template` in a project directory. ClickException if it fails."""
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    merge = out / "merge.json"
+    merge.write_text(json.dumps(overlay()))
+    arguments = ["package", "--stage", stage, "--merge-template", str(merge.resolve()), str(out.resolve())]
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from chalice.cli import main; sys.exit(main())",
+            "--project-dir",
+            str(project),
+            *arguments,
+        ],
+        # Chalice wants a region, for the names of service principals only.
+        env={"AWS_DEFAULT_REGION": "us-east-1", **os.environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise click.ClickException(f"chalice package failed:\n{done.stderr or done.stdout}")
+    merge.unlink()
+
+
+def overlay() -> Template:
+    """Return what is merged over Chalice's SAM template."""
+    definition = {"x-amazon-apigateway-gateway-responses": gateway_responses()}
+    api = {"Resources": {"RestAPI": {"Properties": {"DefinitionBody": definition}}}}
+    return merged(resources(), load(INFRA / "overrides.yaml"), api)
+
+
+def _without_dependencies(directory: Path) -> Path:
+    for name in _SOURCES:
+        source = PROJECT_DIR / name
+        if source.is_dir():
+            shutil.copytree(source, directory / name, ignore=shutil.ignore_patterns("__pycache__", "deployments"))
+        else:
+            shutil.copy(source, directory / name)
+    (directory / "requirements.txt").touch()
+    return directory

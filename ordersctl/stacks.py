@@ -1,0 +1,156 @@
+"""A stage's stack, changed by change sets: shown before they happen, rolled back when they fail."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from botocore.exceptions import ClientError
+
+_PAUSE_SECONDS = 2.0
+_DONE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
+# What is left of a stack that never came to be. It can only be deleted; what it kept is taken in again by name.
+_STILLBORN = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}
+_NOTHING = ("didn't contain changes", "No updates are to be performed", "no changes")
+
+
+@dataclass(frozen=True)
+class Change:
+    action: str  # Add, Modify, Remove, Import
+    resource: str
+    kind: str
+    replaced: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    change_set: str
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True)
+class Stack:
+    client: Any
+    name: str
+    pause_seconds: float = _PAUSE_SECONDS
+
+    def describe(self) -> dict[str, Any] | None:
+        """Return what CloudFormation says of the stack, None when there is none."""
+        try:
+            answer: dict[str, Any] = self.client.describe_stacks(StackName=self.name)["Stacks"][0]
+        except ClientError as error:
+            if "does not exist" in str(error):
+                return None
+            raise
+        return answer
+
+    def outputs(self) -> dict[str, str]:
+        """Return the stack's outputs; ClickException when there is no stack."""
+        stack = self.describe()
+        if stack is None:
+            raise click.ClickException(f"there is no stack {self.name}")
+        return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+
+    def plan(self, template: Mapping[str, str], parameters: Mapping[str, str], tags: Mapping[str, str]) -> Plan | None:
+        """Make a change set; None when nothing would change. `template` is TemplateBody or TemplateURL."""
+        kind = "UPDATE" if self._ready() else "CREATE"
+        name = f"orders-{time.time_ns()}"
+        self.client.create_change_set(
+            StackName=self.name,
+            ChangeSetName=name,
+            ChangeSetType=kind,
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            # The table and the secret outlive their stack: a new one takes them in again.
+            ImportExistingResources=True,
+            **template,
+        )
+        found = self._change_set(name)
+        if found["Status"] == "FAILED":
+            self.client.delete_change_set(StackName=self.name, ChangeSetName=name)
+            if any(words in found.get("StatusReason", "") for words in _NOTHING):
+                return None
+            raise click.ClickException(f"CloudFormation refuses the change: {found.get('StatusReason')}")
+        return Plan(name, tuple(self._changes(found)))
+
+    def apply(self, plan: Plan) -> None:
+        """Do what was planned and wait for it; ClickException with CloudFormation's reasons when it was rolled back."""
+        started = self._last_event()
+        self.client.execute_change_set(StackName=self.name, ChangeSetName=plan.change_set)
+        status = self._settled()
+        if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}:
+            reasons = "\n  ".join(self._failures(since=started))
+            raise click.ClickException(f"{self.name} is {status}; nothing was changed. What failed:\n  {reasons}")
+
+    def abandon(self, plan: Plan) -> None:
+        self.client.delete_change_set(StackName=self.name, ChangeSetName=plan.change_set)
+
+    def _ready(self) -> bool:
+        """Bring the stack into a state that can be changed; whether there is one to update."""
+        stack = self.describe()
+        status = stack["StackStatus"] if stack else None
+        if status in (None, "REVIEW_IN_PROGRESS"):
+            return False
+        if str(status).endswith("_IN_PROGRESS"):
+            raise click.ClickException(f"{self.name} is {status}: wait until that is over")
+        if status in _STILLBORN:
+            self.client.delete_stack(StackName=self.name)
+            if (left := self._settled()) is not None:
+                raise click.ClickException(f"{self.name} is {left} and cannot be deleted: see its events")
+            return False
+        if status == "UPDATE_ROLLBACK_FAILED":
+            self.client.continue_update_rollback(StackName=self.name)
+            status = self._settled()
+        if status not in _DONE:
+            raise click.ClickException(f"{self.name} is {status}, from where only an administrator gets it")
+        return True
+
+    def _settled(self) -> str | None:
+        while True:
+            stack = self.describe()
+            if stack is None or stack["StackStatus"] == "DELETE_COMPLETE":
+                return None
+            if not stack["StackStatus"].endswith("_IN_PROGRESS"):
+                return str(stack["StackStatus"])
+            time.sleep(self.pause_seconds)
+
+    def _change_set(self, name: str) -> dict[str, Any]:
+        while True:
+            found: dict[str, Any] = self.client.describe_change_set(StackName=self.name, ChangeSetName=name)
+            if found["Status"] not in {"CREATE_PENDING", "CREATE_IN_PROGRESS"}:
+                return found
+            time.sleep(self.pause_seconds)
+
+    def _changes(self, page: dict[str, Any]) -> list[Change]:
+        changes = [
+            Change(
+                action=each["Action"],
+                resource=each["LogicalResourceId"],
+                kind=each["ResourceType"],
+                replaced=each.get("Replacement", "False") != "False",
+            )
+            for each in (change["ResourceChange"] for change in page.get("Changes", []))
+        ]
+        if "NextToken" in page:
+            following = self.client.describe_change_set(
+                StackName=self.name, ChangeSetName=page["ChangeSetName"], NextToken=page["NextToken"]
+            )
+            return changes + self._changes(following)
+        return changes
+
+    def _last_event(self) -> str | None:
+        if self.describe() is None:
+            return None
+        events = self.client.describe_stack_events(StackName=self.name)["StackEvents"]
+        return events[0]["EventId"] if events else None
+
+    def _failures(self, since: str | None) -> list[str]:
+        failures = []
+        for event in self.client.describe_stack_events(StackName=self.name)["StackEvents"]:
+            if event["EventId"] == since:
+                break
+            if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in event.get("ResourceStatusReason", ""):
+                failures.append(f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}")
+        return failures[::-1] or ["no reason was given"]

@@ -1,0 +1,90 @@
+"""CloudFormation templates as data: read, merged, and a stage's settings judged against their parameters."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from chalice.package import TemplateDeepMerger, YAMLTemplateSerializer
+
+from ordersctl.local import PROJECT_DIR
+
+Template = dict[str, Any]
+INFRA = PROJECT_DIR / "infra"
+
+
+def load(path: Path) -> Template:
+    """Read a template, its short forms (!Ref) written out."""
+    template: Template = YAMLTemplateSerializer().load_template(path.read_text(), str(path))
+    return template
+
+
+def merged(*templates: Template) -> Template:
+    """Lay templates over each other: mappings are merged, anything else is replaced by the later one."""
+    result: Template = {}
+    for template in templates:
+        result = TemplateDeepMerger().merge(template, result)
+    return result
+
+
+def resources() -> Template:
+    """The stack under plain `chalice deploy`: what the service keeps, and what watches it."""
+    return merged(load(INFRA / "resources.yaml"), load(INFRA / "operations.yaml"))
+
+
+def stage_settings(stage: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Return a stage's parameters and tags, from infra/stages/<stage>.json; ClickException if there are none."""
+    path = INFRA / "stages" / f"{stage}.json"
+    try:
+        document = json.loads(path.read_text())
+        parameters = {name: str(value) for name, value in document["Parameters"].items()}
+        tags = dict(document.get("Tags", {}))
+    except FileNotFoundError:
+        raise click.ClickException(f"there is no stage {stage}: infra/stages/{stage}.json does not exist") from None
+    except (ValueError, KeyError, AttributeError) as error:
+        raise click.ClickException(f"{path.name}: not {{Parameters: {{…}}, Tags: {{…}}}} ({error!r})") from None
+    if unknown := parameters.keys() - every_parameter().keys():
+        raise click.ClickException(f"{path.name}: there is no setting {', '.join(sorted(unknown))}")
+    return {"Stage": stage, **parameters}, tags
+
+
+def every_parameter() -> Template:
+    """Return the parameters of both ways of deploying, by name."""
+    return merged(resources(), load(INFRA / "overrides.yaml"))["Parameters"]  # type: ignore[no-any-return]  # plain JSON
+
+
+def checked_parameters(template: Template, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the given values that the template has parameters for; ClickException names each that cannot be."""
+    known = template["Parameters"]
+    wrong = [
+        f"{name}: {complaint}"
+        for name, definition in known.items()
+        if (complaint := _complaint(definition, given.get(name)))
+    ]
+    if wrong:
+        raise click.ClickException("the stage's settings cannot be used:\n  " + "\n  ".join(wrong))
+    return {name: value for name, value in given.items() if name in known}
+
+
+def _complaint(definition: Mapping[str, Any], value: str | None) -> str | None:
+    if value is None:
+        return None if "Default" in definition else "is not set, and has no default"
+    allowed = [str(each) for each in definition.get("AllowedValues", [])]
+    if allowed and value not in allowed:
+        return f"{value!r} is not one of {', '.join(allowed)}"
+    if not re.fullmatch(definition.get("AllowedPattern", r"(?s).*"), value):
+        return f"{value!r}: {definition.get('ConstraintDescription', 'is not of the pattern')}"
+    if len(value) < int(definition.get("MinLength", 0)):
+        return "is empty"
+    return _number_complaint(definition, value) if definition["Type"] == "Number" else None
+
+
+def _number_complaint(definition: Mapping[str, Any], value: str) -> str | None:
+    try:
+        number = float(value)
+    except ValueError:
+        return f"{value!r} is not a number"
+    least, most = definition.get("MinValue", number), definition.get("MaxValue", number)
+    return None if least <= number <= most else f"{value} is not between {least} and {most}"

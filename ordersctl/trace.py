@@ -1,0 +1,153 @@
+"""`ordersctl trace`: an order's way across the hops, from logs, table and dead-letter queues, in one view."""
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from chalicelib.errors import OrderNotFound
+from chalicelib.order_ids import is_well_formed
+from chalicelib.order_table import OrderTable
+from chalicelib.orders import ErasedOrder, Order
+from ordersctl import letters, local
+from ordersctl.aws_session import Stage, as_json, with_stage
+from ordersctl.stage_queues import StageQueues
+from ordersctl.tables import show
+
+_TOLD_APART = {"time", "level", "event", "_aws", "order_id", "stage"}  # of a log line: shown elsewhere, or not at all
+_SPARE_SECONDS = 60  # that clocks may differ
+
+
+@click.command()
+@click.argument("order_id")
+@click.option(
+    "--hours", type=click.IntRange(min=1), default=24, show_default=True, help="How far back to read logs, on AWS."
+)
+@as_json
+@with_stage
+def trace(*, stage: Stage, order_id: str, hours: int, as_json: bool) -> None:
+    """Show where an order has been: accepted, placed, published, quarantined; and what it is now."""
+    if not is_well_formed(order_id):
+        raise click.BadParameter(f"{order_id} is no order id.", param_hint="ORDER_ID")
+    order = _stored(stage, order_id)
+    lines = _local_lines if stage.is_local else _CloudWatch(stage, hours).lines
+    rows = [_from_line(line) for line in _of_order(lines, order_id, order)]
+    rows += _from_table(order)
+    rows += [_from_letter(letter) for letter in _dead_letters(stage, order_id)]
+    rows.sort(key=lambda row: row["time"])
+    if not rows:
+        raise click.ClickException(
+            f"nothing is known of {order_id}: not in the table, dead-letter queues or logs. If a client holds a "
+            "202 for it, its command is still on the order queue: ordersctl queues."
+        )
+    first = _seconds(rows[0]["time"])
+    for row in rows:
+        row["after_ms"] = round((_seconds(row["time"]) - first) * 1_000)
+    show(order_id, rows, ("time", "after_ms", "where", "what", "details"), as_json=as_json)
+
+
+def _stored(stage: Stage, order_id: str) -> Order | ErasedOrder | None:
+    try:
+        return OrderTable(stage.client("dynamodb"), stage.output("OrderTable")).get(order_id)
+    except OrderNotFound:
+        return None
+
+
+def _of_order(lines: Any, order_id: str, order: Order | ErasedOrder | None) -> list[dict[str, Any]]:
+    """The log lines that name the order, then those that share their correlation ids."""
+    named = list(lines([order_id]))
+    ids = {str(line["correlation_id"]) for line in named if line.get("correlation_id")}
+    if order is not None:
+        ids.add(order.correlation_id)
+    found = {json.dumps(line, sort_keys=True): line for line in [*named, *(lines(sorted(ids)) if ids else [])]}
+    # An order of its own may share a correlation id, when a client sends the same one with two.
+    return [line for line in found.values() if line.get("order_id", order_id) == order_id]
+
+
+def _local_lines(words: Iterable[str]) -> Iterator[dict[str, Any]]:
+    wanted = list(words)
+    for path in sorted((local.state_dir() / "logs").glob("*.log")):
+        for text in path.read_text(errors="replace").splitlines():
+            if any(word in text for word in wanted) and (line := _parsed(text)) is not None:
+                yield {"where": path.stem, **line}
+
+
+class _CloudWatch:
+    """The log groups of a stage's functions."""
+
+    def __init__(self, stage: Stage, hours: int) -> None:
+        self._logs = stage.client("logs")
+        self._since = int((time.time() - hours * 3_600 - _SPARE_SECONDS) * 1_000)
+        pages = self._logs.get_paginator("describe_log_groups").paginate(
+            logGroupNamePrefix=f"/aws/lambda/orders-{stage.name}-"
+        )
+        self._groups = [group["logGroupName"] for page in pages for group in page["logGroups"]]
+
+    def lines(self, words: Iterable[str]) -> Iterator[dict[str, Any]]:
+        pattern = " ".join(f'?"{word}"' for word in words)
+        for group in self._groups:
+            pages = self._logs.get_paginator("filter_log_events").paginate(
+                logGroupName=group, filterPattern=pattern, startTime=self._since
+            )
+            for event in (event for page in pages for event in page["events"]):
+                if (line := _parsed(event["message"])) is not None:
+                    yield {"where": group.rpartition("/")[2], **line}
+
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    """A line of our own log; None for any other."""
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return None
+    return line if isinstance(line, dict) and {"time", "event"} <= line.keys() else None
+
+
+def _from_line(line: dict[str, Any]) -> dict[str, Any]:
+    details = {name: value for name, value in line.items() if name not in _TOLD_APART | {"where"}}
+    return {"time": line["time"], "where": line["where"], "what": line["event"], "details": _pairs(details)}
+
+
+def _from_table(order: Order | ErasedOrder | None) -> list[dict[str, Any]]:
+    if order is None:
+        return []
+    what = "erased" if isinstance(order, ErasedOrder) else order.status.value
+    details = _pairs({"version": order.version, "correlation_id": order.correlation_id})
+    row = {"time": order.updated_at, "where": "table", "what": f"now: {what}", "details": details}
+    if isinstance(order, ErasedOrder):
+        return [row]
+    placed = {
+        "time": order.placed_at,
+        "where": "table",
+        "what": "placed_at",
+        "details": f"customer {order.customer_id}",
+    }
+    return [placed, row]
+
+
+def _dead_letters(stage: Stage, order_id: str) -> list[letters.Letter]:
+    known = StageQueues.of(stage).dead
+    found = [letter for queue in known for letter in letters.look_through(stage, queue)]
+    return [letter for letter in found if letter.order_id == order_id]
+
+
+def _from_letter(letter: letters.Letter) -> dict[str, Any]:
+    sent = datetime.fromtimestamp(time.time() - letter.age, UTC).isoformat(timespec="milliseconds")
+    return {
+        "time": sent.replace("+00:00", "Z"),
+        "where": letter.queue.full_name,
+        "what": "dead letter",
+        "details": _pairs({"id": letter.id[:8], "reason": letter.reason}),
+    }
+
+
+def _pairs(details: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in details.items() if value is not None)
+
+
+def _seconds(moment: str) -> float:
+    parsed = datetime.fromisoformat(moment)
+    return parsed.replace(tzinfo=parsed.tzinfo or UTC).timestamp()

@@ -1,0 +1,42 @@
+"""`ordersctl tune`: sets on a stage's event source mappings what `chalice deploy` cannot; a later deploy leaves it."""
+
+from typing import Any
+
+import click
+
+from ordersctl import templates
+from ordersctl.aws_session import Stage, with_stage
+from ordersctl.mappings import differences, wanted
+
+
+@click.command()
+@with_stage
+def tune(stage: Stage) -> None:
+    """Set retries, record age, bisecting, failure queue and concurrency of a deployed stage's event source mappings."""
+    settings, _ = templates.stage_settings(stage.name)
+    client = stage.client("lambda")
+    for function, wish in wanted(stage.name, settings, event_dead_letter_queue_arn(stage)).items():
+        found = mapping(client, function)
+        if found is None:
+            raise click.ClickException(f"{function} has no event source mapping: chalice deploy --stage {stage.name}")
+        if not (changes := differences(found, wish)):
+            click.echo(f"{function}: as it should be")
+            continue
+        client.update_event_source_mapping(UUID=found["UUID"], **wish)
+        for name, before in changes.items():
+            click.echo(f"{function}: {name} {before} -> {wish[name]}")
+
+
+def mapping(client: Any, function: str) -> dict[str, Any] | None:
+    """Return a function's event source mapping; None when it has none, ClickException when it has several."""
+    found: list[dict[str, Any]] = client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
+    if len(found) > 1:
+        raise click.ClickException(f"{function} has {len(found)} event source mappings: delete those of old sources")
+    return found[0] if found else None
+
+
+def event_dead_letter_queue_arn(stage: Stage) -> str:
+    answer = stage.client("sqs").get_queue_attributes(
+        QueueUrl=stage.output("EventDeadLetterQueueUrl"), AttributeNames=["QueueArn"]
+    )
+    return str(answer["Attributes"]["QueueArn"])

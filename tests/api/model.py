@@ -1,0 +1,221 @@
+"""The API as a plain model: what every request must be answered with, by dictionaries and if-then alone.
+
+It shares no code with the service, and says on its own what DESIGN says: who sees what, which states follow which, what
+a patch changes, what a key names.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+NEXT = {
+    "placed": {"confirmed", "cancelled"},
+    "confirmed": {"shipped", "cancelled"},
+    "shipped": {"delivered"},
+    "delivered": set[str](),
+    "cancelled": set[str](),
+    "rejected": set[str](),
+}
+STATUSES = [*NEXT, "erased"]
+SERVER_OWNED = {"order_id", "customer_id", "total", "version", "placed_at", "updated_at", "currency", "reference"}
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Actor:
+    subject: str
+    scopes: frozenset[str]
+
+    @property
+    def is_service(self) -> bool:
+        return "orders/service" in self.scopes
+
+    def has(self, scope: str) -> bool:
+        return scope in self.scopes or (self.is_service and scope in {"orders/read", "orders/write"})
+
+
+@dataclass(frozen=True)
+class Refused(Exception):
+    status: int
+    slug: str
+
+
+@dataclass
+class Known:
+    """An order that was accepted, or put on the queue by another door than the API (not sealed)."""
+
+    order_id: str
+    customer: str
+    sealed: bool
+    posted: Json | None = None  # of the command that was stored, without nulls
+    shown: Json | None = None  # as the API shows it; None before it is stored and after it is erased
+    erased: bool = False
+
+
+@dataclass
+class Model:
+    orders: dict[str, Known] = field(default_factory=dict)
+    keys: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    # --- who may -----------------------------------------------------------------------------------------------------
+
+    def customer(self, actor: Actor, scope: str, named: str | None, *, placing: bool = False) -> str | None:
+        """The customer whose orders are meant; None is anyone's."""
+        if not actor.has(scope):
+            raise Refused(403, "forbidden")
+        if actor.is_service and named is None:
+            if placing:
+                raise Refused(400, "customer-required")
+            return None
+        if named is not None and not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", named):
+            raise Refused(400, "invalid-parameter")
+        if actor.is_service:
+            return named
+        if named not in (None, actor.subject):
+            raise Refused(403, "forbidden")
+        return actor.subject
+
+    def see(self, order_id: str, customer: str | None) -> Known:
+        """The order if this customer may know of it; `shown` is None when it is still on its way."""
+        known = self.orders.get(order_id)
+        if known is None:
+            raise Refused(404, "not-found")
+        theirs = customer == known.customer
+        if known.erased and (customer is None or (theirs and known.sealed)):
+            raise Refused(410, "gone")
+        if known.shown is not None and (customer is None or theirs):
+            return known
+        if known.shown is None and not known.erased and theirs and known.sealed:
+            return known
+        raise Refused(404, "not-found")
+
+    # --- what happens ------------------------------------------------------------------------------------------------
+
+    def replayed(self, customer: str, key: str | None, posted: Json) -> bool:
+        """Whether a post is answered from what is stored, and so puts nothing on the queue."""
+        order_id = self.keys.get((customer, key)) if key else None
+        known = self.orders.get(order_id) if order_id else None
+        if known is None or (known.shown is None and not known.erased):
+            return False
+        if known.erased:
+            raise Refused(410, "gone")
+        if known.posted != without_nulls(posted):
+            raise Refused(422, "idempotency-key-reused")
+        return True
+
+    def processed(self, command: Json, *, valid: bool) -> bool:
+        """Store what a command asks for; False when it belongs into quarantine."""
+        known = self.orders[command["order_id"]]
+        posted = without_nulls(command["order"])
+        if known.erased:
+            return True
+        if known.shown is not None:
+            return known.posted == posted
+        known.posted = posted
+        known.shown = {
+            "order_id": known.order_id,
+            "customer_id": known.customer,
+            "status": "placed" if valid else "rejected",
+            "items": [],
+            "total": 0,
+            **(posted if valid else {}),
+            "version": 1,
+            "placed_at": command["placed_at"],
+            "updated_at": command["placed_at"],
+        }
+        known.shown["total"] = total(known.shown)
+        return True
+
+    def patched(
+        self, actor: Actor, named: str | None, order_id: str, patch: Json, if_match: str | None
+    ) -> tuple[Known, Json]:
+        """The order, and how it is shown when the patch is applied: the same when nothing differs."""
+        customer = self.customer(actor, "orders/write", named)
+        if if_match is None:
+            raise Refused(428, "precondition-required")
+        versions = None if if_match == "*" else {int(v) for v in re.findall(r'"([0-9]+)"', if_match)}
+        if versions == set():
+            raise Refused(400, "invalid-parameter")
+        if patch.keys() & SERVER_OWNED:
+            raise Refused(422, "invalid-order")
+        known = self.see(order_id, customer)
+        if known.shown is None:
+            raise Refused(409, "not-yet-stored")
+        if versions is not None and known.shown["version"] not in versions:
+            raise Refused(412, "precondition-failed")
+        after = self._content(known.shown, patch) | self._status(known.shown, patch, actor)
+        before = {name: value for name, value in known.shown.items() if after.get(name) != value} | {
+            name: None for name in after if name not in known.shown
+        }
+        if not before:
+            return known, known.shown
+        return known, {k: v for k, v in after.items() if v is not None} | {"version": known.shown["version"] + 1}
+
+    def _content(self, shown: Json, patch: Json) -> Json:
+        merged = {name: shown.get(name) for name in ("items", "shipping_address", "note")}
+        changes = {name: patch[name] for name in merged if name in patch}
+        if not changes:
+            return dict(shown)
+        for name, value in changes.items():
+            old = merged[name] if isinstance(merged[name], dict) else {}
+            merged[name] = {**old, **value} if isinstance(value, dict) else value
+        address = merged["shipping_address"]
+        if not merged["items"] or not isinstance(merged["note"], str | None) or (address and len(address) < 4):
+            raise Refused(422, "invalid-order")
+        if merged["items"] != shown["items"] and shown["status"] != "placed":
+            raise Refused(409, "conflict")
+        rest = [merged[name] != shown.get(name) for name in ("shipping_address", "note")]
+        if any(rest) and shown["status"] not in {"placed", "confirmed"}:
+            raise Refused(409, "conflict")
+        return {**shown, **merged, "total": total(merged)}
+
+    def _status(self, shown: Json, patch: Json, actor: Actor) -> Json:
+        asked = patch.get("status")
+        if asked in (None, shown["status"]):
+            return {}
+        if not actor.is_service and asked != "cancelled":
+            raise Refused(403, "forbidden")
+        if asked not in NEXT[shown["status"]]:
+            raise Refused(409, "conflict")
+        return {"status": asked, "status_reason": patch.get("status_reason")}
+
+    def erased(self, actor: Actor, named: str | None, order_id: str) -> None:
+        if "orders/admin" not in actor.scopes:
+            raise Refused(403, "forbidden")
+        try:
+            known = self.see(order_id, named)
+        except Refused as refused:
+            if refused.slug == "gone":
+                return
+            raise
+        if known.shown is None:
+            raise Refused(409, "not-yet-stored")
+        known.shown, known.erased = None, True
+
+    def listed(self, customer: str, filters: Mapping[str, str]) -> list[Json]:
+        """The summaries of a customer's stored orders that fit the filters, newest first."""
+        theirs = [known.shown for known in self.orders.values() if known.shown and known.customer == customer]
+        fitting = [
+            shown
+            for shown in theirs
+            if filters.get("status", shown["status"]) == shown["status"]
+            and filters.get("placed_after", "") < shown["placed_at"] < filters.get("placed_before", "9")
+        ]
+        fitting.sort(key=lambda shown: (shown["placed_at"], shown["order_id"]), reverse=True)
+        return [summary(shown) for shown in fitting]
+
+
+def total(shown: Mapping[str, Any]) -> int:
+    return sum(item["quantity"] * item["unit_price"] for item in shown["items"])
+
+
+def summary(shown: Json) -> Json:
+    hidden = {"items", "shipping_address", "note", "status_reason"}
+    return {name: value for name, value in shown.items() if name not in hidden} | {"item_count": len(shown["items"])}
+
+
+def without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: without_nulls(each) for name, each in value.items() if each is not None}
+    return [without_nulls(each) for each in value] if isinstance(value, list) else value

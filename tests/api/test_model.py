@@ -1,0 +1,273 @@
+"""Any requests in any order, by anyone: the API and the plain model of it never disagree."""
+
+import json
+import os
+import random
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from tests.api.callers import ADMIN, CUSTOMER, READER, SERVICE, Caller, Service
+from tests.api.model import NEXT, STATUSES, Actor, Json, Known, Model, Refused
+from tests.builders import ADDRESS, Answer, line
+
+ACTORS = {
+    "ann": ("ann", CUSTOMER),
+    "ann, reading": ("ann", READER),
+    "ann, nothing": ("ann", ""),
+    "bob": ("bob", CUSTOMER),
+    "shop": ("shop", SERVICE),
+    "root": ("root", ADMIN),
+    "root, reading": ("root", f"{ADMIN} {READER}"),
+}
+WHO = st.sampled_from(list(ACTORS))
+NAMED = st.sampled_from([None, None, "ann", "bob", "carl", "not a customer"])
+WHICH = st.integers(0, 11)
+KEYS = st.sampled_from([None, "k1", "k1", "k2", '"k2"'])
+ITEMS = st.sampled_from([[line()], [line(quantity=7)], [line(name=None), line(sku="ÄÖ 🎁", unit_price=0)]])
+NOTES = st.sampled_from(["ring twice", "leave with a neighbour", " "])
+CONTENTS = st.fixed_dictionaries(
+    {"currency": st.sampled_from(["GBP", "JPY"]), "items": ITEMS},
+    optional={
+        "note": NOTES | st.none(),
+        "shipping_address": st.sampled_from([ADDRESS, None]),
+        "reference": st.just("PO 7"),
+    },
+)
+CHANGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "items": ITEMS | st.just([]),
+        "note": NOTES | st.none() | st.just(5),
+        "shipping_address": st.sampled_from([ADDRESS, {"city": "York"}, None]),
+        "total": st.just(1),
+        "status": st.sampled_from(STATUSES),
+    },
+)
+STATUS_CHANGES = st.fixed_dictionaries({"status": st.sampled_from(STATUSES)}, optional={"status_reason": NOTES})
+IF_MATCH = st.sampled_from(["seen", "seen", "seen", "listed", "stale", "*", None, "nonsense"])
+NOT_AN_ID = ["ord_" + "0" * 32, "nonsense"]
+
+
+class ApiMachine(RuleBasedStateMachine):
+    service: ClassVar[Service]
+
+    @initialize()
+    def start(self) -> None:
+        self.model = Model()
+        self.waiting: list[str] = []  # bodies of messages, each of which may come any number of times
+        suffix = uuid.uuid4().hex[:12]
+        self.names = {name: f"{name}-{suffix}" for name in ("ann", "bob", "carl")}
+        self.actors = {
+            name: Actor(self.names.get(subject, subject), frozenset(scope.split()))
+            for name, (subject, scope) in ACTORS.items()
+        }
+        self.callers: dict[str, Caller] = {}
+
+    def caller(self, who: str) -> Caller:
+        if who not in self.callers:
+            self.callers[who] = self.service.caller(self.actors[who].subject, ACTORS[who][1])
+        return self.callers[who]
+
+    def order_id(self, which: int) -> str:
+        ids = [*self.model.orders, *NOT_AN_ID]
+        return ids[which % len(ids)]
+
+    def named(self, named: str | None) -> str | None:
+        return None if named is None else self.names.get(named, named)
+
+    def path(self, order_id: str, named: str | None) -> str:
+        return f"/orders/{order_id}{query(customer_id=named)}"
+
+    # --- orders come in ----------------------------------------------------------------------------------------------
+
+    @rule(who=WHO, named=NAMED, key=KEYS, order=CONTENTS)
+    def place(self, who: str, named: str | None, key: str | None, order: Json) -> None:
+        named = self.named(named)
+        before = now()
+        answer = self.caller(who).post(order, f"/orders{query(customer_id=named)}", Idempotency_Key=key)
+        messages = [message["Body"] for message in self.service.take_messages()]
+        bare = key and key.strip('"')
+
+        def expected() -> None:
+            customer = self.model.customer(self.actors[who], "orders/write", named, placing=True)
+            assert customer is not None
+            replayed = self.model.replayed(customer, bare, order)
+            assert answer.status == 202, answer
+            order_id = answer.json["order_id"]
+            assert answer.json == {"order_id": order_id, "status": "accepted"}
+            assert answer.headers["Location"] == f"/api/orders/{order_id}{query(customer_id=named)}"
+            assert answer.headers.get("Idempotency-Replayed") == ("true" if replayed else None)
+            assert len(messages) == (0 if replayed else 1)
+            if bare:
+                assert self.model.keys.setdefault((customer, bare), order_id) == order_id
+            else:
+                assert order_id not in self.model.orders
+            self.model.orders.setdefault(order_id, Known(order_id, customer, sealed=True))
+            if not replayed:
+                command = json.loads(messages[0])
+                assert (command["order_id"], command["customer_id"]) == (order_id, customer)
+                assert before <= command["placed_at"] <= now()
+                self.waiting += messages
+
+        if not agrees(answer, expected):
+            assert messages == []
+
+    @rule(customer=st.sampled_from(["ann", "bob"]), order=CONTENTS, price=st.sampled_from([1, 1, -1]))
+    def send_past_the_door(self, customer: str, order: Json, price: int) -> None:
+        order = order | {"items": [line(unit_price=price)]}
+        order_id = f"ord_{uuid.uuid4().hex}"
+        self.model.orders[order_id] = Known(order_id, self.names[customer], sealed=False)
+        envelope = {"type": "PlaceOrder", "version": 1, "order_id": order_id, "customer_id": self.names[customer]}
+        self.waiting.append(json.dumps({**envelope, "placed_at": now(), "correlation_id": "c", "order": order}))
+
+    @precondition(lambda self: self.waiting)
+    @rule(which=WHICH, comes_again=st.booleans())
+    def process(self, which: int, *, comes_again: bool) -> None:
+        body = self.waiting[which % len(self.waiting)]
+        if not comes_again:
+            self.waiting.remove(body)
+        self.service.process(body)
+        command = json.loads(body)
+        kept = self.model.processed(command, valid=command["order"]["items"][0]["unit_price"] >= 0)
+        quarantined = self.service.take_quarantined() if not kept else []
+        assert kept or [message["Body"] for message in quarantined] == [body]
+
+    # --- and are read, changed, erased -------------------------------------------------------------------------------
+
+    @rule(who=WHO, named=NAMED, which=WHICH, etag=st.sampled_from([None, None, "seen", "stale", "*"]))
+    def read(self, who: str, named: str | None, which: int, etag: str | None) -> None:
+        order_id, named = self.order_id(which), self.named(named)
+        known = self.model.orders.get(order_id)
+        version = known.shown["version"] if known and known.shown else 1
+        tags = {"seen": f'W/"{version}"', "stale": f'"{version + 1}"', "*": "*"}
+        answer = self.caller(who).get(self.path(order_id, named), If_None_Match=tags.get(etag or ""))
+
+        def expected() -> None:
+            customer = self.model.customer(self.actors[who], "orders/read", named)
+            shown = self.model.see(order_id, customer).shown
+            if shown is None:
+                assert (answer.status, answer.json) == (200, {"order_id": order_id, "status": "accepted"})
+                assert (answer.headers.get("ETag"), answer.headers["Retry-After"]) == (None, "1")
+            elif etag in {"seen", "*"}:
+                assert (answer.status, answer.body, answer.headers["ETag"]) == (304, "", f'"{version}"')
+            else:
+                shows(answer, shown)
+
+        agrees(answer, expected)
+
+    @rule(who=WHO, named=NAMED, which=WHICH, patch=CHANGES | STATUS_CHANGES, match=IF_MATCH)
+    def patch(self, who: str, named: str | None, which: int, patch: Json, match: str | None) -> None:
+        order_id, named = self.order_id(which), self.named(named)
+        known = self.model.orders.get(order_id)
+        version = known.shown["version"] if known and known.shown else 1
+        tags = {"seen": f'"{version}"', "listed": f'"{version + 3}", "{version}"', "stale": f'"{version + 1}"'}
+        if_match = tags.get(match, match) if match else None
+        before = now()
+        answer = self.caller(who).patch(self.path(order_id, named), patch, If_Match=if_match)
+
+        def expected() -> None:
+            known, after = self.model.patched(self.actors[who], named, order_id, patch, if_match)
+            if after is not known.shown:
+                assert answer.status == 200, answer
+                assert before <= answer.json["updated_at"] <= now()
+                after = after | {"updated_at": answer.json["updated_at"]}
+            shows(answer, after)
+            known.shown = after
+
+        agrees(answer, expected)
+
+    @rule(which=WHICH, step=st.integers(0, 1))
+    def advance(self, which: int, step: int) -> None:
+        """Move an order on: without this rule few get far."""
+        known = self.model.orders.get(self.order_id(which))
+        if known and known.shown and (following := sorted(NEXT[known.shown["status"]], reverse=True)):
+            self.patch("shop", None, which, {"status": following[step % len(following)]}, "seen")
+
+    @rule(who=st.sampled_from(["root", "root", "shop", "ann"]), named=NAMED, which=WHICH)
+    def erase(self, who: str, named: str | None, which: int) -> None:
+        order_id, named = self.order_id(which), self.named(named)
+        answer = self.caller(who).delete(self.path(order_id, named))
+
+        def expected() -> None:
+            self.model.erased(self.actors[who], named, order_id)
+            assert (answer.status, answer.body) == (204, "")
+
+        agrees(answer, expected)
+
+    @rule(
+        who=WHO,
+        customer=st.sampled_from(["ann", "ann", "bob", "not a customer"]),
+        status=st.sampled_from([None, None, *STATUSES]),
+        after=st.none() | WHICH,
+        before=st.none() | WHICH,
+        limit=st.integers(1, 4),
+    )
+    def list(
+        self, who: str, customer: str, status: str | None, after: int | None, before: int | None, limit: int
+    ) -> None:
+        customer = self.names.get(customer, customer)
+        times = sorted({known.shown["placed_at"] for known in self.model.orders.values() if known.shown}) or [now()]
+        filters = {"status": status, "placed_after": after, "placed_before": before}
+        filters = {k: times[v % len(times)] if isinstance(v, int) else v for k, v in filters.items() if v is not None}
+        path = f"/customers/{customer.replace(' ', '%20')}/orders"
+        answer = self.caller(who).get(path + query(**filters, limit=limit))
+
+        def expected() -> None:
+            self.model.customer(self.actors[who], "orders/read", customer)
+            assert answer.status == 200, answer
+            found, page = [], answer.json
+            while page["next_cursor"] is not None:
+                assert len(page["orders"]) == limit
+                found += page["orders"]
+                page = self.caller(who).get(path + query(**filters, limit=limit, cursor=page["next_cursor"])).json
+            assert found + page["orders"] == self.model.listed(customer, filters)
+
+        agrees(answer, expected)
+
+    def teardown(self) -> None:
+        for order_id in self.model.orders if hasattr(self, "model") else ():
+            self.read("shop", None, [*self.model.orders].index(order_id), None)
+
+
+def query(**parameters: Any) -> str:
+    given = {name: value for name, value in parameters.items() if value is not None}
+    return f"?{urlencode(given)}" if given else ""
+
+
+def now() -> str:
+    return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def agrees(answer: Answer, expected: Callable[[], None]) -> bool:
+    """Whether a request was granted, and as the model says; AssertionError when not as it says."""
+    try:
+        expected()
+    except Refused as refused:
+        assert (answer.status, answer.problem) == (refused.status, refused.slug)
+        return False
+    return True
+
+
+def shows(answer: Answer, shown: Json) -> None:
+    assert answer.status == 200, answer
+    assert answer.headers["ETag"] == f'"{shown["version"]}"'
+    document = answer.json
+    assert bool(document.pop("violations", None)) == (shown["status"] == "rejected")
+    assert document == shown
+
+
+@pytest.mark.timeout(3_600)
+def test_the_api_does_what_the_plain_model_says(quiet: Service) -> None:
+    profile = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "bounded"))
+    number = int(os.environ.get("HYPOTHESIS_SEED") or random.randrange(10**9))  # noqa: S311 - chooses tests
+    print(f"HYPOTHESIS_SEED={number}")  # shown when this fails; without effect on the bounded profile
+    machine = type("Machine", (ApiMachine,), {"service": quiet})
+    run_state_machine_as_test(seed(number)(machine), settings=profile)

@@ -1,0 +1,91 @@
+"""schemathesis against the whole local run: whatever it makes of the OpenAPI document, the service answers by it.
+
+`make test` tries few examples, `make contract` many.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ordersctl.openapi_schemas import NEW_ORDER
+from ordersctl.tokens import ADMIN_SCOPE, CUSTOMER_SCOPE, SERVICE_SCOPE, local_token
+from tests.contract.hooks import ITS_CUSTOMER, SERVICE
+from tests.local_run import PROJECT_DIR, LocalRun
+
+EXAMPLES = os.environ.get("ORDERS_CONTRACT_EXAMPLES", "10")  # of each operation, in each phase
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+SCOPES = {
+    ITS_CUSTOMER: CUSTOMER_SCOPE,
+    "customer-2": CUSTOMER_SCOPE,
+    "admin-1": ADMIN_SCOPE,
+    SERVICE: f"{SERVICE_SCOPE} {ADMIN_SCOPE}",
+}
+# Two customers that must not see each other's orders; each operation is tried with the first who may.
+CUSTOMERS = f'peers = ["{ITS_CUSTOMER}", "customer-2"]'
+ONE_SERVICE = f'user = "{SERVICE}"'
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a service of its own: thousands of odd orders are no help to other tests."""
+    run = LocalRun.start(tmp_path_factory.mktemp("contract"))
+    try:
+        yield run.ready().url
+    finally:
+        run.stop()
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("who", [CUSTOMERS, ONE_SERVICE], ids=["customers", "a service"])
+def test_answers_as_the_document_says(service: str, who: str, seed: int, tmp_path: Path) -> None:
+    outcome = check(service, seed, who, tmp_path)
+    assert outcome.returncode == 0, outcome.stdout
+
+
+def check(service: str, seed: int, who: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    tokens = {name: local_token(subject=name, scope=scope) for name, scope in SCOPES.items()}
+    orders, erasable = (placed(service, tokens[ITS_CUSTOMER]) for _ in range(2))
+    config = configure(directory, who, tokens, orders=orders, erasable=erasable)
+    arguments = ["--seed", str(seed), "--max-examples", EXAMPLES, "--generation-database", "none"]
+    return subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "schemathesis.cli", "--no-color", "--config-file", str(config)]
+        + ["run", f"{service}/openapi.json", "--url", service, *arguments],
+        cwd=PROJECT_DIR,
+        env=os.environ
+        | ({"ONLY_A_SERVICE_ASKS": "1"} if who == ONE_SERVICE else {})
+        | {
+            "ORDER_TO_READ": orders[0],
+            "ORDER_TO_ERASE": erasable[0],
+            "SCHEMATHESIS_HOOKS": "tests.contract.hooks",
+            "PYTHONPATH": str(PROJECT_DIR),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def configure(directory: Path, who: str, tokens: dict[str, str], **dictionaries: list[str]) -> Path:
+    identities = [
+        {"name": name, "fixedHeaders": [{"name": "Authorization", "value": f"Bearer {token}"}]}
+        for name, token in tokens.items()
+    ]
+    (directory / "identities.json").write_text(json.dumps({"auth": identities}))
+    made = [f'[auth.wfc]\npath = "{directory / "identities.json"}"\n{who}']
+    made += [f"[dictionaries.{name}]\nvalues = {values}" for name, values in dictionaries.items()]
+    config = directory / "schemathesis.toml"
+    config.write_text("\n".join([*made, CONFIG.read_text()]))
+    return config
+
+
+def placed(service: str, token: str) -> list[str]:
+    """Ids of orders that customer-1 has."""
+    headers = {"Authorization": f"Bearer {token}"}
+    answers = [httpx.post(f"{service}/orders", headers=headers, json=NEW_ORDER) for _ in range(5)]
+    return [answer.json()["order_id"] for answer in answers]

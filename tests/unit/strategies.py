@@ -1,0 +1,86 @@
+"""Hypothesis strategies for orders of every shape."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from chalicelib import orders
+from chalicelib.codes import COUNTRIES, CURRENCY_EXPONENTS
+from chalicelib.errors import Violation
+from chalicelib.orders import Address, ErasedOrder, LineItem, NewOrder, Order, OrderStatus
+from tests.builders import CUSTOMER, LATER, NOW, fresh_order_id
+
+_PRINTABLE = st.characters(exclude_categories=["Cc", "Cs"])
+
+
+def texts(most: int) -> st.SearchStrategy[str]:
+    return st.text(_PRINTABLE, min_size=1, max_size=min(most, 12))
+
+
+LINES = st.builds(
+    LineItem,
+    sku=texts(64),
+    name=st.none() | texts(200),
+    quantity=st.integers(1, 1_000_000),
+    unit_price=st.integers(0, 100_000),
+)
+ADDRESSES = st.builds(
+    Address,
+    name=texts(200),
+    line1=texts(200),
+    line2=st.none() | texts(200),
+    city=texts(100),
+    region=st.none() | texts(100),
+    postal_code=st.none() | texts(20),
+    country=st.sampled_from(sorted(COUNTRIES)),
+)
+CONTENT: dict[str, Any] = {
+    "items": st.lists(LINES, min_size=1, max_size=4).map(tuple),
+    "shipping_address": st.none() | ADDRESSES,
+    "note": st.none() | texts(1_000),
+    "currency": st.sampled_from(sorted(CURRENCY_EXPONENTS)),
+    "reference": st.none() | texts(64),
+}
+VIOLATIONS = st.lists(st.builds(Violation, pointer=st.text(max_size=5), detail=texts(50)), min_size=1, max_size=3)
+
+
+def new_orders() -> st.SearchStrategy[NewOrder]:
+    return st.builds(NewOrder, **CONTENT)
+
+
+@st.composite
+def stored_orders(draw: st.DrawFn) -> Order:
+    """Any order that was not rejected."""
+    new = draw(new_orders())
+    return Order(
+        order_id=fresh_order_id(),
+        customer_id=CUSTOMER,
+        status=draw(st.sampled_from([each for each in OrderStatus if each not in {"rejected", "erased"}])),
+        status_reason=draw(st.none() | texts(200)),
+        total=new.total,
+        version=draw(st.integers(1, 10**9)),
+        placed_at=NOW,
+        updated_at=LATER,
+        fingerprint=orders.fingerprint(new),
+        correlation_id="request-1",
+        **{name: getattr(new, name) for name in CONTENT},
+    )
+
+
+@st.composite
+def rejected_orders(draw: st.DrawFn) -> Order:
+    return Order(
+        order_id=fresh_order_id(),
+        customer_id=CUSTOMER,
+        status=OrderStatus.REJECTED,
+        violations=tuple(draw(VIOLATIONS)),
+        version=1,
+        placed_at=NOW,
+        updated_at=NOW,
+        fingerprint="f",
+        correlation_id="request-1",
+    )
+
+
+def erased_orders() -> st.SearchStrategy[ErasedOrder]:
+    return stored_orders().map(lambda order: order.erase(LATER))
