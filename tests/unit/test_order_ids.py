@@ -34,7 +34,8 @@ def test_other_customers_or_keys_name_other_orders(pairs: list[tuple[str, str]])
 
 
 def test_where_a_customer_ends_and_a_key_begins_matters() -> None:
-    assert mint(SECRET, "ab", "c") != mint(SECRET, "a", "bc")
+    identity = slice(len("ord_"), len("ord_") + 22)  # the seal behind it differs in any case
+    assert mint(SECRET, "ab", "c")[identity] != mint(SECRET, "a", "bc")[identity]
 
 
 def test_without_a_key_every_order_has_an_id_of_its_own() -> None:
