@@ -54,17 +54,20 @@ class OrderTable:
 
     def replace(self, order: Order | ErasedOrder) -> None:
         """Store the next version of an order; raises VersionConflict when another was faster, Fault."""
+        item = items.to_item(order)
         try:
             with faults("dynamodb"):
                 self.client.put_item(
                     TableName=self.name,
-                    Item=items.to_item(order),
+                    Item=item,
                     ConditionExpression=_UNCHANGED,
                     ExpressionAttributeValues={":seen": {"N": str(order.version - 1)}},
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
         except Fault as fault:
-            _refused(fault)
-            raise VersionConflict(order.order_id) from fault
+            # A put whose answer got lost is sent again by the client, and refused because of itself.
+            if _refused(fault).get("Item") != item:
+                raise VersionConflict(order.order_id) from fault
 
     def list_for_customer(
         self,

@@ -66,7 +66,9 @@ def accept_order(
             placed_at=now,
             correlation_id=correlation_id,
             traceparent=traceparent,
-        )
+        ),
+        order_id=order_id,
+        customer_id=customer_id,
     )
     logs.tell("order.accepted", metrics={"accepted": 1}, **ids)
     return Accepted(order_id, replayed=False)

@@ -1,4 +1,4 @@
-"""Watches orders arrive: in the table, and as events in the invoicing queue."""
+"""Watches orders arrive: in the table, and as events in a queue of its own."""
 
 import json
 import math
@@ -15,7 +15,9 @@ import boto3
 
 from chalicelib import items
 from ordersctl import local
+from ordersctl.aws_session import LOCAL, Stage
 from ordersctl.engine import client_options
+from ordersctl.listen import own_queue
 from ordersctl.posting import Posted
 
 if TYPE_CHECKING:
@@ -63,12 +65,14 @@ class Arrivals:
 
 @contextmanager
 def watching() -> Iterator[Arrivals]:
-    """Watch the table and the invoicing queue until the block ends; botocore's errors if they are not there."""
+    """Watch the table and the topic until the block ends; botocore's errors if they are not there.
+
+    The topic by a queue of its own: what a consumer's queue holds is that consumer's.
+    """
     options = client_options(local.engine_url())
     sqs, dynamodb = boto3.client("sqs", **options), boto3.client("dynamodb", **options)
-    queue_url = sqs.get_queue_url(QueueName=f"orders-{local.setting('STAGE')}-invoicing")["QueueUrl"]
     arrivals, stop = Arrivals(), Event()
-    with ThreadPoolExecutor(2) as threads:
+    with own_queue(Stage.at(LOCAL), []) as queue_url, ThreadPoolExecutor(2) as threads:
         arrivals.watchers = [
             threads.submit(_watch_events, sqs, queue_url, arrivals, stop),
             threads.submit(_watch_table, dynamodb, arrivals, stop),

@@ -47,13 +47,15 @@ class Stage:
 
     def output(self, name: str) -> str:
         """Return an output of the stage's stack; ClickException when there is none."""
-        found = self.outputs().get(name)
+        found = _described(self)["outputs"].get(name)
         if found is None:
             raise click.ClickException(f"the stack orders-{self.name} has no output {name}.")
         return found
 
-    def outputs(self) -> dict[str, str]:
-        return _outputs(self)
+    @property
+    def event_bus(self) -> str | None:
+        """The EventBridge bus that events go to in place of the topic, where there is one."""
+        return _described(self)["parameters"].get("EventBusName") or None
 
 
 @functools.cache
@@ -62,9 +64,12 @@ def _client(session: boto3.Session, service: Any, options: tuple[tuple[str, Any]
 
 
 @functools.cache
-def _outputs(stage: Stage) -> dict[str, str]:
-    stacks = stage.client("cloudformation").describe_stacks(StackName=f"orders-{stage.name}")["Stacks"]
-    return {each["OutputKey"]: each["OutputValue"] for each in stacks[0].get("Outputs", [])}
+def _described(stage: Stage) -> dict[str, dict[str, str]]:
+    stack = stage.client("cloudformation").describe_stacks(StackName=f"orders-{stage.name}")["Stacks"][0]
+    return {
+        "outputs": {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])},
+        "parameters": {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", [])},
+    }
 
 
 def with_stage(command: Callable[..., None]) -> Callable[..., None]:

@@ -39,10 +39,10 @@ class Selection:
             and (self.order is None or self.order == letter.order_id)
         )
 
-    def found(self, stage: Stage, *, most: int | None = None, at_once: int = 10) -> Iterator[Letter]:
-        """Yield the letters of every queue asked for, having looked at `most` in each."""
+    def found(self, stage: Stage, **how: int) -> Iterator[Letter]:
+        """Yield the letters of every queue asked for; `how` is look_through's."""
         for queue in StageQueues.of(stage).dead_named(self.queue):
-            for letter in letters.look_through(stage, queue, most=most, at_once=at_once):
+            for letter in letters.look_through(stage, queue, **how):
                 if self.takes(letter):
                     yield letter
 
@@ -68,6 +68,16 @@ _rate = click.option(
 )
 
 
+_hold = click.option(
+    "--hold",
+    metavar="SECONDS",
+    type=click.IntRange(1, 43_200),
+    default=letters.HOLD_SECONDS,
+    show_default=True,
+    help="How long they are out of sight if this is killed.",
+)
+
+
 @click.group()
 def dlq() -> None:
     """Look into dead-letter queues, and empty them without losing anything.
@@ -87,7 +97,7 @@ def list_letters(
     *, stage: Stage, queue: str | None, reason: str | None, order: str | None, limit: int, as_json: bool
 ) -> None:
     """List what lies in the dead-letter queues, with reasons and ages."""
-    found = Selection(queue, (), reason, order).found(stage, most=None if reason or order else limit)
+    found = Selection(queue, (), reason, order).found(stage, **({} if reason or order else {"most": limit}))
     rows = [letter.row() for letter in islice(found, limit)]
     show("Dead letters", rows, ("queue", "id", "age", "order_id", "reason"), as_json=as_json)
 
@@ -115,6 +125,7 @@ def show_letter(*, stage: Stage, letter_id: str, queue: str | None, out: Path | 
 @_order
 @_all
 @_rate
+@_hold
 @click.option(
     "--with",
     "mended",
@@ -134,6 +145,7 @@ def redrive(
     order: str | None,
     everything: bool,
     rate: float,
+    hold: int,
     mended: Path | None,
     yes: bool,
     as_json: bool,
@@ -155,7 +167,7 @@ def redrive(
         redriving.again(letter, letter.body if text is None else text)
         return "redriven"
 
-    _each(stage, selection, again, rate=rate, as_json=as_json)
+    _each(stage, selection, again, rate=rate, hold=hold, as_json=as_json)
 
 
 @dlq.command()
@@ -165,6 +177,7 @@ def redrive(
 @_order
 @_all
 @_rate
+@_hold
 @click.option(
     "--archive",
     metavar="FILE",
@@ -183,6 +196,7 @@ def drop(
     order: str | None,
     everything: bool,
     rate: float,
+    hold: int,
     archive: Path | None,
     yes: bool,
     as_json: bool,
@@ -194,7 +208,7 @@ def drop(
     if not _agreed(stage, selection, "dropped", yes=yes, quiet=as_json):
         return
     kept_in = archive or local.state_dir() / f"dropped-{stage.name}.jsonl"
-    _each(stage, selection, lambda letter: put_away(stage, letter, kept_in), rate=rate, as_json=as_json)
+    _each(stage, selection, lambda letter: put_away(stage, letter, kept_in), rate=rate, hold=hold, as_json=as_json)
     if not as_json:
         click.echo(f"What was dropped is kept in {kept_in}; it holds what customers sent.")
 
@@ -231,18 +245,21 @@ def _agreed(stage: Stage, selection: Selection, done: str, *, yes: bool, quiet: 
         ]
         show(f"To be {done}", rows, ("queue", "letters", "oldest", "reason"), as_json=False)
     if not counts:
-        return True  # nothing is visible; going on says what is in flight
+        click.echo("None in sight; `ordersctl queues` tells what is in another's hands.", err=True)
+        return False
     return yes or click.confirm(f"{counts.total()} letters will be {done}. Go on?", err=True)
 
 
-def _each(stage: Stage, selection: Selection, handle: Callable[[Letter], str], *, rate: float, as_json: bool) -> None:
+def _each(
+    stage: Stage, selection: Selection, handle: Callable[[Letter], str], *, rate: float, hold: int, as_json: bool
+) -> None:
     """Handle each letter, then delete it; exit status 1 when some had to stay."""
     pace = Pace(rate)
     outcomes: Counter[str] = Counter()
     stayed: list[dict[str, Any]] = []
     # No more at once than the rate lets through while they are held.
-    at_once = max(1, min(10, int(rate * letters.HOLD_SECONDS / 2)))
-    for letter in selection.found(stage, at_once=at_once):
+    at_once = max(1, int(rate * hold / 2))
+    for letter in selection.found(stage, at_once=at_once, hold_seconds=hold):
         pace.wait()
         try:
             outcome = handle(letter)
@@ -260,6 +277,6 @@ def _each(stage: Stage, selection: Selection, handle: Callable[[Letter], str], *
         if stayed:
             show("Still there", stayed, ("queue", "id", "order_id", "reason"), as_json=False)
         if held:
-            click.echo(f"{held} are in another's hands; what was killed lets go after {letters.HOLD_SECONDS} s.")
+            click.echo(f"{held} are in another's hands; what was killed lets go after its --hold.")
     if stayed:
         raise click.exceptions.Exit(1)

@@ -41,7 +41,7 @@ _ERASED = "An order's personal data was erased; so should be every copy of it."
 
 def schemas() -> dict[str, Schema]:
     """The schema of each event by its type, with examples that the service's own code has made."""
-    examples = {event.type: event for event in _sample_events()}
+    examples = {event.type: event for event in sample_events()}
     found = {
         event_type: _envelope(event_type, what, _order_data(statuses, required), examples[event_type])
         for event_type, (what, statuses, required) in _EVENTS.items()
@@ -118,7 +118,7 @@ def _told(schema: Any, definitions: Mapping[str, Schema]) -> Any:
     }
 
 
-def _sample_events() -> list[OrderEvent]:
+def sample_events() -> list[OrderEvent]:
     placed = Order.model_validate(
         ORDER
         | {
@@ -236,6 +236,7 @@ def _attributes() -> Schema:
             "currency": text,
             "customer_id": text,
             "total": {"type": "number", "description": "In minor units."},
+            "replayed": {"const": "true", "description": "On events that an operator had told again."},
         },
         "required": ["type", "status"],
     }

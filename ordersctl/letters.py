@@ -1,6 +1,7 @@
 """Dead letters: what lies in a dead-letter queue, whose order it is about, and why it is there."""
 
 import json
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ def cloud_event(document: Any) -> Any:
 
 
 def look_through(
-    stage: Stage, queue: Queue, *, most: int | None = None, at_once: int = _AT_ONCE, hold_seconds: int = HOLD_SECONDS
+    stage: Stage, queue: Queue, *, most: int = sys.maxsize, at_once: int = _AT_ONCE, hold_seconds: int = HOLD_SECONDS
 ) -> Iterator[Letter]:
     """Yield each letter of a queue once, held out of others' sight; at the end those that still lie there are let go.
 
@@ -102,10 +103,10 @@ def look_through(
     seen: dict[str, Letter] = {}
     stale = 0  # receives in a row that only brought what comes round again, its hold being over
     try:
-        while stale <= len(seen) / _AT_ONCE and (most is None or len(seen) < most):
+        while stale <= len(seen) / _AT_ONCE and len(seen) < most:
             messages = sqs.receive_message(
                 QueueUrl=queue.url,
-                MaxNumberOfMessages=min(at_once, _AT_ONCE, most - len(seen) if most else _AT_ONCE),
+                MaxNumberOfMessages=min(at_once, _AT_ONCE, most - len(seen)),
                 VisibilityTimeout=hold_seconds,
                 WaitTimeSeconds=stage.wait_seconds,
                 MessageSystemAttributeNames=["All"],

@@ -23,21 +23,39 @@ _SIGN = "orders:listening-at"  # a tag: seconds since the epoch, set anew while 
 @click.command()
 @click.option("--type", "types", metavar="TYPE", multiple=True, help="Only these, such as order.placed or placed.")
 @click.option("--forward-to", metavar="URL", help="POST each event there, as a CloudEvent in structured mode.")
+@click.option(
+    "--retry-after",
+    metavar="SECONDS",
+    type=click.IntRange(1, 3_600),
+    default=30,
+    show_default=True,
+    help="When a webhook that did not take an event gets it again.",
+)
 @click.option("--count", type=click.IntRange(min=1), help="Stop after so many.")
 @as_json
 @with_stage
-def listen(*, stage: Stage, types: tuple[str, ...], forward_to: str | None, count: int | None, as_json: bool) -> None:
+def listen(
+    *,
+    stage: Stage,
+    types: tuple[str, ...],
+    forward_to: str | None,
+    retry_after: int,
+    count: int | None,
+    as_json: bool,
+) -> None:
     """Show events as they are published, until Ctrl-C.
 
     They come by a queue of its own, subscribed to the topic and taken away at the end. One that a kill left behind is
-    taken away by the next `listen`. A webhook that does not answer 2xx gets its event again after 30 seconds.
+    taken away by the next `listen`.
     """
+    if stage.event_bus is not None:
+        raise click.ClickException(f"stage {stage.name} publishes to the bus {stage.event_bus}, not to its topic.")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     full_types = ["order." + each.removeprefix("order.") for each in types]
     heard = 0
     try:
-        with _own_queue(stage, full_types) as url, _client() as webhook:
+        with own_queue(stage, full_types, visibility=retry_after) as url, _client() as webhook:
             click.echo("Listening; Ctrl-C ends it.", err=True)
             for message in _messages(stage, url):
                 event = json.loads(message["Body"])
@@ -63,7 +81,7 @@ def _messages(stage: Stage, url: str) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def _own_queue(stage: Stage, types: list[str]) -> Iterator[str]:
+def own_queue(stage: Stage, types: list[str], *, visibility: int = 30) -> Iterator[str]:
     """Subscribe a queue to the topic, and take both away at the end."""
     _sweep(stage)
     sqs, sns, topic = stage.client("sqs"), stage.client("sns"), stage.output("EventTopicArn")
@@ -71,7 +89,8 @@ def _own_queue(stage: Stage, types: list[str]) -> Iterator[str]:
     name = f"orders-{stage.name}{LISTENER}{secrets.token_hex(4)}{fifo}"
     url = sqs.create_queue(
         QueueName=name,
-        Attributes={"MessageRetentionPeriod": "3600"} | ({"FifoQueue": "true"} if fifo else {}),
+        Attributes={"MessageRetentionPeriod": "3600", "VisibilityTimeout": str(visibility)}
+        | ({"FifoQueue": "true"} if fifo else {}),
         tags={_SIGN: str(int(time.time()))},
     )["QueueUrl"]
     try:

@@ -75,7 +75,7 @@ def load(
     refused when it has no customer, a quantity below 1, or a price that is negative or no whole number of
     minor units. The invoice number is the Idempotency-Key: loading a file again places nothing twice.
 
-    --wait takes the events off the sample invoicing queue, as its consumer would: run one at a time.
+    --wait hears the events by a queue of its own, which it takes away at the end.
 
     Exit status: 0 when each invoice was placed or left out for a reason above, 1 when anything failed,
     2 when FILE cannot be read as invoices.
@@ -97,7 +97,7 @@ def load(
                 accepted = [each for each in posted if each.outcome == "accepted"]
                 complete = seen is None or _wait(console, seen, accepted, timeout)
         except (BotoCoreError, ClientError) as error:
-            raise click.ClickException(f"The table or the invoicing queue cannot be read: {error}") from error
+            raise click.ClickException(f"The table or the topic cannot be read: {error}") from error
     if seen is not None:
         _show_arrivals(console, seen, accepted)
     if not complete or any(each.outcome == "failed" for each in posted):
@@ -187,7 +187,7 @@ def _show_arrivals(console: Console, seen: arrivals.Arrivals, accepted: list[Pos
     stored = ", ".join(f"{count} {status}" for status, count in statuses.items()) or "0"
     console.print(f"Of {len(accepted)} accepted, stored: {stored}; {_count(not_stored)} missing.")
     console.print(
-        f"Events in the invoicing queue: {len(accepted) - len(not_published)}; "
+        f"Events published: {len(accepted) - len(not_published)}; "
         f"{_count(not_published)} missing, {_count(seen.repeated(accepted))} twice."
     )
     table = Table(title="Milliseconds since the order was first posted", title_justify="left")
@@ -196,7 +196,7 @@ def _show_arrivals(console: Console, seen: arrivals.Arrivals, accepted: list[Pos
     for until, which_is, seconds in (
         ("accepted", "the answer 202 is here", [each.seconds for each in accepted]),
         ("stored", "it is seen in the table", seen.seconds_to_stored(accepted)),
-        ("published", "the invoicing queue has its event", seen.seconds_to_published(accepted)),
+        ("published", "a subscriber's queue has its event", seen.seconds_to_published(accepted)),
     ):
         quantiles = [f"{arrivals.percentile(seconds, p) * 1000:.0f}" for p in (50, 99)] if seconds else ["-", "-"]
         table.add_row(until, which_is, str(len(seconds)), *quantiles)

@@ -9,6 +9,7 @@ import logging
 import socket
 import uuid
 from contextlib import suppress
+from email.errors import MultipartInvariantViolationDefect, NoBoundaryInMultipartDefect, StartBoundaryNotFoundDefect
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
@@ -26,10 +27,17 @@ from chalice.local import (
 )
 
 from chalicelib.http.problems import Problem, title
+from ordersctl import reference_page
 
 MAX_BODY_BYTES = 10 * 1024 * 1024  # API Gateway quotas, "Payload size"
 IDLE_SECONDS = 65
 _WITHOUT_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
+# What the standard library's parser misses after the head of a multipart request: it reads heads only.
+_OF_A_BODY = (
+    MultipartInvariantViolationDefect,
+    NoBoundaryInMultipartDefect,
+    StartBoundaryNotFoundDefect,
+)
 
 logger = logging.getLogger("orders")
 
@@ -104,6 +112,11 @@ class RequestHandler(ChaliceRequestHandler):
     def _generic_handle(self) -> None:
         try:
             body = self._body()
+            if self.command == "GET" and (found := reference_page.page(self.path)):
+                self._answer(
+                    200, {"Content-Type": found[0], "Content-Security-Policy": reference_page.POLICY}, found[1]
+                )
+                return
             answer = self.local_gateway.handle_request(self.command, self.path, dict(self.headers), body)
             headers = {**answer["headers"], **answer["multiValueHeaders"]}
             self._answer(answer["statusCode"], headers, self._handle_binary(answer)["body"])
@@ -124,7 +137,8 @@ class RequestHandler(ChaliceRequestHandler):
         length = lengths.pop()
         if "Transfer-Encoding" in self.headers:
             raise self._closing(Problem("bad-request", 411, "Send a Content-Length"))
-        if self.headers.defects or lengths or not (length.isascii() and length.isdigit()):
+        unreadable = any(not isinstance(defect, _OF_A_BODY) for defect in self.headers.defects)
+        if unreadable or lengths or not (length.isascii() and length.isdigit()):
             raise self._closing(Problem("bad-request", 400, "The headers cannot be read"))
         if len(length) > len(str(MAX_BODY_BYTES)) or int(length) > MAX_BODY_BYTES:
             raise self._closing(Problem("content-too-large", 413, f"The most is {MAX_BODY_BYTES} bytes"))

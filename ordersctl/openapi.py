@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from chalicelib.http import problems
 from ordersctl import local, openapi_schemas
 from ordersctl.openapi_operations import (
     ANYONES,
@@ -76,7 +77,8 @@ def document(routes: Routes) -> dict[str, Any]:
 
 def _operation(name: str) -> dict[str, Any]:
     operation = OPERATIONS[name]
-    described: dict[str, Any] = {"operationId": name, "summary": operation.summary}
+    tag = "Orders" if operation.scope else "Service"
+    described: dict[str, Any] = {"operationId": name, "summary": operation.summary, "tags": [tag]}
     if operation.description:
         described["description"] = operation.description
     described["security"] = [{"bearerAuth": [operation.scope]}] if operation.scope else []
@@ -85,9 +87,9 @@ def _operation(name: str) -> dict[str, Any]:
     if operation.body:
         described["requestBody"] = {"required": True, "content": operation.body}
     successes = {str(status): _success(success) for status, success in operation.successes.items()}
-    problems = {**ANYONES, **(AUTHORIZED if operation.scope else {}), **operation.problems}
+    refusals = {**ANYONES, **(AUTHORIZED if operation.scope else {}), **operation.problems}
     described["responses"] = successes | {
-        str(status): _problem(status, slugs) for status, slugs in sorted(problems.items())
+        str(status): _problem(status, slugs) for status, slugs in sorted(refusals.items())
     }
     return described
 
@@ -107,6 +109,13 @@ def _success(success: Success) -> dict[str, Any]:
 
 
 def _problem(status: int, slugs: tuple[str, ...]) -> dict[str, Any]:
+    example = {
+        "type": f"urn:problem:orders:{slugs[0]}",
+        "title": problems.title(slugs[0]),
+        "status": status,
+        "detail": PROBLEMS[slugs[0]],
+        "instance": "5c6a4a52-6ef3-4a0b-a3b5-4c8e0d9f7a11",
+    }
     schema = {
         "allOf": [{"$ref": "#/components/schemas/Problem"}],
         "properties": {"status": {"const": status}, "type": {"enum": [f"urn:problem:orders:{slug}" for slug in slugs]}},
@@ -115,7 +124,7 @@ def _problem(status: int, slugs: tuple[str, ...]) -> dict[str, Any]:
     return {
         "description": "\n\n".join(f"`{slug}`: {PROBLEMS[slug]}" for slug in slugs),
         "headers": {name: _header(name) for name in headers},
-        "content": {PROBLEM: {"schema": schema}},
+        "content": {PROBLEM: {"schema": schema, "example": example}},
     }
 
 

@@ -85,7 +85,7 @@ PROBLEMS: Mapping[str, str] = {
     "precondition-required": "A change needs If-Match.",
     "too-many-requests": "More requests than are allowed at a time.",
     "unauthorized": "There is no token, or it is not valid here, or not any more.",
-    "unavailable": "Something that this needs does not answer; nothing was done.",
+    "unavailable": "Something that this needs does not answer. It may have been done or not.",
     "unsupported-media-type": "The body's media type is not taken here.",
 }
 RETRY_AFTER = {409, 503}  # their problems may say when to try again
@@ -93,10 +93,10 @@ RETRY_AFTER = {409, 503}  # their problems may say when to try again
 _PATH: dict[str, Any] = {"in": "path", "required": True}
 _QUERY: dict[str, Any] = {"in": "query"}
 _HEADER: dict[str, Any] = {"in": "header"}
-_ETAG = '"[1-9][0-9]{0,17}"'
+_ETAG = r'(W/)?"[\x21\x23-\x7e]*"'
 _TIME = {"type": "string", "format": "date-time"}
 PARAMETERS: dict[str, dict[str, Any]] = {
-    "order_id": {"name": "order_id", **_PATH, "schema": models.ORDER_ID},
+    "order_id": {"name": "order_id", **_PATH, "schema": models.ORDER_ID, "example": models.ACCEPTED["order_id"]},
     "customer_in_path": {"name": "customer_id", **_PATH, "schema": models.CUSTOMER_ID, "example": "17850"},
     "customer_id": {
         "name": "customer_id",

@@ -12,24 +12,29 @@ import click
 
 from ordersctl.gateway_responses import gateway_responses
 from ordersctl.local import PROJECT_DIR
+from ordersctl.sam import translated
 from ordersctl.templates import INFRA, Template, load, merged, resources
 
 BUILD = PROJECT_DIR / "build"
 TEMPLATE = "sam.json"
 MAX_ZIP_BYTES = 5 * 1024 * 1024
 _SOURCES = ("app.py", "chalicelib", "ordersctl", "infra", ".chalice")
+_NOT_COPIED = shutil.ignore_patterns("__pycache__", "deployments", "deployed")
 
 
 @click.command()
 @click.option("--stage", required=True)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Default: build/<stage>.")
-@click.option("--template-only", is_flag=True, help="Leave the dependencies out: needs no network, cannot run.")
+@click.option("--template-only", is_flag=True, help="For checks, without network: leave the dependencies out, run SAM's transform.")
 def package(stage: str, out: Path | None, *, template_only: bool) -> None:
     """Make a stage's template and deployment package."""
     out = out or BUILD / stage
     with tempfile.TemporaryDirectory() as scratch:
         project = _without_dependencies(Path(scratch)) if template_only else PROJECT_DIR
         build(project, stage, out)
+    if template_only:
+        plain = translated(json.loads((out / TEMPLATE).read_text()))
+        (out / "cloudformation.json").write_text(json.dumps(plain, indent=1))
     size = (out / "deployment.zip").stat().st_size
     if size > MAX_ZIP_BYTES:
         raise click.ClickException(f"deployment.zip is {size} bytes; more than {MAX_ZIP_BYTES} starts slowly")
@@ -70,12 +75,17 @@ def overlay() -> Template:
     return merged(resources(), load(INFRA / "overrides.yaml"), api)
 
 
-def _without_dependencies(directory: Path) -> Path:
+def copy_sources(directory: Path) -> None:
+    """Copy what packaging needs of the project, but for its requirements."""
     for name in _SOURCES:
         source = PROJECT_DIR / name
         if source.is_dir():
-            shutil.copytree(source, directory / name, ignore=shutil.ignore_patterns("__pycache__", "deployments"))
+            shutil.copytree(source, directory / name, ignore=_NOT_COPIED)
         else:
             shutil.copy(source, directory / name)
+
+
+def _without_dependencies(directory: Path) -> Path:
+    copy_sources(directory)
     (directory / "requirements.txt").touch()
     return directory

@@ -39,6 +39,7 @@ def record(stage: str, outputs: Mapping[str, str], parameters: Mapping[str, str]
     names = templates.load(templates.INFRA / "resources.yaml")["Outputs"]
     settings.setdefault("environment_variables", {})["STAGE"] = stage
     settings["environment_variables"] |= {variable(name): outputs[name] for name in names}
+    settings["environment_variables"]["EVENT_BUS_NAME"] = parameters.get("EventBusName", "")
     settings["xray"] = parameters.get("Tracing") == "true"
     functions = settings.setdefault("lambda_functions", {})
     directory = CONFIG.parent / "policies" / stage
@@ -65,6 +66,7 @@ def filled_in(policy: Any, stage: str, outputs: Mapping[str, str], parameters: M
         "AWS::AccountId": account,
         "Stage": stage,
         "Encryption": parameters.get("Encryption", ""),
+        "EventBusName": parameters.get("EventBusName", ""),
         "OrderTable.Arn": table,
         "EventTopic": outputs["EventTopicArn"],
         "IdSecret": outputs["IdSecretArn"],
@@ -74,6 +76,7 @@ def filled_in(policy: Any, stage: str, outputs: Mapping[str, str], parameters: M
         names[f"{queue}.Arn"] = f"arn:{partition}:sqs:{region}:{account}:{name}"
     conditions = {
         "WithTracing": parameters.get("Tracing") == "true",
+        "WithEventBus": bool(parameters.get("EventBusName")),
         "WithOwnKey": parameters.get("Encryption", "").startswith("arn:"),
     }
     return _resolved(policy, names, conditions)

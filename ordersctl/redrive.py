@@ -127,8 +127,8 @@ class Redrive:
 
 def publisher(stage: Stage) -> Publisher:
     """Return what publishes a stage's events: its bus if it has one, else its topic."""
-    if bus := stage.outputs().get("EventBusName"):
-        return EventBus(stage.client("events"), bus)
+    if stage.event_bus is not None:
+        return EventBus(stage.client("events"), stage.event_bus)
     return EventTopic(stage.client("sns"), stage.output("EventTopicArn"))
 
 

@@ -164,8 +164,10 @@ def replay(
 def _agree(stage: Stage, state: Mapping[str, Any], target: str, *, yes: bool, quiet: bool) -> None:
     """Say what will be done, and ask; click's Abort when it shall not be."""
     if not quiet:
-        going_on = f", going on after {state['sent']} sent before" if state["sent"] else ""
-        click.echo(f"Stage {stage.name}: the current state of these orders goes to {target} again{going_on}.", err=True)
+        click.echo(f"Stage {stage.name}: the current state of these orders goes to {target} again.", err=True)
+        if state["read"]:
+            begun = f"the run of {state['until']}, which sent {state['sent']}"
+            click.echo(f"It goes on after {begun}; --restart begins anew.", err=True)
     if not yes:
         click.confirm("Go on?", abort=True, err=True)
 

@@ -214,7 +214,7 @@ def _announce(port: int, engine_port: int, state_dir: Path) -> None:
     click.echo(
         f"""
 Orders is running.
-  API      http://127.0.0.1:{port}
+  API      http://127.0.0.1:{port}      reference: http://127.0.0.1:{port}/docs
   engine   http://127.0.0.1:{engine_port}  (AWS, embedded; its data goes when it stops)
   logs     {_shown(state_dir / "logs")}
   token    {token}

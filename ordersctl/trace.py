@@ -17,7 +17,8 @@ from ordersctl.aws_session import Stage, as_json, with_stage
 from ordersctl.stage_queues import StageQueues
 from ordersctl.tables import show
 
-_TOLD_APART = {"time", "level", "event", "_aws", "order_id", "stage"}  # of a log line: shown elsewhere, or not at all
+# Of a log line: shown elsewhere, or the same for every line.
+_TOLD_APART = {"time", "where", "level", "event", "_aws", "stage", "order_id", "correlation_id", "traceparent"}
 _SPARE_SECONDS = 60  # that clocks may differ
 
 
@@ -46,7 +47,13 @@ def trace(*, stage: Stage, order_id: str, hours: int, as_json: bool) -> None:
     first = _seconds(rows[0]["time"])
     for row in rows:
         row["after_ms"] = round((_seconds(row["time"]) - first) * 1_000)
-    show(order_id, rows, ("time", "after_ms", "where", "what", "details"), as_json=as_json)
+    ids = ", ".join(sorted({row["correlation_id"] for row in rows if row.get("correlation_id")}))
+    show(
+        f"{order_id}, correlation id {ids or 'unknown'}",
+        rows,
+        ("time", "after_ms", "where", "what", "details"),
+        as_json=as_json,
+    )
 
 
 def _stored(stage: Stage, order_id: str) -> Order | ErasedOrder | None:
@@ -81,10 +88,11 @@ class _CloudWatch:
     def __init__(self, stage: Stage, hours: int) -> None:
         self._logs = stage.client("logs")
         self._since = int((time.time() - hours * 3_600 - _SPARE_SECONDS) * 1_000)
-        pages = self._logs.get_paginator("describe_log_groups").paginate(
-            logGroupNamePrefix=f"/aws/lambda/orders-{stage.name}-"
-        )
-        self._groups = [group["logGroupName"] for page in pages for group in page["logGroups"]]
+        # The API's function has the stage's name alone, the others have it and their own.
+        name = f"/aws/lambda/orders-{stage.name}"
+        pages = self._logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=name)
+        groups = (group["logGroupName"] for page in pages for group in page["logGroups"])
+        self._groups = [group for group in groups if group == name or group.startswith(f"{name}-")]
 
     def lines(self, words: Iterable[str]) -> Iterator[dict[str, Any]]:
         pattern = " ".join(f'?"{word}"' for word in words)
@@ -107,25 +115,33 @@ def _parsed(text: str) -> dict[str, Any] | None:
 
 
 def _from_line(line: dict[str, Any]) -> dict[str, Any]:
-    details = {name: value for name, value in line.items() if name not in _TOLD_APART | {"where"}}
-    return {"time": line["time"], "where": line["where"], "what": line["event"], "details": _pairs(details)}
+    """A log line as a row, without its counters: that it was counted says no more than that it is there."""
+    counters = {
+        metric["Name"]
+        for directive in line.get("_aws", {}).get("CloudWatchMetrics", [])
+        for metric in directive["Metrics"]
+        if metric["Unit"] == "Count"
+    }
+    details = {name: value for name, value in line.items() if name not in _TOLD_APART | counters}
+    return {
+        "time": line["time"],
+        "where": line["where"],
+        "what": line["event"],
+        "details": _pairs(details),
+        "correlation_id": line.get("correlation_id"),
+    }
 
 
 def _from_table(order: Order | ErasedOrder | None) -> list[dict[str, Any]]:
     if order is None:
         return []
     what = "erased" if isinstance(order, ErasedOrder) else order.status.value
-    details = _pairs({"version": order.version, "correlation_id": order.correlation_id})
-    row = {"time": order.updated_at, "where": "table", "what": f"now: {what}", "details": details}
+    common = {"where": "table", "correlation_id": order.correlation_id}
+    now = {"time": order.updated_at, "what": f"now: {what}", "details": _pairs({"version": order.version})}
     if isinstance(order, ErasedOrder):
-        return [row]
-    placed = {
-        "time": order.placed_at,
-        "where": "table",
-        "what": "placed_at",
-        "details": f"customer {order.customer_id}",
-    }
-    return [placed, row]
+        return [common | now]
+    placed = {"time": order.placed_at, "what": "placed_at", "details": f"customer {order.customer_id}"}
+    return [common | placed, common | now]
 
 
 def _dead_letters(stage: Stage, order_id: str) -> list[letters.Letter]:

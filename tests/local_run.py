@@ -43,12 +43,12 @@ class LocalRun:
     engine_port: int
 
     @classmethod
-    def start(cls, directory: Path, **environment: str) -> "LocalRun":
+    def start(cls, directory: Path, *options: str, **environment: str) -> "LocalRun":
         api_port, engine_port = free_port(), free_port()
         output, state_dir = directory / "output.txt", directory / "state"
         ports = ["--port", str(api_port), "--engine-port", str(engine_port)]
         # What a killed process held comes again after two seconds; two minutes are for AWS.
-        arguments = [*ports, "--state-dir", str(state_dir), "--visibility", "2"]
+        arguments = [*ports, "--state-dir", str(state_dir), "--visibility", "2", *options]
         with output.open("wb") as file:
             process = subprocess.Popen(  # noqa: S603 - our own command
                 [sys.executable, "-m", "ordersctl", "run", *arguments],

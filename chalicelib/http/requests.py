@@ -17,7 +17,8 @@ MAX_PAGE = 100
 _DEFAULT_PAGE = 20
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _QUOTED_KEY = re.compile(r'"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')  # RFC 8941, section 3.3.3
-_ETAG = re.compile(r'(W/)?"([1-9][0-9]{0,17})"')
+_ETAGS = re.compile(r'\s*(W/)?"[\x21\x23-\x7e]*"(\s*,\s*(W/)?"[\x21\x23-\x7e]*")*\s*')  # RFC 9110, section 8.8.3
+_OUR_ETAG = re.compile(r'(W/)?"([1-9][0-9]{0,17})"')
 _PAGE_SIZE = re.compile(r"[1-9][0-9]{0,2}")
 _TRACEPARENT = re.compile(TRACEPARENT_PATTERN)
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})")
@@ -63,10 +64,9 @@ def if_match(request: Request) -> frozenset[int] | None:
     value = request.headers.get("if-match")
     if value is None:
         raise Problem("precondition-required", 428, "Send the ETag that you saw as If-Match, or * for any")
-    versions = _versions(value, weak=False)
-    if versions == frozenset():
+    if value.strip() != "*" and not _ETAGS.fullmatch(value):
         raise _invalid("If-Match is a list of ETags, or *")
-    return versions
+    return _versions(value, weak=False)
 
 
 def if_none_match(request: Request) -> frozenset[int] | None:
@@ -77,8 +77,8 @@ def if_none_match(request: Request) -> frozenset[int] | None:
 def _versions(value: str, *, weak: bool) -> frozenset[int] | None:
     if value.strip() == "*":
         return None
-    tags = (_ETAG.fullmatch(tag.strip()) for tag in value.split(","))
-    return frozenset(int(tag[2]) for tag in tags if tag and (weak or not tag[1]))
+    # A tag that is none of ours names no version: it matches nothing.
+    return frozenset(int(tag[2]) for tag in _OUR_ETAG.finditer(value) if weak or not tag[1])
 
 
 def query(request: Request, *known: str) -> dict[str, str]:

@@ -12,9 +12,8 @@ import pytest
 from hypothesis import Phase, settings
 
 from ordersctl.engine import client_options
-from ordersctl.local import PROJECT_DIR
+from ordersctl.local import PROJECT_DIR, state_dir
 from ordersctl.tokens import ensure_keys
-from ordersctl.local import state_dir
 from tests.api.callers import Caller, Service, over_http, token
 from tests.local_run import LocalRun
 
@@ -27,7 +26,8 @@ settings.register_profile(
     "full", deadline=None, database=None, max_examples=250, stateful_step_count=40, print_blob=True
 )
 
-settings.register_profile("debug", deadline=None, database=None, max_examples=250, stateful_step_count=40, print_blob=True, phases=[Phase.generate])
+# For planted bugs: that a disagreement is found is enough, it need not be made small.
+settings.register_profile("planted", settings.get_profile("bounded"), max_examples=60, phases=[Phase.generate])
 
 
 @pytest.fixture(scope="session")

@@ -111,7 +111,7 @@ class Model:
         if known.erased:
             return True
         if known.shown is not None:
-            return known.posted == posted
+            return bool(known.posted == posted)
         known.posted = posted
         known.shown = {
             "order_id": known.order_id,
@@ -158,8 +158,8 @@ class Model:
         if not changes:
             return dict(shown)
         for name, value in changes.items():
-            old = merged[name] if isinstance(merged[name], dict) else {}
-            merged[name] = {**old, **value} if isinstance(value, dict) else value
+            merged[name] = {**(merged[name] or {}), **value} if isinstance(value, dict) else value
+        merged = without_nulls(merged) | {name: None for name, value in merged.items() if value is None}
         address = merged["shipping_address"]
         if not merged["items"] or not isinstance(merged["note"], str | None) or (address and len(address) < 4):
             raise Refused(422, "invalid-order")

@@ -17,17 +17,19 @@ from chalicelib.orders import CUSTOMER_ID_PATTERN, OrderContent, parse
 from ordersctl.openapi_operations import PARAMETERS
 from ordersctl.openapi_schemas import ACCEPTED, NEW_ORDER
 
+Case = schemathesis.Case[Any]
 SERVICE, ITS_CUSTOMER = "service-1", "customer-1"
 _KEY = re.compile(PARAMETERS["idempotency_key"]["schema"]["pattern"])
+_IF_MATCH = re.compile(PARAMETERS["if_match"]["schema"]["pattern"])
 
 
 @schemathesis.hook
-def before_call(context: schemathesis.HookContext, case: schemathesis.Case, **_: Any) -> None:
+def before_call(context: schemathesis.HookContext, case: Case, **_: Any) -> None:
     del context
     _name_the_right_customer(case)
-    if case.path_parameters.get("order_id") == ACCEPTED["order_id"]:  # the document's example
-        there = os.environ["ORDER_TO_ERASE" if case.method == "DELETE" else "ORDER_TO_READ"]
-        case.path_parameters = {**case.path_parameters, "order_id": there}  # the old one is shared with other cases
+    if case.meta is not None and case.meta.phase.name != "stateful":
+        _name_an_order_that_is_there(case)
+    # Stateful testing is about orders from answers, and their versions.
     _drop_made_up_cursor(case.query)
     if isinstance(case.body, dict):
         _keep_total_payable(case.body)
@@ -36,7 +38,7 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, **_:
         case.headers["Idempotency-Key"] = _key_of(str(case.headers["Idempotency-Key"]), case.body)
 
 
-def _name_the_right_customer(case: schemathesis.Case) -> None:
+def _name_the_right_customer(case: Case) -> None:
     """Whose orders a token opens is not in the schema: a customer's own, and a service names one."""
     named = case.query.get("customer_id", ITS_CUSTOMER)
     if "/orders" not in case.path or case.path.startswith("/customers"):
@@ -45,6 +47,17 @@ def _name_the_right_customer(case: schemathesis.Case) -> None:
         case.query.pop("customer_id", None)
         if case.auth_identity == SERVICE or "ONLY_A_SERVICE_ASKS" in os.environ:
             case.query["customer_id"] = ITS_CUSTOMER
+
+
+def _name_an_order_that_is_there(case: Case) -> None:
+    """The document's example is nobody's order; and what is to be erased is not what is to be read."""
+    there, other = os.environ["ORDER_TO_READ"], os.environ["ORDER_TO_ERASE"]
+    if case.method == "DELETE":
+        there, other = other, there
+    if case.path_parameters.get("order_id") in (ACCEPTED["order_id"], other):
+        case.path_parameters = {**case.path_parameters, "order_id": there}
+    if _IF_MATCH.fullmatch(str(case.headers.get("If-Match"))):
+        case.headers["If-Match"] = "*"  # a version that was made up is not the order's
 
 
 def _drop_made_up_cursor(query: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ DOCUMENTS = [
     path for folder in (".", "docs", "docs/adr", "tests/data") for path in sorted((PROJECT_DIR / folder).glob("*.md"))
 ]
 SOURCES = ["app.py", *(str(path.relative_to(PROJECT_DIR)) for path in sorted(PROJECT_DIR.glob("chalicelib/**/*.py")))]
-TEMPLATE = (PROJECT_DIR / "infra" / "resources.yaml").read_text()
+TEMPLATE = "".join(path.read_text() for path in sorted((PROJECT_DIR / "infra").glob("*.yaml")))
 ACCESS_PATTERNS = (PROJECT_DIR / "docs" / "access-patterns.md").read_text()
 ARCHITECTURE = (PROJECT_DIR / "docs" / "architecture.md").read_text()
 NOT_OURS = {"Infinity", "Link", "ReportBatchItemFailures"}  # of JavaScript, HTTP and Lambda

@@ -1,69 +1,16 @@
 """The README's session, pasted into a shell block by block: it prints what the README says it prints."""
 
 import functools
-import os
 import re
-import shlex
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.local_run import PROJECT_DIR, LocalRun, eventually
+from tests.docs.conftest import Terminal
+from tests.local_run import PROJECT_DIR, eventually
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PASTED = "## A first session", "## The API"  # where the blocks to paste begin, and where they end
 _ONCE = "Content-Type: application/json'", "ReceiveMessage", "ordersctl load"  # in a block that does more than read
-_END = "--- the block has ended ---"
-
-
-class Terminal:
-    """One shell for the whole session, in the project's directory, beside a running service."""
-
-    def __init__(self, run: LocalRun) -> None:
-        self._run = run
-        self._shell = subprocess.Popen(
-            ["bash"],  # noqa: S607 - whichever the reader has
-            cwd=PROJECT_DIR,
-            env={**os.environ, "AWS_ENDPOINT_URL": run.engine_url, "COLUMNS": "120", "NO_PROXY": "127.0.0.1"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def paste(self, block: str) -> str:
-        """Run a block with this run's ports and interpreter in place of the usual ones; returns what it prints."""
-        for usual, ours in {
-            ".venv/bin/python": shlex.quote(sys.executable),
-            "ordersctl load": f"ordersctl load --url {self._run.url}",
-            "127.0.0.1:8000": f"127.0.0.1:{self._run.api_port}",
-            "127.0.0.1:4566": f"127.0.0.1:{self._run.engine_port}",
-        }.items():
-            block = block.replace(usual, ours)
-        stdin, stdout = self._shell.stdin, self._shell.stdout
-        assert stdin is not None
-        assert stdout is not None
-        stdin.write(f"{{ {block}\n}} </dev/null\necho; echo '{_END}'\n")
-        stdin.flush()
-        return "".join(iter(stdout.readline, f"{_END}\n")).replace("\r", "").strip()
-
-    def close(self) -> None:
-        self._shell.communicate()
-
-
-@pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    """A terminal beside a run of its own: the session begins with no order and no event."""
-    run = LocalRun.start(tmp_path)
-    try:
-        terminal = Terminal(run.ready())
-        yield terminal
-        terminal.close()
-    finally:
-        run.stop()
 
 
 def session() -> list[tuple[str, str]]:

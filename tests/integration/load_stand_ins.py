@@ -16,6 +16,7 @@ import boto3
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from ordersctl import local
 from ordersctl.engine import client_options
 
 
@@ -102,16 +103,16 @@ class Downstream:
     engine_url: str
     statuses: list[str] = field(default_factory=list)  # of the first orders, "" for not stored
     events: list[int] = field(default_factory=list)  # how often those of the first orders are sent
+    noise: list[str] = field(default_factory=list)  # what is published beside each
 
     def __post_init__(self) -> None:
-        self.sqs = boto3.client("sqs", **client_options(self.engine_url))
+        self.sns = boto3.client("sns", **client_options(self.engine_url))
         self.dynamodb = boto3.client("dynamodb", **client_options(self.engine_url))
-        self.queue = self.sqs.get_queue_url(QueueName="orders-local-invoicing")["QueueUrl"]
 
     def take(self, order_id: str) -> None:
         if status := self.statuses.pop() if self.statuses else "placed":
             item = {"order_id": {"S": order_id}, "status": {"S": status}}
             self.dynamodb.put_item(TableName="orders-local", Item=item)
         event = json.dumps({"id": f"{order_id}.1", "subject": order_id, "type": "order.placed"})
-        for _ in range(self.events.pop() if self.events else 1):
-            self.sqs.send_message(QueueUrl=self.queue, MessageBody=event)
+        for message in [*self.noise, *[event] * (self.events.pop() if self.events else 1)]:
+            self.sns.publish(TopicArn=local.setting("EVENT_TOPIC_ARN"), Message=message)

@@ -29,8 +29,9 @@ def operated_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def stage(operated_engine: str, tmp_path: Path) -> OperatedStage:
+def stage(operated_engine: str, tmp_path: Path) -> Iterator[OperatedStage]:
     """Stage local with empty queues and an empty table."""
     operated = OperatedStage(operated_engine, tmp_path)
     operated.empty()
-    return operated
+    yield operated
+    operated.end()

@@ -5,22 +5,26 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from click.testing import CliRunner, Result
 
-from chalicelib import items
+from chalicelib import items, order_ids
 from chalicelib.orders import ErasedOrder, Order
 from ordersctl.__main__ import main
 from ordersctl.engine import client_options
+from ordersctl.stream_mapping import Checkpoints
+from tests import builders
 from tests.integration.event_sources import depth_of
 from tests.local_run import PROJECT_DIR
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
 ACCOUNT_URL = "http://localhost:4566/000000000000"
@@ -33,8 +37,10 @@ class OperatedStage:
         self.sqs: SQSClient = boto3.client("sqs", **options)
         self.dynamodb: DynamoDBClient = boto3.client("dynamodb", **options)
         self.streams: DynamoDBStreamsClient = boto3.client("dynamodbstreams", **options)
+        self.secrets: SecretsManagerClient = boto3.client("secretsmanager", **options)
         self.sns: Any = boto3.client("sns", **options)
         self.state_dir = state_dir
+        self.started: list[subprocess.Popen[str]] = []
         self.environment = {"AWS_ENDPOINT_URL": engine_url, "ORDERS_STATE_DIR": str(state_dir), "COLUMNS": "200"}
 
     # --- what is there -----------------------------------------------------------------------------------------------
@@ -70,9 +76,16 @@ class OperatedStage:
     def take_events(self, queue: str) -> list[dict[str, Any]]:
         return [json.loads(message["Body"]) for message in self.take(queue)]
 
+    def arn(self, queue: str) -> str:
+        answer = self.sqs.get_queue_attributes(QueueUrl=self.url(queue), AttributeNames=["QueueArn"])
+        return answer["Attributes"]["QueueArn"]
+
     def store(self, *orders: Order | ErasedOrder) -> None:
         for order in orders:
             self.dynamodb.put_item(TableName=TABLE, Item=items.to_item(order))
+
+    def store_many(self, orders: Sequence[Order]) -> None:
+        self._write_many([{"PutRequest": {"Item": items.to_item(order)}} for order in orders])
 
     def stored(self, order_id: str) -> Order | ErasedOrder | None:
         answer = self.dynamodb.get_item(TableName=TABLE, Key=items.key(order_id))
@@ -82,8 +95,11 @@ class OperatedStage:
         for url in self.sqs.list_queues().get("QueueUrls", []):
             self.sqs.purge_queue(QueueUrl=url)
         for page in self.dynamodb.get_paginator("scan").paginate(TableName=TABLE):
-            for item in page["Items"]:
-                self.dynamodb.delete_item(TableName=TABLE, Key={"order_id": item["order_id"]})
+            self._write_many([{"DeleteRequest": {"Key": {"order_id": each["order_id"]}}} for each in page["Items"]])
+
+    def _write_many(self, writes: Sequence[Any]) -> None:
+        for start in range(0, len(writes), 25):  # the most that BatchWriteItem takes
+            self.dynamodb.batch_write_item(RequestItems={TABLE: writes[start : start + 25]})
 
     def stream_records(self, *order_ids: str) -> list[dict[str, Any]]:
         """Return the stream's newest records of these orders, in the stream's order."""
@@ -102,6 +118,11 @@ class OperatedStage:
                     found[order_id] = {**record, "shardId": shard_id}
             iterator = answer.get("NextShardIterator") if answer["Records"] else None
         return list(found.values())
+
+    def checkpoint(self, record: dict[str, Any]) -> None:
+        """Note that the stream is read up to this record, as the local run's event loop does."""
+        file = Checkpoints(self.state_dir / "stream-checkpoints.json", self._stream_arn())
+        file.set(record["shardId"], record["dynamodb"]["SequenceNumber"])
 
     def given_up(self, first: dict[str, Any], last: dict[str, Any]) -> dict[str, Any]:
         """What Lambda sends to an on-failure destination for these records (Lambda guide, "DynamoDB Streams")."""
@@ -122,6 +143,11 @@ class OperatedStage:
     def _stream_arn(self) -> str:
         return self.dynamodb.describe_table(TableName=TABLE)["Table"]["LatestStreamArn"]
 
+    def accepted_but_not_placed(self) -> dict[str, Any]:
+        """A command whose id this stage sealed, and that never reached the queue."""
+        secret = self.secrets.get_secret_value(SecretId="orders-local-id-secret")["SecretString"].encode()
+        return builders.command(order_id=order_ids.mint(secret, builders.CUSTOMER))
+
     # --- commands ----------------------------------------------------------------------------------------------------
 
     def run(self, *arguments: str, answer: str | None = None) -> Result:
@@ -135,7 +161,7 @@ class OperatedStage:
         return json.loads(result.stdout)
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(  # noqa: S603 - our own command
+        process = subprocess.Popen(  # noqa: S603 - our own command
             [sys.executable, "-m", "ordersctl", *arguments],
             cwd=PROJECT_DIR,
             env={**os.environ, **self.environment},
@@ -143,6 +169,14 @@ class OperatedStage:
             stderr=subprocess.STDOUT,
             text=True,
         )
+        self.started.append(process)
+        return process
+
+    def end(self) -> None:
+        """End what a test that failed left running."""
+        for process in self.started:
+            process.kill()
+            process.communicate()
 
     def killed(self, process: "subprocess.Popen[str]", after: float) -> bool:
         """Let a process run for some seconds, then kill it; whether it was still running."""

@@ -215,7 +215,7 @@ def test_what_lambda_gave_up_is_published_from_the_stream(stage: OperatedStage) 
     stage.store(later)
     first, _, last = stage.stream_records(good.order_id, "no order", later.order_id)
     stage.send("events-dlq", stage.given_up(first, last))
-    assert stage.json("dlq", "redrive", "--queue", "events", "--yes")["done"] == {"redriven": 1}
+    assert "1 redriven" in stage.run("dlq", "redrive", "--queue", "events", "--yes").output
     assert [event["subject"] for event in stage.take_events("invoicing")] == [good.order_id, later.order_id]
     # The record that cannot be published lies there whole now, to be mended.
     assert [row["order_id"] for row in stage.json("dlq", "list")] == ["no order"]
@@ -226,9 +226,8 @@ def test_what_the_stream_no_longer_has_stays_with_advice(stage: OperatedStage) -
     stage.store(order)
     (record,) = stage.stream_records(order.order_id)
     position = stage.given_up(record, record)
-    position["DDBStreamBatchInfo"]["startSequenceNumber"] = "1"
-    position["DDBStreamBatchInfo"]["shardId"] = "shardId-00000000000000000000-99999999"
+    position["DDBStreamBatchInfo"]["startSequenceNumber"] = "000000000000000000001"
     stage.send("events-dlq", position)
     result = stage.run("dlq", "redrive", "--all", "--yes")
     assert (result.exit_code, stage.depth("events-dlq")) == (1, 1)
-    assert "replay" in result.output
+    assert "replay" in result.output, result.output

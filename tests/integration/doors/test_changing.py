@@ -76,7 +76,7 @@ def test_asking_for_what_is_so_already_is_no_new_version(house: House, value: An
     [
         (None, 428, "precondition-required"),
         ('"2"', 412, "precondition-failed"),
-        ('W/"1"', 400, "invalid-parameter"),  # weak tags never match (RFC 9110, section 13.1.1)
+        ('W/"1"', 412, "precondition-failed"),  # weak tags never match (RFC 9110, section 13.1.1)
         ("1", 400, "invalid-parameter"),
         ("", 400, "invalid-parameter"),
     ],

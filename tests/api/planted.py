@@ -1,0 +1,244 @@
+"""Bugs planted one at a time into a copy of this tree, and the tests that must then fail: python -m tests.api.planted.
+
+What a test is worth is whether it fails when the code is wrong. Each row below is a mistake that someone could make.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ordersctl.local import PROJECT_DIR
+
+COPIED = ("app.py", "chalicelib", "ordersctl", "infra", "tests", ".chalice", "pyproject.toml")
+_FAILED = 1  # pytest's exit code for "some tests failed"; others mean that nothing was shown
+
+
+@dataclass(frozen=True)
+class Plant:
+    """A mistake: in `file`, `right` is replaced by `wrong`, and each of `tests` must fail."""
+
+    name: str
+    file: str
+    right: str
+    wrong: str
+    tests: tuple[str, ...]
+
+
+NOTHING = Plant("nothing", "app.py", "", "", ())
+PLANTS = [
+    Plant(
+        "ownership check dropped",
+        "chalicelib/use_cases.py",
+        "if isinstance(stored, Order) and customer_id in (None, stored.customer_id):",
+        "if isinstance(stored, Order):",
+        (
+            "test_strangers.py::test_every_try_at_an_order_is_answered_like_one_at_no_order",
+            "test_authorization.py::test_every_token_gets_what_the_table_says",
+            "test_model.py",
+        ),
+    ),
+    Plant(
+        "anyone's list shown",
+        "chalicelib/http/principal.py",
+        "if named not in (None, self.customer):",
+        "if False:",
+        ("test_strangers.py::test_nobody_lists_anothers_orders", "test_model.py"),
+    ),
+    Plant(
+        "If-Match ignored",
+        "chalicelib/use_cases.py",
+        "if seen_versions is not None and order.version not in seen_versions:",
+        "if False:",
+        ("test_model.py",),
+    ),
+    Plant(
+        "write without its condition",
+        "chalicelib/order_table.py",
+        'ExpressionAttributeValues={":seen": {"N": str(order.version - 1)}},',
+        'ExpressionAttributeValues={":seen": self.client.get_item(TableName=self.name, '
+        'Key=items.key(order.order_id))["Item"]["version"]},',
+        ("test_races.py::test_of_two_changes_to_what_both_saw_none_is_lost",),
+    ),
+    Plant(
+        "cursor unsigned",
+        "chalicelib/http/cursors.py",
+        "if not hmac.compare_digest(signature, _signature(secret, content, question)) or _encoded(raw) != cursor:",
+        "if _encoded(raw) != cursor:",
+        ("test_strangers.py::test_a_cursor_is_good_for_nobody_else_and_for_no_other_question",),
+    ),
+    Plant(
+        "filters left out of the cursor",
+        "app.py",
+        "question = (principal.subject, customer, *filters.values())",
+        "question = (principal.subject, customer)",
+        ("test_strangers.py::test_a_cursor_is_good_for_nobody_else_and_for_no_other_question",),
+    ),
+    Plant(
+        "asker left out of the cursor",
+        "app.py",
+        "question = (principal.subject, customer, *filters.values())",
+        "question = (customer, *filters.values())",
+        ("test_strangers.py::test_a_cursor_is_good_for_nobody_else_and_for_no_other_question",),
+    ),
+    Plant(
+        "seal not checked",
+        "chalicelib/order_ids.py",
+        "return hmac.compare_digest(seal, _seal(secret, identity, customer_id))",
+        "return len(seal) == _SEAL_BYTES",
+        (
+            "test_strangers.py::test_every_try_at_an_order_is_answered_like_one_at_no_order",
+            "test_erasure.py::test_its_owner_and_services_are_told_and_nobody_else",
+            "test_model.py",
+        ),
+    ),
+    Plant(
+        "tombstone ignored",
+        "chalicelib/order_table.py",
+        '_ABSENT = f"attribute_not_exists({items.ORDER_ID})"',
+        '_ABSENT = f"attribute_not_exists({items.CUSTOMER_ID})"',
+        ("test_erasure.py::test_a_late_duplicate_of_the_command_brings_nothing_back", "test_model.py"),
+    ),
+    Plant(
+        "erased orders kept in the index",
+        "chalicelib/items.py",
+        "        **key(erased.order_id),\n",
+        '        **key(erased.order_id),\n        CUSTOMER_ID: {"S": "?"},\n',
+        ("test_erasure.py::test_nothing_personal_is_left",),
+    ),
+    Plant(
+        "replay not compared",
+        "chalicelib/use_cases.py",
+        "if stored.fingerprint != orders.fingerprint(new):",
+        "if False:",
+        ("test_keys.py::test_a_key_posted_by_many_at_once_names_one_order", "test_model.py"),
+    ),
+    Plant(
+        "racing loser dropped",
+        "chalicelib/use_cases.py",
+        "if isinstance(stands, Order) and stands.fingerprint != order.fingerprint:",
+        "if False:",
+        (
+            "test_keys.py::test_of_different_orders_racing_under_one_key_one_is_stored_and_the_others_are_kept",
+            "test_model.py",
+        ),
+    ),
+    Plant(
+        "scope not required",
+        "chalicelib/http/principal.py",
+        "if scope in self.scopes or (self.is_service and scope in {READ, WRITE}):",
+        "if True:",
+        ("test_authorization.py::test_every_token_gets_what_the_table_says", "test_model.py"),
+    ),
+    Plant(
+        "signature not checked",
+        "chalicelib/http/tokens.py",
+        "if not verify(self.keys.find(header), ",
+        "if not self.keys.find(header) and not verify(self.keys.find(header), ",
+        ("test_authorization.py::test_every_token_gets_what_the_table_says",),
+    ),
+    Plant(
+        "audience not checked",
+        "chalicelib/http/tokens.py",
+        "if self.audience not in (audience if isinstance(audience, list) else [audience]):",
+        "if False:",
+        ("test_authorization.py::test_every_token_gets_what_the_table_says",),
+    ),
+    Plant(
+        "owner may ship",
+        "chalicelib/orders.py",
+        "if not by_service and target not in OWNER_MAY_ASK_FOR:",
+        "if False:",
+        ("test_model.py",),
+    ),
+    Plant(
+        "shipped orders may be cancelled",
+        "chalicelib/orders.py",
+        "OrderStatus.SHIPPED: frozenset({OrderStatus.DELIVERED}),",
+        "OrderStatus.SHIPPED: frozenset({OrderStatus.DELIVERED, OrderStatus.CANCELLED}),",
+        ("test_model.py", "test_races.py::test_of_cancel_and_ship_exactly_one_wins"),
+    ),
+    Plant(
+        "last of two equal names taken",
+        "chalicelib/http/requests.py",
+        "if len(value) != len(pairs):",
+        "if False:",
+        ("test_hygiene.py::test_no_such_body_places_an_order",),
+    ),
+    Plant(
+        "page reads all",
+        "chalicelib/order_table.py",
+        "Limit=room + 1 if status is None else _STEP,",
+        "Limit=_STEP,",
+        ("test_lists.py::test_a_page_of_ten_thousand_orders_is_one_query_of_as_many_entries",),
+    ),
+    Plant(
+        "filtered list without a bound",
+        "chalicelib/order_table.py",
+        "while len(found) < limit and read < _READ_AT_MOST:",
+        "while len(found) < limit:",
+        ("test_lists.py::test_a_filter_that_matches_little_finds_all_of_it_in_bounded_steps",),
+    ),
+]
+
+
+def occurrences(plant: Plant) -> int:
+    return (PROJECT_DIR / plant.file).read_text().count(plant.right)
+
+
+def copy_with(plant: Plant, directory: Path) -> None:
+    for name in COPIED:
+        source = PROJECT_DIR / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy2
+        copy(source, directory / name)
+    file = directory / plant.file
+    file.write_text(file.read_text().replace(plant.right, plant.wrong))
+
+
+def survivors(plant: Plant) -> list[str]:
+    """Plant the mistake and run its tests; returns those that did not fail."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        copy_with(plant, directory)
+        return [test for test in plant.tests if _run(directory, test) != _FAILED]
+
+
+def broken(plants: list[Plant]) -> list[str]:
+    """The tests of these plants that fail with nothing planted, and so could show nothing."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        copy_with(NOTHING, directory)
+        return [test for test in sorted({test for plant in plants for test in plant.tests}) if _run(directory, test)]
+
+
+def _run(directory: Path, test: str) -> int:
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", f"tests/api/{test}"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ORDERS_")}
+    # Without shrinking: that a disagreement is found is enough.
+    environment |= {"HYPOTHESIS_PROFILE": "planted"}
+    return subprocess.run(  # noqa: S603 - our own tests
+        command, cwd=directory, env=environment, capture_output=True, check=False
+    ).returncode
+
+
+def main(names: list[str]) -> int:
+    """Run the plants whose name holds one of `names`, or all; returns how many were not found."""
+    plants = [plant for plant in PLANTS if not names or any(name in plant.name for name in names)]
+    if failing := broken(plants):
+        sys.exit(f"these fail with nothing planted: {', '.join(failing)}")
+    missed = 0
+    for plant in plants:
+        started = time.monotonic()
+        passed = survivors(plant)
+        missed += bool(passed)
+        outcome = f"NOT FOUND by {', '.join(passed)}" if passed else f"found by {', '.join(plant.tests)}"
+        print(f"{plant.name:34} {time.monotonic() - started:4.0f} s  {outcome}", flush=True)
+    return missed
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,21 @@
+"""The table of planted bugs still fits the code; `make planted` is what plants them."""
+
+from pathlib import Path
+
+import pytest
+
+from ordersctl.local import PROJECT_DIR
+from tests.api.planted import PLANTS, Plant, occurrences
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.name)
+def test_what_a_plant_spoils_is_there_once(plant: Plant) -> None:
+    assert occurrences(plant) == 1
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.name)
+def test_every_test_that_must_find_a_plant_is_there(plant: Plant) -> None:
+    for test in plant.tests:
+        file, _, function = test.partition("::")
+        text = (PROJECT_DIR / "tests" / "api" / Path(file)).read_text()
+        assert not function or f"def {function}(" in text

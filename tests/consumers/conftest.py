@@ -1,0 +1,21 @@
+"""The sample consumers as their queues call them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from ordersctl.consumers import NAMES
+from tests.consumers.house import Api, SampleConsumer
+
+
+@pytest.fixture(scope="module")
+def samples(engine_url: str) -> Iterator[dict[str, SampleConsumer]]:
+    with pytest.MonkeyPatch.context() as patch, Api().running() as api:
+        yield {name: SampleConsumer.load(name, engine_url, api, patch) for name in NAMES}
+
+
+@pytest.fixture
+def consumers(samples: dict[str, SampleConsumer]) -> dict[str, SampleConsumer]:
+    api = samples["inventory"].api
+    api.calls, api.answers = [], {}
+    return samples

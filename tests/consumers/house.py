@@ -1,0 +1,149 @@
+"""The sample consumers, each with its own table in the tests' engine, and a stand-in for the API that they call."""
+
+import importlib.util
+import json
+import re
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+
+from ordersctl.consumers import EXAMPLES, make_inbox
+from ordersctl.engine import client_options
+from tests.builders import LambdaContext, sqs_event
+
+Event = dict[str, Any]
+
+
+class Api(ThreadingHTTPServer):
+    """Answers reads and changes of orders as told, and remembers what was asked."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str, Any, dict[str, str]]] = []
+        self.answers: dict[str, tuple[int, Any]] = {}  # by method
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    @contextmanager
+    def running(self) -> Iterator["Api"]:
+        thread = threading.Thread(target=self.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield self
+        finally:
+            self.shutdown()
+            thread.join()
+            self.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Api
+
+    def do_PATCH(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server.calls.append((self.command, self.path, json.loads(body or "null"), headers))
+        status, answer = self.server.answers.get(self.command, (200, {}))
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(json.dumps(answer).encode())
+
+    do_GET = do_PATCH  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@dataclass
+class SampleConsumer:
+    """One app of examples/, as its queue's mapping calls it."""
+
+    name: str
+    app: Any
+    api: Api
+    table: Any
+    handler: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.handler = self.app.app.handler_map["take-in"]
+
+    @classmethod
+    def load(cls, name: str, engine_url: str, api: Api, patch: pytest.MonkeyPatch) -> "SampleConsumer":
+        options = client_options(engine_url)
+        table = f"{name}-{uuid.uuid4().hex}"
+        make_inbox(engine_url, table)
+        for variable, value in {
+            "QUEUE_NAME": name,
+            "INBOX_TABLE": table,
+            "ORDERS_API_URL": api.url,
+            "ORDERS_TOKEN": "a token",
+            "AWS_ENDPOINT_URL": engine_url,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+        }.items():
+            patch.setenv(variable, value)
+        # All three modules are named app, as Chalice wants it.
+        spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / name / "app.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return cls(name, module, api, boto3.resource("dynamodb", **options).Table(table))
+
+    def take(self, *events: Event) -> None:
+        """Hand over messages as the mapping does: one at a time."""
+        for event in events:
+            self.handler(sqs_event(json.dumps(event)), LambdaContext())
+
+    def state(self, order_id: str) -> dict[str, Any]:
+        """What it made of an order, and by which event; {} if nothing."""
+        item: dict[str, Any] = self.table.get_item(Key={"order_id": order_id}, ConsistentRead=True).get("Item", {})
+        return item
+
+    def asked_for(self) -> list[tuple[str, str, str]]:
+        """(method, status, If-Match) of each call to the API."""
+        return [
+            (method, (body or {}).get("status", ""), h.get("if-match", "")) for method, _, body, h in self.api.calls
+        ]
+
+
+class FakeTable:
+    """An inbox in memory, for what takes thousands of deliveries; the condition is the one that DynamoDB is given."""
+
+    class ConditionalCheckFailedException(Exception):
+        pass
+
+    def __init__(self) -> None:
+        self.items: dict[str, dict[str, Any]] = {}
+        self.meta = SimpleNamespace(client=SimpleNamespace(exceptions=self))
+
+    def get_item(self, Key: dict[str, str], *, ConsistentRead: bool) -> dict[str, Any]:  # noqa: N803 - DynamoDB's names
+        assert ConsistentRead
+        item = self.items.get(Key["order_id"])
+        return {} if item is None else {"Item": item}
+
+    def put_item(self, *, Item: dict[str, Any], ConditionExpression: str, **values: Any) -> None:  # noqa: N803
+        assert ConditionExpression == "attribute_not_exists(order_id) OR #sequence < :sequence"
+        assert values["ExpressionAttributeValues"] == {":sequence": Item["sequence"]}
+        stands = self.items.get(Item["order_id"])
+        if stands is not None and stands["sequence"] >= Item["sequence"]:
+            raise self.ConditionalCheckFailedException
+        self.items[Item["order_id"]] = Item
+
+
+def of_another_order(event: Event) -> Event:
+    """The same event of an order that is nobody's yet."""
+    fresh = f"ord_{uuid.uuid4().hex}"
+    text: Event = json.loads(re.sub(re.escape(event["subject"]), fresh, json.dumps(event)))
+    return text

@@ -1,0 +1,198 @@
+"""The OpenAPI document: valid, complete, and the same as what the code does."""
+
+import copy
+import json
+import re
+from typing import Any
+
+import pytest
+from openapi_schema_validator import OAS31Validator
+from openapi_spec_validator import validate
+
+from chalicelib.errors import InvalidOrder
+from chalicelib.http import problems
+from chalicelib.items import CUSTOMER_ID, ORDER_ID
+from chalicelib.orders import NewOrder, OrderChange, parse
+from ordersctl import openapi
+from ordersctl.openapi_operations import OPERATIONS, PROBLEMS
+from ordersctl.openapi_schemas import CHANGE, NEW_ORDER
+from tests.local_run import PROJECT_DIR
+
+Routes = openapi.Routes
+
+
+@pytest.fixture(scope="module")
+def routes() -> Routes:
+    return openapi.app_routes()
+
+
+@pytest.fixture(scope="module")
+def document(routes: Routes) -> dict[str, Any]:
+    made: dict[str, Any] = json.loads(openapi.rendered(routes))
+    return made
+
+
+def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
+    validate(document)
+    assert document["openapi"].startswith("3.1.")
+
+
+def test_the_document_that_is_served_is_what_the_code_says(routes: Routes) -> None:
+    assert openapi.DOCUMENT.read_text() == openapi.rendered(routes), "run `make openapi`"
+
+
+def test_a_route_without_a_description_is_refused(routes: Routes) -> None:
+    one_more = {**routes, "/refunds": {"GET": copy.copy(routes["/health"]["GET"])}}
+    one_more["/refunds"]["GET"].view_name = "list_refunds"
+    with pytest.raises(ValueError, match="list_refunds"):
+        openapi.document(one_more)
+
+
+def test_a_description_without_a_route_is_refused(routes: Routes) -> None:
+    one_less = {path: methods for path, methods in routes.items() if path != "/health"}
+    with pytest.raises(ValueError, match="health"):
+        openapi.document(one_less)
+
+
+def test_operations_need_a_token_exactly_where_routes_have_an_authorizer(routes: Routes) -> None:
+    entries = [entry for methods in routes.values() for entry in methods.values()]
+    assert {entry.view_name for entry in entries if entry.authorizer} == {
+        name for name, operation in OPERATIONS.items() if operation.scope
+    }
+
+
+def test_bodies_have_the_media_types_that_routes_take(routes: Routes) -> None:
+    entries = [entry for methods in routes.values() for entry in methods.values()]
+    taken = {entry.view_name: set(entry.content_types) - {"*/*"} for entry in entries}
+    assert taken == {name: set(operation.body or ()) for name, operation in OPERATIONS.items()}
+
+
+def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:
+    seen = 0
+    for schema, example in examples(document):
+        fits(document, schema, example)
+        seen += 1
+    assert seen > 60  # of 68 when this was written: they are found at all
+
+
+def test_every_problem_type_in_the_code_is_described_and_no_other() -> None:
+    sources = [*(PROJECT_DIR / "chalicelib").rglob("*.py"), PROJECT_DIR / "ordersctl" / "local_gateway.py"]
+    raised = {slug for each in sources for slug in re.findall(r'Problem\(\s*"([a-z-]+)"', each.read_text())}
+    raised |= {slug for slug, _, _ in problems._PROBLEMS.values()}
+    of_the_framework_and_the_gateway = {"method-not-allowed", "unsupported-media-type", "too-many-requests"}
+    assert raised | of_the_framework_and_the_gateway == set(PROBLEMS)
+
+
+def test_a_summary_has_what_the_index_projects(document: dict[str, Any]) -> None:
+    template = (PROJECT_DIR / "infra" / "resources.yaml").read_text()
+    projected = re.search(r"NonKeyAttributes: \[(.*)\]", template)
+    assert projected
+    names = {*projected[1].split(", "), ORDER_ID, CUSTOMER_ID, "placed_at"}
+    assert set(document["components"]["schemas"]["Summary"]["properties"]) == names
+
+
+LINE = NEW_ORDER["items"][0]
+ADDRESS = NEW_ORDER["shipping_address"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"note": None},
+        {"note": ""},
+        {"note": "x" * 1_000},
+        {"note": "x" * 1_001},
+        {"note": "\u00e9" * 1_000},
+        {"note": "two\nlines"},
+        {"note": "\u0085"},
+        {"note": 5},
+        {"currency": "XXX"},
+        {"currency": "gbp"},
+        {"currency": None},
+        {"items": []},
+        {"items": None},
+        {"items": [LINE] * 2_000},
+        {"items": [LINE] * 2_001},
+        {"items": [{**LINE, "quantity": 0}]},
+        {"items": [{**LINE, "quantity": 1.0}]},
+        {"items": [{**LINE, "quantity": 1.5}]},
+        {"items": [{**LINE, "quantity": "1"}]},
+        {"items": [{**LINE, "quantity": True}]},
+        {"items": [{**LINE, "quantity": 1_000_000, "unit_price": 0}]},
+        {"items": [{**LINE, "quantity": 1_000_001, "unit_price": 0}]},
+        {"items": [{**LINE, "quantity": 1, "unit_price": 10**12}]},
+        {"items": [{**LINE, "quantity": 1, "unit_price": 10**12 + 1}]},
+        {"items": [{**LINE, "unit_price": -1}]},
+        {"items": [{**LINE, "sku": "x" * 65}]},
+        {"items": [{**LINE, "name": None}]},
+        {"items": [{**LINE, "discount": 1}]},
+        {"items": [LINE, 5]},
+        {"shipping_address": {**ADDRESS, "country": "UK"}},
+        {"shipping_address": {**ADDRESS, "line2": None}},
+        {"shipping_address": {**ADDRESS, "city": None}},
+        {"shipping_address": {}},
+        {"reference": "x" * 64},
+        {"reference": "x" * 65},
+        {"status": "placed"},
+        {"total": 1},
+    ],
+    ids=lambda changed: json.dumps(changed)[:50],
+)
+def test_code_and_document_agree_on_what_an_order_is(document: dict[str, Any], changed: dict[str, Any]) -> None:
+    body = NEW_ORDER | changed
+    assert takes(NewOrder, body) == is_valid(document, {"$ref": "#/components/schemas/NewOrder"}, body)
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        {},
+        CHANGE,
+        {"status": None},
+        {"status": "accepted"},
+        {"status_reason": "x" * 201},
+        {"total": 1},
+        {"currency": "EUR"},
+        [],
+        None,
+    ],
+    ids=json.dumps,
+)
+def test_code_and_document_agree_on_what_a_change_is(document: dict[str, Any], patch: Any) -> None:
+    assert takes(OrderChange, patch) == is_valid(document, {"$ref": "#/components/schemas/OrderChange"}, patch)
+
+
+def takes(model: Any, body: Any) -> bool:
+    try:
+        parse(model, body)
+    except InvalidOrder:
+        return False
+    return True
+
+
+def is_valid(document: dict[str, Any], schema: dict[str, Any], value: Any) -> bool:
+    return not list(validator(document, schema).iter_errors(value))
+
+
+def fits(document: dict[str, Any], schema: dict[str, Any], value: Any) -> None:
+    assert [error.message for error in validator(document, schema).iter_errors(value)] == [], (schema, value)
+
+
+def validator(document: dict[str, Any], schema: dict[str, Any]) -> Any:
+    return OAS31Validator({**schema, "components": document["components"]})
+
+
+def examples(node: Any) -> Any:
+    """Every example in the document with its schema."""
+    if isinstance(node, dict):
+        if "schema" in node:
+            yield from ((node["schema"], node["example"]) for _ in range("example" in node))
+            yield from ((node["schema"], each["value"]) for each in node.get("examples", {}).values())
+        elif isinstance(node.get("examples"), list):
+            yield from ((node, each) for each in node["examples"])
+        for each in node.values():
+            yield from examples(each)
+    elif isinstance(node, list):
+        for each in node:
+            yield from examples(each)

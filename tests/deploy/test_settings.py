@@ -1,0 +1,55 @@
+"""A stage's settings are judged before AWS sees them."""
+
+import click
+import pytest
+
+from ordersctl import templates
+
+FIT = {"Stage": "dev", "JwtIssuer": "https://issuer.example", "JwtAudience": "orders", "JwtJwks": "keys.json"}
+
+
+def complaint(**given: str) -> str:
+    """What is said of settings that cannot be used."""
+    template = {"Parameters": templates.every_parameter()}
+    with pytest.raises(click.ClickException) as refused:
+        templates.checked_parameters(template, {**FIT, **given})
+    return refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"BillingMode": "CHEAP"}, "BillingMode: 'CHEAP' is not one of PAY_PER_REQUEST, PROVISIONED"),
+        ({"Encryption": "mine"}, "Encryption: 'mine': aws-owned, aws-managed, or the ARN of a KMS key"),
+        ({"OrderQueueVisibility": "60"}, "OrderQueueVisibility: 60 is not between 61 and 43200"),
+        ({"LatencyMilliseconds": "fast"}, "LatencyMilliseconds: 'fast' is not a number"),
+        ({"LogRetention": "2"}, "LogRetention: '2' is not one of 1, 3, 5"),
+        ({"Stage": "Prod"}, "Stage: 'Prod': a stage is 1 to 20 of a-z 0-9 -"),
+        ({"JwtAudience": ""}, "JwtAudience: is empty"),
+        ({"AlarmEmail": "nobody"}, "AlarmEmail: 'nobody': an e-mail address, or nothing"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_named_with_the_reason(given: dict[str, str], said: str) -> None:
+    assert said in complaint(**given)
+
+
+def test_every_wrong_setting_is_named_at_once() -> None:
+    said = complaint(TableClass="GOLD", Fifo="yes")
+    assert "TableClass" in said
+    assert "Fifo" in said
+
+
+def test_a_setting_without_a_default_must_be_given() -> None:
+    with pytest.raises(click.ClickException, match="JwtIssuer: is not set, and has no default"):
+        templates.checked_parameters({"Parameters": templates.every_parameter()}, {"Stage": "dev"})
+
+
+def test_a_stage_that_has_no_file_is_named() -> None:
+    with pytest.raises(click.ClickException, match="there is no stage nowhere"):
+        templates.stage_settings("nowhere")
+
+
+@pytest.mark.parametrize("stage", sorted(path.stem for path in (templates.INFRA / "stages").glob("*.json")))
+def test_the_stages_that_are_here_can_be_provisioned(stage: str) -> None:
+    given, _ = templates.stage_settings(stage)
+    assert templates.checked_parameters(templates.resources(), given)["Stage"] == stage

@@ -1,0 +1,46 @@
+"""docs/api.md: its blocks run and are answered as it says, and its tables are what the code has."""
+
+import re
+
+from chalicelib.codes import CURRENCY_EXPONENTS
+from ordersctl.openapi_operations import ANYONES, AUTHORIZED, OPERATIONS, PROBLEMS
+from tests.docs.conftest import Terminal
+from tests.local_run import PROJECT_DIR
+
+TEXT = (PROJECT_DIR / "docs" / "api.md").read_text()
+BLOCK = re.compile(r"^```sh\n(.*?)^```$(?:\n\n```text\n(.*?)\n```$)?", re.MULTILINE | re.DOTALL)
+
+
+def test_each_block_is_answered_as_the_page_says(terminal: Terminal) -> None:
+    answered = []
+    for block, answer in BLOCK.findall(TEXT):
+        printed = terminal.paste(block)
+        assert answer in printed, (block, printed)
+        answered += [answer] if answer else []
+    assert len(answered) == len(OPERATIONS) + 1  # the order is read twice
+
+
+def test_the_table_of_problems_is_what_the_document_has() -> None:
+    assert problems_table() in TEXT, problems_table()
+
+
+def test_the_table_of_currencies_is_what_the_code_has() -> None:
+    assert money_table() in TEXT, money_table()
+
+
+def problems_table() -> str:
+    statuses: dict[str, set[int]] = {"method-not-allowed": {405}}
+    for operation in OPERATIONS.values():
+        for status, slugs in [*ANYONES.items(), *AUTHORIZED.items(), *operation.problems.items()]:
+            for slug in slugs:
+                statuses.setdefault(slug, set()).add(status)
+    rows = [f"| {min(statuses[slug])} | `{slug}` | {PROBLEMS[slug]} |" for slug in PROBLEMS]
+    return "\n".join(["| status | type | what it means |", "|---|---|---|", *sorted(rows)])
+
+
+def money_table() -> str:
+    rows = ["| decimal digits | 500 is | currencies |", "|---|---|---|"]
+    for exponent, example in ((0, "JPY 500"), (3, "KWD 0.500")):
+        codes = " ".join(sorted(code for code, each in CURRENCY_EXPONENTS.items() if each == exponent))
+        rows.append(f"| {exponent} | {example} | {codes} |")
+    return "\n".join([*rows, "| 2 | GBP 5.00 | all others |"])

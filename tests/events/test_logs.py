@@ -1,0 +1,103 @@
+"""Log lines: one per thing that happened, metrics in the embedded format, and no words that came from outside."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from chalicelib import logs
+from chalicelib.aws import faults
+from chalicelib.commands import PlaceOrder
+
+SECRET = "1 High Street"
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logs.JsonLines("test"))
+    logs.logger.addHandler(handler)
+    level = logs.logger.level
+    logs.logger.setLevel(logging.INFO)
+    yield stream
+    logs.logger.removeHandler(handler)
+    logs.logger.setLevel(level)
+
+
+def only_line(log: io.StringIO) -> dict[str, Any]:
+    (line,) = log.getvalue().splitlines()
+    read: dict[str, Any] = json.loads(line)
+    return read
+
+
+def test_a_line_says_what_happened_to_what(log: io.StringIO) -> None:
+    logs.tell("order.erased", order_id="ord_1", correlation_id="r", traceparent=None)
+    line = only_line(log)
+    assert line.pop("time").endswith("Z")
+    assert line == {"level": "INFO", "event": "order.erased", "order_id": "ord_1", "correlation_id": "r"}
+
+
+def test_metrics_are_in_the_embedded_format(log: io.StringIO) -> None:
+    """CloudWatch guide, "Specification: Embedded metric format"."""
+    logs.tell("order.placed", metrics={"placed": 1, "placed_after_ms": 12}, order_id="ord_1")
+    line = only_line(log)
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert line["_aws"]["Timestamp"] > 1_700_000_000_000
+    assert directive["Namespace"] == "Orders"
+    assert directive["Dimensions"] == [["stage"]]
+    assert directive["Metrics"] == [
+        {"Name": "placed", "Unit": "Count"},
+        {"Name": "placed_after_ms", "Unit": "Milliseconds"},
+    ]
+    # What the directive names stands at the top of the line.
+    assert (line["placed"], line["placed_after_ms"], line["stage"]) == (1, 12, "test")
+
+
+def raised_by_pydantic() -> None:
+    PlaceOrder.model_validate({"order_id": SECRET})
+
+
+def raised_by_botocore() -> None:
+    message = f"One or more parameter values are not valid: {SECRET}"
+    with faults("dynamodb"):
+        raise ClientError({"Error": {"Code": "ValidationException", "Message": message}}, "PutItem")
+
+
+def raised_in_a_chain() -> None:
+    try:
+        int(SECRET)
+    except ValueError as error:
+        raise KeyError(SECRET) from error
+
+
+@pytest.mark.parametrize(
+    ("failing", "kinds"),
+    [
+        (raised_by_pydantic, ["ValidationError"]),
+        (raised_by_botocore, ["Fault: dynamodb: ValidationException", "ClientError"]),
+        (raised_in_a_chain, ["KeyError", "ValueError"]),
+    ],
+)
+def test_a_traceback_says_where_but_repeats_no_value(log: io.StringIO, failing: Any, kinds: list[str]) -> None:
+    try:
+        failing()
+    except Exception:  # noqa: BLE001 - whatever it is
+        logs.logger.exception("message.failed")
+    assert SECRET not in log.getvalue()
+    trace = only_line(log)["exception"]
+    assert [each.partition(" at ")[0] for each in trace] == kinds
+    assert "test_logs.py:" in trace[-1]
+    assert failing.__name__ in trace[0]
+
+
+@pytest.mark.parametrize(
+    ("moment", "at_least", "at_most"),
+    [("2026-01-01T00:00:00.000Z", 1, 10**13), ("2999-01-01T00:00:00.000Z", 0, 0), ("no time", 0, 0), ("", 0, 0)],
+)
+def test_an_age_is_never_negative_and_never_an_error(moment: str, at_least: int, at_most: int) -> None:
+    assert at_least <= logs.milliseconds_since(moment) <= at_most

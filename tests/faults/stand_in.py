@@ -1,0 +1,214 @@
+"""A stand-in, in memory, for the parts of SQS, DynamoDB with its stream, SNS and EventBridge that the service uses.
+
+It knows no faults and no clock; `test_stand_in.py` runs one script against it and the engine and compares the answers.
+What the service does not use is not modelled, and asking for it fails the test.
+"""
+
+import copy
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+Item = dict[str, Any]
+
+
+def refused(operation: str, code: str, **more: Any) -> ClientError:
+    response: Any = {"Error": {"Code": code, "Message": code}, **more}
+    return ClientError(response, operation)
+
+
+# --- SQS -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Message:
+    message_id: str
+    body: str
+    attributes: dict[str, str]
+    group: str | None
+    visible_at: float = 0.0  # seconds
+    receives: int = 0
+    handle: str = ""
+
+
+@dataclass
+class Queue:
+    """A standard queue. One that has no dead-letter queue keeps a message for ever."""
+
+    name: str
+    visibility: float = 120.0  # seconds
+    dead_letters: "Queue | None" = None
+    max_receives: int = 5
+    messages: list[Message] = field(default_factory=list)
+    sent: int = 0
+    received: int = 0
+
+    def send(self, body: str, attributes: Mapping[str, str], group: str | None = None, copies: int = 1) -> str:
+        """Keep a message; more than one copy is what at-least-once delivery looks like to a consumer."""
+        self.sent += 1
+        message_id = f"{self.name}-{self.sent}"
+        self.messages += [Message(message_id, body, dict(attributes), group) for _ in range(copies)]
+        return message_id
+
+    def receive(self, now: float, most: int, shuffle: Callable[[list[Message]], None] | None = None) -> list[Message]:
+        """Hand out visible messages. With groups, one whose group has least in flight goes first (fair queues)."""
+        self._bury(now)
+        visible = [message for message in self.messages if message.visible_at <= now]
+        if shuffle is not None:
+            shuffle(visible)
+        in_flight = Counter(message.group for message in self.messages if message.visible_at > now)
+        taken: list[Message] = []
+        while visible and len(taken) < most:
+            chosen = min(visible, key=lambda message: in_flight[message.group] if message.group else 0)
+            visible.remove(chosen)
+            in_flight[chosen.group] += 1
+            self.received += 1
+            chosen.receives += 1
+            chosen.visible_at = now + self.visibility
+            chosen.handle = f"{chosen.message_id}/{self.received}"
+            taken.append(chosen)
+        return taken
+
+    def delete(self, handle: str) -> bool:
+        before = len(self.messages)
+        self.messages = [message for message in self.messages if message.handle != handle]
+        return len(self.messages) < before
+
+    def _bury(self, now: float) -> None:
+        if self.dead_letters is None:
+            return
+        for message in list(self.messages):
+            if message.visible_at <= now and message.receives >= self.max_receives:
+                self.messages.remove(message)
+                message.receives, message.visible_at = 0, 0.0
+                self.dead_letters.messages.append(message)
+
+
+# --- DynamoDB --------------------------------------------------------------------------------------------------------
+
+_ABSENT = re.compile(r"attribute_not_exists\((\w+)\)")
+_EQUAL = re.compile(r"(\w+) = (:\w+)")
+
+
+@dataclass
+class Table:
+    items: dict[str, Item] = field(default_factory=dict)
+    records: list[Item] = field(default_factory=list)  # of the stream, oldest first
+
+    def put(self, arguments: Mapping[str, Any], now: float) -> Item:
+        item = copy.deepcopy(arguments["Item"])
+        order_id = item["order_id"]["S"]
+        old = self.items.get(order_id)
+        if not _holds(arguments.get("ConditionExpression"), old, arguments.get("ExpressionAttributeValues", {})):
+            shown = arguments.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and old is not None
+            raise refused("PutItem", "ConditionalCheckFailedException", **({"Item": copy.deepcopy(old)} if shown else {}))
+        self.items[order_id] = item
+        if item != old:
+            self.records.append(self._record(order_id, old, item, now))
+        return {}
+
+    def get(self, arguments: Mapping[str, Any]) -> Item:
+        found = self.items.get(arguments["Key"]["order_id"]["S"])
+        return {} if found is None else {"Item": copy.deepcopy(found)}
+
+    def query(self, arguments: Mapping[str, Any]) -> Item:
+        """One page of the index by customer, newest first."""
+        values = {name: value["S"] for name, value in arguments["ExpressionAttributeValues"].items()}
+        assert not arguments["ScanIndexForward"]
+        entries = sorted(
+            (item for item in self.items.values() if item.get("customer_id", {}).get("S") == values[":customer"]),
+            key=_placed_key,
+            reverse=True,
+        )
+        if "BETWEEN" in arguments["KeyConditionExpression"]:
+            entries = [item for item in entries if values[":from"] <= _placed_key(item) <= values[":to"]]
+        if start := arguments.get("ExclusiveStartKey"):
+            entries = [item for item in entries if _placed_key(item) < start["placed_key"]["S"]]
+        page = entries[: arguments["Limit"]]
+        answer: Item = {"ScannedCount": len(page), "Items": [_projected(item) for item in page]}
+        if "FilterExpression" in arguments:
+            answer["Items"] = [item for item in answer["Items"] if item["status"]["S"] == values[":status"]]
+        if len(page) == arguments["Limit"]:
+            last = page[-1]
+            answer["LastEvaluatedKey"] = {name: last[name] for name in ("order_id", "customer_id", "placed_key")}
+        return answer
+
+    def _record(self, order_id: str, old: Item | None, new: Item, now: float) -> Item:
+        number = len(self.records)
+        change: Item = {
+            "ApproximateCreationDateTime": now,
+            "Keys": {"order_id": {"S": order_id}},
+            "SequenceNumber": str(10**20 + number),
+            "StreamViewType": "NEW_AND_OLD_IMAGES",
+            "NewImage": copy.deepcopy(new),
+        }
+        if old is not None:
+            change["OldImage"] = copy.deepcopy(old)
+        return {
+            "eventID": f"record-{number}",
+            "eventName": "INSERT" if old is None else "MODIFY",
+            "eventSource": "aws:dynamodb",
+            "dynamodb": change,
+        }
+
+
+def _holds(condition: str | None, old: Item | None, values: Mapping[str, Any]) -> bool:
+    if condition is None:
+        return True
+    if absent := _ABSENT.fullmatch(condition):
+        return old is None or absent[1] not in old
+    equal = _EQUAL.fullmatch(condition)
+    assert equal, f"a condition that is not modelled: {condition}"
+    return old is not None and old.get(equal[1]) == values[equal[2]]
+
+
+def _placed_key(item: Item) -> str:
+    return str(item.get("placed_key", {}).get("S", ""))
+
+
+def _projected(item: Item) -> Item:
+    whole = ("items", "shipping_address", "note", "status_reason", "violations", "fingerprint", "correlation_id")
+    return {name: value for name, value in item.items() if name not in (*whole, "traceparent")}
+
+
+# --- SNS and EventBridge ---------------------------------------------------------------------------------------------
+
+_ENTRIES, _BYTES = 10, 256 * 1024
+
+
+@dataclass
+class Topic:
+    """What was published, in the order it was taken; an event bus is the same here."""
+
+    log: list[str] = field(default_factory=list)
+
+    def publish_batch(self, arguments: Mapping[str, Any], fails: Callable[[], str | None] = lambda: None) -> Item:
+        entries = arguments["PublishBatchRequestEntries"]
+        if len(entries) > _ENTRIES:
+            raise refused("PublishBatch", "TooManyEntriesInBatchRequest")
+        if sum(len(entry["Message"].encode()) for entry in entries) > _BYTES:
+            raise refused("PublishBatch", "BatchRequestTooLong")
+        answer: Item = {"Successful": [], "Failed": []}
+        for entry in entries:
+            if code := fails():
+                answer["Failed"].append({"Id": entry["Id"], "Code": code, "SenderFault": False})
+            else:
+                self.log.append(entry["Message"])
+                answer["Successful"].append({"Id": entry["Id"], "MessageId": str(len(self.log))})
+        return answer
+
+    def put_events(self, arguments: Mapping[str, Any], fails: Callable[[], str | None] = lambda: None) -> Item:
+        entries: list[Item] = []
+        for entry in arguments["Entries"]:
+            if code := fails():
+                entries.append({"ErrorCode": code, "ErrorMessage": code})
+            else:
+                json.loads(entry["Detail"])
+                self.log.append(entry["Detail"])
+                entries.append({"EventId": str(len(self.log))})
+        return {"Entries": entries, "FailedEntryCount": sum("ErrorCode" in entry for entry in entries)}
