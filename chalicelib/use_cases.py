@@ -220,20 +220,22 @@ def _ids(order: Order | ErasedOrder | PlaceOrder) -> dict[str, Any]:
 def process_message(message: Mapping[str, Any], *, table: OrderTable, dead_letters: DeadLetterQueue) -> None:
     """Do what a queue message asks for, or keep it for the operator when it asks for nothing. Raises Fault."""
     body, message_id = message["body"], message["messageId"]
+    ids: dict[str, Any] = {"message_id": message_id}
     try:
         command = commands.decode(body)
+        ids = _ids(command)
         outcome = place_order(command, table)
     except Poison as poison:
         dead_letters.quarantine(body, reason=str(poison), source=message_id)
-        _tell_quarantined("message.quarantined", str(poison), message_id=message_id)
+        _tell_quarantined("message.quarantined", str(poison), **ids | {"message_id": message_id})
         return
     metrics = {"duplicates": 1}
     if outcome != "already there":
         metrics = {outcome: 1, "placed_after_ms": logs.milliseconds_since(command.placed_at)}
-    logs.tell(f"order.{outcome.replace(' ', '_')}", metrics=metrics, **_ids(command))
+    logs.tell(f"order.{outcome.replace(' ', '_')}", metrics=metrics, **ids)
 
 
-def _tell_quarantined(event: str, reason: str, **ids: str) -> None:
+def _tell_quarantined(event: str, reason: str, **ids: Any) -> None:
     logs.tell(event, level=logging.ERROR, metrics={"quarantined": 1}, reason=reason, **ids)
 
 

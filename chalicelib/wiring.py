@@ -4,12 +4,10 @@ import functools
 import os
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
-
-import botocore.session
-from botocore.config import Config
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from chalicelib.aws import faults
+from chalicelib.aws_json import PROTOCOLS, Credentials, JsonClient, Patience
 from chalicelib.event_bus import EventBus
 from chalicelib.event_topic import EventTopic
 from chalicelib.http.tokens import KeySet, TokenChecker
@@ -17,6 +15,9 @@ from chalicelib.order_queue import DeadLetterQueue, OrderQueue
 from chalicelib.order_table import OrderTable
 from chalicelib.publishing import Publisher
 from chalicelib.settings import Settings
+
+if TYPE_CHECKING:
+    import botocore.session
 
 T = TypeVar("T")
 _lock = threading.RLock()  # one botocore session makes all clients, and it is not safe to share between threads
@@ -33,18 +34,14 @@ def _once(make: Callable[[], T]) -> Callable[[], T]:
 
 
 # Short waits and few tries: a caller or a batch waits behind each call, and SQS or the stream tries again anyway.
-_PATIENT = Config(
-    connect_timeout=1,
-    read_timeout=2,
-    retries={"total_max_attempts": 3, "mode": "standard"},
-    max_pool_connections=16,
-    user_agent="orders",  # botocore's own is put together anew for every call
-    parameter_validation=False,
-)
-# For the one read on the way of accepting, which fails open (seconds).
-_IMPATIENT = _PATIENT.merge(
-    Config(connect_timeout=0.3, read_timeout=0.3, retries={"total_max_attempts": 1, "mode": "standard"})
-)
+_PATIENT = Patience(connect_timeout=1, read_timeout=2, attempts=3)
+_IMPATIENT = Patience(connect_timeout=0.3, read_timeout=0.3, attempts=1)  # for a read that fails open
+
+
+class _Keys(NamedTuple):
+    access_key: str
+    secret_key: str
+    token: str | None
 
 
 @_once
@@ -53,13 +50,49 @@ def settings() -> Settings:
 
 
 @_once
-def _session() -> botocore.session.Session:
+def _session() -> "botocore.session.Session":
+    import botocore.session  # noqa: PLC0415 - a fifth of a cold start, and only the publisher needs it
+
     return botocore.session.get_session()
 
 
+@_once
+def _credentials() -> Callable[[], Credentials]:
+    """Lambda hands a function its keys in the environment; elsewhere botocore knows where to look."""
+    if "AWS_ACCESS_KEY_ID" in os.environ:
+        names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+        keys = _Keys(*(os.environ.get(name, "") for name in names))
+        return lambda: keys
+    from botocore.exceptions import NoCredentialsError  # noqa: PLC0415 - see _session
+
+    if (found := _session().get_credentials()) is None:
+        raise NoCredentialsError
+    return found.get_frozen_credentials
+
+
 @functools.cache
-def _client(service: str, config: Config = _PATIENT) -> Any:
-    return _session().create_client(service, endpoint_url=settings().endpoint_url, config=config)
+def _client(service: str, patience: Patience = _PATIENT) -> Any:
+    endpoint_url = settings().endpoint_url
+    if service in PROTOCOLS:
+        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+        suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+        return JsonClient(
+            service,
+            region=region,
+            endpoint_url=endpoint_url or f"https://{service}.{region}.{suffix}",
+            credentials=_credentials(),
+            patience=patience,
+        )
+    from botocore.config import Config  # noqa: PLC0415 - see _session
+
+    config = Config(
+        connect_timeout=patience.connect_timeout,
+        read_timeout=patience.read_timeout,
+        retries={"total_max_attempts": patience.attempts, "mode": "standard"},
+        user_agent="orders",  # botocore's own is put together anew for every call
+        parameter_validation=False,
+    )
+    return _session().create_client(service, endpoint_url=endpoint_url, config=config)
 
 
 @_once

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+import botocore.session
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -29,7 +30,9 @@ class Stage:
         """Return the stage: `local` is the engine, with made-up credentials; any other is where boto3 finds AWS."""
         if name == LOCAL:
             options = client_options(local.engine_url())
-            return cls(name, boto3.Session(region_name=options.pop("region_name")), options)
+            # A session that knows no profile: AWS_PROFILE may name one that is not here.
+            bare = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
+            return cls(name, boto3.Session(botocore_session=bare), options)
         return cls(name, boto3.Session(profile_name=profile, region_name=region), {})
 
     @property
@@ -47,10 +50,13 @@ class Stage:
 
     def output(self, name: str) -> str:
         """Return an output of the stage's stack; ClickException when there is none."""
-        found = _described(self)["outputs"].get(name)
+        found = self.outputs().get(name)
         if found is None:
             raise click.ClickException(f"the stack orders-{self.name} has no output {name}.")
         return found
+
+    def outputs(self) -> dict[str, str]:
+        return _described(self)["outputs"]
 
     @property
     def event_bus(self) -> str | None:

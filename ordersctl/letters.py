@@ -53,7 +53,7 @@ class Letter:
             if name in self.attributes:
                 return str(self.attributes[name]["StringValue"])
         if self.is_stream_position:
-            return f"the stream's records could not be published: {_at(self.document, 'requestContext', 'condition')}"
+            return f"the stream's records could not be published: {at(self.document, 'requestContext', 'condition')}"
         return _MOVED
 
     @property
@@ -61,16 +61,16 @@ class Letter:
         """The order that it is about; None when it names none."""
         document = self.document
         found = {
-            "orders": lambda: _at(document, "order_id"),
-            "events": lambda: _at(document, "dynamodb", "Keys", "order_id", "S"),
-            "consumer": lambda: _at(cloud_event(document), "subject"),
+            "orders": lambda: at(document, "order_id"),
+            "events": lambda: at(document, "dynamodb", "Keys", "order_id", "S"),
+            "consumer": lambda: at(cloud_event(document), "subject"),
         }[self.queue.kind]()
         return found if isinstance(found, str) else None
 
     @property
     def is_stream_position(self) -> bool:
         """Whether this is what Lambda's mapping leaves of records it gave up: where they are, not what they are."""
-        return self.queue.kind == "events" and isinstance(_at(self.document, "DDBStreamBatchInfo"), dict)
+        return self.queue.kind == "events" and isinstance(at(self.document, "DDBStreamBatchInfo"), dict)
 
     def row(self) -> dict[str, Any]:
         return {
@@ -84,7 +84,7 @@ class Letter:
 
 def cloud_event(document: Any) -> Any:
     """The event in what a consumer's queue holds: the document itself, or what SNS wrapped around it."""
-    if _at(document, "Type") == "Notification":
+    if at(document, "Type") == "Notification":
         try:
             return json.loads(document["Message"])
         except (KeyError, TypeError, ValueError):
@@ -144,7 +144,8 @@ def _let_go(sqs: Any, queue: Queue, letters: Sequence[Letter]) -> None:
         sqs.change_message_visibility_batch(QueueUrl=queue.url, Entries=entries)
 
 
-def _at(value: Any, *path: str) -> Any:
+def at(value: Any, *path: str) -> Any:
+    """Return what stands at a path of a JSON value; None when nothing does."""
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
     return value

@@ -55,7 +55,8 @@ def listen(
     full_types = ["order." + each.removeprefix("order.") for each in types]
     heard = 0
     try:
-        with own_queue(stage, full_types, visibility=retry_after) as url, _client() as webhook:
+        # The client first: it imports for a while, and Ctrl-C meanwhile would find a queue made but nobody listening.
+        with _client() as webhook, own_queue(stage, full_types, visibility=retry_after) as url:
             click.echo("Listening; Ctrl-C ends it.", err=True)
             for message in _messages(stage, url):
                 event = json.loads(message["Body"])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from ordersctl import direct_accept
 from ordersctl.gateway_responses import gateway_responses
 from ordersctl.local import PROJECT_DIR
 from ordersctl.sam import translated
@@ -25,7 +26,7 @@ _NOT_COPIED = shutil.ignore_patterns("__pycache__", "deployments", "deployed")
 @click.command()
 @click.option("--stage", required=True)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Default: build/<stage>.")
-@click.option("--template-only", is_flag=True, help="For checks, without network: leave the dependencies out, run SAM's transform.")
+@click.option("--template-only", is_flag=True, help="For checks: no dependencies, no network.")
 def package(stage: str, out: Path | None, *, template_only: bool) -> None:
     """Make a stage's template and deployment package."""
     out = out or BUILD / stage
@@ -70,7 +71,7 @@ def build(project: Path, stage: str, out: Path) -> None:
 
 def overlay() -> Template:
     """Return what is merged over Chalice's SAM template."""
-    definition = {"x-amazon-apigateway-gateway-responses": gateway_responses()}
+    definition = {"x-amazon-apigateway-gateway-responses": gateway_responses(), **direct_accept.definition()}
     api = {"Resources": {"RestAPI": {"Properties": {"DefinitionBody": definition}}}}
     return merged(resources(), load(INFRA / "overrides.yaml"), api)
 

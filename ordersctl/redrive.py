@@ -15,14 +15,15 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib import commands, use_cases
-from chalicelib.errors import Fault, Poison
+from chalicelib.errors import Fault, OrderNotFound, Poison
 from chalicelib.event_bus import EventBus
 from chalicelib.event_topic import EventTopic
 from chalicelib.order_queue import DeadLetterQueue
 from chalicelib.order_table import OrderTable
+from chalicelib.orders import ErasedOrder
 from chalicelib.publishing import Publisher
 from ordersctl.aws_session import Stage
-from ordersctl.letters import Letter, cloud_event
+from ordersctl.letters import Letter, at, cloud_event
 from ordersctl.stage_queues import Queue
 from ordersctl.stream_mapping import lambda_record
 
@@ -73,6 +74,9 @@ class Redrive:
     def again(self, letter: Letter, body: str) -> None:
         """Send a letter, as it is or mended, where it was meant to go; raises Poison, Fault, botocore's ClientError."""
         self.check(letter, body)
+        document = letter.document if letter.queue.kind == "events" else cloud_event(letter.document)
+        if letter.queue.kind != "orders" and self._is_erased(*_named(document)):
+            raise Poison("its order was erased since, and may not be told of again: drop it")
         if letter.is_stream_position and body == letter.body:
             self._publish_from_stream(json.loads(body)["DDBStreamBatchInfo"])
         elif letter.queue.kind == "events":
@@ -100,8 +104,19 @@ class Redrive:
                 "the stream keeps records for 24 hours, and these are gone: replay what changed since "
                 f"{batch.get('approximateArrivalOfFirstRecord')}, then drop this"
             ) from error
+        records = [each for each in records if not self._is_erased(*_named(each))]
         own = DeadLetterQueue(self.stage.client("sqs"), self.stage.output("EventDeadLetterQueueUrl"))
         self._publish(records, own)
+
+    def _is_erased(self, order_id: Any, version: Any) -> bool:
+        """Whether an order was erased after this version of it: what it was must not go round again."""
+        if not isinstance(order_id, str):
+            return False
+        try:
+            stands = OrderTable(self.stage.client("dynamodb"), self.stage.output("OrderTable")).get(order_id)
+        except (OrderNotFound, Poison):
+            return False
+        return isinstance(stands, ErasedOrder) and str(stands.version) != version
 
     def _records(self, batch: Mapping[str, Any]) -> list[Any]:
         streams = self.stage.client("dynamodbstreams")
@@ -191,6 +206,14 @@ def _keep(letter: Letter, archive: Path) -> None:
         file.write("\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def _named(document: Any) -> tuple[Any, Any]:
+    """The order and version that a stream record or an event is about, as far as it says."""
+    if at(document, "dynamodb") is not None:
+        change = document["dynamodb"]
+        return at(change, "Keys", "order_id", "S"), at(change, "NewImage", "version", "N")
+    return at(document, "subject"), at(document, "sequence")
 
 
 def _json(text: str) -> Any:

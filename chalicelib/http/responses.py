@@ -21,7 +21,7 @@ def cors(origin: str | None) -> CORSConfig | bool:
         return False
     return CORSConfig(
         allow_origin=origin,
-        allow_headers=["Content-Type", "Authorization", "Idempotency-Key", "If-Match", "If-None-Match"],
+        allow_headers=["Content-Type", "Authorization", "Idempotency-Key", "If-Match", "If-None-Match", "traceparent"],
         expose_headers=["ETag", "Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Request-Id"],
         max_age=600,
     )

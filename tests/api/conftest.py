@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ import httpx
 import pytest
 from hypothesis import Phase, settings
 
+from chalicelib import wiring
 from ordersctl.engine import client_options
 from ordersctl.local import PROJECT_DIR, state_dir
 from ordersctl.tokens import ensure_keys
@@ -20,14 +20,14 @@ from tests.local_run import LocalRun
 # HYPOTHESIS_PROFILE=full, or `make property`, is what the claim of no disagreement rests on; `make test` runs a part
 # of it, the same each time, so that a change that did nothing wrong never fails.
 settings.register_profile(
-    "bounded", deadline=None, database=None, max_examples=30, stateful_step_count=30, derandomize=True, print_blob=True
+    "bounded", deadline=None, database=None, max_examples=60, stateful_step_count=40, derandomize=True, print_blob=True
 )
 settings.register_profile(
     "full", deadline=None, database=None, max_examples=250, stateful_step_count=40, print_blob=True
 )
 
 # For planted bugs: that a disagreement is found is enough, it need not be made small.
-settings.register_profile("planted", settings.get_profile("bounded"), max_examples=60, phases=[Phase.generate])
+settings.register_profile("planted", settings.get_profile("bounded"), phases=[Phase.generate])
 
 
 @pytest.fixture(scope="session")
@@ -36,11 +36,20 @@ def service(engine_url: str, stack: dict[str, str]) -> Service:
     config = json.loads((PROJECT_DIR / ".chalice" / "config.json").read_text())
     environment: dict[str, str] = config["stages"]["local"]["environment_variables"]
     ensure_keys(state_dir())
-    # For the rest of the session: app.py and its wiring read the environment once.
-    os.environ.update(environment | {"AWS_ENDPOINT_URL": engine_url, "AWS_EC2_METADATA_DISABLED": "true"})
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (
+            environment | {"AWS_ENDPOINT_URL": engine_url, "AWS_EC2_METADATA_DISABLED": "true"}
+        ).items():
+            patch.setenv(name, value)
+        functions = importlib.import_module("app")
+        # Made now, each once: later the environment is other tests' again.
+        for make in (wiring.order_table, wiring.impatient_order_table, wiring.order_queue, wiring.order_dead_letters):
+            make()
+        wiring.id_secret()
+        wiring.token_checker()
     options: Any = client_options(engine_url)
     return Service(
-        functions=importlib.import_module("app"),
+        functions=functions,
         dynamodb=boto3.client("dynamodb", **options),
         sqs=boto3.client("sqs", **options),
         table=environment["ORDER_TABLE"],

@@ -145,12 +145,10 @@ class Model:
         if versions is not None and known.shown["version"] not in versions:
             raise Refused(412, "precondition-failed")
         after = self._content(known.shown, patch) | self._status(known.shown, patch, actor)
-        before = {name: value for name, value in known.shown.items() if after.get(name) != value} | {
-            name: None for name in after if name not in known.shown
-        }
-        if not before:
+        after = {name: value for name, value in after.items() if value is not None}
+        if after == known.shown:
             return known, known.shown
-        return known, {k: v for k, v in after.items() if v is not None} | {"version": known.shown["version"] + 1}
+        return known, after | {"version": known.shown["version"] + 1}
 
     def _content(self, shown: Json, patch: Json) -> Json:
         merged = {name: shown.get(name) for name in ("items", "shipping_address", "note")}

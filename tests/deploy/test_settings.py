@@ -1,9 +1,12 @@
 """A stage's settings are judged before AWS sees them."""
 
+import re
+
 import click
 import pytest
 
 from ordersctl import templates
+from ordersctl.local import PROJECT_DIR
 
 FIT = {"Stage": "dev", "JwtIssuer": "https://issuer.example", "JwtAudience": "orders", "JwtJwks": "keys.json"}
 
@@ -53,3 +56,23 @@ def test_a_stage_that_has_no_file_is_named() -> None:
 def test_the_stages_that_are_here_can_be_provisioned(stage: str) -> None:
     given, _ = templates.stage_settings(stage)
     assert templates.checked_parameters(templates.resources(), given)["Stage"] == stage
+
+
+def test_stage_prod_can_be_packaged() -> None:
+    given, _ = templates.stage_settings("prod")
+    assert templates.checked_parameters({"Parameters": templates.every_parameter()}, given) == given
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    page = (PROJECT_DIR / "docs" / "deploy.md").read_text()
+    told = dict(re.findall(r"^\| `(\w+)` \| (.*?) ?\|", page, re.MULTILINE))
+    defaults = {name: str(each.get("Default", "")) for name, each in templates.every_parameter().items()}
+    assert told == defaults | {"Stage": "the file's name"}
+
+
+def test_what_only_the_package_has_is_marked() -> None:
+    page = (PROJECT_DIR / "docs" / "deploy.md").read_text()
+    marked = set(re.findall(r"^\| `(\w+)` \|[^|]*\| packaged", page, re.MULTILINE))
+    plain = templates.resources()["Parameters"].keys()
+    both = {"EventBusName", "Tracing", "OrderMaximumConcurrency"}  # which provision and tune put to use
+    assert marked == templates.every_parameter().keys() - plain - both

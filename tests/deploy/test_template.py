@@ -4,33 +4,14 @@ import copy
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from chalicelib.settings import Settings
-from ordersctl import package, templates
+from ordersctl import templates
 from ordersctl.local import PROJECT_DIR
-from ordersctl.sam import translated
 from tests.deploy.template_facts import FACTS, Fact, Template, of_type, properties
-
-
-@pytest.fixture(scope="module")
-def packaged(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """The template of stage prod, made without its dependencies."""
-    out = tmp_path_factory.mktemp("package")
-    package.package.main(["--stage", "prod", "--template-only", "--out", str(out)], standalone_mode=False)
-    template: Template = json.loads((out / package.TEMPLATE).read_text())
-    return template
-
-
-@pytest.fixture(scope="module")
-def template(packaged: Template) -> Iterator[Template]:
-    result = translated(packaged)
-    before = copy.deepcopy(result)
-    yield result
-    assert result == before, "a test changed what others read"
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.name)

@@ -122,6 +122,9 @@ def test_the_routes_are_those_of_the_app() -> None:
 # --- access patterns -------------------------------------------------------------------------------------------------
 
 
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
 def full_order(status: OrderStatus) -> Order:
     """An order that has every attribute, a rejected one's violations among them."""
     return Order(
@@ -141,6 +144,7 @@ def full_order(status: OrderStatus) -> Order:
         updated_at="2026-01-31T12:00:00.000Z",
         fingerprint="0" * 32,
         correlation_id="0f8fad5b-d9cb-469f-a165-70867728950e",
+        traceparent=TRACEPARENT,
     )
 
 
@@ -180,7 +184,13 @@ def test_a_line_s_names_are_told() -> None:
 
 
 def test_the_tombstone_s_attributes_are_told() -> None:
-    erased = ErasedOrder(order_id="ord_1", version=2, updated_at="2026-01-31T12:00:00.000Z", correlation_id="c")
+    erased = ErasedOrder(
+        order_id="ord_1",
+        version=2,
+        updated_at="2026-01-31T12:00:00.000Z",
+        correlation_id="c",
+        traceparent=TRACEPARENT,
+    )
     told = ACCESS_PATTERNS.partition("### The tombstone\n")[2].partition(". It names no")[0]
     assert set(re.findall(r"`(\w+)`", told)) - {"erased"} == set(items.to_item(erased))
 
@@ -199,7 +209,7 @@ def test_the_sizes_are_those_of_the_real_orders() -> None:
         assert isinstance(placeable, invoices.Placeable)
         new = orders.parse(NewOrder, placeable.order)
         update = {"items": new.items, "total": new.total, "reference": new.reference, "status": OrderStatus.PLACED}
-        absent = dict.fromkeys(("status_reason", "shipping_address", "note", "violations"))
+        absent = dict.fromkeys(("status_reason", "shipping_address", "note", "violations", "traceparent"))
         order = full_order(OrderStatus.PLACED).model_copy(update=update | absent)
         sizes = {attribute: len(attribute) + size(value) for attribute, value in items.to_item(order).items()}
         assert item_size == f"{sum(sizes.values())} bytes"

@@ -2,8 +2,6 @@
 
 import io
 import json
-import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,19 +12,6 @@ from chalicelib.aws import faults
 from chalicelib.commands import PlaceOrder
 
 SECRET = "1 High Street"
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    stream = io.StringIO()
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(logs.JsonLines("test"))
-    logs.logger.addHandler(handler)
-    level = logs.logger.level
-    logs.logger.setLevel(logging.INFO)
-    yield stream
-    logs.logger.removeHandler(handler)
-    logs.logger.setLevel(level)
 
 
 def only_line(log: io.StringIO) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from cloudevents.core.bindings.http import HTTPMessage, from_structured_event
 from hypothesis import given, settings
 from jsonschema import Draft7Validator, FormatChecker
@@ -39,6 +40,10 @@ def check(event: OrderEvent) -> None:
 @pytest.mark.parametrize("path", event_schemas.files(), ids=lambda path: path.name)
 def test_the_files_are_as_the_models_say(path: Path) -> None:
     assert path.read_text() == event_schemas.files()[path], "run: python -m ordersctl event-schemas"
+
+
+def test_the_command_that_checks_them_finds_nothing() -> None:
+    assert CliRunner().invoke(event_schemas.event_schemas, ["--check"]).exit_code == 0
 
 
 def test_every_schema_is_one_and_its_examples_keep_to_it() -> None:

@@ -116,8 +116,9 @@ def _events(book: _Book) -> Iterator[Finding]:
     highest: dict[str, int] = defaultdict(int)
     for event in book.evidence.published:
         content = json.dumps(event, sort_keys=True)
-        if contents.setdefault(event["id"], content) != content:
-            yield Finding("doubled", f"two different events are {event['id']}")
+        for name in (event["id"], f"version {event['sequence']} of {event['subject']}"):
+            if contents.setdefault(name, content) != content:
+                yield Finding("doubled", f"two different events are {name}")
         sequence = int(event["sequence"])
         if sequence > highest[event["subject"]] + 1:
             yield Finding("out of order", f"{event['id']} was told before what came before it")
@@ -207,6 +208,9 @@ def _changes(book: _Book) -> Iterator[Finding]:
                 yield Finding("lost", f"{mark} was answered 200 and never happened")
             if each["status"] == 200 and seen and each["answer"]["version"] < seen[0]:
                 yield Finding("contradicted", f"{mark} was answered with a version from before it")
+            match = each["headers"].get("If-Match", "*").strip('"')
+            if each["status"] == 200 and match != "*" and each["answer"]["version"] - int(match) not in (0, 1):
+                yield Finding("contradicted", f"{mark} changed version {match}, and became {each['answer']['version']}")
             if each["status"] >= 400 and seen and not others:
                 yield Finding("contradicted", f"{mark} was refused with {each['status']} and happened")
 

@@ -77,18 +77,18 @@ class Container:
     app: ModuleType = field(init=False)
 
     def __post_init__(self) -> None:
-        self.app = _copy("app", ROOT / "app.py")
-        wiring = _copy("chalicelib.wiring", ROOT / "chalicelib" / "wiring.py")
+        self.app = copied("app", ROOT / "app.py")
+        wiring = copied("chalicelib.wiring", ROOT / "chalicelib" / "wiring.py")
         setattr(self.app, "wiring", wiring)  # noqa: B010 - a module has no such attribute for mypy
         default = getattr(wiring, "_PATIENT")  # noqa: B009
-        setattr(wiring, "_client", lambda service, config=default: self._client(service, config))  # noqa: B010
+        setattr(wiring, "_client", lambda service, patience=default: self._client(service, patience.attempts))  # noqa: B010
         setattr(self.app, "_now", self._now)  # noqa: B010
 
-    def _client(self, service: str, config: Any) -> StandInClient:
+    def _client(self, service: str, attempts: int) -> StandInClient:
         def call(client: StandInClient, operation: str, arguments: dict[str, Any]) -> Any:
             return self.cloud.call(self, client, operation, arguments)
 
-        return StandInClient(service, config.retries["total_max_attempts"], call)
+        return StandInClient(service, attempts, call)
 
     def _now(self) -> str:
         now = datetime.fromtimestamp(self.cloud.now + self.skew, UTC)
@@ -103,7 +103,7 @@ class Container:
         return answer
 
 
-def _copy(name: str, path: Path) -> ModuleType:
+def copied(name: str, path: Path) -> ModuleType:
     """A module executed anew, beside the one that is imported."""
     spec = importlib.util.spec_from_file_location(f"{name}_copy", path)
     assert spec is not None
@@ -136,19 +136,23 @@ class Cloud:
         """One call of a client, with its attempts."""
         self.calls.append((container.door, operation))
         self.requests.append((operation, arguments))
+        try:
+            return self._attempts(container, client, operation, arguments)
+        except Killed:
+            container.dead = True
+            raise
+        finally:
+            self.weather.call_is_over()
+
+    def _attempts(self, container: Container, client: StandInClient, operation: str, arguments: dict[str, Any]) -> Any:
         for attempt in range(1, client.attempts + 1):
             try:
-                answer = self._attempt(container, client.service, operation, arguments)
-            except Killed:
-                container.dead = True
-                raise
+                return self._attempt(container, client.service, operation, arguments)
             except Exception as error:
                 if attempt == client.attempts or not is_retried(error):
-                    self.weather.call_is_over()
+                    if self.weather.kills(after_effect=True):
+                        raise Killed from None
                     raise
-            else:
-                self.weather.call_is_over()
-                return answer
         raise AssertionError("a client makes at least one attempt")
 
     def _attempt(self, container: Container, service: str, operation: str, arguments: dict[str, Any]) -> Any:

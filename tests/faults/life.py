@@ -50,6 +50,7 @@ class Life:
     seed: int
     reporting: bool = False
     odds: Odds = STORM
+    always_cold: bool = False  # a new container for each invocation
     cloud: Cloud = field(init=False)
     history: list[Exchange] = field(default_factory=list)
     intruded: list[str] = field(default_factory=list)
@@ -58,6 +59,7 @@ class Life:
     _containers: dict[int, Container] = field(default_factory=dict)
     _checkpoints: list[int] = field(default_factory=lambda: [0] * _SHARDS)
     _busy_shards: set[int] = field(default_factory=set)
+    stormy_attempts: int = 0
     _depth: int = 0
     _clock: int = 0
 
@@ -159,7 +161,7 @@ class Life:
     def container(self) -> Container:
         """The container whose turn it is; a new one when the last one died."""
         found = self._containers.get(self._depth)
-        if found is None or found.dead:
+        if found is None or found.dead or self.always_cold:
             found = self._containers[self._depth] = Container(self.cloud, skew=self.random.uniform(-300, 300))
             self.cloud.weather.happened["clock"] += 1
         return found

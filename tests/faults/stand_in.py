@@ -98,6 +98,7 @@ _EQUAL = re.compile(r"(\w+) = (:\w+)")
 @dataclass
 class Table:
     items: dict[str, Item] = field(default_factory=dict)
+    stale: dict[str, Item] = field(default_factory=dict)  # each as it was before its last write
     records: list[Item] = field(default_factory=list)  # of the stream, oldest first
 
     def put(self, arguments: Mapping[str, Any], now: float) -> Item:
@@ -108,12 +109,16 @@ class Table:
             shown = arguments.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and old is not None
             raise refused("PutItem", "ConditionalCheckFailedException", **({"Item": copy.deepcopy(old)} if shown else {}))
         self.items[order_id] = item
+        if old is not None:
+            self.stale[order_id] = old
         if item != old:
             self.records.append(self._record(order_id, old, item, now))
         return {}
 
     def get(self, arguments: Mapping[str, Any]) -> Item:
-        found = self.items.get(arguments["Key"]["order_id"]["S"])
+        """Read an item; one that is not read consistently is as stale as it may be."""
+        items = self.items if arguments.get("ConsistentRead") else self.stale
+        found = items.get(arguments["Key"]["order_id"]["S"])
         return {} if found is None else {"Item": copy.deepcopy(found)}
 
     def query(self, arguments: Mapping[str, Any]) -> Item:

@@ -56,7 +56,7 @@ def placed_only(name: str, key: str) -> Story:
 def live(mode: str, point: Point | None) -> tuple[Life, Evidence]:
     """The same life each time, but for where it is killed."""
     with repeatable(1, **MODES[mode]):
-        life = Life(1, reporting=mode == "reporting", odds=CALM)
+        life = Life(1, reporting=mode == "reporting", odds=CALM, always_cold=True)
         life.cloud.weather.point = point
         stories = [whole_story("one", "k1"), placed_only("two", "k2"), placed_only("not two", "k2"), placed_only("3", "k3")]
         life.tellers = [Teller(story) for story in stories]

@@ -9,7 +9,9 @@ import pytest
 
 from chalicelib import events, orders
 from chalicelib.orders import NewOrder, Order, OrderStatus
-from ordersctl.redrive import Pace
+from ordersctl.aws_session import Stage
+from ordersctl.redrive import Pace, send
+from ordersctl.stage_queues import Queue
 from tests import builders
 from tests.operations.stage import OperatedStage
 
@@ -109,6 +111,22 @@ def test_a_mended_event_goes_to_its_consumer_alone_with_its_attributes(stage: Op
     assert (stage.depth("inventory-dlq"), stage.depth("invoicing")) == (0, 0)
 
 
+def test_an_order_that_was_erased_since_is_told_of_no_more(stage: OperatedStage) -> None:
+    order = builders.an_order(new={"shipping_address": builders.ADDRESS})
+    erased = order.erase(builders.LATER)
+    stage.store(erased)
+    tombstone = builders.stream_record(order, erased)
+    for record in (a_record(order), tombstone):
+        stage.send("events-dlq", record, reason="InvalidParameter")
+    stage.send("inventory-dlq", an_event(order))
+    result = stage.run("dlq", "redrive", "--all", "--yes", "--json")
+    report = json.loads(result.stdout)
+    assert (result.exit_code, report["done"]) == (1, {"redriven": 1})
+    assert [("erased" in each["reason"]) for each in report["stayed"]] == [True, True]
+    assert [event["type"] for event in stage.take_events("invoicing")] == ["order.erased"]
+    assert stage.depth("inventory") == 0
+
+
 @pytest.mark.parametrize("kind", DEAD)
 def test_what_would_come_straight_back_stays_and_is_told(stage: OperatedStage, kind: str) -> None:
     stage.send(DEAD[kind], "garbage", reason="not JSON")
@@ -127,6 +145,35 @@ def test_redrive_takes_only_what_was_asked_for_and_lets_the_rest_go(stage: Opera
     assert report == {"done": {"redriven": 12}, "stayed": [], "in_flight": 0}
     assert {json.loads(message["Body"])["order_id"] for message in stage.take("queue")} == set(ids[1::2])
     assert {row["order_id"] for row in stage.json("dlq", "list")} == set(ids[::2])
+
+
+def test_a_letter_of_a_fifo_consumer_goes_into_its_orders_group_and_a_repetition_counts_once(
+    stage: OperatedStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", stage.environment["AWS_ENDPOINT_URL"])
+    dead, live = (
+        stage.sqs.create_queue(QueueName=f"orders-local-{name}.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+        for name in ("billing-dlq", "billing")
+    )
+    policy = {"deadLetterTargetArn": stage.arn("billing-dlq.fifo"), "maxReceiveCount": "5"}
+    stage.sqs.set_queue_attributes(QueueUrl=live, Attributes={"RedrivePolicy": json.dumps(policy)})
+    topic = "arn:aws:sns:us-east-1:000000000000:orders-local-events"
+    subscription = stage.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=stage.arn("billing.fifo"))
+    event = an_event(builders.an_order())
+    stage.sqs.send_message(
+        QueueUrl=dead, MessageBody=json.dumps(event), MessageGroupId="any", MessageDeduplicationId="any"
+    )
+    (letter,) = stage.json("dlq", "list", "--queue", "billing")
+    queue = Queue("billing", "consumer", live)
+    # As if killed between sending and deleting, and started again.
+    send(Stage.at("local"), queue, json.dumps(event), attributes={}, group=event["subject"], once=letter["id"])
+    stage.json("dlq", "redrive", letter["id"], "--yes")
+    stage.sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
+    (message,) = stage.sqs.receive_message(
+        QueueUrl=live, MaxNumberOfMessages=10, MessageSystemAttributeNames=["MessageGroupId"]
+    )["Messages"]
+    assert json.loads(message["Body"]) == event
+    assert message["Attributes"]["MessageGroupId"] == event["subject"]
 
 
 def test_redrive_keeps_to_its_rate() -> None:

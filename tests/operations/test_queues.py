@@ -56,6 +56,12 @@ def test_without_an_engine_it_says_what_to_do(stage: OperatedStage) -> None:
     assert "Traceback" not in result.output
 
 
+def test_the_local_stage_uses_no_profile_of_the_machine(stage: OperatedStage) -> None:
+    stage.environment["AWS_PROFILE"] = "nobody"
+    assert stage.json("dlq", "list") == []
+    assert stage.run("dlq", "list", "--stage", "dev").exit_code == 1
+
+
 def test_another_stage_has_a_stack_of_its_own(stage: OperatedStage, engine_url: str) -> None:
     """The same code for AWS: here the endpoint and the credentials come from the environment, as boto3 has them."""
     from ordersctl.engine import deploy  # noqa: PLC0415 - only here

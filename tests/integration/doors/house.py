@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from chalicelib import items, wiring
+from chalicelib.aws_json import JsonClient
 from chalicelib.orders import ErasedOrder, Order
 from ordersctl.stream_mapping import lambda_record
 from tests.builders import ApiClient, LambdaContext, sqs_event
@@ -42,6 +43,7 @@ class House:
     streams: "DynamoDBStreamsClient"
     _urls: dict[str, str] = field(default_factory=dict)
     _hooks: list[tuple[Any, str, Any]] = field(default_factory=list)
+    _broken: list[JsonClient] = field(default_factory=list)
 
     # --- doors
 
@@ -134,6 +136,9 @@ class House:
 
     def fail(self, adapter: Any, operation: str, fault: Callable[[str], Exception | None]) -> None:
         """Make calls of an operation fail; `fault` sees each request's body and says how, if at all."""
+        if isinstance(adapter.client, JsonClient):
+            self._fail_json(adapter.client, operation, fault)
+            return
         service = adapter.client.meta.service_model.service_id.hyphenize()
         name = f"before-send.{service}.{operation}"
 
@@ -145,7 +150,20 @@ class House:
         adapter.client.meta.events.register(name, hook)
         self._hooks.append((adapter.client, name, hook))
 
+    def _fail_json(self, client: JsonClient, operation: str, fault: Callable[[str], Exception | None]) -> None:
+        send = client.send
+
+        def faulty(called: str, body: bytes) -> dict[str, Any]:
+            if operation in ("*", called) and (error := fault(body.decode())):
+                raise error
+            return send(called, body)
+
+        vars(client)["send"] = faulty
+        self._broken.append(client)
+
     def heal(self) -> None:
+        while self._broken:
+            vars(self._broken.pop()).pop("send", None)
         while self._hooks:
             client, name, hook = self._hooks.pop()
             client.meta.events.unregister(name, hook)

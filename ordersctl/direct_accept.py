@@ -1,0 +1,202 @@
+"""Accepting orders without Lambda: `POST /orders` goes from API Gateway straight to the order queue.
+
+What is made here is merged over the API's definition and takes effect under the condition DirectAccept. The envelope is
+written already encoded, so that nothing a client sends can end a string, an object or a form field: what stands between
+the constants is checked, or encoded as a whole.
+"""
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+from chalicelib.http.problems import title
+from chalicelib.http.requests import MAX_BODY_BYTES
+from chalicelib.orders import NewOrder
+
+CONDITION = "WithDirectAccept"
+_MODEL = "NewOrder"
+_UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_CUSTOMER = "[A-Za-z0-9._-]{1,64}"
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+# What the authorizer found, from whichever authorizer there is.
+_CLAIMS = {"Fn::If": ["WithCognito", "claims.", ""]}
+
+# A request template cannot answer by itself. It asks SQS for an action that does not exist, named as the reason, and
+# the answer's template tells from SQS's error, which repeats that name, what to say.
+_REFUSALS = {
+    "NoUuidInIdempotencyKey": (400, "invalid-parameter", "Idempotency-Key is a UUID here"),
+    "NoCustomerNamed": (400, "customer-required", "A service names the customer: ?customer_id=…"),
+    "NotPermitted": (403, "forbidden", "The token does not allow this"),
+    "BodyTooLarge": (413, "content-too-large", f"A body is at most {MAX_BODY_BYTES} bytes"),
+}
+
+
+def definition() -> dict[str, Any]:
+    """Return what is merged over the API's OpenAPI document."""
+    return {
+        "definitions": {_MODEL: model()},
+        "x-amazon-apigateway-request-validators": {
+            "body-and-key": {"validateRequestBody": True, "validateRequestParameters": True}
+        },
+        "paths": {
+            "/orders": {
+                "post": {
+                    "parameters": _when(
+                        [
+                            {"name": "Idempotency-Key", "in": "header", "required": True, "type": "string"},
+                            {"name": "customer_id", "in": "query", "required": False, "type": "string"},
+                            {"name": _MODEL, "in": "body", "required": True, "schema": _reference(_MODEL)},
+                        ]
+                    ),
+                    "x-amazon-apigateway-request-validator": _when("body-and-key"),
+                    "responses": {str(status): _method_response() for status in (202, 400, 403, 413, 503)},
+                    "x-amazon-apigateway-integration": _integration(),
+                }
+            }
+        },
+    }
+
+
+def model() -> dict[str, Any]:
+    """Return the order's JSON Schema as API Gateway takes it: draft 4, in one piece, no value is null."""
+    schema = NewOrder.model_json_schema()
+    plain: dict[str, Any] = _plain(schema, schema["$defs"])
+    return plain
+
+
+def _plain(schema: Any, parts: dict[str, Any]) -> Any:
+    match schema:
+        case {"$ref": str(reference)}:
+            return _plain(parts[reference.rpartition("/")[2]], parts)
+        case {"anyOf": [value, {"type": "null"}]}:
+            return _plain(value, parts)
+        case {"properties": dict(properties)}:
+            kept = {name: schema[name] for name in ("type", "required", "additionalProperties") if name in schema}
+            return kept | {"properties": {name: _plain(each, parts) for name, each in properties.items()}}
+        case dict():
+            left_out = {"title", "default", "description", "$defs"}
+            return {name: _plain(each, parts) for name, each in schema.items() if name not in left_out}
+    return schema
+
+
+def _integration() -> dict[str, Any]:
+    unavailable = problem(503, "unavailable", "Try again")
+    function = "lambda:path/2015-03-31/functions/${APIHandler.Arn}/invocations"
+    queue = "sqs:path/${AWS::AccountId}/${OrderQueue.QueueName}"
+    prefix = "arn:${AWS::Partition}:apigateway:${AWS::Region}:"
+    uri = {"Fn::If": [CONDITION, {"Fn::Sub": prefix + queue}, {"Fn::Sub": prefix + function}]}
+    return {
+        "type": {"Fn::If": [CONDITION, "aws", "aws_proxy"]},
+        "uri": {"Fn::Sub": ["${Uri}", {"Uri": uri}]},
+        "credentials": _when({"Fn::GetAtt": ["DirectAcceptRole", "Arn"]}),
+        "passthroughBehavior": {"Fn::If": [CONDITION, "never", "when_no_match"]},
+        "requestParameters": _when({"integration.request.header.Content-Type": "'application/x-www-form-urlencoded'"}),
+        "requestTemplates": _when({"application/json": {"Fn::Join": ["", request_template()]}}),
+        "responses": {
+            "2\\d{2}": _when(_answer("202", accepted_template(), "application/json")),
+            "4\\d{2}": _when(_answer("400", refused_template())),
+            # Chalice's own says 200: whatever is not known to be good must not read as accepted.
+            "default": {
+                name: value if name == "statusCode" else _when(value)
+                for name, value in _answer({"Fn::If": [CONDITION, "503", "200"]}, unavailable).items()
+            },
+        },
+    }
+
+
+def request_template() -> list[Any]:
+    """Return the parts of the template that makes SQS's request of a client's; what is no text is CloudFormation's."""
+    months = ",".join(f'"{name}":"{number:02}"' for number, name in enumerate(_MONTHS, 1))
+    checks = (
+        f"#set($months={{{months}}})"
+        '#set($action="SendMessage")'
+        '#set($key=$input.params("Idempotency-Key"))'
+        '#set($named=$input.params("customer_id"))'
+        "#set($customer=$own)"
+        '#if($scope.contains(" orders/service "))#set($customer=$named)'
+        '#if($named=="")#set($action="NoCustomerNamed")#end'
+        '#elseif(!$scope.contains(" orders/write "))#set($action="NotPermitted")'
+        '#elseif($named!="" && $named!=$own)#set($action="NotPermitted")#end'
+        f'#if($action=="SendMessage" && !$customer.matches("{_CUSTOMER}"))#set($action="NotPermitted")#end'
+        f'#if(!$key.matches("{_UUID}"))#set($action="NoUuidInIdempotencyKey")#end'
+        f'#if($input.body.length()>{MAX_BODY_BYTES})#set($action="BodyTooLarge")#end'
+        '#set($hex=$key.replaceAll("-","").toLowerCase())'
+        "#set($time=$context.requestTime)"  # as in 09/Apr/2026:12:34:56 +0000
+        "#set($month=$months.get($time.substring(3,6)))"
+        '#set($epoch="${context.requestTimeEpoch}")'
+    )
+    envelope = {
+        "type": "PlaceOrder",
+        "version": 1,
+        "order_id": "ord_${hex}",
+        "customer_id": "$util.urlEncode($customer)",
+        "placed_at": "${time.substring(7,11)}-${month}-${time.substring(0,2)}"
+        "T$util.urlEncode($time.substring(12,20)).${epoch.substring(10,13)}Z",
+        "correlation_id": "$util.urlEncode($context.requestId)",
+    }
+    head = quote(json.dumps(envelope, separators=(",", ":")), safe="${}().,_-'")
+    head = head.removesuffix("}").replace("{%22", "%7B%22", 1)
+    body = (
+        f"Action=${{action}}&Version=2012-11-05&MessageBody={head}%2C%22order%22%3A$util.urlEncode($input.json('$'))%7D"
+    )
+    return [
+        '#set($own="${context.authorizer.',
+        _CLAIMS,
+        {"Ref": "CustomerClaim"},
+        '}")#set($scope=" ${context.authorizer.',
+        _CLAIMS,
+        'scope} ")' + checks + body,
+    ]
+
+
+def accepted_template() -> str:
+    """Return the template of the 202: what the client was promised, and where to look."""
+    return (
+        '#set($hex=$input.params("Idempotency-Key").replaceAll("-","").toLowerCase())'
+        '#set($named=$input.params("customer_id"))'
+        '#set($query="")#if($named!="")#set($query="?customer_id=$util.urlEncode($named)")#end'
+        '#set($context.responseOverride.header.Location="${context.path}/ord_${hex}${query}")'
+        '{"order_id": "ord_${hex}", "status": "accepted"}'
+    )
+
+
+def refused_template() -> str:
+    """Return the template that says why, from SQS's error."""
+    branches = "".join(
+        f'#{"if" if index == 0 else "elseif"}($input.body.contains("{name}"))'
+        f"#set($context.responseOverride.status={status}){problem(status, slug, detail)}"
+        for index, (name, (status, slug, detail)) in enumerate(_REFUSALS.items())
+    )
+    return branches + f"#else#set($context.responseOverride.status=503){problem(503, 'unavailable', 'Try again')}#end"
+
+
+def problem(status: int, slug: str, detail: str) -> str:
+    members = {"type": f"urn:problem:orders:{slug}", "title": title(slug), "status": status, "detail": detail}
+    return json.dumps(members | {"instance": "$context.requestId"}, ensure_ascii=False)
+
+
+def _answer(status: Any, template: str, content_type: str = "application/problem+json") -> dict[str, Any]:
+    return {
+        "statusCode": status,
+        "responseParameters": {
+            "method.response.header.Content-Type": f"'{content_type}'",
+            "method.response.header.Retry-After": "'1'",
+            "method.response.header.Cache-Control": "'no-store'",
+            "method.response.header.X-Content-Type-Options": "'nosniff'",
+            "method.response.header.X-Request-Id": "context.requestId",
+        },
+        "responseTemplates": {"application/json": template},
+    }
+
+
+def _method_response() -> dict[str, Any]:
+    names = ("Location", "Retry-After", "Cache-Control", "X-Content-Type-Options", "X-Request-Id", "Content-Type")
+    return {"description": "", "headers": {name: {"type": "string"} for name in names}}
+
+
+def _reference(name: str) -> dict[str, str]:
+    return {"$ref": f"#/definitions/{name}"}
+
+
+def _when(value: Any) -> dict[str, Any]:
+    return {"Fn::If": [CONDITION, value, {"Ref": "AWS::NoValue"}]}
