@@ -4,14 +4,23 @@ import functools
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalice.app import AuthRequest, AuthResponse, BaseLambdaEvent, Chalice, DynamoDBEvent, Request, Response, SQSEvent
 
-from chalicelib import batch, logs, orders, use_cases, wiring
-from chalicelib.http import authorization, cursors, problems, requests, responses
-from chalicelib.http.principal import ADMIN, READ, WRITE, Principal
-from chalicelib.orders import NewOrder
+from chalicelib import logs, wiring
+from chalicelib.lazy import Lazy
+
+if TYPE_CHECKING:
+    from chalicelib import batch, orders, use_cases
+    from chalicelib.http import authorization, cursors, problems, requests, responses
+    from chalicelib.http import principal as principals
+else:  # a function imports what it uses, and no more: docs/adr/0009-a-small-client-where-orders-wait.md
+    batch, orders, use_cases = (Lazy(f"chalicelib.{name}") for name in ("batch", "orders", "use_cases"))
+    authorization, cursors, principals, problems, requests, responses = (
+        Lazy(f"chalicelib.http.{name}")
+        for name in ("authorization", "cursors", "principal", "problems", "requests", "responses")
+    )
 
 if "AWS_CHALICE_CLI_MODE" in os.environ:
     from ordersctl import local_gateway
@@ -20,7 +29,8 @@ if "AWS_CHALICE_CLI_MODE" in os.environ:
 
 logs.configure(os.environ["STAGE"])
 app = Chalice(app_name="orders", configure_logs=False)
-app.api.cors = responses.cors(os.environ.get("CORS_ALLOW_ORIGIN"))
+if "CORS_ALLOW_ORIGIN" in os.environ:
+    app.api.cors = responses.cors(os.environ["CORS_ALLOW_ORIGIN"])
 
 
 @app.authorizer(ttl_seconds=300)
@@ -38,18 +48,27 @@ def as_problems(event: Request, get_response: Any) -> Response:
 
 
 MERGE_PATCH = ["application/merge-patch+json", "application/json"]  # RFC 7396, and what most clients send
-answering = problems.answering(lambda: app.current_request)
+
+
+def answering(view: Callable[..., Response]) -> Callable[..., Response]:
+    """Hand the request to a view, and answer problems for what it raises."""
+
+    @functools.wraps(view)
+    def wrapped(**path: str) -> Response:
+        return problems.answered(view, app.current_request, path)
+
+    return wrapped
 
 
 @app.route("/orders", methods=["POST"], authorizer=authorizer)
 @answering
 def place_order(request: Request) -> Response:
-    principal = _principal(request, WRITE)
+    principal = _principal(request, principals.WRITE)
     named = requests.query(request, "customer_id").get("customer_id")
     accepted = use_cases.accept_order(
         customer_id=principal.customer_for_writing(named),
         idempotency_key=requests.idempotency_key(request),
-        new=orders.parse(NewOrder, requests.json_body(request)),
+        new=orders.parse(orders.NewOrder, requests.json_body(request)),
         now=_now(),
         correlation_id=responses.request_id(request),
         traceparent=requests.traceparent(request),
@@ -63,7 +82,7 @@ def place_order(request: Request) -> Response:
 @app.route("/orders/{order_id}", methods=["GET"], authorizer=authorizer, content_types=["*/*"])
 @answering
 def read_order(request: Request, order_id: str) -> Response:
-    principal = _principal(request, READ)
+    principal = _principal(request, principals.READ)
     named = requests.query(request, "customer_id").get("customer_id")
     order = use_cases.read_order(
         order_id,
@@ -77,7 +96,7 @@ def read_order(request: Request, order_id: str) -> Response:
 @app.route("/orders/{order_id}", methods=["PATCH"], authorizer=authorizer, content_types=MERGE_PATCH)
 @answering
 def change_order(request: Request, order_id: str) -> Response:
-    principal = _principal(request, WRITE)
+    principal = _principal(request, principals.WRITE)
     named = requests.query(request, "customer_id").get("customer_id")
     order = use_cases.change_order(
         order_id,
@@ -96,7 +115,7 @@ def change_order(request: Request, order_id: str) -> Response:
 @app.route("/orders/{order_id}", methods=["DELETE"], authorizer=authorizer, content_types=["*/*"])
 @answering
 def erase_order(request: Request, order_id: str) -> Response:
-    _principal(request, ADMIN)
+    _principal(request, principals.ADMIN)
     named = requests.query(request, "customer_id").get("customer_id")
     use_cases.erase_order(
         order_id, customer_id=named, now=_now(), secret=wiring.id_secret(), table=wiring.order_table()
@@ -107,7 +126,7 @@ def erase_order(request: Request, order_id: str) -> Response:
 @app.route("/customers/{customer_id}/orders", methods=["GET"], authorizer=authorizer, content_types=["*/*"])
 @answering
 def list_orders(request: Request, customer_id: str) -> Response:
-    principal = _principal(request, READ)
+    principal = _principal(request, principals.READ)
     customer = principal.customer_for_writing(customer_id)
     asked = requests.query(request, "status", "placed_after", "placed_before", "limit", "cursor")
     filters = {name: asked.get(name) for name in ("status", "placed_after", "placed_before")}
@@ -136,8 +155,8 @@ def health(request: Request) -> Response:
     return responses.healthy(request, wiring.settings().stage)
 
 
-def _principal(request: Request, scope: str) -> Principal:
-    principal = Principal.from_authorizer(
+def _principal(request: Request, scope: str) -> "principals.Principal":
+    principal = principals.Principal.from_authorizer(
         request.context.get("authorizer", {}), customer_claim=wiring.settings().customer_claim
     )
     principal.require(scope)

@@ -5,9 +5,23 @@ import time
 from pathlib import Path
 from typing import Any
 
+from joserfc.jwk import RSAKey
+
 from bench.packages import BUILD
 from chalicelib import order_ids
-from tests.builders import ADDRESS, SECRET, an_order, command, http_event, line, new_order, sqs_event, stream_event
+from tests.builders import (
+    ADDRESS,
+    SECRET,
+    an_order,
+    claims,
+    command,
+    http_event,
+    line,
+    new_order,
+    sign,
+    sqs_event,
+    stream_event,
+)
 
 CUSTOMER = "17850"
 ORDER: dict[str, Any] = new_order(
@@ -15,12 +29,14 @@ ORDER: dict[str, Any] = new_order(
 )
 
 
-def accept() -> Path:
+def accept(**headers: str) -> Path:
+    """A post; headers are added, `_` for `-`."""
     authorizer = {"sub": CUSTOMER, "scope": "orders/read orders/write", "exp": str(int(time.time()) + 86_400)}
-    headers = {"Content-Type": "application/json", "Accept": "application/json", "Host": "bench"}
+    known = {"Content-Type": "application/json", "Accept": "application/json", "Host": "bench"}
+    headers = known | {name.replace("_", "-"): value for name, value in headers.items()}
     event = http_event("POST", "/orders", body=json.dumps(ORDER), headers=headers, authorizer=authorizer)
     event["requestContext"] |= {"stage": "api", "apiId": "bench"}
-    return _written("accept", event)
+    return _written("-".join(["accept", *sorted(headers.keys() - known.keys())]), event)
 
 
 def process(count: int) -> Path:
@@ -39,3 +55,14 @@ def _written(name: str, event: dict[str, Any]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(event))
     return path
+
+
+def authorize() -> Path:
+    """A token signed by a key of this run's own, which JWT_JWKS names."""
+    key = RSAKey.generate_key(2048, {"kid": "bench", "use": "sig", "alg": "RS256"})
+    path = BUILD / "jwks.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"keys": [key.as_dict(private=False)]}))
+    token = sign(key, claims(exp=int(time.time()) + 86_400))
+    arn = "arn:aws:execute-api:us-east-1:000000000000:bench/api/POST/orders"
+    return _written("authorize", {"type": "TOKEN", "methodArn": arn, "authorizationToken": f"Bearer {token}"})

@@ -59,7 +59,9 @@ def _answer(target: str, body: bytes) -> tuple[str, str, str]:
         names = [value for name, value in parameters.items() if name.endswith(".Id")]
         entries = "".join(f"<member><Id>{name}</Id><MessageId>m</MessageId></member>" for name in names)
         result = f"<Successful>{entries}</Successful><Failed/>" if names else "<MessageId>m</MessageId>"
-        xml = f'<{operation}Response xmlns="{_SNS}"><{operation}Result>{result}</{operation}Result></{operation}Response>'
+        xml = (
+            f'<{operation}Response xmlns="{_SNS}"><{operation}Result>{result}</{operation}Result></{operation}Response>'
+        )
         return operation, xml, "text/xml"
     operation = target.rpartition(".")[2]
     request = json.loads(body)

@@ -13,11 +13,12 @@ import random
 import time
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+
+from chalicelib.settings import Patience
 
 # service -> what its operations are called by (X-Amz-Target), and the version of the JSON protocol
 PROTOCOLS = {
@@ -59,20 +60,17 @@ class Credentials(Protocol):
     def token(self) -> str | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a call may take: seconds to connect and to wait for an answer, and attempts."""
-
-    connect_timeout: float
-    read_timeout: float
-    attempts: int
-
-
 class JsonClient:
     """Operations are methods, named as botocore names them. Safe to share between threads."""
 
     def __init__(
-        self, service: str, *, region: str, endpoint_url: str, credentials: Callable[[], Credentials], patience: Patience
+        self,
+        service: str,
+        *,
+        region: str,
+        endpoint_url: str,
+        credentials: Callable[[], Credentials],
+        patience: Patience,
     ) -> None:
         self.service, self.region, self.endpoint_url = service, region, endpoint_url
         self._credentials, self._patience = credentials, patience
@@ -174,7 +172,8 @@ def sign(headers: dict[str, str], body: bytes, service: str, region: str, creden
     text = f"AWS4-HMAC-SHA256\n{time_stamp}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
     key = _signing_key(credentials.secret_key, time_stamp[:8], region, service)
     signature = hmac.digest(key, text.encode(), "sha256").hex()
-    return f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, SignedHeaders={signed}, Signature={signature}"
+    whose = f"Credential={credentials.access_key}/{scope}"
+    return f"AWS4-HMAC-SHA256 {whose}, SignedHeaders={signed}, Signature={signature}"
 
 
 @functools.lru_cache(maxsize=16)
@@ -185,7 +184,9 @@ def _signing_key(secret_key: str, *scope: str) -> bytes:
     return key
 
 
-def _connector(scheme: str, host: str, port: int | None, patience: Patience) -> Callable[[], http.client.HTTPConnection]:
+def _connector(
+    scheme: str, host: str, port: int | None, patience: Patience
+) -> Callable[[], http.client.HTTPConnection]:
     make: Callable[..., http.client.HTTPConnection] = http.client.HTTPConnection
     if scheme == "https":
         import ssl  # noqa: PLC0415 - not needed for the embedded engine

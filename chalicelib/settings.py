@@ -2,12 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
+from typing import NamedTuple
 
 LOCAL_ENGINE = "http://127.0.0.1:4566"
 
 
 class SettingsError(Exception):
     """A setting is missing; the message names it."""
+
+
+class Patience(NamedTuple):
+    """How long a call to AWS may take: seconds to connect, seconds to wait for an answer, and attempts."""
+
+    connect_timeout: float
+    read_timeout: float
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True)

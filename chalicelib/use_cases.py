@@ -5,9 +5,9 @@ import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from chalicelib import commands, events, items, logs, order_ids, orders
+from chalicelib import commands, items, logs, order_ids, orders
 from chalicelib.commands import PlaceOrder
 from chalicelib.errors import (
     Fault,
@@ -28,7 +28,10 @@ from chalicelib.orders import (
     OrderChange,
     OrderStatus,
 )
-from chalicelib.publishing import Publisher
+
+if TYPE_CHECKING:  # what the publisher alone needs
+    from chalicelib import events
+    from chalicelib.publishing import Publisher
 
 # SQS takes the characters of XML 1.0; JSON has escaped the control characters already.
 _NO_MESSAGE_TEXT = re.compile("[\ud800-\udfff\ufffe\uffff]")
@@ -240,59 +243,51 @@ def _tell_quarantined(event: str, reason: str, **ids: Any) -> None:
 
 
 def publish_changes(
-    records: Sequence[Mapping[str, Any]], *, source: str, publisher: Publisher, dead_letters: DeadLetterQueue
+    records: Sequence[Mapping[str, Any]], *, source: str, publisher: "Publisher", dead_letters: DeadLetterQueue
 ) -> int:
     """Tell the world what stream records mean; returns how many of them, from the first on, are done. Raises Fault."""
-
-    def quarantine(record: Mapping[str, Any], reason: str) -> None:
-        event_id = str(record.get("eventID", ""))
-        # Not in ASCII: two images of half a MiB must not grow beyond what a message holds.
-        body = _NO_MESSAGE_TEXT.sub(
-            lambda odd: f"\\u{ord(odd[0]):04x}", json.dumps(record, default=str, ensure_ascii=False)
-        )
-        dead_letters.quarantine(body, reason=reason, source=event_id)
-        _tell_quarantined("record.quarantined", reason, stream_event_id=event_id)
-
-    told: list[events.OrderEvent] = []
-    origins: list[int] = []
+    told: list[tuple[int, events.OrderEvent]] = []
     for index, record in enumerate(records):
         try:
             event = _event(record, source)
         except Poison as poison:
-            quarantine(record, str(poison))
+            _quarantine_record(record, str(poison), dead_letters)
             continue
         if event is not None:
-            told.append(event)
-            origins.append(index)
-    undelivered = {each.index: each for each in publisher.publish(told)}
-    for index, event in enumerate(told):
-        failed = undelivered.get(index)
+            told.append((index, event))
+    undelivered = {each.index: each for each in publisher.publish([event for _, event in told])}
+    for number, (index, event) in enumerate(told):
+        failed = undelivered.get(number)
         if failed is None:
             age = logs.milliseconds_since(event.time)
             logs.tell("event.published", metrics={"published": 1, "published_after_ms": age}, **_event_ids(event))
         elif failed.for_ever:
-            quarantine(records[origins[index]], failed.reason)
+            _quarantine_record(records[index], failed.reason, dead_letters)
         else:
             # Those after it that did get through come again with it, under the same ids.
-            ids = _event_ids(event)
-            logs.tell(
-                "publish.failed", level=logging.WARNING, metrics={"publish_failed": 1}, reason=failed.reason, **ids
-            )
-            return origins[index]
+            what: dict[str, Any] = {"reason": failed.reason, **_event_ids(event)}
+            logs.tell("publish.failed", level=logging.WARNING, metrics={"publish_failed": 1}, **what)
+            return index
     return len(records)
 
 
-def _event_ids(event: events.OrderEvent) -> dict[str, Any]:
-    return {
-        "event_id": event.id,
-        "type": event.type,
-        "order_id": event.subject,
-        "correlation_id": event.correlationid,
-        "traceparent": event.traceparent,
-    }
+def _quarantine_record(record: Mapping[str, Any], reason: str, dead_letters: DeadLetterQueue) -> None:
+    event_id = str(record.get("eventID", ""))
+    # Not in ASCII: two images of half a MiB must not grow beyond what a message holds.
+    text = json.dumps(record, default=str, ensure_ascii=False)
+    body = _NO_MESSAGE_TEXT.sub(lambda odd: f"\\u{ord(odd[0]):04x}", text)
+    dead_letters.quarantine(body, reason=reason, source=event_id)
+    _tell_quarantined("record.quarantined", reason, stream_event_id=event_id)
 
 
-def _event(record: Mapping[str, Any], source: str) -> events.OrderEvent | None:
+def _event_ids(event: "events.OrderEvent") -> dict[str, Any]:
+    order = {"order_id": event.subject, "correlation_id": event.correlationid, "traceparent": event.traceparent}
+    return {"event_id": event.id, "type": event.type, **order}
+
+
+def _event(record: Mapping[str, Any], source: str) -> "events.OrderEvent | None":
+    from chalicelib import events  # noqa: PLC0415 - here because the other functions do without
+
     change = record.get("dynamodb")
     if not isinstance(change, dict):
         raise Poison("not a stream record")

@@ -6,18 +6,18 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from chalicelib.aws import faults
-from chalicelib.aws_json import PROTOCOLS, Credentials, JsonClient, Patience
-from chalicelib.event_bus import EventBus
-from chalicelib.event_topic import EventTopic
-from chalicelib.http.tokens import KeySet, TokenChecker
-from chalicelib.order_queue import DeadLetterQueue, OrderQueue
-from chalicelib.order_table import OrderTable
-from chalicelib.publishing import Publisher
-from chalicelib.settings import Settings
+from chalicelib.settings import Patience, Settings
 
 if TYPE_CHECKING:
     import botocore.session
+
+    from chalicelib.aws_json import Credentials
+    from chalicelib.http.tokens import TokenChecker
+    from chalicelib.order_queue import DeadLetterQueue, OrderQueue
+    from chalicelib.order_table import OrderTable
+    from chalicelib.publishing import Publisher
+
+# ruff: noqa: PLC0415 - each function of the service imports its own adapters only (docs/adr/0009)
 
 T = TypeVar("T")
 _lock = threading.RLock()  # one botocore session makes all clients, and it is not safe to share between threads
@@ -51,19 +51,19 @@ def settings() -> Settings:
 
 @_once
 def _session() -> "botocore.session.Session":
-    import botocore.session  # noqa: PLC0415 - a fifth of a cold start, and only the publisher needs it
+    import botocore.session  # a fifth of a cold start, and only the publisher needs it
 
     return botocore.session.get_session()
 
 
 @_once
-def _credentials() -> Callable[[], Credentials]:
+def _credentials() -> "Callable[[], Credentials]":
     """Lambda hands a function its keys in the environment; elsewhere botocore knows where to look."""
     if "AWS_ACCESS_KEY_ID" in os.environ:
         names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
         keys = _Keys(*(os.environ.get(name, "") for name in names))
         return lambda: keys
-    from botocore.exceptions import NoCredentialsError  # noqa: PLC0415 - see _session
+    from botocore.exceptions import NoCredentialsError
 
     if (found := _session().get_credentials()) is None:
         raise NoCredentialsError
@@ -72,6 +72,8 @@ def _credentials() -> Callable[[], Credentials]:
 
 @functools.cache
 def _client(service: str, patience: Patience = _PATIENT) -> Any:
+    from chalicelib.aws_json import PROTOCOLS, JsonClient
+
     endpoint_url = settings().endpoint_url
     if service in PROTOCOLS:
         region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
@@ -83,7 +85,7 @@ def _client(service: str, patience: Patience = _PATIENT) -> Any:
             credentials=_credentials(),
             patience=patience,
         )
-    from botocore.config import Config  # noqa: PLC0415 - see _session
+    from botocore.config import Config
 
     config = Config(
         connect_timeout=patience.connect_timeout,
@@ -96,45 +98,63 @@ def _client(service: str, patience: Patience = _PATIENT) -> Any:
 
 
 @_once
-def order_table() -> OrderTable:
+def order_table() -> "OrderTable":
+    from chalicelib.order_table import OrderTable
+
     return OrderTable(_client("dynamodb"), settings().order_table)
 
 
 @_once
-def impatient_order_table() -> OrderTable:
+def impatient_order_table() -> "OrderTable":
+    from chalicelib.order_table import OrderTable
+
     return OrderTable(_client("dynamodb", _IMPATIENT), settings().order_table)
 
 
 @_once
-def order_queue() -> OrderQueue:
+def order_queue() -> "OrderQueue":
+    from chalicelib.order_queue import OrderQueue
+
     return OrderQueue(_client("sqs"), settings().order_queue_url)
 
 
 @_once
-def order_dead_letters() -> DeadLetterQueue:
+def order_dead_letters() -> "DeadLetterQueue":
+    from chalicelib.order_queue import DeadLetterQueue
+
     return DeadLetterQueue(_client("sqs"), settings().order_dead_letter_queue_url)
 
 
 @_once
-def event_dead_letters() -> DeadLetterQueue:
+def event_dead_letters() -> "DeadLetterQueue":
+    from chalicelib.order_queue import DeadLetterQueue
+
     return DeadLetterQueue(_client("sqs"), settings().event_dead_letter_queue_url)
 
 
 @_once
-def publisher() -> Publisher:
+def publisher() -> "Publisher":
     if settings().event_bus_name:
+        from chalicelib.event_bus import EventBus
+
         return EventBus(_client("events"), settings().event_bus_name)
+    from chalicelib.event_topic import EventTopic
+
     return EventTopic(_client("sns"), settings().event_topic_arn)
 
 
 @_once
 def id_secret() -> bytes:
     """The stage's secret; raises Fault."""
+    from chalicelib.aws import faults
+
     with faults("secretsmanager"):
         answer = _client("secretsmanager").get_secret_value(SecretId=settings().id_secret_arn)
     return str(answer["SecretString"]).encode()
 
 
 @_once
-def token_checker() -> TokenChecker:
+def token_checker() -> "TokenChecker":
+    from chalicelib.http.tokens import KeySet, TokenChecker
+
     return TokenChecker(KeySet(settings().jwt_jwks), issuer=settings().jwt_issuer, audience=settings().jwt_audience)

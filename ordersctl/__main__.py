@@ -23,6 +23,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "doctor": ("ordersctl.doctor", "doctor"),
     "package": ("ordersctl.package", "package"),
     "deploy": ("ordersctl.deploy", "deploy"),
+    "cost": ("ordersctl.cost", "cost"),
+    "simulate": ("ordersctl.simulate", "simulate"),
+    "power-tune": ("ordersctl.power_tune", "power_tune"),
     "consumer": ("ordersctl.consumers", "consumer"),
     "event-sources": ("ordersctl.event_sources", "event_sources"),
 }

@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import botocore.session
 import click
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.errors import Fault
@@ -30,6 +31,8 @@ class Stage:
         """Return the stage: `local` is the engine, with made-up credentials; any other is where boto3 finds AWS."""
         if name == LOCAL:
             options = client_options(local.engine_url())
+            # The engine answers, or is not there: that should not take seconds to find out.
+            options["config"] = options["config"].merge(Config(retries={"total_max_attempts": 1}))
             # A session that knows no profile: AWS_PROFILE may name one that is not here.
             bare = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
             return cls(name, boto3.Session(botocore_session=bare), options)

@@ -106,9 +106,20 @@ def _integration() -> dict[str, Any]:
 
 def request_template() -> list[Any]:
     """Return the parts of the template that makes SQS's request of a client's; what is no text is CloudFormation's."""
-    months = ",".join(f'"{name}":"{number:02}"' for number, name in enumerate(_MONTHS, 1))
-    checks = (
-        f"#set($months={{{months}}})"
+    form = "Action=${action}&Version=2012-11-05&MessageGroupId=$util.urlEncode($customer)&MessageBody="
+    return [
+        '#set($own="${context.authorizer.',
+        _CLAIMS,
+        {"Ref": "CustomerClaim"},
+        '}")#set($scope=" ${context.authorizer.',
+        _CLAIMS,
+        'scope} ")' + _checks() + _parts() + form + _envelope(),
+    ]
+
+
+def _checks() -> str:
+    """Find out who places the order ($customer), and why not ($action)."""
+    return (
         '#set($action="SendMessage")'
         '#set($key=$input.params("Idempotency-Key"))'
         '#set($named=$input.params("customer_id"))'
@@ -120,12 +131,24 @@ def request_template() -> list[Any]:
         f'#if($action=="SendMessage" && !$customer.matches("{_CUSTOMER}"))#set($action="NotPermitted")#end'
         f'#if(!$key.matches("{_UUID}"))#set($action="NoUuidInIdempotencyKey")#end'
         f'#if($input.body.length()>{MAX_BODY_BYTES})#set($action="BodyTooLarge")#end'
+    )
+
+
+def _parts() -> str:
+    """Take key and time apart for the envelope."""
+    months = ",".join(f'"{name}":"{number:02}"' for number, name in enumerate(_MONTHS, 1))
+    return (
         '#set($hex=$key.replaceAll("-","").toLowerCase())'
         "#set($time=$context.requestTime)"  # as in 09/Apr/2026:12:34:56 +0000
+        f"#set($months={{{months}}})"
         "#set($month=$months.get($time.substring(3,6)))"
         '#set($epoch="${context.requestTimeEpoch}")'
     )
-    envelope = {
+
+
+def _envelope() -> str:
+    """Write the command as commands.encode does, encoded for a form."""
+    members = {
         "type": "PlaceOrder",
         "version": 1,
         "order_id": "ord_${hex}",
@@ -134,19 +157,9 @@ def request_template() -> list[Any]:
         "T$util.urlEncode($time.substring(12,20)).${epoch.substring(10,13)}Z",
         "correlation_id": "$util.urlEncode($context.requestId)",
     }
-    head = quote(json.dumps(envelope, separators=(",", ":")), safe="${}().,_-'")
+    head = quote(json.dumps(members, separators=(",", ":")), safe="${}().,_-'")
     head = head.removesuffix("}").replace("{%22", "%7B%22", 1)
-    body = (
-        f"Action=${{action}}&Version=2012-11-05&MessageBody={head}%2C%22order%22%3A$util.urlEncode($input.json('$'))%7D"
-    )
-    return [
-        '#set($own="${context.authorizer.',
-        _CLAIMS,
-        {"Ref": "CustomerClaim"},
-        '}")#set($scope=" ${context.authorizer.',
-        _CLAIMS,
-        'scope} ")' + checks + body,
-    ]
+    return f"{head}%2C%22order%22%3A$util.urlEncode($input.json('$'))%7D"
 
 
 def accepted_template() -> str:

@@ -7,7 +7,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
-from chalice.app import AuthRequest, AuthResponse, BadRequestError, Chalice, DynamoDBEvent, NotFoundError, Response, SQSEvent
+from chalice.app import (
+    AuthRequest,
+    AuthResponse,
+    BadRequestError,
+    Chalice,
+    DynamoDBEvent,
+    NotFoundError,
+    Response,
+    SQSEvent,
+)
 from pydantic import ValidationError
 
 from chalicelib.orders import NewOrder

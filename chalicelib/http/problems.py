@@ -1,6 +1,5 @@
 """Every answer that is not a success: application/problem+json (RFC 9457)."""
 
-import functools
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -95,27 +94,17 @@ def response(problem: Problem, request: Request) -> Response:
     return responses.answer(request, json.dumps(body), problem.status, headers)
 
 
-def answering(current_request: Callable[[], Request | None]) -> Callable[[View], View]:
-    """Make views take the request, and answer problems for what they raise: Chalice would make it its own 500."""
-
-    def decorate(view: View) -> View:
-        @functools.wraps(view)
-        def wrapped(**path: str) -> Response:
-            request = current_request()
-            assert request is not None  # noqa: S101 - Chalice has one whenever it calls a view
-            try:
-                return view(request, **path)
-            except Problem as problem:
-                return _refused(problem, request)
-            except OrdersError as error:
-                if not isinstance(error, errors.Fault | errors.Poison):
-                    return _refused(of(error), request)
-                logger.exception("request.failed", extra={"correlation_id": responses.request_id(request)})
-                return response(of(error), request)
-
-        return wrapped
-
-    return decorate
+def answered(view: View, request: Request, path: Mapping[str, str]) -> Response:
+    """A view's answer, or the problem for what it raises: Chalice would make that its own 500."""
+    try:
+        return view(request, **path)
+    except Problem as problem:
+        return _refused(problem, request)
+    except OrdersError as error:
+        if not isinstance(error, errors.Fault | errors.Poison):
+            return _refused(of(error), request)
+        logger.exception("request.failed", extra={"correlation_id": responses.request_id(request)})
+        return response(of(error), request)
 
 
 def _refused(problem: Problem, request: Request) -> Response:

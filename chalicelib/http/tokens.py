@@ -154,7 +154,7 @@ def _read(location: str) -> bytes:
         return Path(location).read_bytes()
     import urllib.request  # noqa: PLC0415 - slow to import, and needed for keys behind an address only
 
-    with urllib.request.urlopen(location, timeout=2) as answer:  # noqa: S310 - https only, by the line above
+    with urllib.request.urlopen(location, timeout=2) as answer:  # noqa: S310 - https only, see above  # nosec B310
         return bytes(answer.read())
 
 

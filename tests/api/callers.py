@@ -13,7 +13,6 @@ import httpx
 from chalice.app import Chalice
 from joserfc.jwk import RSAKey
 
-from chalicelib.http.authorization import Unauthorized
 from ordersctl import local
 from ordersctl.tokens import PRIVATE_KEY
 from tests.builders import Answer, LambdaContext, claims, http_event, sign, sqs_event
@@ -119,7 +118,7 @@ class Service:
             event = {"type": "TOKEN", "authorizationToken": authorization, "methodArn": _arn(method, path)}
             try:
                 self.cached_policies[authorization] = self.functions.authorizer(event, LambdaContext())
-            except Unauthorized as error:
+            except self.functions.authorization.Unauthorized as error:
                 if str(error) != "Unauthorized":
                     raise  # API Gateway makes a 500 of any other message
                 return None

@@ -30,23 +30,23 @@ settings.register_profile(
 settings.register_profile("planted", settings.get_profile("bounded"), phases=[Phase.generate])
 
 
-@pytest.fixture(scope="session")
-def service(engine_url: str, stack: dict[str, str]) -> Service:
+@pytest.fixture(scope="package")
+def service(engine_url: str, stack: dict[str, str]) -> Iterator[Service]:
     assert stack, "the table and queues are there"
     config = json.loads((PROJECT_DIR / ".chalice" / "config.json").read_text())
     environment: dict[str, str] = config["stages"]["local"]["environment_variables"]
+    environment |= {"AWS_ENDPOINT_URL": engine_url, "AWS_EC2_METADATA_DISABLED": "true"}
     ensure_keys(state_dir())
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in (
-            environment | {"AWS_ENDPOINT_URL": engine_url, "AWS_EC2_METADATA_DISABLED": "true"}
-        ).items():
+        for name, value in environment.items():
             patch.setenv(name, value)
         functions = importlib.import_module("app")
-        # Made now, each once: later the environment is other tests' again.
-        for make in (wiring.order_table, wiring.impatient_order_table, wiring.order_queue, wiring.order_dead_letters):
-            make()
-        wiring.id_secret()
-        wiring.token_checker()
+        importlib.reload(wiring)  # what it made before is another environment's
+        yield _service(functions, engine_url, environment)
+    importlib.reload(wiring)
+
+
+def _service(functions: Any, engine_url: str, environment: dict[str, str]) -> Service:
     options: Any = client_options(engine_url)
     return Service(
         functions=functions,

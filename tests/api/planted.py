@@ -160,7 +160,7 @@ PLANTS = [
         "chalicelib/orders.py",
         "OrderStatus.SHIPPED: frozenset({OrderStatus.DELIVERED}),",
         "OrderStatus.SHIPPED: frozenset({OrderStatus.DELIVERED, OrderStatus.CANCELLED}),",
-        ("test_model.py",),
+        ("../unit/test_order_changes.py",),
     ),
     Plant(
         "last of two equal names taken",

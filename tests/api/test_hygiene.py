@@ -241,7 +241,10 @@ def test_no_such_key_is_taken(customer: Wire, key: bytes) -> None:
 
 @pytest.mark.parametrize("tag", TAGS, ids=lambda tag: repr(tag[:40]))
 def test_no_such_tag_lets_a_change_through(wire: Wire, tag: bytes) -> None:
-    assert wire.refuses(b"PATCH", b"/orders/ord_" + b"0" * 32, b'{"note": "x"}', If_Match=tag) == 400
+    assert wire.refuses(b"PATCH", b"/orders/ord_" + b"0" * 32, b'{"note": "x"}', If_Match=tag) in {
+        400,
+        404,
+    }  # 404: a tag, but none of ours
 
 
 @pytest.mark.parametrize("authorization", TOKENS, ids=lambda text: repr(text[:40]))

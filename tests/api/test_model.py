@@ -54,9 +54,10 @@ class ApiMachine(RuleBasedStateMachine):
         }
         self.callers: dict[str, Caller] = {}
         # With nothing there most of what follows would be about nothing.
-        for who, key in (("ann", "k1"), ("ann", None), ("bob", "k1")):
+        for who, key in (("ann", "k1"), ("ann", None), ("bob", "k1"), ("ann", "k2")):
             self.place((who, None), key, {"currency": "GBP", "items": [line()]})
         self.process_all()
+        self.erase(("root", None), 3)
 
     def caller(self, who: str) -> Caller:
         if who not in self.callers:
@@ -197,7 +198,7 @@ class ApiMachine(RuleBasedStateMachine):
         if known and known.shown and (following := sorted(NEXT[known.shown["status"]], reverse=True)):
             self.patch((who, None), which, {"status": following[step % len(following)]}, match)
 
-    @precondition(lambda self: sum(known.erased for known in self.model.orders.values()) < 2)
+    @precondition(lambda self: sum(known.erased for known in self.model.orders.values()) < 3)
     @rule(asking=ERASING, which=WHICH)
     def erase(self, asking: Asking, which: int) -> None:
         order_id, (who, named) = self.order_id(which), self.known_as(asking)

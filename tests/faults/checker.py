@@ -1,7 +1,7 @@
 """Judges a history: lost, unexpected, doubled, out of order, foreign, contradicted. It shares no code with the service.
 
-In the spirit of Jepsen's queue and register checks. What it knows of the service is what docs/api.md, docs/events.md and
-docs/access-patterns.md promise to anyone outside.
+In the spirit of Jepsen's queue and register checks. What it knows of the service is what docs/api.md, docs/events.md
+and docs/access-patterns.md promise to anyone outside.
 """
 
 import json
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.faults.life import Evidence
+from tests.faults.evidence import Evidence
 
 NEXT = {
     "placed": {"confirmed", "cancelled"},
@@ -84,12 +84,12 @@ def _posts(book: _Book) -> Iterator[Finding]:
 
 
 def _orders(book: _Book) -> Iterator[Finding]:
-    """What was accepted is in the table, or quarantined as another body's loser; nothing else is there, nothing twice."""
+    """What was accepted is in the table, or quarantined as a key's second body; nothing else is there, nothing twice."""
     asked = {post["body"]["reference"]: post for post in book.posts}
     stored: dict[str, list[str]] = defaultdict(list)
     intruders = {_order_id_of(body) for body in book.evidence.intruded}
     for order_id, versions in book.events.items():
-        reference = (versions.get(1, {}).get("data") or {}).get("reference")
+        reference = str((versions.get(1, {}).get("data") or {}).get("reference"))
         if reference in asked:
             stored[reference].append(order_id)
         elif order_id not in intruders:
@@ -252,7 +252,9 @@ def _dead_letters(book: _Book) -> Iterator[Finding]:
     for body in known:
         if body not in kept and _order_id_of(body) not in book.evidence.table:
             yield Finding("lost", f"an intruder's message was dropped: {body[:80]!r}")
-    given_up = [_command(letter["body"])["dynamodb"]["Keys"]["order_id"]["S"] for letter in book.evidence.quarantined_records]
+    given_up = [
+        _command(letter["body"])["dynamodb"]["Keys"]["order_id"]["S"] for letter in book.evidence.quarantined_records
+    ]
     for order_id in set(given_up) ^ set(book.evidence.intruded_items):
         yield Finding("lost", f"a record of {order_id} was given up, or one that is unreadable was dropped")
 

@@ -1,6 +1,5 @@
-"""Life under faults: clients, event source mappings, outages and intruders take turns in an order that a seed decides."""
+"""Life under faults: clients, event source mappings, outages and intruders take turns as a seed decides."""
 
-import hashlib
 import json
 import random
 import zlib
@@ -10,6 +9,7 @@ from typing import Any
 
 from tests.builders import http_event
 from tests.faults.cloud import Cloud, Container, sqs_record
+from tests.faults.evidence import Evidence, impossible_command
 from tests.faults.faults import BROKEN, CALM, SILENT, STORM, THROTTLED, Killed, Odds, Weather
 from tests.faults.stand_in import Message
 from tests.faults.stories import Ask, Exchange, Story, meddling, placing
@@ -18,23 +18,6 @@ CUSTOMERS = ["anna", "ben", "cleo", "dora"]
 _RESOURCES = {"orders": "/orders/{order_id}", "customers": "/customers/{customer_id}/orders"}
 _SHARDS = 2
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-
-
-@dataclass
-class Evidence:
-    """All that is known from outside when everything has come to rest; JSON values only."""
-
-    history: list[dict[str, Any]]
-    table: dict[str, Any]
-    published: list[dict[str, Any]]  # events, in the order in which the topic took them
-    quarantined: list[dict[str, str]]  # {body, reason}: of the order dead-letter queue
-    quarantined_records: list[dict[str, str]]
-    intruded: list[str]  # bodies that no API door sent
-    intruded_items: list[str]  # their order ids
-    unfinished: int
-
-    def digest(self) -> str:
-        return hashlib.sha256(json.dumps(vars(self), sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclass
@@ -79,6 +62,8 @@ class Life:
             self.tellers.append(Teller(placing(source, f"order {number}", customer, key, others)))
             if key is not None and source.random() < 0.15:
                 self.tellers.append(Teller(placing(source, f"order {number} too", customer, key, others)))
+            if key is not None and source.random() < 0.1:
+                self.tellers.append(Teller(placing(source, f"order {number} namesake", others[0], key, [customer])))
             if source.random() < 0.2:
                 self.tellers.append(Teller(meddling(source, f"meddler {number}", customer)))
 
@@ -249,7 +234,9 @@ class Life:
         return self._shard(shard)[self._checkpoints[shard] :]
 
     def _shard(self, shard: int) -> list[Any]:
-        keys = ((zlib.crc32(record["dynamodb"]["Keys"]["order_id"]["S"].encode()), record) for record in self._records())
+        keys = (
+            (zlib.crc32(record["dynamodb"]["Keys"]["order_id"]["S"].encode()), record) for record in self._records()
+        )
         return [record for key, record in keys if key % _SHARDS == shard]
 
     def _records(self) -> list[Any]:
@@ -289,20 +276,6 @@ class Life:
             intruded_items=self.intruded_items,
             unfinished=sum(not teller.done for teller in self.tellers) + len(self.cloud.order_queue.messages),
         )
-
-
-def impossible_command(order_id: str, customer: str) -> str:
-    """A whole envelope, of an order that cannot be."""
-    command = {
-        "type": "PlaceOrder",
-        "version": 1,
-        "order_id": order_id,
-        "customer_id": customer,
-        "placed_at": "2026-01-31T12:00:00.000Z",
-        "correlation_id": "intruder",
-        "order": {"currency": "???", "items": []},
-    }
-    return json.dumps(command)
 
 
 def _reported(answer: Any, known: set[str]) -> set[str] | None:

@@ -107,7 +107,9 @@ class Table:
         old = self.items.get(order_id)
         if not _holds(arguments.get("ConditionExpression"), old, arguments.get("ExpressionAttributeValues", {})):
             shown = arguments.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and old is not None
-            raise refused("PutItem", "ConditionalCheckFailedException", **({"Item": copy.deepcopy(old)} if shown else {}))
+            raise refused(
+                "PutItem", "ConditionalCheckFailedException", **({"Item": copy.deepcopy(old)} if shown else {})
+            )
         self.items[order_id] = item
         if old is not None:
             self.stale[order_id] = old

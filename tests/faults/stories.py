@@ -1,4 +1,4 @@
-"""What clients do: they place, read, change and erase orders by the documented rules, and some try what they may not."""
+"""What clients do: place, read, change and erase orders by the documented rules, and try what they may not."""
 
 import random
 from collections.abc import Generator, Mapping
@@ -46,7 +46,11 @@ Story = Generator[Ask, Exchange, None]
 
 def new_order(source: random.Random, reference: str) -> dict[str, Any]:
     lines = [
-        {"sku": f"SKU {source.randint(1, 99)}", "quantity": source.randint(1, 9), "unit_price": source.randint(0, 9_999)}
+        {
+            "sku": f"SKU {source.randint(1, 99)}",
+            "quantity": source.randint(1, 9),
+            "unit_price": source.randint(0, 9_999),
+        }
         for _ in range(source.randint(1, 4))
     ]
     return {"currency": source.choice(["GBP", "EUR", "JPY"]), "items": lines, "reference": reference}

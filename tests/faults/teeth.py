@@ -1,4 +1,4 @@
-"""Plants each bug of planted/ into a copy of this tree and asks its test to find it: python -m tests.faults.teeth [NAME…].
+"""Plants each bug of planted/ into a copy of this tree; its test must find it: python -m tests.faults.teeth [NAME…].
 
 Exits 1 when a bug is not found, or its patch does not apply any more.
 """
@@ -64,7 +64,9 @@ def bite(bug: Bug) -> str:
         result = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)  # noqa: S603
     if result.returncode == _FAILED:
         return "found"
-    return "NOT FOUND" if result.returncode == 0 else f"pytest: exit status {result.returncode}\n{result.stdout[-2000:]}"
+    return (
+        "NOT FOUND" if result.returncode == 0 else f"pytest: exit status {result.returncode}\n{result.stdout[-2000:]}"
+    )
 
 
 def main(names: list[str]) -> int:
@@ -74,7 +76,7 @@ def main(names: list[str]) -> int:
     for bug in planted:
         begun = time.monotonic()
         result = bite(bug)
-        missed += result != "found"
+        missed += not result.startswith("found")
         print(f"{bug.path.stem:36} {bug.test:36} {result} ({time.monotonic() - begun:.0f} s)", flush=True)
     print(f"{len(planted) - missed} of {len(planted)} planted bugs found")
     return 1 if missed or not planted else 0

@@ -8,8 +8,9 @@ import pytest
 
 from tests.faults.checker import check
 from tests.faults.cloud import ROOT, repeatable
+from tests.faults.evidence import Evidence, impossible_command
 from tests.faults.faults import CALM, THROTTLED, Point
-from tests.faults.life import Evidence, Life, Teller, impossible_command
+from tests.faults.life import Life, Teller
 from tests.faults.stories import ADMIN, SERVICE, Ask, Story, new_order
 
 MODES = {
@@ -58,7 +59,12 @@ def live(mode: str, point: Point | None) -> tuple[Life, Evidence]:
     with repeatable(1, **MODES[mode]):
         life = Life(1, reporting=mode == "reporting", odds=CALM, always_cold=True)
         life.cloud.weather.point = point
-        stories = [whole_story("one", "k1"), placed_only("two", "k2"), placed_only("not two", "k2"), placed_only("3", "k3")]
+        stories = [
+            whole_story("one", "k1"),
+            placed_only("two", "k2"),
+            placed_only("not two", "k2"),
+            placed_only("3", "k3"),
+        ]
         life.tellers = [Teller(story) for story in stories]
         life.intrude("garbage")
         life.intrude(impossible_command("ord_" + "0" * 32, "cleo"))

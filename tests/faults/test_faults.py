@@ -7,11 +7,14 @@ import pytest
 
 from tests.faults.checker import check
 from tests.faults.cloud import repeatable
+from tests.faults.evidence import Evidence
 from tests.faults.faults import Odds
-from tests.faults.life import Evidence, Life
+from tests.faults.life import Life
 
 ORDERS, TURNS = 50, 900
-SEEDS = [int(os.environ["FAULT_SEED"])] if "FAULT_SEED" in os.environ else range(int(os.environ.get("FAULT_SEEDS", "20")))
+SEEDS = (
+    [int(os.environ["FAULT_SEED"])] if "FAULT_SEED" in os.environ else range(int(os.environ.get("FAULT_SEEDS", "20")))
+)
 
 
 def live(seed: int, *, orders: int = ORDERS, turns: int = TURNS) -> Evidence:
@@ -47,5 +50,7 @@ def test_every_kind_of_fault_happens() -> None:
         evidence = life.run(2 * TURNS)
     happened = life.cloud.weather.happened
     drawn = {each.name for each in fields(Odds)}
-    assert drawn | {"outage", "clock", "deadline", "dead letter"} <= {fault for fault, times in happened.items() if times}
+    assert drawn | {"outage", "clock", "deadline", "dead letter"} <= {
+        fault for fault, times in happened.items() if times
+    }
     assert {None, 200, 202, 204, 404, 409, 410, 412, 422, 503} <= {exchange["status"] for exchange in evidence.history}

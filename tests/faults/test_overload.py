@@ -45,7 +45,7 @@ def burst(down: dict[str, tuple[float, str]], orders: int = 100) -> tuple[Life, 
 
 @pytest.mark.parametrize("how", [THROTTLED, SILENT])
 def test_accepts_are_answered_503_and_go_through_later_when_the_queue_is_down(how: str) -> None:
-    life, evidence = burst({"sqs": (FOREVER, how)})
+    _, evidence = burst({"sqs": (FOREVER, how)})
     assert {(each["status"], each["retry_after"]) for each in evidence.history[40:140]} == {(503, "1")}
     assert not check(evidence)
     assert len(evidence.table) == 140
@@ -61,7 +61,7 @@ def test_accepts_go_on_when_the_table_is_throttled() -> None:
 def test_calls_under_full_throttling_are_at_most_three_times_those_of_calm() -> None:
     calm, _ = burst({})
     for down in (["dynamodb"], ["sqs"], ["dynamodb", "sqs", "sns"]):
-        storm, _ = burst({service: (FOREVER, THROTTLED) for service in down})
+        storm, _ = burst(dict.fromkeys(down, (FOREVER, THROTTLED)))
         assert storm.stormy_attempts <= 3 * calm.stormy_attempts, down
 
 

@@ -81,7 +81,9 @@ def lists(clients: Clients, names: Names) -> list[Any]:
     found.append(outcome(clients["dynamodb"].query, "Items", "ScannedCount", **query))
     query["ExpressionAttributeNames"]["#status"] = items.STATUS
     query["ExpressionAttributeValues"][":status"] = {"S": "cancelled"}
-    found.append(outcome(clients["dynamodb"].query, "Items", **{**query, "FilterExpression": "#status = :status", "Limit": 9}))
+    found.append(
+        outcome(clients["dynamodb"].query, "Items", **{**query, "FilterExpression": "#status = :status", "Limit": 9})
+    )
     return found
 
 
@@ -101,8 +103,9 @@ def names(engine_url: str) -> Names:
 
 @pytest.fixture
 def engine(engine_url: str) -> Clients:
+    client: Any = boto3.client  # its stubs know each service by its literal name only
     services = ("dynamodb", "dynamodbstreams", "sns", "sqs")
-    return {service: boto3.client(service, **client_options(engine_url)) for service in services}
+    return {service: client(service, **client_options(engine_url)) for service in services}
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The service's own clients against a server that misbehaves: every failure is a Fault, after three attempts at most."""
+"""The service's own clients against a server that misbehaves: each failure is a Fault, after three attempts at most."""
 
 import threading
 from collections.abc import Callable, Iterator

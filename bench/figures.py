@@ -1,0 +1,118 @@
+"""The figures of `make bench`: each a ratio against a baseline that was measured in the same run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import events, measure
+from bench.measure import Program
+from bench.packages import CHALICE, FASTAPI, FLASK, ORDERS, POWERTOOLS, RAW, Package, build, runtime
+from ordersctl.engine import get_json
+
+PEERS = (RAW, CHALICE, FASTAPI, POWERTOOLS, FLASK)
+FUNCTIONS = ("accept", "authorizer", "process 10", "publish 10")
+CALL_MS = 5.0  # of the stand-in, where waiting is what is measured
+
+
+@dataclass(frozen=True)
+class Figure:
+    name: str
+    ours: float
+    baseline: float
+    unit: str
+    reach: float | None = None
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.baseline
+
+
+@dataclass(frozen=True)
+class Bench:
+    """All that is measured in one run."""
+
+    url: str  # of the stand-in that answers at once
+
+    def accept(self, package: Package, *, compiled: bool = True) -> Program:
+        return self.program(package, package.handler, events.accept(), compiled=compiled)
+
+    def program(self, package: Package, handler: str, event: Path, *, compiled: bool = True) -> Program:
+        return Program((build(package, compiled=compiled), runtime()), handler, event, self.url)
+
+    def functions(self, package: Package) -> dict[str, Program]:
+        module = package.handler.partition(".")[0]
+        programs = {
+            "authorizer": (f"{module}.authorizer", events.authorize()),
+            "process 10": (f"{module}.process_orders", events.process(10)),
+            "publish 10": (f"{module}.publish_events", events.publish(10)),
+        }
+        accept = {"accept": self.accept(package)}
+        return accept | {name: self.program(package, *each) for name, each in programs.items()}
+
+
+def cold(bench: Bench) -> dict[str, tuple[float, float]]:
+    """Package -> instructions (millions) to the first accept: with bytecode, and as its own tool packages it."""
+    found: dict[str, tuple[float, float]] = {}
+    for package in (ORDERS, *PEERS):
+        with_bytecode = measure.cold_instructions(bench.accept(package))
+        as_packaged = with_bytecode
+        if package is not ORDERS:  # no other tool puts bytecode into a package that Lambda would take
+            as_packaged = measure.cold_instructions(bench.accept(package, compiled=False))
+        found[package.name] = (with_bytecode, as_packaged)
+    return found
+
+
+def cold_by_function(bench: Bench) -> dict[str, tuple[float, float]]:
+    """Function -> instructions (millions) to its first answer, ours and on Chalice's defaults."""
+    ours, defaults = bench.functions(ORDERS), bench.functions(CHALICE)
+    return {
+        name: (measure.cold_instructions(ours[name]), measure.cold_instructions(defaults[name])) for name in FUNCTIONS
+    }
+
+
+def warm(bench: Bench) -> dict[str, float]:
+    """Package -> instructions (millions) of a warm accept."""
+    return {package.name: measure.warm_instructions(bench.accept(package)) for package in (ORDERS, *PEERS)}
+
+
+def batches(bench: Bench) -> dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]]:
+    """What 100 things cost: (cold, CPU, wall) seconds, ours and one by one with defaults."""
+    work = {
+        "process 100": ("process_orders", events.process(100)),
+        "publish 100": ("publish_events", events.publish(100)),
+    }
+    found = {}
+    for name, (door, event) in work.items():
+        programs = {
+            "ours": bench.program(ORDERS, f"app.{door}", event),
+            "defaults": bench.program(CHALICE, f"handler.{door}", event),
+        }
+        medians = measure.paired(programs, times=4, rounds=3)
+        found[name] = (medians["ours"], medians["defaults"])
+    return found
+
+
+def calls(url: str) -> dict[str, dict[str, float]]:
+    """Hop -> AWS calls per order, counted by the stand-in; what Lambda's poller calls is added, from its own rules."""
+    bench = Bench(url)
+    hops = {
+        "accept": (bench.accept(ORDERS, compiled=False), 1),
+        "accept with a key": (bench.program(ORDERS, "app.app", events.accept(Idempotency_Key="a-key")), 1),
+        "process, batch of 10": (bench.program(ORDERS, "app.process_orders", events.process(10)), 10),
+        "publish, batch of 10": (bench.program(ORDERS, "app.publish_events", events.publish(10)), 10),
+    }
+    found: dict[str, dict[str, float]] = {}
+    for hop, (program, orders) in hops.items():
+        before = get_json(url) or {}
+        measure.seconds(program, 2)
+        after = get_json(url) or {}
+        made = {name: after[name] - before.get(name, 0) for name in after if after[name] != before.get(name, 0)}
+        # A cold start's own, once in a container's life.
+        found[hop] = {name: count / 2 / orders for name, count in made.items() if name != "GetSecretValue"}
+    # SQS's poller receives and deletes a batch at a time; reading a stream costs a Lambda trigger nothing.
+    found["queue to processor, batch of 10"] = {"ReceiveMessage": 0.1, "DeleteMessageBatch": 0.1}
+    return found
+
+
+def calls_per_order(found: dict[str, dict[str, float]], *, with_key: bool) -> float:
+    left_out = "accept" if with_key else "accept with a key"
+    return sum(sum(hop.values()) for name, hop in found.items() if name != left_out)

@@ -1,0 +1,96 @@
+"""docs/performance.md's measured part, and its plots."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.figures import Figure
+from bench.packages import ORDERS, PROJECT_DIR
+
+PAGE = PROJECT_DIR / "docs" / "performance.md"
+PLOTS = PROJECT_DIR / "docs" / "performance"
+_OURS, _PEERS = "#1f6f8b", "#b8c4cc"
+_Times = Sequence[float]  # CPU seconds to the first answer; CPU and wall seconds of each further call
+
+
+@dataclass(frozen=True)
+class Results:
+    """Instructions are in millions."""
+
+    interpreter: float
+    cold: Mapping[str, tuple[float, float]]
+    by_function: Mapping[str, tuple[float, float]]
+    warm: Mapping[str, float]
+    cpu: Mapping[str, _Times]
+    batches: Mapping[str, tuple[_Times, _Times]]
+    calls: Mapping[str, Mapping[str, float]]
+
+
+def write(found: Results, figures: Sequence[Figure]) -> None:
+    _bars(PLOTS / "cold.svg", "Cold start to the first accept, as packaged", {n: c[1] for n, c in found.cold.items()})
+    _bars(PLOTS / "warm.svg", "A warm accept", dict(found.warm))
+    replace_part(PAGE, "bench", "\n\n".join([_reach(figures), _packages(found), _functions(found), _calls(found)]))
+
+
+def replace_part(page: Path, name: str, text: str) -> None:
+    """Put a text between a page's markers; what stands around them is written by hand."""
+    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, _, rest = page.read_text().partition(start)
+    _, _, after = rest.partition(end)
+    page.write_text(f"{before}{start}\n{text}\n{end}{after}")
+
+
+def _reach(figures: Sequence[Figure]) -> str:
+    lines = ["| figure | ours | baseline | ratio | reach |", "|---|--:|--:|--:|--:|"]
+    for each in figures:
+        reach = "" if each.reach is None else f"≤ {each.reach:g}" + ("" if each.ratio <= each.reach else " **missed**")
+        values = f"{each.ours:.4g} {each.unit} | {each.baseline:.4g} {each.unit}"
+        lines.append(f"| {each.name} | {values} | {each.ratio:.2f} | {reach} |")
+    return "\n".join(lines)
+
+
+def _packages(found: Results) -> str:
+    lines = [
+        f"Instructions in millions; {found.interpreter:.0f} of each cold start are the bare interpreter's.",
+        "",
+        "| accept | cold, bytecode | cold, as packaged | cold, CPU ms | warm | warm, CPU ms |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for name, (compiled, packaged) in found.cold.items():
+        cpu = found.cpu[name]
+        values = f"{compiled:.0f} | {packaged:.0f} | {cpu[0] * 1e3:.0f} | {found.warm[name]:.2f} | {cpu[1] * 1e3:.2f}"
+        lines.append(f"| {name} | {values} |")
+    return "\n".join(lines)
+
+
+def _functions(found: Results) -> str:
+    lines = ["| cold start, bytecode for both | ours | Chalice, defaults | ratio |", "|---|--:|--:|--:|"]
+    for name, (ours, theirs) in found.by_function.items():
+        lines.append(f"| {name} | {ours:.0f} | {theirs:.0f} | {ours / theirs:.2f} |")
+    return "\n".join(lines)
+
+
+def _calls(found: Results) -> str:
+    lines = ["| hop | calls per order |", "|---|---|"]
+    for hop, calls in found.calls.items():
+        lines.append(f"| {hop} | {', '.join(f'{name} {count:g}' for name, count in calls.items())} |")
+    return "\n".join(lines)
+
+
+def _bars(path: Path, title: str, values: Mapping[str, float]) -> None:
+    import matplotlib as mpl  # noqa: PLC0415 - slow to import
+
+    mpl.use("svg")
+    from matplotlib import pyplot as plt  # noqa: PLC0415
+
+    mpl.rcParams["svg.hashsalt"] = "orders"  # the same figures give the same file
+    names = list(values)[::-1]
+    figure, axes = plt.subplots(figsize=(7, 2.6), layout="constrained")
+    bars = axes.barh(names, [values[n] for n in names], color=[_OURS if n == ORDERS.name else _PEERS for n in names])
+    axes.bar_label(bars, fmt="%.4g", padding=3)
+    axes.set(title=title, xlabel="million instructions")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(x=0.12)
+    path.parent.mkdir(exist_ok=True)
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)

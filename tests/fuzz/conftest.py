@@ -1,0 +1,24 @@
+"""Doors to put anything through, made once: what one example leaves behind must not matter to the next."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.cloud import repeatable
+from tests.fuzz.doors import Doors
+from tests.unit.keys import EC, RSA
+
+
+@pytest.fixture(scope="session")
+def jwks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("keys") / "jwks.json"
+    path.write_text(json.dumps({"keys": [key.as_dict(private=False) for key in (RSA, EC)]}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def doors(jwks: Path) -> Iterator[Doors]:
+    with repeatable(1, JWT_JWKS=str(jwks)):
+        yield Doors()

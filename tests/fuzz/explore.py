@@ -1,0 +1,115 @@
+"""Coverage-guided fuzzing of a door: python -m tests.fuzz.explore api|queue|record|token|cursor [options of libFuzzer].
+
+An exception ends it, with the input in a file. Needs atheris (requirements-audit.txt): `make fuzz`.
+"""
+
+import importlib
+import json
+import logging
+import pkgutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["chalicelib"]):
+    import chalicelib
+
+    for _module in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
+        importlib.import_module(_module.name)
+
+from tests.builders import claims, command, new_order, sign, stream_record
+from tests.faults.cloud import repeatable
+from tests.fuzz.doors import METHODS, RESOURCES, SCOPES, Doors
+from tests.unit.keys import EC, RSA
+
+_HEADERS = ("idempotency-key", "if-match", "if-none-match", "traceparent", "content-type")
+
+
+def api(doors: Doors, data: bytes) -> None:
+    choose = atheris.FuzzedDataProvider(data)
+    pick: Callable[[Sequence[str]], str] = choose.PickValueInList
+    method, resource, scope = pick(list(METHODS)), pick(list(RESOURCES)), pick(list(SCOPES))
+    headers = {pick(list(_HEADERS)): choose.ConsumeUnicodeNoSurrogates(20)} if choose.ConsumeBool() else {}
+    parameter, query = choose.ConsumeUnicodeNoSurrogates(40), choose.ConsumeUnicodeNoSurrogates(40)
+    doors.api(method, resource, parameter, query, headers, choose.ConsumeBytes(sys.maxsize), scope)
+
+
+def queue(doors: Doors, data: bytes) -> None:
+    doors.queue(data.decode(errors="replace"))
+
+
+def record(doors: Doors, data: bytes) -> None:
+    """What parses as JSON becomes an image, with the key and only the types that DynamoDB has."""
+    try:
+        image = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    if isinstance(image, dict) and all(_is_attribute(value) for value in image.values()):
+        doors.record({"SequenceNumber": "1", "NewImage": {**image, "order_id": {"S": doors.stored.order_id}}})
+
+
+def _is_attribute(value: object) -> bool:
+    if not isinstance(value, dict) or len(value) != 1:
+        return False
+    match value:
+        case {"S": str()} | {"BOOL": bool()} | {"NULL": True}:
+            return True
+        case {"N": str() as number}:
+            return number.lstrip("-").isascii() and number.lstrip("-").isdigit()
+        case {"L": list() as values}:
+            return all(_is_attribute(each) for each in values)
+        case {"M": dict() as values}:
+            return all(_is_attribute(each) for each in values.values())
+    return False
+
+
+def token(doors: Doors, data: bytes) -> None:
+    doors.token(data.decode("latin-1"))
+
+
+def cursor(doors: Doors, data: bytes) -> None:
+    text = data.decode("latin-1").replace("&", "")
+    doors.api("GET", "/customers/{customer_id}/orders", "17850", f"cursor={text}", {}, "")
+
+
+DOORS = {each.__name__: each for each in (api, queue, record, token, cursor)}
+
+
+def _seeds(doors: Doors, directory: Path) -> None:
+    """Inputs that are nearly right, to begin with."""
+    image = stream_record(None, doors.stored)["dynamodb"]["NewImage"]
+    texts = [json.dumps(each) for each in (new_order(), command(), image, {"status": "cancelled"})]
+    texts += [f"Bearer {sign(key, claims(exp=1))}" for key in (RSA, EC)]
+    for number, text in enumerate(texts):
+        (directory / str(number)).write_text(text)
+
+
+def main() -> None:
+    name, *options = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as directory:
+        jwks = Path(directory) / "jwks.json"
+        jwks.write_text(json.dumps({"keys": [key.as_dict(private=False) for key in (RSA, EC)]}))
+        corpus = Path(directory) / "corpus"
+        corpus.mkdir()
+        with repeatable(1, JWT_JWKS=str(jwks)):
+            logging.disable()
+            doors = Doors()
+            _seeds(doors, corpus)
+
+            def once(data: bytes) -> None:
+                # What earlier inputs left behind makes no door slower.
+                doors.cloud.calls.clear()
+                doors.cloud.requests.clear()
+                for kept in (doors.cloud.order_dlq.messages, doors.cloud.event_dlq.messages, doors.cloud.topic.log):
+                    kept.clear()
+                DOORS[name](doors, data)
+
+            atheris.Setup([sys.argv[0], *options, str(corpus)], once)
+            atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
