@@ -243,9 +243,18 @@ class OrderChange(_Document):
     shipping_address: Any = None
     note: Any = None
 
+    @model_validator(mode="after")
+    def _status_is_meant(self) -> Self:
+        fields = self.model_fields_set & {"status", "status_reason"}
+        if fields and (self.status is None or (self.status_reason is None and "status_reason" in fields)):
+            raise PydanticCustomError("status", "A status cannot be taken away, and a reason goes with a status")
+        return self
+
     def content_of(self, order: Order) -> OrderContent | None:
-        """The order's content with this change applied; None when it asks for none. Raises InvalidOrder."""
+        """The order's content with this change applied; None when it asks for none. Raises as Order.change does."""
         patch = self.model_dump(include=_CONTENT, exclude_unset=True)
+        if patch and order.status is OrderStatus.REJECTED:
+            raise NotChangeable("an order that is rejected has nothing to change")
         return parse(OrderContent, merge_patch(order.content, patch)) if patch else None
 
 

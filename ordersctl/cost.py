@@ -11,15 +11,21 @@ from ordersctl.cost_model import Load, dollars_per_million, prices, units
 
 @click.command()
 @click.option("--orders-per-month", metavar="N", type=click.IntRange(min=1), required=True)
-@click.option("--batch-size", type=click.IntRange(1, 10), default=10, show_default=True, help="Orders per processor run.")
-@click.option("--records", type=click.IntRange(1, 1000), default=100, show_default=True, help="Changes per publisher run.")
+@click.option(
+    "--batch-size", type=click.IntRange(1, 10), default=10, show_default=True, help="Orders per processor run."
+)
+@click.option(
+    "--records", type=click.IntRange(1, 1000), default=100, show_default=True, help="Changes per publisher run."
+)
 @click.option("--memory", metavar="MB", type=click.IntRange(128, 10_240), default=512, show_default=True)
 @click.option("--accept-ms", type=click.FloatRange(min=1), default=12.0, show_default=True, help="Billed, per request.")
 @click.option("--item-kb", type=click.FloatRange(0.1, 400), default=1.0, show_default=True, help="Of a stored order.")
 @click.option("--reads", type=click.FloatRange(min=0), default=0.0, show_default=True, help="GET per order.")
 @click.option("--keyed", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share with a key.")
 @click.option("--log-lines/--no-log-lines", default=True, show_default=True, help="The service's own lines.")
-@click.option("--lambda-report/--no-lambda-report", default=True, show_default=True, help="Lambda's lines per invocation.")
+@click.option(
+    "--lambda-report/--no-lambda-report", default=True, show_default=True, help="Lambda's lines per invocation."
+)
 def cost(
     *,
     orders_per_month: int,

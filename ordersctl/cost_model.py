@@ -9,6 +9,8 @@ from typing import Any
 
 PRICES = Path(__file__).with_name("prices.toml")
 GB = 1e9
+EVENTS_PER_CALL = 10  # PublishBatch
+LAMBDA_REPORT_BYTES = 400  # START, END and REPORT
 LOG_LINE_OVERHEAD = 26  # bytes that CloudWatch Logs adds to an event
 
 
@@ -19,16 +21,19 @@ class Load:
     direct: bool = False  # API Gateway puts orders on the queue itself
     keyed: float = 0.0  # the share of orders with an Idempotency-Key
     reads: float = 0.0  # GET /orders/{id} per order
-    batch: int = 10  # messages per invocation of the processor, events per PublishBatch
+    batch: int = 10  # messages per invocation of the processor
     records: int = 100  # stream records per invocation of the publisher
     item_kb: float = 1.0
+    event_kb: float = 2.0  # with its attributes: names are spelt out in an event
     accept_ms: float = 12.0
     process_ms: float = 30.0
     publish_ms: float = 120.0
     memory_mb: int = 512
     authorized: float = 0.02  # authorizer invocations per order: its answer is kept for five minutes
     log_lines: bool = True
-    log_line_bytes: int = 430
+    accept_line_bytes: int = 390  # measured, with a request id of API Gateway
+    process_line_bytes: int = 470
+    publish_line_bytes: int = 560
     lambda_report: bool = True  # Lambda's own START, END and REPORT lines (log format text, level INFO)
     subscribers: int = 0  # queues that read every event; theirs to pay, so none are counted unless asked for
 
@@ -58,9 +63,12 @@ def units(load: Load) -> Units:
     }
     memory_gb = load.memory_mb / 1024
     writes = math.ceil(load.item_kb)
-    lines = (accepts + 2 if load.log_lines else 0) * (load.log_line_bytes + LOG_LINE_OVERHEAD)
+    lines = 0.0
+    if load.log_lines:
+        lines = accepts * (load.accept_line_bytes + LOG_LINE_OVERHEAD)
+        lines += load.process_line_bytes + load.publish_line_bytes + 2 * LOG_LINE_OVERHEAD
     requests = sum(count for count, _ in invocations.values())
-    report = requests * 400 if load.lambda_report else 0
+    report = requests * LAMBDA_REPORT_BYTES if load.lambda_report else 0
     return Units(
         rest_requests=1 + load.reads,
         lambda_requests=requests,
@@ -71,7 +79,7 @@ def units(load: Load) -> Units:
         write_units=writes + 1,
         # A strongly consistent read is a unit per 4 KB; the one for a key is of an order that is not there.
         read_units=(0 if load.direct else load.keyed) + load.reads * math.ceil(load.item_kb / 4),
-        sns_requests=1.0,  # billed per message, however many share a call
+        sns_requests=math.ceil(EVENTS_PER_CALL * load.event_kb / 64) / EVENTS_PER_CALL,  # per 64 KB of a call
         log_gb=(lines + report) / GB,
     )
 

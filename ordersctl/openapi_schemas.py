@@ -113,13 +113,20 @@ def _order_change(found: dict[str, Schema]) -> Schema:
         "description": "A JSON merge patch (RFC 7396). Items are replaced as a whole. null takes a part away, but not "
         "one that an order must have.",
         "properties": {
-            **change["properties"],
+            "status": {"enum": list(OrderStatus)},
+            "status_reason": _not_null(change["properties"]["status_reason"]),
             "items": content["items"],
             "shipping_address": {"anyOf": [{"$ref": "#/components/schemas/AddressChange"}, {"type": "null"}]},
             "note": content["note"],
         },
+        "dependentRequired": {"status_reason": ["status"]},
         "examples": [CHANGE],
     }
+
+
+def _not_null(schema: Schema) -> Schema:
+    (text,) = [each for each in schema["anyOf"] if each != {"type": "null"}]
+    return {**{name: part for name, part in schema.items() if name not in {"anyOf", "default"}}, **text}
 
 
 def _shown(schema: Schema, description: str, example: Schema) -> Schema:

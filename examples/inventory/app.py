@@ -1,6 +1,7 @@
 """Inventory: sets aside what was ordered and confirms the order; puts it back when the order is cancelled."""
 
 import os
+from collections import Counter
 
 from chalice.app import Chalice, SQSEvent
 from orders_consumer import Consumer, Move, Order, State
@@ -18,7 +19,11 @@ def take_in(event: SQSEvent) -> None:
 
 def reserve(order: Order, move: Move) -> State:
     if order["status"] == "placed":
-        move("confirmed")
+        # Its items may be others by now than the event said; once it is confirmed they are fixed.
+        order = move("confirmed")
     if order["status"] in {"cancelled", "rejected", "erased"}:
         return {"stock": "released"}
-    return {"stock": "reserved", "skus": {line["sku"]: line["quantity"] for line in order["items"]}}
+    skus: Counter[str] = Counter()
+    for line in order["items"]:
+        skus[line["sku"]] += line["quantity"]
+    return {"stock": "reserved", "skus": skus}

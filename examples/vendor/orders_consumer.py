@@ -18,11 +18,16 @@ import boto3
 
 Order = dict[str, Any]
 State = dict[str, Any]
-Move = Callable[[str], None]  # asks for a status of the order that the event told of
+Move = Callable[[str], Order]  # asks for a status; returns the order as it is then, which may have another
 
 _TIMEOUT_SECONDS = 2
-# The order is no longer what the event said: gone, or changed. The event of that change is on its way, or was here.
-_MOVED_ON = {404, 409, 410, 412}
+_TRIES = 3
+_GONE = {404, 410}
+_NOT_AS_KNOWN = {409, 412, *_GONE}  # the order is no longer what we know of it
+
+
+class KeepsChangingError(Exception):
+    """The order was changed by others at each try to move it."""
 
 
 @dataclass
@@ -40,6 +45,8 @@ class Consumer:
     def handle(self, body: str, act: Callable[[Order, Move], State]) -> None:
         """Take in one event. `act` returns what this consumer makes of the order; it must be safe to repeat.
 
+        Who dies between two moves gets the event again: the first move then finds done what was done.
+
         Raises whatever goes wrong: SQS delivers the message again, and after some times to the dead-letter queue.
         """
         event = json.loads(body)
@@ -47,10 +54,17 @@ class Consumer:
         if sequence <= self._last_sequence(event["subject"]):
             self._tell("dropped", event)
             return
-        order = event["data"] if "data" in event else self._fetch(event)
-        state = act(order, lambda status: self._move(order, status, event))
-        # Only now: who dies before this line gets the event again.
-        noted = self._note(event, max(sequence, order.get("version", 0)), state)
+        order = event["data"] if "data" in event else self._read(event["dataref"], event)
+
+        def move(status: str) -> Order:
+            nonlocal order
+            order = self._move(order, status, event)
+            return order
+
+        state = act(order, move)
+        # Only now: who dies before this line gets the event again. And by the event's own sequence, whatever version
+        # was read meanwhile: the event of that version is still to come, and is not to be dropped.
+        noted = self._note(event, sequence, state)
         self._tell("handled" if noted else "dropped", event)
 
     def _last_sequence(self, order_id: str) -> int:
@@ -71,22 +85,31 @@ class Consumer:
             return False
         return True
 
-    def _fetch(self, event: dict[str, Any]) -> Order:
-        """Read what a thin event left out: the order as it is now, which may be later than the event."""
+    def _read(self, path: str, event: dict[str, Any]) -> Order:
+        """Read the order as it is now, which may be later than the event."""
         try:
-            return self._call("GET", event["dataref"], event)
+            return self._call("GET", path, event)
         except urllib.error.HTTPError as error:
-            if error.code not in _MOVED_ON:
+            if error.code not in _GONE:
                 raise
             return {"order_id": event["subject"], "status": "erased"}
 
-    def _move(self, order: Order, status: str, event: dict[str, Any]) -> None:
-        path = f"/orders/{order['order_id']}"
-        try:
-            self._call("PATCH", path, event, {"status": status}, {"If-Match": f'"{order["version"]}"'})
-        except urllib.error.HTTPError as error:
-            if error.code not in _MOVED_ON:
-                raise
+    def _move(self, order: Order, status: str, event: dict[str, Any]) -> Order:
+        """Ask for a status, unless the order has left the one it is known to have; return the order as it is then.
+
+        Raises KeepsChangingError, and HTTPError for what is not about the order.
+        """
+        path, left = f"/orders/{order['order_id']}", order["status"]
+        for _ in range(_TRIES):
+            try:
+                return self._call("PATCH", path, event, {"status": status}, {"If-Match": f'"{order["version"]}"'})
+            except urllib.error.HTTPError as error:
+                if error.code not in _NOT_AS_KNOWN:
+                    raise
+            order = self._read(path, event)
+            if order["status"] != left:
+                return order  # moved by someone else; or by us, before we died
+        raise KeepsChangingError(f"{event['subject']} is still {left}, and was changed {_TRIES} times meanwhile")
 
     def _call(
         self,

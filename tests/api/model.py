@@ -159,6 +159,8 @@ class Model:
             merged[name] = {**(merged[name] or {}), **value} if isinstance(value, dict) else value
         merged = without_nulls(merged) | {name: None for name, value in merged.items() if value is None}
         address = merged["shipping_address"]
+        if shown["status"] == "rejected":
+            raise Refused(409, "conflict")
         if not merged["items"] or not isinstance(merged["note"], str | None) or (address and len(address) < 4):
             raise Refused(422, "invalid-order")
         if merged["items"] != shown["items"] and shown["status"] != "placed":

@@ -16,6 +16,5 @@ def samples(engine_url: str) -> Iterator[dict[str, SampleConsumer]]:
 
 @pytest.fixture
 def consumers(samples: dict[str, SampleConsumer]) -> dict[str, SampleConsumer]:
-    api = samples["inventory"].api
-    api.calls, api.answers = [], {}
+    samples["inventory"].api.forget()
     return samples

@@ -5,7 +5,7 @@ import json
 import re
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,20 +15,76 @@ from typing import Any
 import boto3
 import pytest
 
+from chalicelib.orders import TRANSITIONS, OrderStatus
+from ordersctl import event_schemas
 from ordersctl.consumers import EXAMPLES, make_inbox
 from ordersctl.engine import client_options
 from tests.builders import LambdaContext, sqs_event
 
 Event = dict[str, Any]
 
+PUBLISHED = {
+    (schema := json.loads(path.read_text()))["title"]: schema for path in sorted(event_schemas.PUBLISHED.glob("*.json"))
+}
+WHOLE = {event_type: schema["examples"][0] for event_type, schema in PUBLISHED.items()}
+THIN = {event_type: schema["examples"][1] for event_type, schema in PUBLISHED.items() if len(schema["examples"]) > 1}
+
+
+def at(event_type: str, version: int) -> Event:
+    """A published example as the event of this version of its order."""
+    example: Event = json.loads(json.dumps(WHOLE[event_type]))
+    example |= {"id": f"{example['subject']}.{version}", "sequence": str(version)}
+    if "version" in example["data"]:
+        example["data"]["version"] = version
+    return example
+
+
+def of_another_order(event: Event) -> Event:
+    """The same event of an order that is nobody's yet."""
+    fresh = f"ord_{uuid.uuid4().hex}"
+    text: Event = json.loads(re.sub(re.escape(event["subject"]), fresh, json.dumps(event)))
+    return text
+
 
 class Api(ThreadingHTTPServer):
-    """Answers reads and changes of orders as told, and remembers what was asked."""
+    """Shows and moves orders by the API's rules, or answers as told; remembers what was asked."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[str, str, Any, dict[str, str]]] = []
-        self.answers: dict[str, tuple[int, Any]] = {}  # by method
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.forget()
+
+    def forget(self) -> None:
+        self.orders: dict[str, Any] = {}  # by path
+        self.calls: list[tuple[str, str, Any, dict[str, str]]] = []
+        self.answers: dict[str, tuple[int, Any]] = {}  # by method, or method and status, as "PATCH shipped"
+        self.before_saying: Callable[[], object] = lambda: None  # with the answer known, and what was asked done
+
+    def keep(self, order: dict[str, Any], **changes: Any) -> None:
+        """Let this be the order as it is now."""
+        self.orders[f"/orders/{order['order_id']}"] = order | changes
+
+    def status_of(self, order_id: str) -> tuple[str, int]:
+        """The order's status and version, (status, 0) when it has none."""
+        order = self.orders[f"/orders/{order_id}"]
+        return order["status"], order.get("version", 0)
+
+    def answer(self, method: str, path: str, status: str, if_match: str) -> tuple[int, Any]:
+        told = self.answers.get(f"{method} {status}") or self.answers.get(method)
+        order = self.orders.get(path)
+        if told is not None:
+            return told
+        if order is None or order["status"] == "erased":
+            return (404 if order is None else 410), {}
+        return (200, order) if method == "GET" else self._move(path, order, status, if_match)
+
+    def _move(self, path: str, order: dict[str, Any], status: str, if_match: str) -> tuple[int, Any]:
+        if if_match != f'"{order["version"]}"':
+            return 412, {}
+        if status != order["status"]:
+            if status not in TRANSITIONS[OrderStatus(order["status"])]:
+                return 409, {}
+            self.orders[path] = order | {"status": status, "version": order["version"] + 1}
+        return 200, self.orders[path]
 
     @property
     def url(self) -> str:
@@ -53,7 +109,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.calls.append((self.command, self.path, json.loads(body or "null"), headers))
-        status, answer = self.server.answers.get(self.command, (200, {}))
+        asked_for = (json.loads(body or "null") or {}).get("status", "")
+        status, answer = self.server.answer(self.command, self.path, asked_for, headers.get("if-match", ""))
+        self.server.before_saying()
         self.send_response(status)
         self.end_headers()
         self.wfile.write(json.dumps(answer).encode())
@@ -140,10 +198,3 @@ class FakeTable:
         if stands is not None and stands["sequence"] >= Item["sequence"]:
             raise self.ConditionalCheckFailedException
         self.items[Item["order_id"]] = Item
-
-
-def of_another_order(event: Event) -> Event:
-    """The same event of an order that is nobody's yet."""
-    fresh = f"ord_{uuid.uuid4().hex}"
-    text: Event = json.loads(re.sub(re.escape(event["subject"]), fresh, json.dumps(event)))
-    return text

@@ -84,7 +84,7 @@ def _posts(book: _Book) -> Iterator[Finding]:
 
 
 def _orders(book: _Book) -> Iterator[Finding]:
-    """What was accepted is in the table, or quarantined as a key's second body; nothing else is there, nothing twice."""
+    """What was accepted is in the table, or quarantined as a key's second body; nothing else is, nothing twice."""
     asked = {post["body"]["reference"]: post for post in book.posts}
     stored: dict[str, list[str]] = defaultdict(list)
     intruders = {_order_id_of(body) for body in book.evidence.intruded}

@@ -48,6 +48,8 @@ def repeatable(seed: int, **environment: str) -> Iterator[None]:
         patch.setattr(secrets, "token_bytes", source.randbytes)
         for name in ("AWS_CHALICE_CLI_MODE", "REPORT_BATCH_ITEM_FAILURES", "CUSTOMER_CLAIM", "EVENT_BUS_NAME"):
             patch.delenv(name, raising=False)
+        # Each application that is made puts its name behind this one; here are thousands.
+        patch.setenv("AWS_EXECUTION_ENV", "")
         for name, value in {**ENVIRONMENT, **environment}.items():
             patch.setenv(name, value)
         yield

@@ -63,7 +63,9 @@ def bite(bug: Bug) -> str:
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", bug.test]
         result = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)  # noqa: S603
     if result.returncode == _FAILED:
-        return "found"
+        said = [line[1:].strip() for line in result.stdout.splitlines() if line.startswith("E  ")]
+        telling = [line for line in said if not line.startswith("AssertionError: FAULT_SEED")]
+        return f"found: {(telling or said or ['?'])[0][:70]}"
     return (
         "NOT FOUND" if result.returncode == 0 else f"pytest: exit status {result.returncode}\n{result.stdout[-2000:]}"
     )

@@ -6,8 +6,9 @@ import pytest
 
 from tests.faults.checker import check
 from tests.faults.cloud import Container, repeatable
+from tests.faults.evidence import Evidence
 from tests.faults.faults import CALM, SILENT, THROTTLED
-from tests.faults.life import Evidence, Life, Teller
+from tests.faults.life import Life, Teller
 from tests.faults.stand_in import Message, Queue
 from tests.faults.stories import Ask, Story, new_order
 

@@ -198,3 +198,13 @@ def test_only_an_admin_erases(house: House, who: dict[str, str]) -> None:
 def test_what_is_not_there_cannot_be_erased(house: House) -> None:
     assert erase(house, "ord_" + "0" * 32).problem == "not-found"
     assert erase(house, "x").problem == "not-found"
+
+
+@pytest.mark.parametrize(
+    "change", [{"status": None}, {"status_reason": "why"}, {"status": "cancelled", "status_reason": None}], ids=str
+)
+def test_a_status_cannot_be_taken_away_and_a_reason_needs_a_status(house: House, change: Any) -> None:
+    order_id = place(house)
+    answer = patch(house, order_id, change)
+    assert (answer.status, answer.json["type"]) == (422, "urn:problem:orders:invalid-order")
+    assert version_of(house, order_id) == 1

@@ -1,0 +1,147 @@
+"""`ordersctl power-tune`: what a function costs and how fast it is at each memory size."""
+
+import base64
+import math
+import re
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from ordersctl.aws_session import Stage, with_stage
+from ordersctl.cost_model import prices
+
+SIZES = (128, 256, 512, 1024, 1769, 3008)  # MB; 1,769 is one whole processor
+_REPORT = re.compile(r"Billed Duration: (\d+) ms")
+_INIT = re.compile(r"Init Duration: ([\d.]+) ms")
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A memory size (MB) and the billed milliseconds of each warm invocation."""
+
+    memory: int
+    billed_ms: Sequence[float]
+    init_ms: float | None
+
+    @property
+    def milliseconds(self) -> float:
+        return statistics.fmean(self.billed_ms)
+
+    def dollars_per_million(self, price: Any) -> float:
+        gigabytes = self.memory / 1024
+        return float(
+            price["per_million_requests"] + self.milliseconds * 1e3 * gigabytes * price["per_million_gb_seconds"] / 1e6
+        )
+
+
+@click.command("power-tune")
+@click.argument("function")
+@click.option(
+    "--payload", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True, help="An event."
+)
+@click.option("--times", metavar="N", type=click.IntRange(1, 1000), default=20, show_default=True, help="Per size.")
+@click.option(
+    "--memory", "sizes", metavar="MB", type=click.IntRange(128, 10_240), multiple=True, help="Again for more."
+)
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write a plot (SVG or PNG).")
+@with_stage
+def power_tune(
+    stage: Stage, function: str, *, payload: Path, times: int, sizes: Sequence[int], plot: Path | None
+) -> None:
+    """Invoke FUNCTION at several memory sizes, and name the cheapest and the fastest.
+
+    The payload does for real what it asks for, N times at each size. The function gets its memory back at the
+    end, after Ctrl-C too.
+    """
+    client = stage.client("lambda")
+    event = payload.read_bytes()
+    tried: list[Tried] = []
+    with own_memory_back(client, function):
+        for size in sorted(set(sizes or SIZES)):
+            set_memory(client, function, size)
+            tried.append(Tried(size, *invoked(stage, function, event, times)))
+            click.echo(f"{size} MB: {tried[-1].milliseconds:.0f} ms billed")
+    show(tried)
+    if plot:
+        draw(tried, function, plot)
+
+
+@contextmanager
+def own_memory_back(client: Any, function: str) -> Iterator[None]:
+    """Give the function the memory that it has now, however this ends."""
+    before = client.get_function_configuration(FunctionName=function)["MemorySize"]
+    try:
+        yield
+    finally:
+        set_memory(client, function, before)
+        click.echo(f"{function} has {before} MB again")
+
+
+def set_memory(client: Any, function: str, megabytes: int) -> None:
+    client.update_function_configuration(FunctionName=function, MemorySize=megabytes)
+    client.get_waiter("function_updated_v2").wait(FunctionName=function, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+
+
+def invoked(stage: Stage, function: str, event: bytes, times: int) -> tuple[list[float], float | None]:
+    """Billed milliseconds of `times` warm invocations, and of the first one's start. ClickException if one fails."""
+    billed: list[float] = []
+    started: float | None = None
+    for number in range(times + 1):
+        before = time.perf_counter()
+        answer = stage.client("lambda").invoke(FunctionName=function, Payload=event, LogType="Tail")
+        with answer["Payload"] as payload:
+            said = payload.read()
+        elapsed_ms = math.ceil((time.perf_counter() - before) * 1000)
+        if "FunctionError" in answer:
+            raise click.ClickException(f"{function} fails on this payload: {said[:500]!r}")
+        log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")
+        found = _REPORT.search(log)
+        if found is None and not stage.is_local:
+            raise click.ClickException(f"{function}'s log has no REPORT line: its system log level hides it")
+        if number == 0:  # the first one starts the function anew, and would be no fair part of the mean
+            started = float(init[1]) if (init := _INIT.search(log)) else None
+        else:  # the embedded engine bills nothing: there, what the call took
+            billed.append(float(found[1]) if found else elapsed_ms)
+    return billed, started
+
+
+def show(tried: Sequence[Tried]) -> None:
+    price = prices()["lambda"]
+    cheapest = min(tried, key=lambda each: each.dollars_per_million(price))
+    fastest = min(tried, key=lambda each: each.milliseconds)
+    table = Table("Memory (MB)", "Billed (ms)", "Start (ms)", "US dollars per million", "")
+    for each in tried:
+        words = [word for word, best in (("cheapest", cheapest), ("fastest", fastest)) if each is best]
+        start = "-" if each.init_ms is None else f"{each.init_ms:.0f}"
+        values = [str(each.memory), f"{each.milliseconds:.1f}", start, f"{each.dollars_per_million(price):.2f}"]
+        table.add_row(*values, ", ".join(words))
+    Console().print(table)
+
+
+def draw(tried: Sequence[Tried], function: str, path: Path) -> None:
+    try:
+        import matplotlib as mpl  # noqa: PLC0415 - slow to import, and not needed without --plot
+    except ImportError as error:
+        raise click.ClickException("a plot needs matplotlib: pip install -r requirements-bench.txt") from error
+    mpl.use("agg")
+    from matplotlib import pyplot as plt  # noqa: PLC0415
+
+    price = prices()["lambda"]
+    figure, speed = plt.subplots(figsize=(7, 3.5), layout="constrained")
+    cost = speed.twinx()
+    sizes = [each.memory for each in tried]
+    speed.plot(sizes, [each.milliseconds for each in tried], "o-", color="#1f6f8b", label="billed ms")
+    cost.plot(sizes, [each.dollars_per_million(price) for each in tried], "s--", color="#c2571a", label="$ per million")
+    speed.set(xlabel="memory (MB)", ylabel="billed ms", title=function, ylim=(0, None))
+    cost.set(ylabel="US dollars per million", ylim=(0, None))
+    figure.legend(loc="outside lower center", ncols=2)
+    figure.savefig(path)
+    plt.close(figure)

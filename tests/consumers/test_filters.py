@@ -1,0 +1,50 @@
+"""Who of the sample subscribers hears of what: the template's subscriptions, as they are deployed."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import boto3
+import pytest
+
+from chalicelib.event_topic import EventTopic
+from ordersctl.consumers import NAMES
+from ordersctl.engine import client_options, deploy
+from tests.events.house import Subscriber, lives
+
+STAGE = "filters"
+TYPES: dict[str, set[str] | None] = {  # None: everything
+    "inventory": {"order.placed", "order.cancelled"},
+    "invoicing": None,
+    "fulfilment": {"order.confirmed", "order.cancelled"},
+}
+
+
+@pytest.fixture(scope="module")
+def topic(engine_url: str) -> EventTopic:
+    arn = deploy(engine_url, stage=STAGE)["EventTopicArn"]
+    return EventTopic(boto3.client("sns", **client_options(engine_url)), arn)
+
+
+def test_every_subscription_has_exactly_its_filter(topic: EventTopic, engine_url: str) -> None:
+    sns: Any = boto3.client("sns", **client_options(engine_url))
+    filters: dict[str, set[str] | None] = {}
+    for each in sns.list_subscriptions_by_topic(TopicArn=topic.arn)["Subscriptions"]:
+        attributes = sns.get_subscription_attributes(SubscriptionArn=each["SubscriptionArn"])["Attributes"]
+        policy = json.loads(attributes.get("FilterPolicy") or "{}")
+        assert policy.keys() <= {"type"}
+        filters[each["Endpoint"].rpartition("-")[2]] = set(policy["type"]) if policy else None
+    assert filters == TYPES
+
+
+def test_of_a_thousand_mixed_changes_each_sample_subscriber_gets_exactly_its_events(
+    topic: EventTopic, engine_url: str
+) -> None:
+    told, sqs = list(lives(1_000)), boto3.client("sqs", **client_options(engine_url))
+    assert topic.publish(told) == []
+    for name in NAMES:
+        wanted = TYPES[name]
+        expected = [event.id for event in told if wanted is None or event.type in wanted]
+        assert len(expected) >= 100, "a filter that tests something"
+        url = sqs.get_queue_url(QueueName=f"orders-{STAGE}-{name}")["QueueUrl"]
+        assert Counter(event["id"] for event in Subscriber(sqs, url).heard(len(expected))) == Counter(expected), name
