@@ -13,8 +13,10 @@
 # make package STAGE=prod          a stage as one stack, in build/<stage>: docs/deploy.md
 # make e2e-package e2e-deploy      both ways of deploying, on the embedded engine; fetches Lambda's wheels
 # make audit-template             a second opinion on the template (checkov)
+# make bench                      instructions, time and calls against peers; minutes; needs valgrind
+# make load [ARGS="orders.csv"]   a spike and an outage, beside a synchronous monolith
 # make format                     put the code into the format that check wants
-.PHONY: run test property planted contract openapi check package e2e-package e2e-deploy audit-template format
+.PHONY: run test property planted contract openapi check package e2e-package e2e-deploy audit-template bench load format
 .PHONY: faults teeth fuzz mutants audit
 
 # The first interpreter that is new enough, unless PYTHON names one.
@@ -88,6 +90,12 @@ audit-template: .venv/installed
 	.venv/bin/python -m ordersctl package --stage prod --template-only --out build/check
 	build/audit/bin/checkov --config-file infra/checkov.yaml --file build/check/cloudformation.json
 
+bench: .venv/bench-installed
+	.venv/bin/python -m bench
+
+load: .venv/bench-installed
+	.venv/bin/python -m bench.load $(ARGS)
+
 format: .venv/installed
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
@@ -101,4 +109,8 @@ format: .venv/installed
 
 .venv/audit: .venv/installed requirements-audit.txt
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt
+	@touch $@
+
+.venv/bench-installed: .venv/installed requirements-bench.txt
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	@touch $@

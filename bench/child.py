@@ -1,7 +1,7 @@
 """One function in a process of its own, as Lambda runs it: import, then answer an event so many times.
 
-`python -S -P bench/child.py MODULE ATTRIBUTE EVENT.json TIMES`; prints the CPU seconds up to the first answer, and the CPU
-and wall seconds of all further calls. Imports next to nothing: what it imports would be measured too.
+`python -S -P bench/child.py MODULE ATTRIBUTE EVENT.json TIMES`; prints the CPU seconds up to the first answer, and the
+CPU and wall seconds of all further calls. Imports next to nothing: what it imports would be measured too.
 """
 
 import importlib

@@ -1,5 +1,6 @@
 """The figures of `make bench`: each a ratio against a baseline that was measured in the same run."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,6 +114,6 @@ def calls(url: str) -> dict[str, dict[str, float]]:
     return found
 
 
-def calls_per_order(found: dict[str, dict[str, float]], *, with_key: bool) -> float:
+def calls_per_order(found: Mapping[str, Mapping[str, float]], *, with_key: bool) -> float:
     left_out = "accept" if with_key else "accept with a key"
     return sum(sum(hop.values()) for name, hop in found.items() if name != left_out)

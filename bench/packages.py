@@ -1,4 +1,4 @@
-"""Deployment packages of ours and of the peers, made of what is installed: no network, and the same versions for all."""
+"""Deployment packages of ours and of the peers, made of what is installed: no network, the same versions for all."""
 
 import compileall
 import py_compile

@@ -1,10 +1,9 @@
-"""A stand-in for AWS that answers at once: what is measured is the caller. `python -m bench.stub PORT [MILLISECONDS]`.
+"""A stand-in for AWS that answers at once: what is measured is the caller. `python -m bench.stub PORT MILLISECONDS`.
 
 It answers as the services do when all is well, and counts the calls: GET / tells how many of each.
 """
 
 import json
-import socketserver
 import sys
 import time
 from collections import Counter
@@ -17,6 +16,7 @@ _SNS = "http://sns.amazonaws.com/doc/2010-03-31/"
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
+    allow_reuse_address = True
 
     def __init__(self, port: int, delay_seconds: float) -> None:
         self.delay_seconds = delay_seconds
@@ -31,7 +31,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        operation, answer, kind = _answer(self.headers.get("X-Amz-Target", ""), body)
+        operation, answer, kind = self.path, "{}", "application/json"
+        if operation == "/":
+            operation, answer, kind = _answer(self.headers.get("X-Amz-Target", ""), body)
         self.server.calls[operation] += 1
         time.sleep(self.server.delay_seconds)
         self._send(answer, kind)
@@ -75,5 +77,5 @@ def _answer(target: str, body: bytes) -> tuple[str, str, str]:
 
 
 if __name__ == "__main__":
-    socketserver.TCPServer.allow_reuse_address = True
-    Server(int(sys.argv[1]), float(sys.argv[2]) / 1000 if len(sys.argv) > 2 else 0.0).serve_forever()
+    port, delay_ms = sys.argv[1:]
+    Server(int(port), float(delay_ms) / 1000).serve_forever()

@@ -1,4 +1,4 @@
-"""The border to AWS: every error of botocore becomes a Fault here."""
+"""The border to AWS: every error of botocore, or of the network, becomes a Fault here."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +13,6 @@ def faults(service: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise Fault(f"{service}: {error.response['Error'].get('Code', 'unknown')}") from error
-    except BotoCoreError as error:
+        raise Fault(f"{service}: {error.response.get('Error', {}).get('Code', 'unknown')}") from error
+    except (BotoCoreError, OSError) as error:  # amazon-dax-client lets a socket's own errors through
         raise Fault(f"{service}: {type(error).__name__}") from error

@@ -14,11 +14,17 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base32, lower case
 _WELL_FORMED = re.compile(rf"{_PREFIX}[{_ALPHABET}]{{32}}")
 _IDENTITY_BYTES = 14
 _SEAL_BYTES = 6
+_UNSEALED = re.compile(rf"{_PREFIX}[0-9a-f]{{32}}")
 ORDER_ID_PATTERN = f"^{_WELL_FORMED.pattern}$"
 
 
 def is_well_formed(order_id: str) -> bool:
     return _WELL_FORMED.fullmatch(order_id) is not None
+
+
+def is_unsealed(order_id: str) -> bool:
+    """Whether an id is of the form that direct acceptance gives, a client's UUID, which nothing proves accepted."""
+    return _UNSEALED.fullmatch(order_id) is not None
 
 
 def mint(secret: bytes, customer_id: str, idempotency_key: str | None = None) -> str:

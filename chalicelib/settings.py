@@ -34,6 +34,7 @@ class Settings:
     jwt_audience: str
     jwt_jwks: str
     event_bus_name: str = ""  # publish to this EventBridge bus in place of the topic
+    dax_endpoint: str = ""  # answer reads from this DAX cluster
     customer_claim: str = "sub"
     aws_endpoint_url: str = ""
     # "1" only where the event source mappings read what a handler returns. To any other mapping a returned failure is

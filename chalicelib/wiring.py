@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from chalicelib.settings import Patience, Settings
 
 if TYPE_CHECKING:
+    import botocore.config
     import botocore.session
 
     from chalicelib.aws_json import Credentials
@@ -67,7 +68,8 @@ def _credentials() -> "Callable[[], Credentials]":
 
     if (found := _session().get_credentials()) is None:
         raise NoCredentialsError
-    return found.get_frozen_credentials
+    # Asked for each time: botocore renews those that end.
+    return lambda: _Keys(*found.get_frozen_credentials()[:3])
 
 
 @functools.cache
@@ -85,16 +87,19 @@ def _client(service: str, patience: Patience = _PATIENT) -> Any:
             credentials=_credentials(),
             patience=patience,
         )
+    return _session().create_client(service, endpoint_url=endpoint_url, config=_config(patience))
+
+
+def _config(patience: Patience) -> "botocore.config.Config":
     from botocore.config import Config
 
-    config = Config(
+    return Config(
         connect_timeout=patience.connect_timeout,
         read_timeout=patience.read_timeout,
         retries={"total_max_attempts": patience.attempts, "mode": "standard"},
         user_agent="orders",  # botocore's own is put together anew for every call
         parameter_validation=False,
     )
-    return _session().create_client(service, endpoint_url=endpoint_url, config=config)
 
 
 @_once
@@ -109,6 +114,21 @@ def impatient_order_table() -> "OrderTable":
     from chalicelib.order_table import OrderTable
 
     return OrderTable(_client("dynamodb", _IMPATIENT), settings().order_table)
+
+
+@_once
+def read_table() -> "OrderTable":
+    """What clients read: the table, or a cache of it (DAX). Nothing that is written depends on it. Raises Fault."""
+    if not settings().dax_endpoint:
+        return order_table()
+    from amazondax import AmazonDaxClient
+
+    from chalicelib.aws import faults
+    from chalicelib.order_table import OrderTable
+
+    with faults("dax"):
+        cache = AmazonDaxClient(_session(), endpoint_url=settings().dax_endpoint, config=_config(_PATIENT))
+    return OrderTable(cache, settings().order_table, consistent=False)
 
 
 @_once

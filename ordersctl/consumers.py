@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import boto3
@@ -57,12 +58,13 @@ def consumer(name: str) -> None:
 
 
 def make_inbox(endpoint_url: str, table: str) -> None:
-    """Create a consumer's table in the engine, by the template that AWS would have it from."""
+    """Have a consumer's table in the engine, by the template that AWS would have it from."""
     cloudformation: CloudFormationClient = boto3.client("cloudformation", **client_options(endpoint_url))
-    cloudformation.create_stack(
-        StackName=table,
-        TemplateBody=(EXAMPLES / "inbox.yaml").read_text(),
-        Parameters=[{"ParameterKey": "TableName", "ParameterValue": table}],
-    )
+    with suppress(cloudformation.exceptions.AlreadyExistsException):  # the consumer ended, and is started again
+        cloudformation.create_stack(
+            StackName=table,
+            TemplateBody=(EXAMPLES / "inbox.yaml").read_text(),
+            Parameters=[{"ParameterKey": "TableName", "ParameterValue": table}],
+        )
     waiter = cloudformation.get_waiter("stack_create_complete")
     waiter.wait(StackName=table, WaiterConfig={"Delay": 0, "MaxAttempts": 500})

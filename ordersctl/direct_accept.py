@@ -6,6 +6,7 @@ the constants is checked, or encoded as a whole.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -31,8 +32,8 @@ _REFUSALS = {
 }
 
 
-def definition() -> dict[str, Any]:
-    """Return what is merged over the API's OpenAPI document."""
+def definition(headers: Mapping[str, str]) -> dict[str, Any]:
+    """Return what is merged over the API's OpenAPI document; each answer has these headers too."""
     return {
         "definitions": {_MODEL: model()},
         "x-amazon-apigateway-request-validators": {
@@ -49,8 +50,8 @@ def definition() -> dict[str, Any]:
                         ]
                     ),
                     "x-amazon-apigateway-request-validator": _when("body-and-key"),
-                    "responses": {str(status): _method_response() for status in (202, 400, 403, 413, 503)},
-                    "x-amazon-apigateway-integration": _integration(),
+                    "responses": {str(status): _method_response(headers) for status in (202, 400, 403, 413, 503)},
+                    "x-amazon-apigateway-integration": _integration(headers),
                 }
             }
         },
@@ -79,7 +80,7 @@ def _plain(schema: Any, parts: dict[str, Any]) -> Any:
     return schema
 
 
-def _integration() -> dict[str, Any]:
+def _integration(headers: Mapping[str, str]) -> dict[str, Any]:
     unavailable = problem(503, "unavailable", "Try again")
     function = "lambda:path/2015-03-31/functions/${APIHandler.Arn}/invocations"
     queue = "sqs:path/${AWS::AccountId}/${OrderQueue.QueueName}"
@@ -93,12 +94,12 @@ def _integration() -> dict[str, Any]:
         "requestParameters": _when({"integration.request.header.Content-Type": "'application/x-www-form-urlencoded'"}),
         "requestTemplates": _when({"application/json": {"Fn::Join": ["", request_template()]}}),
         "responses": {
-            "2\\d{2}": _when(_answer("202", accepted_template(), "application/json")),
-            "4\\d{2}": _when(_answer("400", refused_template())),
+            "2\\d{2}": _when(_answer("202", accepted_template(), headers, "application/json")),
+            "4\\d{2}": _when(_answer("400", refused_template(), headers)),
             # Chalice's own says 200: whatever is not known to be good must not read as accepted.
             "default": {
                 name: value if name == "statusCode" else _when(value)
-                for name, value in _answer({"Fn::If": [CONDITION, "503", "200"]}, unavailable).items()
+                for name, value in _answer({"Fn::If": [CONDITION, "503", "200"]}, unavailable, headers).items()
             },
         },
     }
@@ -188,7 +189,9 @@ def problem(status: int, slug: str, detail: str) -> str:
     return json.dumps(members | {"instance": "$context.requestId"}, ensure_ascii=False)
 
 
-def _answer(status: Any, template: str, content_type: str = "application/problem+json") -> dict[str, Any]:
+def _answer(
+    status: Any, template: str, headers: Mapping[str, str], content_type: str = "application/problem+json"
+) -> dict[str, Any]:
     return {
         "statusCode": status,
         "responseParameters": {
@@ -197,14 +200,15 @@ def _answer(status: Any, template: str, content_type: str = "application/problem
             "method.response.header.Cache-Control": "'no-store'",
             "method.response.header.X-Content-Type-Options": "'nosniff'",
             "method.response.header.X-Request-Id": "context.requestId",
+            **{f"method.response.header.{name}": value for name, value in headers.items()},
         },
         "responseTemplates": {"application/json": template},
     }
 
 
-def _method_response() -> dict[str, Any]:
+def _method_response(headers: Mapping[str, str]) -> dict[str, Any]:
     names = ("Location", "Retry-After", "Cache-Control", "X-Content-Type-Options", "X-Request-Id", "Content-Type")
-    return {"description": "", "headers": {name: {"type": "string"} for name in names}}
+    return {"description": "", "headers": {name: {"type": "string"} for name in (*names, *headers)}}
 
 
 def _reference(name: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What API Gateway answers by itself, in the same form as the code's own problems (RFC 9457)."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.http.problems import title
@@ -32,14 +33,18 @@ _ANSWERS: dict[str, tuple[int, str, str, dict[str, str]]] = {
 }
 
 
-def gateway_responses() -> dict[str, Any]:
+def gateway_responses(headers_of_all: Mapping[str, str]) -> dict[str, Any]:
     """Return the `x-amazon-apigateway-gateway-responses` of an API."""
     return {
         name: {
             "statusCode": str(status),
             "responseParameters": {
                 f"gatewayresponse.header.{header}": value
-                for header, value in {"Content-Type": "'application/problem+json'", **headers}.items()
+                for header, value in {
+                    "Content-Type": "'application/problem+json'",
+                    **headers,
+                    **headers_of_all,
+                }.items()
             },
             "responseTemplates": {
                 "application/json": json.dumps(

@@ -88,7 +88,7 @@ PROBLEMS: Mapping[str, str] = {
     "unavailable": "Something that this needs does not answer. It may have been done or not.",
     "unsupported-media-type": "The body's media type is not taken here.",
 }
-RETRY_AFTER = {409, 503}  # their problems may say when to try again
+RETRY_AFTER = {404, 409, 503}  # their problems may say when to try again
 
 _PATH: dict[str, Any] = {"in": "path", "required": True}
 _QUERY: dict[str, Any] = {"in": "query"}

@@ -2,22 +2,28 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections import ChainMap
 from pathlib import Path
 
 import click
+from chalice.app import CORSConfig
 
+from chalicelib.http import responses
 from ordersctl import direct_accept
+from ordersctl.bytecode import add_bytecode
 from ordersctl.gateway_responses import gateway_responses
 from ordersctl.local import PROJECT_DIR
 from ordersctl.sam import translated
-from ordersctl.templates import INFRA, Template, load, merged, resources
+from ordersctl.templates import INFRA, Template, check_dax_client, load, merged, resources, stage_settings
 
 BUILD = PROJECT_DIR / "build"
 TEMPLATE = "sam.json"
+CORS = "CORS_ALLOW_ORIGIN"
 MAX_ZIP_BYTES = 5 * 1024 * 1024
 _SOURCES = ("app.py", "chalicelib", "ordersctl", "infra", ".chalice")
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", "deployments", "deployed")
@@ -30,9 +36,12 @@ _NOT_COPIED = shutil.ignore_patterns("__pycache__", "deployments", "deployed")
 def package(stage: str, out: Path | None, *, template_only: bool) -> None:
     """Make a stage's template and deployment package."""
     out = out or BUILD / stage
+    if not template_only:
+        check_dax_client(stage_settings(stage)[0])
     with tempfile.TemporaryDirectory() as scratch:
         project = _without_dependencies(Path(scratch)) if template_only else PROJECT_DIR
         build(project, stage, out)
+    add_bytecode(out / "deployment.zip")
     if template_only:
         plain = translated(json.loads((out / TEMPLATE).read_text()))
         (out / "cloudformation.json").write_text(json.dumps(plain, indent=1))
@@ -47,7 +56,7 @@ def build(project: Path, stage: str, out: Path) -> None:
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     merge = out / "merge.json"
-    merge.write_text(json.dumps(overlay()))
+    merge.write_text(json.dumps(overlay(allowed_origin(project, stage))))
     arguments = ["package", "--stage", stage, "--merge-template", str(merge.resolve()), str(out.resolve())]
     done = subprocess.run(
         [
@@ -69,11 +78,32 @@ def build(project: Path, stage: str, out: Path) -> None:
     merge.unlink()
 
 
-def overlay() -> Template:
+def allowed_origin(project: Path, stage: str) -> str:
+    """Return the origin whose pages may call a stage's API; none is "". ClickException if it is no origin."""
+    config = json.loads((project / ".chalice" / "config.json").read_text())
+    levels = (config["stages"].get(stage, {}), config)
+    origin = str(ChainMap(*(level.get("environment_variables", {}) for level in levels)).get(CORS, ""))
+    if not re.fullmatch(r"|\*|https?://[^\s/'\"$]+", origin):
+        raise click.ClickException(f"{CORS}: {origin!r}: an origin, as in https://shop.example.com, or *")
+    return origin
+
+
+def overlay(origin: str) -> Template:
     """Return what is merged over Chalice's SAM template."""
-    definition = {"x-amazon-apigateway-gateway-responses": gateway_responses(), **direct_accept.definition()}
+    shown = _shown_to(origin)
+    definition = {"x-amazon-apigateway-gateway-responses": gateway_responses(shown), **direct_accept.definition(shown)}
     api = {"Resources": {"RestAPI": {"Properties": {"DefinitionBody": definition}}}}
     return merged(resources(), load(INFRA / "overrides.yaml"), api)
+
+
+def _shown_to(origin: str) -> dict[str, str]:
+    """Return the headers that let an origin's pages see an answer, as API Gateway writes constants."""
+    cors = responses.cors(origin)
+    if not isinstance(cors, CORSConfig):
+        return {}
+    headers: dict[str, str] = cors.get_access_control_headers()
+    of_every_answer = ("Access-Control-Allow-Origin", "Access-Control-Expose-Headers")
+    return {name: f"'{headers[name]}'" for name in of_every_answer}
 
 
 def copy_sources(directory: Path) -> None:

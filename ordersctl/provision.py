@@ -23,6 +23,7 @@ POLICIES = templates.INFRA / "policies"
 def provision(stage: Stage, *, yes: bool) -> None:
     """Create or update a stage's resources, and write them down for `chalice deploy`."""
     given, tags = templates.stage_settings(stage.name)
+    templates.check_dax_client(given)
     template = templates.resources()
     parameters = templates.checked_parameters(template, given)
     stack = Stack(stage.client("cloudformation"), f"orders-{stage.name}")
@@ -40,6 +41,7 @@ def record(stage: str, outputs: Mapping[str, str], parameters: Mapping[str, str]
     settings.setdefault("environment_variables", {})["STAGE"] = stage
     settings["environment_variables"] |= {variable(name): outputs[name] for name in names}
     settings["environment_variables"]["EVENT_BUS_NAME"] = parameters.get("EventBusName", "")
+    settings["environment_variables"]["DAX_ENDPOINT"] = parameters.get("DaxEndpoint", "")
     settings["xray"] = parameters.get("Tracing") == "true"
     functions = settings.setdefault("lambda_functions", {})
     directory = CONFIG.parent / "policies" / stage
@@ -67,6 +69,7 @@ def filled_in(policy: Any, stage: str, outputs: Mapping[str, str], parameters: M
         "Stage": stage,
         "Encryption": parameters.get("Encryption", ""),
         "EventBusName": parameters.get("EventBusName", ""),
+        "DaxCluster": parameters.get("DaxEndpoint", "").rpartition("/")[2].partition(".")[0],
         "OrderTable.Arn": table,
         "EventTopic": outputs["EventTopicArn"],
         "IdSecret": outputs["IdSecretArn"],
@@ -77,6 +80,7 @@ def filled_in(policy: Any, stage: str, outputs: Mapping[str, str], parameters: M
     conditions = {
         "WithTracing": parameters.get("Tracing") == "true",
         "WithEventBus": bool(parameters.get("EventBusName")),
+        "WithDax": bool(parameters.get("DaxEndpoint")),
         "WithOwnKey": parameters.get("Encryption", "").startswith("arn:"),
     }
     return _resolved(policy, names, conditions)
@@ -84,7 +88,7 @@ def filled_in(policy: Any, stage: str, outputs: Mapping[str, str], parameters: M
 
 def _resolved(value: Any, names: Mapping[str, str], conditions: Mapping[str, bool]) -> Any:
     match value:
-        case {"Fn::Sub": str(text)}:
+        case {"Fn::Sub": str(text)} | {"Fn::Sub": [str(text), _]}:
             return re.sub(r"\$\{([^}]+)\}", lambda found: names[found[1]], text)
         case {"Fn::If": [condition, yes, no]}:
             return _resolved(yes if conditions[condition] else no, names, conditions)

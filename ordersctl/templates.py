@@ -13,6 +13,10 @@ from ordersctl.local import PROJECT_DIR
 
 Template = dict[str, Any]
 INFRA = PROJECT_DIR / "infra"
+# Without its dependencies: botocore is in Lambda's runtime, and six in the package already.
+DAX_CLIENT = (
+    "pip install --no-deps --no-compile --target vendor amazon-dax-client==2.1.0 antlr4-python3-runtime==4.13.2"
+)
 
 
 def load(path: Path) -> Template:
@@ -48,6 +52,12 @@ def stage_settings(stage: str) -> tuple[dict[str, str], dict[str, str]]:
     if unknown := parameters.keys() - every_parameter().keys():
         raise click.ClickException(f"{path.name}: there is no setting {', '.join(sorted(unknown))}")
     return {"Stage": stage, **parameters}, tags
+
+
+def check_dax_client(given: Mapping[str, str], project: Path = PROJECT_DIR) -> None:
+    """Raise ClickException if a stage reads from DAX and the client that this needs would not be packaged."""
+    if given.get("DaxEndpoint") and not (project / "vendor" / "amazondax").is_dir():
+        raise click.ClickException(f"DaxEndpoint needs vendor/amazondax: {DAX_CLIENT}")
 
 
 def every_parameter() -> Template:

@@ -7,7 +7,7 @@ from typing import Any
 
 from chalice.app import Request, Response
 
-from chalicelib import errors, logs
+from chalicelib import errors, logs, order_ids
 from chalicelib.errors import OrdersError, Violation
 from chalicelib.http import responses
 
@@ -68,10 +68,16 @@ def of(error: OrdersError) -> Problem:
         slug,
         status,
         detail or str(error),
-        headers=RETRY_SOON if isinstance(error, errors.NotYetStored | errors.Fault) else _NO_HEADERS,
+        headers=RETRY_SOON if _passes(error) else _NO_HEADERS,
         violations=getattr(error, "violations", ()),
         **extra,
     )
+
+
+def _passes(error: OrdersError) -> bool:
+    if isinstance(error, errors.OrderNotFound):  # by the id's form alone: who may not know of an order learns nothing
+        return order_ids.is_unsealed(str(error))
+    return isinstance(error, errors.NotYetStored | errors.Fault)
 
 
 def title(slug: str) -> str:

@@ -1,4 +1,4 @@
-"""Inventory: sets aside what was ordered and confirms the order; puts it back when the order is cancelled."""
+"""Inventory: confirms what is placed and sets its stock aside; puts it back when the order is cancelled."""
 
 import os
 from collections import Counter

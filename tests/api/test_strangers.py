@@ -10,7 +10,7 @@ import pytest
 from tests.api.callers import ADMIN, CUSTOMER, READER, SERVICE, Caller, Service
 from tests.builders import Answer, line, new_order
 
-ABSENT = "ord_" + "0" * 32
+ABSENT = "ord_" + "z" * 32
 KEYS = [f"key-{number}" for number in range(20)]
 
 

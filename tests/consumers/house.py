@@ -61,7 +61,8 @@ class Api(ThreadingHTTPServer):
 
     def keep(self, order: dict[str, Any], **changes: Any) -> None:
         """Let this be the order as it is now."""
-        self.orders[f"/orders/{order['order_id']}"] = order | changes
+        order = order | changes
+        self.orders[f"/orders/{order['order_id']}"] = order
 
     def status_of(self, order_id: str) -> tuple[str, int]:
         """The order's status and version, (status, 0) when it has none."""

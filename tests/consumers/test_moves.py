@@ -5,18 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
-import boto3
 import pytest
 from orders_consumer import KeepsChangingError
 
-from ordersctl.engine import client_options
-from tests.builders import line
+from ordersctl.consumers import EXAMPLES
+from tests.builders import line, sqs_event
 from tests.consumers.house import THIN, Api, Event, SampleConsumer, at, of_another_order
-from tests.local_run import PROJECT_DIR, eventually
 
 Consumers = dict[str, SampleConsumer]
 OTHER_ITEMS = [line(sku="other", quantity=3), line(sku="another", quantity=1), line(sku="other", quantity=2)]
@@ -122,43 +117,42 @@ def test_a_thin_event_of_an_order_that_was_erased_meanwhile_is_no_trouble(consum
 # --- killed in the middle --------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def running(name: str, table: str, engine_url: str, api: Api) -> Iterator[subprocess.Popen[bytes]]:
-    """The consumer as a process of its own, as in the local run."""
+def invocation(consumer: SampleConsumer, event: Event, engine_url: str) -> "subprocess.Popen[bytes]":
+    """Hand an event to a consumer in a process of its own, as Lambda does."""
     environment = {
-        "QUEUE_NAME": table,
-        "INBOX_TABLE": table,
-        "ORDERS_API_URL": api.url,
+        "PYTHONPATH": "vendor",
+        "QUEUE_NAME": consumer.name,
+        "INBOX_TABLE": consumer.table.name,
+        "ORDERS_API_URL": consumer.api.url,
         "ORDERS_TOKEN": "a token",
         "AWS_ENDPOINT_URL": engine_url,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
     }
-    command = [sys.executable, "-m", "ordersctl", "consumer", name]
-    process = subprocess.Popen(command, cwd=PROJECT_DIR, env={**os.environ, **environment})  # noqa: S603 - our own
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+    program = "import app, json, sys; app.app.handler_map['take-in'](json.loads(sys.argv[1]), None)"
+    return subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-c", program, json.dumps(sqs_event(json.dumps(event)))],
+        cwd=EXAMPLES / consumer.name,
+        env={**os.environ, **environment},
+    )
 
 
 @pytest.mark.parametrize("after", ["shipped", "delivered"])
-def test_fulfilment_killed_after_a_move_finishes_when_it_is_back(
+def test_what_fulfilment_was_killed_in_is_finished_when_the_event_comes_again(
     consumers: Consumers, api: Api, confirmed: Event, engine_url: str, after: str
 ) -> None:
     fulfilment, order_id = consumers["fulfilment"], confirmed["subject"]
     api.keep(confirmed["data"])
-    sqs: Any = boto3.client("sqs", **client_options(engine_url))
-    queue = sqs.create_queue(QueueName=fulfilment.table.name, Attributes={"VisibilityTimeout": "1"})["QueueUrl"]
-    sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(confirmed))
 
-    with running("fulfilment", fulfilment.table.name, engine_url, api) as process:
-        api.before_saying = lambda: process.kill() if api.status_of(order_id)[0] == after else None
-        eventually(lambda: process.poll() == -signal.SIGKILL)
+    first = invocation(fulfilment, confirmed, engine_url)
+    api.before_saying = lambda: first.kill() if api.status_of(order_id)[0] == after else None
+    assert first.wait(20) == -signal.SIGKILL
     assert api.status_of(order_id)[0] == after
     assert fulfilment.state(order_id) == {}
 
     api.before_saying = lambda: None
-    with running("fulfilment", fulfilment.table.name, engine_url, api):
-        state = eventually(lambda: fulfilment.state(order_id))
+    assert invocation(fulfilment, confirmed, engine_url).wait(20) == 0
     assert api.status_of(order_id) == ("delivered", 4)
+    state = fulfilment.state(order_id)
     assert (state["seen"], int(state["sequence"])) == ("delivered", 2)

@@ -44,7 +44,7 @@ STORM = Odds(
     lost=0.08,
     partial=0.12,
     killed=0.012,
-    meanwhile=0.10,
+    meanwhile=0.25,
     copies=0.25,
 )
 

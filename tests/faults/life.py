@@ -64,7 +64,7 @@ class Life:
                 self.tellers.append(Teller(placing(source, f"order {number} too", customer, key, others)))
             if key is not None and source.random() < 0.1:
                 self.tellers.append(Teller(placing(source, f"order {number} namesake", others[0], key, [customer])))
-            if source.random() < 0.2:
+            if source.random() < 0.4:
                 self.tellers.append(Teller(meddling(source, f"meddler {number}", customer)))
 
     def run(self, steps: int) -> Evidence:
@@ -97,8 +97,8 @@ class Life:
     def _turn(self) -> None:
         turns: list[tuple[float, Callable[[], None]]] = [
             (60, self._any_story),
-            (14, self.queue_turn),
-            (14, lambda: self.stream_turn(self.random.randrange(_SHARDS))),
+            (10, self.queue_turn),
+            (5, lambda: self.stream_turn(self.random.randrange(_SHARDS))),
             (10, self._time_passes),
             (2, self._outage),
             (0.5, self._intrude),
@@ -217,7 +217,7 @@ class Life:
 
     def stream_turn(self, shard: int) -> None:
         """One batch of a shard's event source mapping: in order, and again from where it stopped."""
-        records = self._unread(shard)[: self.random.randint(1, 30)]
+        records = self._unread(shard)[: self.random.randint(1, 100)]
         if not records or shard in self._busy_shards:
             return
         self._busy_shards.add(shard)

@@ -82,7 +82,7 @@ def placing(source: random.Random, name: str, customer: str, key: str | None, ot
 def meddling(source: random.Random, name: str, customer: str) -> Story:
     """A service that changes a customer's newest orders while the customer does, too."""
     for number in range(12):
-        listed = yield Ask("GET", f"/customers/{customer}/orders?limit=8", "warehouse", SERVICE)
+        listed = yield Ask("GET", f"/customers/{customer}/orders?limit=3", "warehouse", SERVICE)
         if listed.status == 200 and listed.body["orders"]:
             order_id = source.choice(listed.body["orders"])["order_id"]
             if source.random() < 0.5:

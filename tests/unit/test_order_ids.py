@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib import order_ids
-from chalicelib.order_ids import is_sealed_for, is_well_formed, mint
+from chalicelib.order_ids import is_sealed_for, is_unsealed, is_well_formed, mint
 from tests.builders import CUSTOMER, SECRET
 
 CUSTOMERS = st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmatch=True)
@@ -63,7 +63,9 @@ def test_a_seal_breaks_with_any_character_of_the_id() -> None:
 def test_a_uuids_hex_digits_are_well_formed_but_not_sealed() -> None:
     order_id = f"ord_{uuid.uuid4().hex}"
     assert is_well_formed(order_id)
+    assert is_unsealed(order_id)
     assert not is_sealed_for(SECRET, order_id, CUSTOMER)
+    assert not is_unsealed(mint(SECRET, CUSTOMER))
 
 
 @pytest.mark.parametrize(
@@ -82,6 +84,7 @@ def test_a_uuids_hex_digits_are_well_formed_but_not_sealed() -> None:
 )
 def test_anything_else_is_neither_well_formed_nor_sealed(order_id: str) -> None:
     assert not is_well_formed(order_id)
+    assert not is_unsealed(order_id)
     assert not is_sealed_for(SECRET, order_id, CUSTOMER)
 
 

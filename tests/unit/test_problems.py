@@ -79,6 +79,12 @@ def test_only_what_passes_is_to_be_tried_again(kind: type[OrdersError]) -> None:
     assert retried is (kind in {errors.Fault, errors.NotYetStored})
 
 
+@pytest.mark.parametrize(("digit", "retried"), [("0", True), ("f", True), ("g", False), ("z", False), ("F", False)])
+def test_an_order_that_is_not_there_may_come_yet_if_its_id_may_be_a_uuid(digit: str, *, retried: bool) -> None:
+    """Direct acceptance makes an order's id of the client's UUID, and nothing else knows of it until it is stored."""
+    assert ("Retry-After" in problems.of(errors.OrderNotFound("ord_" + digit * 32)).headers) is retried
+
+
 @pytest.mark.parametrize("kind", [errors.Fault, errors.Poison, errors.OrderNotFound, errors.KeyReused])
 def test_nothing_internal_is_told(kind: type[OrdersError]) -> None:
     assert "InternalName" not in problems.response(problems.of(an_error(kind)), REQUEST).body

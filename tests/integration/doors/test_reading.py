@@ -10,6 +10,8 @@ from chalicelib import order_ids, wiring
 from tests.builders import CUSTOMER, Answer, an_order, command, new_order
 from tests.integration.doors.house import House, throttled
 
+MISSING = "ord_" + "z" * 32  # well-formed
+
 
 def place(house: House, **new: object) -> str:
     """Accept an order, and store it."""
@@ -70,7 +72,7 @@ def test_someone_elses_order_answers_exactly_as_one_that_is_not_there(house: Hou
     stranger = house.api(subject="17851")
     placed = place(house)
     waiting = house.api().post("/orders", new_order()).json["order_id"]
-    missing = stranger.get(f"/orders/ord_{uuid.uuid4().hex}")
+    missing = stranger.get(f"/orders/{MISSING}")
     assert (missing.status, missing.problem) == (404, "not-found")
     for order_id in (placed, waiting):
         assert without_ids(stranger.get(f"/orders/{order_id}")) == without_ids(missing)
@@ -82,8 +84,19 @@ def test_someone_elses_erased_order_answers_so_too(house: House) -> None:
     assert admin.call("DELETE", f"/orders/{order_id}").status == 204
     assert house.api().get(f"/orders/{order_id}").problem == "gone"
     stranger = house.api(subject="17851")
-    missing = stranger.get(f"/orders/ord_{uuid.uuid4().hex}")
+    missing = stranger.get(f"/orders/{MISSING}")
     assert without_ids(stranger.get(f"/orders/{order_id}")) == without_ids(missing)
+
+
+def test_an_id_that_direct_acceptance_may_have_given_is_asked_for_again(house: House) -> None:
+    order_id = f"ord_{uuid.uuid4().hex}"
+    before = house.api().get(f"/orders/{order_id}")
+    assert (before.status, before.problem, before.headers["Retry-After"]) == (404, "not-found", "1")
+    house.process(json.dumps(command(order_id=order_id)))
+    assert house.api().get(f"/orders/{order_id}").json["status"] == "placed"
+    assert without_ids(house.api(subject="17851").get(f"/orders/{order_id}")) == without_ids(before)
+    assert house.api(subject="ann", scope="orders/admin").call("DELETE", f"/orders/{order_id}").status == 204
+    assert without_ids(house.api().get(f"/orders/{order_id}")) == without_ids(before)
 
 
 @pytest.mark.parametrize("order_id", ["x", "ord_", "ord_" + "0" * 32, "ord_" + "u" * 32, "%00", "é", "a" * 3_000, " "])

@@ -1,0 +1,98 @@
+"""Posting orders by the clock (open loop) or one after another (closed loop)."""
+
+import http.client
+import json
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from ordersctl.arrivals import percentile
+from ordersctl.invoices import Placeable
+
+CLIENTS = 64
+TIMEOUT = 30.0  # seconds
+
+
+@dataclass(frozen=True)
+class Post:
+    """One order: when it was due (seconds since the epoch), how long after that it was answered, and with what."""
+
+    due: float
+    seconds: float
+    status: int  # 0 when there was no answer
+    order_id: str
+
+
+class Target:
+    """Somewhere to post orders to; each thread has a connection of its own."""
+
+    def __init__(self, port: int, token: str, note: Callable[[str], None] = lambda _order_id: None) -> None:
+        self.port, self.token, self.note = port, token, note
+        self._local = threading.local()
+
+    def post(self, order: Placeable, key: str, due: float) -> Post:
+        headers = {
+            "Authorization": f"Bearer {self.token}",
+            "Content-Type": "application/json",
+            "Idempotency-Key": key,
+        }
+        path = f"/orders?{urlencode({'customer_id': order.customer_id})}"
+        status, order_id = 0, ""
+        try:
+            connection = self._connection()
+            connection.request("POST", path, json.dumps(order.order), headers)
+            response = connection.getresponse()
+            body = response.read()
+            status = response.status
+            order_id = json.loads(body).get("order_id", "")
+        except (OSError, http.client.HTTPException, ValueError):
+            self._local.connection = None
+        seconds = time.time() - due
+        if order_id:
+            self.note(order_id)
+        return Post(due, seconds, status, order_id)
+
+    def _connection(self) -> http.client.HTTPConnection:
+        found: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
+        if found is None:
+            found = self._local.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
+        return found
+
+
+def open_loop(target: Target, orders: Sequence[Placeable], rate: float, seconds: float, run: str) -> list[Post]:
+    """Post at a fixed rate, whatever the answers do.
+
+    An order's time counts from when it was due: a service that keeps its callers waiting is charged for those who
+    could not even ask (coordinated omission).
+    """
+    start = time.time()
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        posts = []
+        for number in range(int(rate * seconds)):
+            due = start + number / rate
+            time.sleep(max(0.0, due - time.time()))
+            posts.append(pool.submit(target.post, orders[number % len(orders)], f"{run}-{number}", due))
+        return [each.result() for each in posts]
+
+
+def closed_loop(target: Target, orders: Sequence[Placeable], clients: int, seconds: float, run: str) -> list[Post]:
+    """So many clients, each posting its next order when the last was answered."""
+    end = time.time() + seconds
+
+    def client(number: int) -> list[Post]:
+        posts: list[Post] = []
+        while (now := time.time()) < end:
+            posts.append(target.post(orders[len(posts) % len(orders)], f"{run}-{number}-{len(posts)}", now))
+        return posts
+
+    with ThreadPoolExecutor(clients) as pool:
+        return [post for posts in pool.map(client, range(clients)) for post in posts]
+
+
+def quantiles(posts: Sequence[Post]) -> tuple[float, float]:
+    """p50 and p99 in milliseconds."""
+    seconds = [each.seconds for each in posts]
+    return percentile(seconds, 50) * 1e3, percentile(seconds, 99) * 1e3

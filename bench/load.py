@@ -1,0 +1,226 @@
+"""`make load`: the same orders on this service and on the monolith: a spike, and an outage of what is behind them."""
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import boto3
+import click
+from rich.console import Console
+from rich.table import Table
+
+from bench import report
+from bench.driver import Post, Target, closed_loop, open_loop, quantiles
+from bench.packages import PROJECT_DIR
+from ordersctl import arrivals, invoices
+from ordersctl.arrivals import percentile
+from ordersctl.engine import client_options
+from ordersctl.invoices import Placeable
+from ordersctl.tokens import SERVICE_SCOPE, local_token
+from tests.local_run import LocalRun, eventually, free_port
+
+SPIKE = (1, 10, 50)
+
+
+@dataclass
+class Seen:
+    """What one system did; moments are seconds since the start of its run."""
+
+    start: float = field(default_factory=time.time)
+    spike: dict[int, list[Post]] = field(default_factory=dict)
+    closed: list[Post] = field(default_factory=list)
+    outage: list[Post] = field(default_factory=list)
+    stopped: tuple[float, float] = (0, 0)
+    backlog: list[tuple[float, int, int]] = field(default_factory=list)  # moment, orders, events of one consumer
+    placed: list[float] = field(default_factory=list)  # seconds
+    published: list[float] = field(default_factory=list)
+
+    def during(self, *, stopped: bool) -> list[Post]:
+        return [each for each in self.outage if (self.stopped[0] <= each.due < self.stopped[1]) is stopped]
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+@click.option("--rate", default=2.0, show_default=True, help="Orders per second that are 1 x.")
+@click.option("--seconds", default=15.0, show_default=True, help="Of each step of the spike.")
+@click.option("--outage", default=60.0, show_default=True, help="Seconds that the services behind are stopped.")
+def load(file: Path | None, rate: float, seconds: float, outage: float) -> None:
+    """Place the orders of FILE (a CSV of invoices) over and over, on this service and on the monolith."""
+    orders = _orders(file or PROJECT_DIR / "tests" / "data" / "online-retail-cut.csv")
+    with tempfile.TemporaryDirectory() as scratch:
+        run = LocalRun.start(Path(scratch)).ready()
+        os.environ["AWS_ENDPOINT_URL"] = run.engine_url
+        services_port = free_port()
+        services = _start("bench.downstream", str(services_port), run.engine_url)
+        port = free_port()
+        monolith = _start("bench.peers.monolith", str(port), str(services_port), str(Path(scratch) / "monolith.db"))
+        try:
+            drive = _driver(orders, rate, seconds, outage, services)
+            with arrivals.watching() as watched:
+                token = local_token(subject="load", scope=SERVICE_SCOPE)
+                with _backlog_seen(run.engine_url) as backlog:
+                    ours = drive(Target(run.api_port, token, watched.waiting.append), "orders")
+                    _wait_for_all(ours, watched)
+                ours.backlog = [(moment - ours.start, orders, events) for moment, orders, events in backlog]
+            theirs = drive(Target(port, ""), "monolith")
+        finally:
+            for process in (services, monolith):
+                process.kill()
+                process.wait()
+            run.stop()
+    rows = _rows(ours, theirs, rate)
+    table = Table(*rows[0])
+    for row in rows[1:]:
+        table.add_row(*row)
+    Console().print(table)
+    head, *body = (f"| {' | '.join(row)} |" for row in rows)
+    report.replace_part(report.PAGE, "load", "\n".join([head, "|---" + "|--:" * (len(rows[0]) - 1) + "|", *body]))
+    _draw(ours, theirs)
+
+
+def _orders(file: Path) -> list[Placeable]:
+    read = invoices.read(file.read_bytes()).items()
+    judged = [invoices.judge(number, rows, currency="GBP", guest="guest") for number, rows in read]
+    return [each for each in judged if isinstance(each, Placeable)]
+
+
+def _start(module: str, *arguments: str) -> subprocess.Popen[bytes]:
+    # Callers that gave up are told of by tracebacks; the table has them.
+    process = subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=PROJECT_DIR, stderr=subprocess.DEVNULL)
+    port = int(arguments[0])
+    eventually(lambda: _listens(port))
+    return process
+
+
+def _listens(port: int) -> bool:
+    import socket  # noqa: PLC0415 - for this look only
+
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _driver(
+    orders: list[Placeable], rate: float, seconds: float, outage: float, services: subprocess.Popen[bytes]
+) -> Callable[[Target, str], Seen]:
+    def drive(target: Target, name: str) -> Seen:
+        open_loop(target, orders, rate, 2, f"{name}-warm")
+        seen = Seen()
+        for times in SPIKE:
+            seen.spike[times] = open_loop(target, orders, rate * times, seconds, f"{name}-{times}")
+        seen.closed = closed_loop(target, orders, 8, seconds, f"{name}-closed")
+        start = time.time()
+        seen.stopped = (start + seconds, start + seconds + outage)
+        timers = [
+            threading.Timer(moment, services.send_signal, [number])
+            for moment, number in ((seconds, signal.SIGSTOP), (seconds + outage, signal.SIGCONT))
+        ]
+        for timer in timers:
+            timer.start()
+        try:
+            seen.outage = open_loop(target, orders, rate * 10, outage + 2 * seconds, f"{name}-outage")
+        finally:
+            for timer in timers:
+                timer.cancel()
+            services.send_signal(signal.SIGCONT)
+        return seen
+
+    return drive
+
+
+@contextmanager
+def _backlog_seen(engine_url: str) -> Iterator[list[tuple[float, int, int]]]:
+    """Depths of the order queue and of one consumer's queue, in flight included, twice a second."""
+    sqs = boto3.client("sqs", **client_options(engine_url))
+    urls = [sqs.get_queue_url(QueueName=name)["QueueUrl"] for name in ("orders-local-queue", "orders-local-fulfilment")]
+    seen: list[tuple[float, int, int]] = []
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.wait(0.5):
+            seen.append((time.time(), depth(urls[0]), depth(urls[1])))
+
+    def depth(url: str) -> int:
+        answer = sqs.get_queue_attributes(
+            QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        )
+        return sum(int(count) for count in answer["Attributes"].values())
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _wait_for_all(seen: Seen, watched: arrivals.Arrivals) -> None:
+    posts = [each for each in [*itertools.chain(*seen.spike.values()), *seen.closed, *seen.outage] if each.order_id]
+    eventually(lambda: all(each.order_id in watched.published for each in posts), within=120)
+    eventually(lambda: all(each.order_id in watched.stored for each in posts), within=120)
+    seen.placed = [watched.stored[each.order_id] - each.due for each in posts]
+    seen.published = [watched.published[each.order_id] - each.due for each in posts]
+
+
+def _rows(ours: Seen, theirs: Seen, rate: float) -> list[list[str]]:
+    rows = [["", "orders: p50 ms", "p99 ms", "failed", "monolith: p50 ms", "p99 ms", "failed"]]
+    steps = [(f"{times} x ({rate * times:g}/s), open loop", ours.spike[times], theirs.spike[times]) for times in SPIKE]
+    steps += [
+        ("8 clients, closed loop", ours.closed, theirs.closed),
+        ("10 x, services up", ours.during(stopped=False), theirs.during(stopped=False)),
+        ("10 x, services stopped", ours.during(stopped=True), theirs.during(stopped=True)),
+    ]
+    for name, mine, other in steps:
+        row = [name]
+        for posts in (mine, other):
+            failed = sum(each.status not in {201, 202} for each in posts)
+            row += [*(f"{each:.0f}" for each in quantiles(posts)), f"{failed} of {len(posts)}"]
+        rows.append(row)
+    for name, seconds in (("until placed", ours.placed), ("until published", ours.published)):
+        rows.append(
+            [name, *(f"{percentile(seconds, p) * 1e3:.0f}" for p in (50, 99)), f"0 of {len(seconds)}", "", "", ""]
+        )
+    return rows
+
+
+def _draw(ours: Seen, theirs: Seen) -> None:
+    import matplotlib as mpl  # noqa: PLC0415 - slow to import
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "orders"
+    from matplotlib import pyplot as plt  # noqa: PLC0415
+
+    figure, (latency, backlog) = plt.subplots(2, 1, figsize=(7, 5.5), layout="constrained")
+    for name, seen, color in (("orders", ours, "#1f6f8b"), ("monolith", theirs, "#c2571a")):
+        first = seen.outage[0].due
+        for posts, mark in ((True, "."), (False, "x")):
+            chosen = [each for each in seen.outage if (each.status in {201, 202}) is posts]
+            label = name if posts else f"{name}, failed"
+            moments = [each.due - first for each in chosen]
+            if chosen:
+                latency.plot(moments, [each.seconds for each in chosen], mark, ms=3, color=color, label=label)
+    stopped = [moment - ours.outage[0].due for moment in ours.stopped]
+    latency.axvspan(*stopped, color="#eeeeee")
+    latency.set(yscale="log", ylabel="seconds to the answer", title="The services behind are stopped (grey)")
+    latency.legend(loc="upper right")
+    backlog.plot([each[0] for each in ours.backlog], [each[1] for each in ours.backlog], label="order queue")
+    backlog.plot([each[0] for each in ours.backlog], [each[2] for each in ours.backlog], label="a consumer's queue")
+    backlog.axvspan(*[moment - ours.start for moment in ours.stopped], color="#eeeeee")
+    backlog.set(xlabel="seconds", ylabel="messages", title="Backlog: spike, closed loop, outage")
+    backlog.legend(loc="upper left")
+    report.PLOTS.mkdir(exist_ok=True)
+    figure.savefig(report.PLOTS / "load.svg", metadata={"Date": None})
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    load()

@@ -1,0 +1,28 @@
+"""The tests that the documents name are there."""
+
+import ast
+import re
+
+import pytest
+
+from ordersctl.local import PROJECT_DIR
+
+NAMED = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
+DOCUMENTS = ["docs/security.md", "docs/reliability.md"]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_test_that_a_document_names_exists(document: str) -> None:
+    named = NAMED.findall((PROJECT_DIR / document).read_text(encoding="utf-8"))
+    assert named
+    for path, function in named:
+        tree = ast.parse((PROJECT_DIR / path).read_text(encoding="utf-8"))
+        names = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+        assert not function or function in names, f"{path}::{function}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_planted_bug_that_a_document_names_exists(document: str) -> None:
+    planted = {path.stem for path in (PROJECT_DIR / "tests/faults/planted").glob("*.patch")}
+    for name in re.findall(r"planted bug `([\w-]+)`", (PROJECT_DIR / document).read_text(encoding="utf-8")):
+        assert name in planted
