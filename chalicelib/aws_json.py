@@ -13,7 +13,7 @@ import random
 import time
 import weakref
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
@@ -51,13 +51,10 @@ _OK = 200
 _SERVER_ERROR = 500
 
 
-class Credentials(Protocol):
-    @property
-    def access_key(self) -> str: ...
-    @property
-    def secret_key(self) -> str: ...
-    @property
-    def token(self) -> str | None: ...
+class Credentials(NamedTuple):
+    access_key: str
+    secret_key: str
+    token: str | None
 
 
 class JsonClient:

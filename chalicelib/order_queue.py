@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.aws import faults
 from chalicelib.errors import Fault
@@ -49,6 +49,7 @@ class DeadLetterQueue:
 
     def quarantine(self, body: str, *, reason: str, source: str) -> None:
         """Keep a message or record whole, with the reason and the id it came under. Raises Fault."""
+        group: Any = {"MessageGroupId": source or "unknown"} if _is_fifo(self.url) else {}
         with faults("sqs"):
             self.client.send_message(
                 QueueUrl=self.url,
@@ -57,7 +58,7 @@ class DeadLetterQueue:
                     "reason": {"DataType": "String", "StringValue": reason[:_MAX_REASON]},
                     "source": {"DataType": "String", "StringValue": source or "unknown"},
                 },
-                **({"MessageGroupId": source or "unknown"} if _is_fifo(self.url) else {}),
+                **group,
             )
 
 

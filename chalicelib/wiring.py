@@ -4,7 +4,7 @@ import functools
 import os
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from chalicelib.settings import Patience, Settings
 
@@ -39,12 +39,6 @@ _PATIENT = Patience(connect_timeout=1, read_timeout=2, attempts=3)
 _IMPATIENT = Patience(connect_timeout=0.3, read_timeout=0.3, attempts=1)  # for a read that fails open
 
 
-class _Keys(NamedTuple):
-    access_key: str
-    secret_key: str
-    token: str | None
-
-
 @_once
 def settings() -> Settings:
     return Settings.from_env(os.environ)
@@ -60,16 +54,22 @@ def _session() -> "botocore.session.Session":
 @_once
 def _credentials() -> "Callable[[], Credentials]":
     """Lambda hands a function its keys in the environment; elsewhere botocore knows where to look."""
+    from chalicelib.aws_json import Credentials
+
     if "AWS_ACCESS_KEY_ID" in os.environ:
         names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-        keys = _Keys(*(os.environ.get(name, "") for name in names))
+        keys = Credentials(*(os.environ.get(name, "") for name in names))
         return lambda: keys
     from botocore.exceptions import NoCredentialsError
 
     if (found := _session().get_credentials()) is None:
         raise NoCredentialsError
-    # Asked for each time: botocore renews those that end.
-    return lambda: _Keys(*found.get_frozen_credentials()[:3])
+
+    def renewed() -> Credentials:
+        now = found.get_frozen_credentials()
+        return Credentials(now.access_key or "", now.secret_key or "", now.token)
+
+    return renewed
 
 
 @functools.cache

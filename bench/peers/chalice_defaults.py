@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
+from boto3.dynamodb.types import TypeDeserializer
 from chalice.app import (
     AuthRequest,
     AuthResponse,
@@ -95,5 +96,17 @@ def process_orders(event: SQSEvent) -> None:
 def publish_events(event: DynamoDBEvent) -> None:
     for record in event:
         image: Any = record.new_image
-        message = {"order_id": image["order_id"]["S"], "status": image["status"]["S"]}
-        sns.publish(TopicArn=os.environ["EVENT_TOPIC_ARN"], Message=json.dumps({**message, "image": image}))
+        message = {name: _plain(value) for name, value in image.items()}
+        attributes = {
+            name: {"DataType": "Number" if name == "total" else "String", "StringValue": str(message[name])}
+            for name in ("status", "currency", "customer_id", "total")
+        }
+        attributes["type"] = {"DataType": "String", "StringValue": f"order.{message['status']}"}
+        sns.publish(
+            TopicArn=os.environ["EVENT_TOPIC_ARN"],
+            Message=json.dumps(message, default=str),
+            MessageAttributes=attributes,
+        )
+
+
+_plain = TypeDeserializer().deserialize

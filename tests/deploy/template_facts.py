@@ -77,9 +77,11 @@ def dead_letters_are_kept_longest(template: Template) -> bool:
     return bool(min(dead) > max(alive))
 
 
-def only_xray_has_no_name(template: Template) -> bool:
+def only_xray_and_the_network_have_no_name(template: Template) -> bool:
+    """What a function in a VPC does with network interfaces is asked for on all of them: AWS Lambda guide, "VPC"."""
     return all(
-        "*" not in as_list(statement["Resource"]) or all(a.startswith("xray:") for a in as_list(statement["Action"]))
+        "*" not in as_list(statement["Resource"])
+        or all(action.partition(":")[0] in {"xray", "ec2"} for action in as_list(statement["Action"]))
         for _, statement in statements(template)
     )
 
@@ -261,7 +263,8 @@ FACTS = [
         lambda t: not any("*" in action for _, each in statements(t) for action in as_list(each["Action"])),
         lambda t: policy(t, "ApiHandlerRole")[1].update(Action="sqs:*"),
     ),
-    Fact("no wildcard resource", only_xray_has_no_name, lambda t: policy(t, "ApiHandlerRole")[1].update(Resource="*")),
+    Fact("no wildcard resource", only_xray_and_the_network_have_no_name,
+         lambda t: policy(t, "ApiHandlerRole")[1].update(Resource="*")),
     Fact("a role per function", every_function_has_its_own_role,
          lambda t: properties(t, "Authorizer").update(Role=properties(t, "APIHandler")["Role"])),
     Fact("TLS only", everything_is_tls_only,

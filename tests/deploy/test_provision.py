@@ -80,13 +80,16 @@ def test_a_policy_is_filled_in_as_cloudformation_would() -> None:
             {"Resource": {"Fn::Sub": "${OrderDeadLetterQueue.Arn}"}},
             {"Fn::If": ["WithOwnKey", {"Resource": {"Fn::Sub": "${Encryption}"}}, {"Ref": "AWS::NoValue"}]},
             {"Fn::If": ["WithTracing", {"Resource": "*"}, {"Ref": "AWS::NoValue"}]},
+            {"Fn::If": ["WithDax", {"Resource": {"Fn::Sub": ["cache/${DaxCluster}", {}]}}, {"Ref": "AWS::NoValue"}]},
         ]
     }
+    dax = "daxs://orders.x1y2z3.dax-clusters.eu-west-1.amazonaws.com:9111"
     key = "arn:aws:kms:eu-west-1:123456789012:key/1"
-    assert filled_in(policy, "dev", OUTPUTS, {"Encryption": key}) == {
+    assert filled_in(policy, "dev", OUTPUTS, {"Encryption": key, "DaxEndpoint": dax}) == {
         "Statement": [
             {"Resource": "arn:aws:dynamodb:eu-west-1:123456789012:table/orders-dev/stream/*"},
             {"Resource": "arn:aws:sqs:eu-west-1:123456789012:orders-dev-queue-dlq"},
             {"Resource": key},
+            {"Resource": "cache/orders"},
         ]
     }

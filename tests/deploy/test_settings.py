@@ -1,6 +1,8 @@
 """A stage's settings are judged before AWS sees them."""
 
 import re
+from importlib.metadata import version
+from pathlib import Path
 
 import click
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from ordersctl import templates
 from ordersctl.local import PROJECT_DIR
 
+DAX = "daxs://orders.x1y2z3.dax-clusters.eu-west-1.amazonaws.com"
 FIT = {"Stage": "dev", "JwtIssuer": "https://issuer.example", "JwtAudience": "orders", "JwtJwks": "keys.json"}
 
 
@@ -29,6 +32,7 @@ def complaint(**given: str) -> str:
         ({"LogRetention": "2"}, "LogRetention: '2' is not one of 1, 3, 5"),
         ({"Stage": "Prod"}, "Stage: 'Prod': a stage is 1 to 20 of a-z 0-9 -"),
         ({"JwtAudience": ""}, "JwtAudience: is empty"),
+        ({"DaxEndpoint": "https://cache"}, "DaxEndpoint: 'https://cache': a DAX cluster's endpoint, as in daxs://"),
         ({"AlarmEmail": "nobody"}, "AlarmEmail: 'nobody': an e-mail address, or nothing"),
     ],
 )
@@ -63,6 +67,26 @@ def test_stage_prod_can_be_packaged() -> None:
     assert templates.checked_parameters({"Parameters": templates.every_parameter()}, given) == given
 
 
+@pytest.mark.parametrize("endpoint", ["dax://a.b1.dax-clusters.us-east-1.amazonaws.com", f"{DAX}:9111", DAX])
+def test_a_cluster_is_named_as_aws_shows_it(endpoint: str) -> None:
+    given = FIT | {"DaxEndpoint": endpoint}
+    assert templates.checked_parameters({"Parameters": templates.every_parameter()}, given) == given
+
+
+def test_a_stage_that_reads_from_dax_is_not_packaged_without_the_client(tmp_path: Path) -> None:
+    templates.check_dax_client({}, tmp_path)
+    with pytest.raises(click.ClickException, match=r"vendor/amazondax: pip install .*amazon-dax-client=="):
+        templates.check_dax_client({"DaxEndpoint": DAX}, tmp_path)
+    (tmp_path / "vendor" / "amazondax").mkdir(parents=True)
+    templates.check_dax_client({"DaxEndpoint": DAX}, tmp_path)
+
+
+def test_the_client_that_is_packaged_is_the_one_that_is_tested_and_documented() -> None:
+    packaged = templates.DAX_CLIENT.partition("vendor ")[2].split()
+    assert packaged == [f"{name}=={version(name)}" for name in ("amazon-dax-client", "antlr4-python3-runtime")]
+    assert templates.DAX_CLIENT in (PROJECT_DIR / "docs" / "deploy.md").read_text()
+
+
 def test_every_setting_is_documented_with_its_default() -> None:
     page = (PROJECT_DIR / "docs" / "deploy.md").read_text()
     told = dict(re.findall(r"^\| `(\w+)` \| (.*?) ?\|", page, re.MULTILINE))
@@ -74,5 +98,5 @@ def test_what_only_the_package_has_is_marked() -> None:
     page = (PROJECT_DIR / "docs" / "deploy.md").read_text()
     marked = set(re.findall(r"^\| `(\w+)` \|[^|]*\| packaged", page, re.MULTILINE))
     plain = templates.resources()["Parameters"].keys()
-    both = {"EventBusName", "Tracing", "OrderMaximumConcurrency"}  # which provision and tune put to use
+    both = {"EventBusName", "DaxEndpoint", "Tracing", "OrderMaximumConcurrency"}  # which provision and tune put to use
     assert marked == templates.every_parameter().keys() - plain - both

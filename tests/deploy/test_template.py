@@ -5,13 +5,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chalicelib.settings import Settings
 from ordersctl import templates
 from ordersctl.local import PROJECT_DIR
-from tests.deploy.template_facts import FACTS, Fact, Template, of_type, properties
+from tests.deploy.template_facts import FACTS, Fact, Template, of_type, properties, statements
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.name)
@@ -26,12 +27,13 @@ def test_a_template_that_is_broken_there_is_noticed(fact: Fact, template: Templa
     assert not fact.holds(broken)
 
 
-def test_the_linter_has_nothing_to_say(packaged: Template, template: Template, tmp_path: Path) -> None:
+def complaints(directory: Path, **documents: Template) -> str:
+    """What the linter says of templates, every rule of it."""
     files = []
-    for name, document in {"sam": packaged, "translated": template, "provisioned": templates.resources()}.items():
-        files.append(tmp_path / f"{name}.json")
+    for name, document in documents.items():
+        files.append(directory / f"{name}.json")
         files[-1].write_text(json.dumps(document))
-    done = subprocess.run(  # noqa: S603 - the linter, every rule of it
+    done = subprocess.run(  # noqa: S603 - the linter
         [
             sys.executable,
             "-c",
@@ -45,7 +47,39 @@ def test_the_linter_has_nothing_to_say(packaged: Template, template: Template, t
         text=True,
         check=False,
     )
-    assert (done.stdout, done.returncode) == ("", 0)
+    return done.stdout + ("" if done.returncode == 0 else f"exit status {done.returncode}: {done.stderr}")
+
+
+def test_the_linter_has_nothing_to_say(packaged: Template, template: Template, tmp_path: Path) -> None:
+    assert complaints(tmp_path, sam=packaged, translated=template, provisioned=templates.resources()) == ""
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "cluster"),
+    [
+        ("daxs://orders.x1y2z3.dax-clusters.eu-west-1.amazonaws.com", "orders"),
+        ("dax://or-ders.x1y2z3.dax-clusters.eu-west-1.amazonaws.com:8111", "or-ders"),
+        ("", "-"),  # CloudFormation may work out what a condition leaves out, and must not stumble
+    ],
+)
+def test_the_api_may_read_from_its_own_cluster(endpoint: str, cluster: str, template: Template) -> None:
+    ((_, statement),) = [
+        (role, each) for role, each in statements(template) if each.get("Sid") == "ReadFromTheCache"
+    ]  # of one function only
+    text, names = statement["Resource"]["Fn::Sub"]
+    assert text.endswith(":cache/${DaxCluster}")
+    assert worked_out(names["DaxCluster"], endpoint) == cluster
+
+
+def worked_out(value: Any, endpoint: str) -> Any:
+    match value:
+        case {"Fn::Select": [index, values]}:
+            return worked_out(values, endpoint)[index]
+        case {"Fn::Split": [separator, text]}:
+            return worked_out(text, endpoint).split(separator)
+        case {"Fn::Sub": str(text)}:
+            return text.replace("${DaxEndpoint}", endpoint)
+    raise AssertionError(value)
 
 
 def test_every_setting_of_the_code_is_set_on_every_function(template: Template) -> None:

@@ -31,7 +31,7 @@ class Finding:
 def check(evidence: Evidence) -> list[Finding]:
     """Every promise that this history breaks; none is the result that is wanted."""
     book = _Book(evidence)
-    checks = (_answers, _posts, _orders, _events, _shown, _reads, _changes, _foreign, _dead_letters)
+    checks = (_answers, _posts, _orders, _events, _shown, _reads, _changes, _foreign, _dead_letters, _ends)
     return [finding for each in checks for finding in each(book)]
 
 
@@ -64,8 +64,6 @@ def _answers(book: _Book) -> Iterator[Finding]:
             yield Finding("failed", f"{each['method']} {each['path']} was answered {each['status']}")
         if each["status"] == 503 and not each["retry_after"]:
             yield Finding("failed", f"{each['method']} {each['path']}: 503 without Retry-After")
-    if book.evidence.unfinished:
-        yield Finding("unresolved", f"{book.evidence.unfinished} clients and messages never came to an end")
 
 
 def _posts(book: _Book) -> Iterator[Finding]:
@@ -92,7 +90,7 @@ def _orders(book: _Book) -> Iterator[Finding]:
         reference = str((versions.get(1, {}).get("data") or {}).get("reference"))
         if reference in asked:
             stored[reference].append(order_id)
-        elif order_id not in intruders:
+        elif 1 in versions and order_id not in intruders:
             yield Finding("unexpected", f"{order_id} was asked for by nobody")
     quarantined = {_reference_of(letter["body"]) for letter in book.evidence.quarantined}
     for reference, post in asked.items():
@@ -262,6 +260,11 @@ def _dead_letters(book: _Book) -> Iterator[Finding]:
 def _is_erased(book: _Book, post: dict[str, Any]) -> bool:
     item = book.evidence.table.get(post["answer"]["order_id"])
     return item is not None and item["status"]["S"] == "erased"
+
+
+def _ends(book: _Book) -> Iterator[Finding]:
+    if book.evidence.unfinished:
+        yield Finding("unresolved", f"{book.evidence.unfinished} clients and messages never came to an end")
 
 
 def _reference_of(body: str) -> str | None:

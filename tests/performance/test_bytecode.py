@@ -1,5 +1,6 @@
 """Bytecode in a deployment package."""
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -23,6 +24,7 @@ def test_python_takes_the_bytecode_whatever_the_file_s_date(tmp_path: Path) -> N
         archive.extractall(tmp_path / "task")
     # Were the source read at all, this would be seen.
     (tmp_path / "task" / "thing.py").write_text("VALUE = 2\n")
+    os.utime(tmp_path / "task" / "thing.py", (315_532_800, 315_532_800))  # 1980, as in a package
     command = [sys.executable, "-c", "import thing; print(thing.VALUE, thing.__cached__)"]
     said = subprocess.run(command, cwd=tmp_path / "task", capture_output=True, text=True, check=True).stdout  # noqa: S603
     assert said.startswith("1 ")

@@ -33,8 +33,8 @@ def test_direct_acceptance_saves_the_function_and_nothing_else() -> None:
 
 def test_without_log_lines_a_million_orders_cost_what_was_aimed_at() -> None:
     quiet = {"log_lines": False, "lambda_report": False}
-    assert total(Load(**quiet)) <= 6.2  # type: ignore[arg-type]  # both are bool
-    assert total(Load(direct=True, **quiet)) <= 5.7  # type: ignore[arg-type]  # both are bool
+    assert total(Load(**quiet)) <= 6.2
+    assert total(Load(direct=True, **quiet)) <= 5.7
 
 
 @pytest.mark.parametrize(("larger", "more"), [("batch", False), ("item_kb", True), ("reads", True), ("keyed", True)])

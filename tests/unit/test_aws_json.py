@@ -13,11 +13,11 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.aws_json import JsonClient, sign
+from chalicelib.aws_json import Credentials, JsonClient, sign
 from chalicelib.settings import Patience
 from tests.local_run import free_port
 
-KEYS = ReadOnlyCredentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None)
+KEYS = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None)
 Script = list[tuple[int, dict[str, str], bytes]]
 
 
@@ -29,11 +29,11 @@ Script = list[tuple[int, dict[str, str], bytes]]
     secret=st.text("abcXYZ019/+=", min_size=1),
 )
 def test_it_signs_as_botocore_does(body: bytes, token: str | None, service: str, region: str, secret: str) -> None:
-    keys = ReadOnlyCredentials("AKIDEXAMPLE", secret, token)
+    keys = Credentials("AKIDEXAMPLE", secret, token)
     request = AWSRequest("POST", f"https://{service}.{region}.amazonaws.com/", data=body)
     request.headers["content-type"] = "application/x-amz-json-1.0"
     request.headers["x-amz-target"] = "A.B"
-    SigV4Auth(keys, service, region).add_auth(request)
+    SigV4Auth(ReadOnlyCredentials(*keys), service, region).add_auth(request)
     headers = {
         "content-type": "application/x-amz-json-1.0",
         "host": f"{service}.{region}.amazonaws.com",
@@ -107,7 +107,7 @@ def test_a_connection_that_the_service_closed_meanwhile_is_no_failure(serving: A
 
 
 def test_a_passing_failure_is_tried_again(serving: Any) -> None:
-    throttled = (400, {}, b'{"__type": "com.amazonaws.sqs#ThrottlingException"}')
+    throttled: Any = (400, {}, b'{"__type": "com.amazonaws.sqs#ThrottlingException"}')
     sqs, connections = serving([throttled, (503, {}, b"<html>"), (200, {}, b'{"MessageId": "3"}')])
     assert sqs.send_message(MessageBody="x")["MessageId"] == "3"
     assert len(connections) == 3
