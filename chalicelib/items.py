@@ -16,6 +16,7 @@ CUSTOMER_ID = "customer_id"
 PLACED_KEY = "placed_key"  # "<placed_at>#<order_id>": unique, and sorts by time
 STATUS = "status"
 VERSION = "version"
+CHANGE_ID = "change_id"  # of the write that made this version, so that a repeated write knows itself
 
 Item = Mapping[str, Any]  # attribute name -> AttributeValue, as DynamoDB's low-level API has them
 
@@ -28,6 +29,11 @@ def index_key(customer_id: str, placed_key: str) -> dict[str, Any]:
     """The key of one index entry, made of a cursor's content: where the next page starts."""
     _, _, order_id = placed_key.partition("#")
     return {**key(order_id), CUSTOMER_ID: {"S": customer_id}, PLACED_KEY: {"S": placed_key}}
+
+
+def may_be_of(item: Item, owner: str | None) -> bool:
+    """Whether an item is that customer's, or names none; None is anyone."""
+    return owner is None or item.get(CUSTOMER_ID, {"S": owner}) == {"S": owner}
 
 
 def to_item(order: Order | ErasedOrder) -> dict[str, Any]:

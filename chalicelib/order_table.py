@@ -1,5 +1,6 @@
 """The table of orders. Every write is conditional: a repeated one changes nothing."""
 
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -45,12 +46,13 @@ class OrderTable:
             return items.from_item(_refused(fault)["Item"])
         return None
 
-    def get(self, order_id: str) -> Order | ErasedOrder:
-        """Read an order. Raises OrderNotFound, Fault."""
+    def get(self, order_id: str, owner: str | None = None) -> Order | ErasedOrder:
+        """Read an order; with an owner, only theirs (an erased one names none). Raises OrderNotFound, Fault."""
         item = self._item(order_id, consistent=self.consistent)
         if item is None and not self.consistent:
             item = self._item(order_id, consistent=True)  # a cache remembers, too, what was not there yet
-        if item is None:
+        # Judged before it is read: how long a stranger waits must not tell how long the order is.
+        if item is None or not items.may_be_of(item, owner):
             raise OrderNotFound(order_id)
         return items.from_item(item)
 
@@ -61,19 +63,19 @@ class OrderTable:
 
     def replace(self, order: Order | ErasedOrder) -> None:
         """Store the next version of an order; raises VersionConflict when another was faster, Fault."""
-        item = items.to_item(order)
+        mark = {items.CHANGE_ID: {"S": secrets.token_hex(8)}}
         try:
             with faults("dynamodb"):
                 self.client.put_item(
                     TableName=self.name,
-                    Item=item,
+                    Item=items.to_item(order) | mark,
                     ConditionExpression=_UNCHANGED,
                     ExpressionAttributeValues={":seen": {"N": str(order.version - 1)}},
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
         except Fault as fault:
-            # A put whose answer got lost is sent again by the client, and refused because of itself.
-            if _refused(fault).get("Item") != item:
+            # A put whose answer got lost is sent again by the client, and refused because of itself: its mark is there.
+            if not mark.items() <= _refused(fault).get("Item", {}).items():
                 raise VersionConflict(order.order_id) from fault
 
     def list_for_customer(

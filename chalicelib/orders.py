@@ -54,9 +54,12 @@ def _known_country(code: str) -> str:
     return code
 
 
-# C0 and C1 control characters and DEL; spaces and odd but printable characters are real in names and SKUs.
+# No control characters, and not the two others that no SQS message may hold. Spaces and odd but printable characters
+# are real in names and SKUs.
 def _text(most: int) -> Any:
-    return StringConstraints(strict=True, min_length=1, max_length=most, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")
+    return StringConstraints(
+        strict=True, min_length=1, max_length=most, pattern=r"^[^\x00-\x1f\x7f-\x9f\uFFFE\uFFFF]+$"
+    )
 
 
 # Bounds stand before the validator that runs before them: pydantic puts those into the JSON Schema that it can see.

@@ -37,6 +37,9 @@ if TYPE_CHECKING:  # what the publisher alone needs
 _NO_MESSAGE_TEXT = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
 
+_ERASE_ATTEMPTS = 5
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
     order_id: str
@@ -146,16 +149,16 @@ def _new_order(command: PlaceOrder) -> Order:
 
 
 def read_order(
-    order_id: str, *, customer_id: str | None, secret: bytes, find: Callable[[str], Order | ErasedOrder]
+    order_id: str, *, customer_id: str | None, secret: bytes, find: Callable[[str, str | None], Order | ErasedOrder]
 ) -> Order | Accepted:
     """Read an order for a customer, or any order (customer_id None). Raises OrderErased, OrderNotFound, Fault."""
     if not order_ids.is_well_formed(order_id):
         raise OrderNotFound(order_id)
     try:
-        stored = find(order_id)
+        stored = find(order_id, customer_id)
     except OrderNotFound:
         stored = None
-    if isinstance(stored, Order) and customer_id in (None, stored.customer_id):
+    if isinstance(stored, Order):
         return stored
     # The seal stands in for what the table does not say: that the id was accepted for this customer.
     is_theirs = customer_id is not None and order_ids.is_sealed_for(secret, order_id, customer_id)
@@ -200,19 +203,24 @@ def change_order(
 
 
 def erase_order(order_id: str, *, customer_id: str | None, now: str, secret: bytes, table: OrderTable) -> None:
-    """Replace an order by its tombstone; erased already is done. Raises OrderNotFound, NotYetStored, Fault.
+    """Replace an order by its tombstone, whatever its version; erased already is done.
 
-    VersionConflict when the order changes faster than it can be erased.
+    Raises OrderNotFound, NotYetStored, Fault.
     """
-    try:
-        order = read_order(order_id, customer_id=customer_id, secret=secret, find=table.get)
-    except OrderErased:
+    for _ in range(_ERASE_ATTEMPTS):
+        try:
+            order = read_order(order_id, customer_id=customer_id, secret=secret, find=table.get)
+            if isinstance(order, Accepted):
+                raise NotYetStored(order_id)
+            tombstone = order.erase(now)
+            table.replace(tombstone)
+        except OrderErased:
+            return
+        except VersionConflict:
+            continue  # it was changed meanwhile, and is to be erased all the same
+        logs.tell("order.erased", version=tombstone.version, **_ids(tombstone))
         return
-    if isinstance(order, Accepted):
-        raise NotYetStored(order_id)
-    tombstone = order.erase(now)
-    table.replace(tombstone)
-    logs.tell("order.erased", version=tombstone.version, **_ids(tombstone))
+    raise Fault("dynamodb: the order changes faster than it can be erased")
 
 
 def _ids(order: Order | ErasedOrder | PlaceOrder) -> dict[str, Any]:

@@ -42,6 +42,8 @@ def gateway_responses(headers_of_all: Mapping[str, str]) -> dict[str, Any]:
                 f"gatewayresponse.header.{header}": value
                 for header, value in {
                     "Content-Type": "'application/problem+json'",
+                    "Cache-Control": "'no-store'",
+                    "X-Content-Type-Options": "'nosniff'",
                     **headers,
                     **headers_of_all,
                 }.items()

@@ -1,12 +1,11 @@
 """One readable line per order as it travels, for whoever watches the local run."""
 
-import json
 import threading
 import time
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib import items
+from chalicelib import commands, items
 from chalicelib.codes import CURRENCY_EXPONENTS
 from chalicelib.errors import Poison
 from chalicelib.orders import ErasedOrder, Order, OrderStatus
@@ -28,10 +27,10 @@ class OrderLines:
     def processed(self, message: dict[str, Any]) -> None:
         """Note that the processor is done with an SQS record."""
         try:
-            order_id = json.loads(message["body"])["order_id"]
-        except (KeyError, TypeError, ValueError):
+            order_id = commands.decode(message["body"]).order_id
+        except Poison:
             return  # quarantined, which the watch on the dead-letter queue tells
-        self._note_stored(str(order_id))
+        self._note_stored(order_id)
 
     def read(self, record: dict[str, Any]) -> None:
         """Note a stream record: its order is in the table, though the processor may not have returned yet."""
@@ -111,9 +110,16 @@ def _after(start: float, end: float) -> str:
 
 
 def _seconds(timestamp: str) -> float:
-    return datetime.fromisoformat(timestamp).timestamp()
+    """A time in seconds since 1970; 0 for what is none: a line on a screen must not stop an order."""
+    try:
+        return datetime.fromisoformat(timestamp).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def _clock(seconds: float) -> str:
-    local_time = datetime.fromtimestamp(seconds, UTC).astimezone()
+    try:
+        local_time = datetime.fromtimestamp(seconds, UTC).astimezone()
+    except (ValueError, OverflowError):  # the ends of the calendar
+        return "--:--:--.---"
     return local_time.isoformat(sep=" ", timespec="milliseconds")[11:23]

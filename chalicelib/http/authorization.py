@@ -4,7 +4,7 @@ import logging
 
 from chalice.app import AuthRequest, AuthResponse
 
-from chalicelib.http.tokens import InvalidToken, TokenChecker
+from chalicelib.http.tokens import LEEWAY, InvalidToken, TokenChecker
 
 logger = logging.getLogger("orders")
 
@@ -33,6 +33,6 @@ def authorize(request: AuthRequest, checker: TokenChecker, *, customer_claim: st
             "sub": claims["sub"],
             customer_claim: str(claims.get(customer_claim, "")),
             "scope": scope if isinstance(scope, str) else "",
-            "exp": str(claims["exp"]),
+            "exp": str(claims["exp"] + LEEWAY),
         },
     )

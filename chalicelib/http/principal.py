@@ -25,7 +25,7 @@ class Principal:
         claims = context.get("claims", context)
         # The gateway keeps our authorizer's answer for minutes; a token's end does not wait for that.
         if claims is context and float(claims.get("exp", "inf")) < time.time():
-            raise Problem("unauthorized", 401, "The token has expired")
+            raise Problem("unauthorized", 401, "The token has expired", headers={"WWW-Authenticate": "Bearer"})
         return cls(
             subject=claims.get("sub", ""),
             customer=str(claims.get(customer_claim, "")),

@@ -142,13 +142,19 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _finite(text: str) -> float:
+def _exact(text: str) -> float:
+    """A number that is whole only if it was written so: 1e-400 is not 0."""
+    from decimal import Decimal  # noqa: PLC0415 - a number with a point or an exponent is rare in an order
+
     number = float(text)
-    if math.isinf(number):
-        raise ValueError("a number beyond what can be represented")
+    try:
+        if math.isinf(number) or (number.is_integer() and Decimal(text) != number):
+            raise ValueError("a number beyond what can be represented")
+    except ArithmeticError:  # an exponent beyond what Decimal takes
+        raise ValueError("a number beyond what can be represented") from None
     return number
 
 
 # One strict pass of the standard library: pydantic_core.from_json is faster, but takes the last of two equal names and
 # 1e400 for infinity (docs/adr/0003-bodies-are-parsed-once-and-strictly.md).
-_decoder = json.JSONDecoder(object_pairs_hook=_unique_names, parse_constant=_no_constant, parse_float=_finite)
+_decoder = json.JSONDecoder(object_pairs_hook=_unique_names, parse_constant=_no_constant, parse_float=_exact)

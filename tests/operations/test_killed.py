@@ -16,7 +16,7 @@ KILLS = 20
 
 def kill_often(stage: OperatedStage, *arguments: str, watched: str, within: float) -> int:
     """Start a command and kill it at a random point after its first effect, KILLS times; how often it was at work."""
-    chance, killed = random.Random(watched), 0  # noqa: S311 - reproducible, not secret
+    chance, killed = random.Random(watched), 0
     for _ in range(KILLS):
         before = stage.depth(watched)
         process = stage.start(*arguments)

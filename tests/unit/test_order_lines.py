@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib import items
 from chalicelib.errors import Violation
 from chalicelib.orders import ErasedOrder, OrderStatus
 from ordersctl.order_lines import OrderLines, money
@@ -91,3 +92,16 @@ def test_a_message_that_is_no_command_is_passed_over(body: str) -> None:
     OrderLines(told.append).processed(sqs_event(body)["Records"][0])
 
     assert told == []
+
+
+@pytest.mark.parametrize("body", ["[" * 20_000, "", "nonsense", '{"order_id": 7}', "\x00"], ids=lambda each: each[:9])
+def test_no_message_stops_the_lines(body: str) -> None:
+    OrderLines(print).processed({"body": body})
+
+
+@pytest.mark.parametrize("placed_at", ["nonsense", "", "9999-12-31T23:59:59.999Z", "0001-01-01T00:00:00.000Z"])
+def test_no_stored_order_stops_the_lines(placed_at: str) -> None:
+    said: list[str] = []
+    image = items.to_item(an_order().model_copy(update={"placed_at": placed_at, "updated_at": placed_at}))
+    OrderLines(said.append).published({"eventName": "INSERT", "dynamodb": {"NewImage": image}})
+    assert len(said) == 1

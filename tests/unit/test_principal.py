@@ -10,6 +10,7 @@ from chalice.app import AuthRequest
 from chalicelib.http.authorization import Unauthorized, authorize
 from chalicelib.http.principal import ADMIN, READ, SERVICE, WRITE, Principal
 from chalicelib.http.problems import Problem
+from chalicelib.http.tokens import LEEWAY
 from tests.builders import CUSTOMER, claims, sign
 from tests.unit.keys import EC, RSA, TokenRoom
 
@@ -31,7 +32,7 @@ def test_a_valid_token_is_admitted_everywhere_for_views_decide(tmp_path: Path) -
     request = AuthRequest("TOKEN", f"Bearer {sign(RSA, content)}", ARN)
     answer = authorize(request, TokenRoom(tmp_path / "jwks.json").checker(), customer_claim="sub").to_dict(request)
     assert answer["principalId"] == CUSTOMER
-    assert answer["context"] == {"sub": CUSTOMER, "scope": "orders/read", "exp": str(content["exp"])}
+    assert answer["context"] == {"sub": CUSTOMER, "scope": "orders/read", "exp": str(content["exp"] + LEEWAY)}
     (statement,) = answer["policyDocument"]["Statement"]
     assert statement["Effect"] == "Allow"
     assert Principal.from_authorizer(answer["context"], customer_claim="sub").customer == CUSTOMER

@@ -208,3 +208,9 @@ def test_an_erased_order_is_not_placed_again_by_its_key(house: House) -> None:
     assert house.api().post("/orders", new_order(), Idempotency_Key=key).problem == "gone"
     house.process(json.dumps(command(order_id=order_id)))
     assert house.api().get(f"/orders/{order_id}").status == 410
+
+
+@pytest.mark.parametrize("character", ["\ufffe", "\uffff"])
+def test_text_that_no_message_can_hold_is_refused(house: House, character: str) -> None:
+    answer = house.api().post("/orders", new_order(reference=f"a{character}"))
+    assert (answer.status, answer.json["errors"][0]["pointer"]) == (422, "/reference")

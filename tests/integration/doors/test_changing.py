@@ -208,3 +208,15 @@ def test_a_status_cannot_be_taken_away_and_a_reason_needs_a_status(house: House,
     answer = patch(house, order_id, change)
     assert (answer.status, answer.json["type"]) == (422, "urn:problem:orders:invalid-order")
     assert version_of(house, order_id) == 1
+
+
+def test_an_erasure_goes_on_when_the_order_changes_meanwhile(house: House) -> None:
+    order_id = place(house)
+
+    def overtake(_sent: str) -> None:
+        house.heal()
+        patch(house, order_id, {"note": "faster"})
+
+    house.fail(wiring.order_table(), "PutItem", overtake)
+    assert erase(house, order_id).status == 204
+    assert isinstance(house.stored(order_id), ErasedOrder)

@@ -221,3 +221,15 @@ def test_of_two_writers_of_one_version_exactly_one_is_told_of_a_conflict(house: 
             outcomes = list(pool.map(write, ["a", "b"]))
         assert sorted(outcomes) in (["a", "conflict"], ["b", "conflict"])
         assert order_at(house, order.order_id).note in outcomes
+
+
+def test_of_two_equal_writes_of_one_version_one_is_told_of_a_conflict(house: House) -> None:
+    """Two who ask for the same in the same millisecond: both must not believe that the order is theirs."""
+    order_id, body = a_command()
+    house.process(body)
+    order = order_at(house, order_id)
+    table = wiring.order_table()
+    changed = order.model_copy(update={"version": 2, "status": OrderStatus.CONFIRMED})
+    table.replace(changed)
+    with pytest.raises(VersionConflict):
+        table.replace(changed)
