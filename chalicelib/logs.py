@@ -50,7 +50,7 @@ class JsonLines(logging.Formatter):
         line |= extra | self._embedded(record)
         if record.exc_info:
             line["exception"] = _trace(record.exc_info[1])
-        return json.dumps(line, default=str)
+        return json.dumps(line, default=str, separators=(",", ":"))
 
     def _embedded(self, record: logging.LogRecord) -> dict[str, Any]:
         """The line's metrics (CloudWatch guide, "Specification: Embedded metric format")."""
