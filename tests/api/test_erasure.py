@@ -37,7 +37,7 @@ def test_nothing_personal_is_left(quiet: Service, ann: Caller) -> None:
     order_id, _ = placed_and_erased(quiet, ann)
     tombstone = stored(quiet, order_id)
 
-    assert tombstone.keys() == {"order_id", "status", "version", "updated_at", "correlation_id"}
+    assert tombstone.keys() == {"order_id", "status", "version", "updated_at", "correlation_id", "change_id"}
     assert (tombstone["status"], tombstone["version"]) == ({"S": "erased"}, {"N": "2"})
 
 
