@@ -28,10 +28,32 @@ def deploy(stage: Stage, directory: Path | None, bucket: str | None, *, yes: boo
     template = json.loads((directory / TEMPLATE).read_text())
     given, tags = templates.stage_settings(stage.name)
     parameters = templates.checked_parameters(template, given)
+    client = stage.client("cloudformation")
+    seconds = template["Resources"]["ProcessOrders"]["Properties"]["Timeout"]
+    templates.check_together(given, region=client.meta.region_name, timeout_seconds=seconds)
+    if not stage.is_local and not given.get("CognitoUserPoolArn"):
+        templates.check_issuer(f"JwtIssuer in infra/stages/{stage.name}.json", given.get("JwtIssuer", ""))
+    stack = Stack(client, f"orders-{stage.name}")
+    check_not_plain(stage, stack)
     url = upload(stage, template, directory, bucket)
-    stack = Stack(stage.client("cloudformation"), f"orders-{stage.name}")
     carry_out(stack, stack.plan({"TemplateURL": url}, parameters, tags), yes=yes)
     click.echo(stack.outputs()["EndpointURL"])
+
+
+def check_not_plain(stage: Stage, stack: Stack) -> None:
+    """Raise ClickException if the stage has functions that are not the stack's: theirs are the names it would use."""
+    if stack.is_whole or stack.is_half_made:
+        return
+    try:
+        stage.client("lambda").get_function_configuration(FunctionName=f"orders-{stage.name}-process-orders")
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        return
+    raise click.ClickException(
+        f"stage {stage.name} was deployed by chalice deploy, and its functions have the names that the stack needs. "
+        f"Go on with ordersctl provision and chalice deploy, or first: chalice delete --stage {stage.name}"
+    )
 
 
 def upload(stage: Stage, template: templates.Template, directory: Path, bucket: str | None) -> str:

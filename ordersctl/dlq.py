@@ -15,7 +15,7 @@ from chalicelib.errors import Fault, Poison
 from ordersctl import letters, local
 from ordersctl.aws_session import Stage, as_json, with_stage
 from ordersctl.letters import Letter
-from ordersctl.redrive import Pace, Redrive
+from ordersctl.redrive import NAMES_NO_ORDER, Pace, Redrive
 from ordersctl.redrive import drop as put_away
 from ordersctl.stage_queues import StageQueues
 from ordersctl.tables import duration, show
@@ -112,7 +112,8 @@ def show_letter(*, stage: Stage, letter_id: str, queue: str | None, out: Path | 
     letter = _the_one(stage, letter_id, queue)
     body = letter.body if letter.document is None else json.dumps(letter.document, indent=2, ensure_ascii=False)
     if out is not None:
-        out.write_text(body + "\n")
+        with letters.open_private(out, "w") as file:
+            file.write(body + "\n")
         click.echo(f"Written to {out}. Mend it, then: ordersctl dlq redrive {letter.id} --with {out}")
         return
     click.echo(f"{letter.id} in {letter.queue.full_name}, for {duration(letter.age)}: {letter.reason}\n{body}")
@@ -268,6 +269,9 @@ def _each(
             continue
         letters.delete(stage, letter)
         outcomes[outcome] += 1
+    if clients := outcomes[NAMES_NO_ORDER]:
+        why = "no order id and customer could be read of their commands"
+        click.echo(f"Up to {clients} clients may still be told `accepted`: {why}.", err=True)
     held = sum(letters.in_flight(stage, queue) for queue in StageQueues.of(stage).dead_named(selection.queue))
     if as_json:
         click.echo(json.dumps({"done": outcomes, "stayed": stayed, "in_flight": held}, indent=2))

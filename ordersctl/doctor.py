@@ -13,6 +13,7 @@ from ordersctl import templates
 from ordersctl.aws_session import Stage, with_stage
 from ordersctl.mappings import FUNCTIONS, differences, wanted
 from ordersctl.provision import CONFIG, variable
+from ordersctl.stacks import deployed_whole
 from ordersctl.tune import event_dead_letter_queue_arn, mapping
 
 
@@ -20,6 +21,23 @@ class Finding(NamedTuple):
     fine: bool
     what: str
     remedy: str = ""
+
+
+class Remedies(NamedTuple):
+    """What to type, by how the stage was deployed: provisioning one that was deployed whole would take it apart."""
+
+    stack: str
+    functions: str
+    mappings: str
+
+    @classmethod
+    def of(cls, stage: str, *, packaged: bool) -> "Remedies":
+        tune = f"ordersctl tune --stage {stage}"
+        if packaged:
+            deploy = f"make package STAGE={stage}, then ordersctl deploy --stage {stage}"
+            # CloudFormation changes only what differs from its own last template, not what was changed beside it.
+            return cls(deploy, deploy, f"{deploy}; if that changes nothing, {tune}")
+        return cls(f"ordersctl provision --stage {stage}", f"chalice deploy --stage {stage}", tune)
 
 
 @click.command()
@@ -39,32 +57,33 @@ def doctor(stage: Stage) -> None:
 def examine(stage: Stage) -> Iterator[Finding]:
     """Look at everything, in the order in which an order travels."""
     settings, _ = templates.stage_settings(stage.name)
-    packaged = "RestAPIId" in stage.outputs()
-    yield from _stack(stage, settings)
+    packaged = deployed_whole(stage.outputs())
+    remedies = Remedies.of(stage.name, packaged=packaged)
+    yield from _stack(stage, settings, remedies)
     functions = {name: _function(stage, name) for name in _function_names(stage.name)}
     for name, configuration in functions.items():
-        yield Finding(configuration is not None, f"{name} is deployed", f"chalice deploy --stage {stage.name}")
+        yield Finding(configuration is not None, f"{name} is deployed", remedies.functions)
     if not packaged:
-        yield from _recorded(stage)
-    yield from _queue(stage, functions[f"orders-{stage.name}-process-orders"])
-    yield from _mappings(stage, settings, functions)
-    yield from _table(stage, settings)
+        yield from _recorded(stage, remedies)
+    yield from _queue(stage, functions[f"orders-{stage.name}-process-orders"], remedies)
+    yield from _mappings(stage, settings, functions, remedies)
+    yield from _table(stage, settings, remedies)
     yield from _dead_letters(stage)
-    yield from _alarms(stage, settings)
+    yield from _alarms(stage, settings, remedies)
 
 
 def _function_names(stage: str) -> list[str]:
     return [f"orders-{stage}"] + [f"orders-{stage}-{name}" for name in ("authorizer", *FUNCTIONS.values())]
 
 
-def _stack(stage: Stage, settings: dict[str, str]) -> Iterator[Finding]:
+def _stack(stage: Stage, settings: dict[str, str], remedies: Remedies) -> Iterator[Finding]:
     found = stage.client("cloudformation").describe_stacks(StackName=f"orders-{stage.name}")["Stacks"][0]
     status = found["StackStatus"]
     yield Finding(status.endswith("_COMPLETE") and "ROLLBACK" not in status, f"the stack is {status}", "see its events")
     deployed = {each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", [])}
     stale = [name for name, value in settings.items() if deployed.get(name, value) != value]
     said = ", ".join(stale) or "none"
-    yield Finding(not stale, f"settings that are not those of infra/stages: {said}", "ordersctl provision, or deploy")
+    yield Finding(not stale, f"settings that are not those of infra/stages: {said}", remedies.stack)
 
 
 def _function(stage: Stage, name: str) -> dict[str, Any] | None:
@@ -77,33 +96,41 @@ def _function(stage: Stage, name: str) -> dict[str, Any] | None:
     return found
 
 
-def _recorded(stage: Stage) -> Iterator[Finding]:
+def _recorded(stage: Stage, remedies: Remedies) -> Iterator[Finding]:
     recorded = json.loads(CONFIG.read_text())["stages"].get(stage.name, {}).get("environment_variables", {})
     names = templates.load(templates.INFRA / "resources.yaml")["Outputs"]
     stale = [name for name in names if recorded.get(variable(name)) != stage.outputs().get(name)]
     said = ", ".join(stale) or "none"
-    yield Finding(not stale, f"outputs that are not written down: {said}", f"ordersctl provision --stage {stage.name}")
+    yield Finding(not stale, f"outputs that are not written down: {said}", remedies.stack)
 
 
-def _queue(stage: Stage, processor: dict[str, Any] | None) -> Iterator[Finding]:
+def _queue(stage: Stage, processor: dict[str, Any] | None, remedies: Remedies) -> Iterator[Finding]:
     answer = stage.client("sqs").get_queue_attributes(QueueUrl=stage.output("OrderQueueUrl"), AttributeNames=["All"])
     attributes = answer["Attributes"]
     visibility, timeout = int(attributes["VisibilityTimeout"]), (processor or {}).get("Timeout", 0)
-    what = f"the order queue's visibility ({visibility} s) is at least 6 x the processor's timeout ({timeout} s)"
-    yield Finding(visibility >= 6 * timeout, what, "OrderQueueVisibility in infra/stages, or lambda_timeout")
-    yield Finding("RedrivePolicy" in attributes, "the order queue has a dead-letter queue", "ordersctl provision")
+    source = mapping(stage.client("lambda"), f"orders-{stage.name}-process-orders") or {}
+    window = source.get("MaximumBatchingWindowInSeconds") or 0
+    what = (
+        f"the order queue's visibility ({visibility} s) is at least 6 x the processor's timeout ({timeout} s) "
+        f"plus its batching window ({window} s)"
+    )
+    remedy = f"OrderQueueVisibility in infra/stages, or lambda_timeout; then {remedies.stack}"
+    yield Finding(visibility >= 6 * timeout + window, what, remedy)
+    yield Finding("RedrivePolicy" in attributes, "the order queue has a dead-letter queue", remedies.stack)
 
 
-def _mappings(stage: Stage, settings: dict[str, str], functions: dict[str, dict[str, Any] | None]) -> Iterator[Finding]:
+def _mappings(
+    stage: Stage, settings: dict[str, str], functions: dict[str, dict[str, Any] | None], remedies: Remedies
+) -> Iterator[Finding]:
     for name, wish in wanted(stage.name, settings, event_dead_letter_queue_arn(stage)).items():
         found = mapping(stage.client("lambda"), name)
-        yield Finding(found is not None, f"{name} has its event source mapping", "chalice deploy")
+        yield Finding(found is not None, f"{name} has its event source mapping", remedies.functions)
         if found is None:
             continue
         yield Finding(found["State"] == "Enabled", f"the mapping of {name} is {found['State']}", "enable it")
         differing = ", ".join(f"{key} is {value}" for key, value in differences(found, wish).items())
         tuned = differing or "tuned"
-        yield Finding(not differing, f"the mapping of {name}: {tuned}", f"ordersctl tune --stage {stage.name}")
+        yield Finding(not differing, f"the mapping of {name}: {tuned}", remedies.mappings)
         # The one mistake that loses orders: failures told to a mapping that does not listen.
         environment = ((functions[name] or {}).get("Environment") or {}).get("Variables", {})
         telling = environment.get("REPORT_BATCH_ITEM_FAILURES") == "1"
@@ -115,18 +142,16 @@ def _mappings(stage: Stage, settings: dict[str, str], functions: dict[str, dict[
         )
 
 
-def _table(stage: Stage, settings: dict[str, str]) -> Iterator[Finding]:
+def _table(stage: Stage, settings: dict[str, str], remedies: Remedies) -> Iterator[Finding]:
     client, name = stage.client("dynamodb"), stage.output("OrderTable")
     table = client.describe_table(TableName=name)["Table"]
     stream = (table.get("StreamSpecification") or {}).get("StreamViewType")
-    yield Finding(stream == "NEW_AND_OLD_IMAGES", f"the table's stream shows {stream}", "ordersctl provision")
+    yield Finding(stream == "NEW_AND_OLD_IMAGES", f"the table's stream shows {stream}", remedies.stack)
     if settings.get("DeletionProtection", "true") == "true":
-        yield Finding(
-            bool(table.get("DeletionProtectionEnabled")), "the table refuses to be deleted", "ordersctl provision"
-        )
+        yield Finding(bool(table.get("DeletionProtectionEnabled")), "the table refuses to be deleted", remedies.stack)
     backups = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
     status = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
-    yield Finding(status == "ENABLED", f"point-in-time recovery is {status}", "ordersctl provision")
+    yield Finding(status == "ENABLED", f"point-in-time recovery is {status}", remedies.stack)
 
 
 def _dead_letters(stage: Stage) -> Iterator[Finding]:
@@ -140,7 +165,7 @@ def _dead_letters(stage: Stage) -> Iterator[Finding]:
         )
 
 
-def _alarms(stage: Stage, settings: dict[str, str]) -> Iterator[Finding]:
+def _alarms(stage: Stage, settings: dict[str, str], remedies: Remedies) -> Iterator[Finding]:
     with_samples = settings.get("SampleSubscribers", "true") == "true"
     expected = [
         name
@@ -152,8 +177,6 @@ def _alarms(stage: Stage, settings: dict[str, str]) -> Iterator[Finding]:
     )
     alarms = [each for page in pages for each in page["MetricAlarms"]]
     missing = [name for name in expected if not any(f"-{name}" in alarm["AlarmName"] for alarm in alarms)]
-    yield Finding(
-        not missing, f"alarms that are missing: {', '.join(missing) or 'none'}", "ordersctl provision, or deploy"
-    )
+    yield Finding(not missing, f"alarms that are missing: {', '.join(missing) or 'none'}", remedies.stack)
     ringing = [alarm["AlarmName"] for alarm in alarms if alarm["StateValue"] == "ALARM"]
     yield Finding(not ringing, f"alarms that ring: {', '.join(ringing) or 'none'}", "docs/operations.md")

@@ -90,7 +90,7 @@ def get_json(url: str) -> dict[str, Any] | None:
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=1)
     try:
-        connection.request("GET", parts.path)
+        connection.request("GET", f"{parts.path}?{parts.query}" if parts.query else parts.path)
         response = connection.getresponse()
         document = json.loads(response.read())
     except (OSError, http.client.HTTPException, ValueError):

@@ -1,11 +1,13 @@
 """Dead letters: what lies in a dead-letter queue, whose order it is about, and why it is there."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 from ordersctl.aws_session import Stage
 from ordersctl.stage_queues import Queue
@@ -120,6 +122,13 @@ def look_through(
             yield from fresh
     finally:
         _let_go(sqs, queue, list(seen.values()))
+
+
+def open_private(path: Path, mode: str) -> IO[str]:
+    """Open a file that only its owner reads, for it holds what customers sent; raises OSError."""
+    file = open(path, mode, encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600))  # noqa: SIM115
+    os.fchmod(file.fileno(), 0o600)  # it may have been there
+    return file
 
 
 def delete(stage: Stage, letter: Letter) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 import httpx
 
+from chalicelib.orders import OrderStatus
 from ordersctl.aws_session import Stage, as_json, with_stage
 from ordersctl.stage_queues import LISTENER
 
@@ -19,10 +20,42 @@ SIGN_OF_LIFE_SECONDS = 60
 FORSAKEN_AFTER_SECONDS = 5 * SIGN_OF_LIFE_SECONDS
 _SIGN = "orders:listening-at"  # a tag: seconds since the epoch, set anew while somebody listens
 
+# What an event's type has after "order.": the status that was reached, or that something else changed.
+_TYPES = (*OrderStatus, "changed")
+
+
+def _types(_context: click.Context, _option: click.Parameter, value: tuple[str, ...]) -> list[str]:
+    """Read types of events, with or without "order."; full ones."""
+    types = [each.removeprefix("order.") for each in value]
+    if unknown := [each for each in types if each not in _TYPES]:
+        raise click.BadParameter(f"there is no {', '.join(unknown)}; there are {', '.join(_TYPES)}.")
+    return [f"order.{each}" for each in types]
+
+
+def _url(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        url = httpx.URL(value)
+    except httpx.InvalidURL as error:
+        raise click.BadParameter(f"this is no URL: {error}.") from error
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise click.BadParameter("give a whole URL such as http://127.0.0.1:3000/events.")
+    return value
+
 
 @click.command()
-@click.option("--type", "types", metavar="TYPE", multiple=True, help="Only these, such as order.placed or placed.")
-@click.option("--forward-to", metavar="URL", help="POST each event there, as a CloudEvent in structured mode.")
+@click.option(
+    "--type",
+    "types",
+    metavar="TYPE",
+    multiple=True,
+    callback=_types,
+    help="Only these, such as order.placed or placed.",
+)
+@click.option(
+    "--forward-to", metavar="URL", callback=_url, help="POST each event there, as a CloudEvent in structured mode."
+)
 @click.option(
     "--retry-after",
     metavar="SECONDS",
@@ -37,7 +70,7 @@ _SIGN = "orders:listening-at"  # a tag: seconds since the epoch, set anew while 
 def listen(
     *,
     stage: Stage,
-    types: tuple[str, ...],
+    types: list[str],
     forward_to: str | None,
     retry_after: int,
     count: int | None,
@@ -52,11 +85,10 @@ def listen(
         raise click.ClickException(f"stage {stage.name} publishes to the bus {stage.event_bus}, not to its topic.")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    full_types = ["order." + each.removeprefix("order.") for each in types]
     heard = 0
     try:
         # The client first: it imports for a while, and Ctrl-C meanwhile would find a queue made but nobody listening.
-        with _client() as webhook, own_queue(stage, full_types, visibility=retry_after) as url:
+        with _client() as webhook, own_queue(stage, types, visibility=retry_after) as url:
             click.echo("Listening; Ctrl-C ends it.", err=True)
             for message in _messages(stage, url):
                 event = json.loads(message["Body"])

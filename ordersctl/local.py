@@ -20,6 +20,11 @@ def state_dir() -> Path:
     return Path(os.environ.get("ORDERS_STATE_DIR") or (PROJECT_DIR / setting("JWT_JWKS")).parent)
 
 
+def where_else() -> str:
+    """Return what to tell an operator who may look into another directory than the run's."""
+    return f"A run with --state-dir DIR is looked into with ORDERS_STATE_DIR=DIR; this was {state_dir()}."
+
+
 def engine_url() -> str:
     """Return where the embedded AWS engine listens."""
     return os.environ.get("AWS_ENDPOINT_URL") or "http://127.0.0.1:4566"

@@ -19,7 +19,7 @@ from ordersctl.bytecode import add_bytecode
 from ordersctl.gateway_responses import gateway_responses
 from ordersctl.local import PROJECT_DIR
 from ordersctl.sam import translated
-from ordersctl.templates import INFRA, Template, check_dax_client, load, merged, resources, stage_settings
+from ordersctl.templates import CONFIG, INFRA, Template, check_dax_client, load, merged, resources, stage_settings
 
 BUILD = PROJECT_DIR / "build"
 TEMPLATE = "sam.json"
@@ -29,8 +29,16 @@ _SOURCES = ("app.py", "chalicelib", "ordersctl", "infra", ".chalice")
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", "deployments", "deployed")
 
 
+def _known(_: click.Context, __: click.Parameter, stage: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", stage) or not (INFRA / "stages" / f"{stage}.json").exists():
+        raise click.BadParameter(f"there is no stage {stage}: infra/stages/{stage}.json does not exist")
+    if stage not in json.loads(CONFIG.read_text())["stages"]:
+        raise click.BadParameter(f"there is no stage {stage} in .chalice/config.json")
+    return stage
+
+
 @click.command()
-@click.option("--stage", required=True)
+@click.option("--stage", required=True, callback=_known)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Default: build/<stage>.")
 @click.option("--template-only", is_flag=True, help="For checks: no dependencies, no network.")
 def package(stage: str, out: Path | None, *, template_only: bool) -> None:

@@ -13,7 +13,7 @@ from ordersctl.local import PROJECT_DIR
 from ordersctl.plans import carry_out
 from ordersctl.stacks import Stack
 
-CONFIG = PROJECT_DIR / ".chalice" / "config.json"
+CONFIG = templates.CONFIG
 POLICIES = templates.INFRA / "policies"
 
 
@@ -26,7 +26,18 @@ def provision(stage: Stage, *, yes: bool) -> None:
     templates.check_dax_client(given)
     template = templates.resources()
     parameters = templates.checked_parameters(template, given)
-    stack = Stack(stage.client("cloudformation"), f"orders-{stage.name}")
+    client = stage.client("cloudformation")
+    seconds = templates.processor_timeout(stage.name)
+    templates.check_together(given, region=client.meta.region_name, timeout_seconds=seconds)
+    if not stage.is_local:
+        environment = json.loads(CONFIG.read_text())["stages"].get(stage.name, {}).get("environment_variables", {})
+        templates.check_issuer("JWT_ISSUER in .chalice/config.json", environment.get("JWT_ISSUER", ""))
+    stack = Stack(client, f"orders-{stage.name}")
+    if stack.is_whole:
+        raise click.ClickException(
+            f"{stack.name} was deployed whole: provisioning would remove its functions and its API. "
+            f"Use: make package STAGE={stage.name}, then ordersctl deploy --stage {stage.name}"
+        )
     body = json.dumps(template, separators=(",", ":"))  # a template that goes along with the call is 51,200 bytes
     carry_out(stack, stack.plan({"TemplateBody": body}, parameters, tags), yes=yes)
     record(stage.name, stack.outputs(), given)

@@ -84,16 +84,25 @@ def _stream(stage: Stage) -> list[dict[str, Any]]:
 
 
 def _local_stream(stage: Stage) -> list[dict[str, Any]]:
-    """What the event loop's checkpoint leaves to be read, at most one answer's worth of each shard."""
+    """What the event loop's checkpoint leaves to be read, at most one answer's worth of each shard.
+
+    Without a checkpoint nobody knows, unless the stream is empty: None, and a line on stderr.
+    """
     streams, arn = stage.client("dynamodbstreams"), stage.output("OrderStreamArn")
     checkpoints = Checkpoints(local.state_dir() / "stream-checkpoints.json", arn)
     rows = []
     for shard in streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
         where: dict[str, str] = {"ShardIteratorType": "TRIM_HORIZON"}
-        if (number := checkpoints.get(shard["ShardId"])) is not None:
+        number = checkpoints.get(shard["ShardId"])
+        if number is not None:
             where = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": number}
         iterator = streams.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], **where)["ShardIterator"]
         records = streams.get_records(ShardIterator=iterator)["Records"]
+        if records and number is None:
+            why = "nothing was published yet, or it is kept elsewhere"
+            click.echo(f"No checkpoint says how far the stream is read: {why}. {local.where_else()}", err=True)
+            rows.append({"reader": shard["ShardId"], "records": None, "lag": None})
+            continue
         lag = 0.0
         if records:
             written = records[0]["dynamodb"]["ApproximateCreationDateTime"]

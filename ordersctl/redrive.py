@@ -23,7 +23,7 @@ from chalicelib.order_table import OrderTable
 from chalicelib.orders import ErasedOrder
 from chalicelib.publishing import Publisher
 from ordersctl.aws_session import Stage
-from ordersctl.letters import Letter, at, cloud_event
+from ordersctl.letters import Letter, at, cloud_event, open_private
 from ordersctl.stage_queues import Queue
 from ordersctl.stream_mapping import lambda_record
 
@@ -31,6 +31,7 @@ _OUR_ATTRIBUTES = {"reason", "source"}  # of a letter, about its being one
 # What AWS says of stream records that are gone: they are kept for 24 hours.
 _TOO_OLD = {"TrimmedDataAccessException", "ResourceNotFoundException", "ExpiredIteratorException"}
 
+NAMES_NO_ORDER = "kept in the file, with no order to store as rejected"  # what became of a dropped command
 _PAGES = 1_000  # of a stream, for one batch of it: pages may be empty
 
 
@@ -171,8 +172,10 @@ def drop(stage: Stage, letter: Letter, archive: Path) -> str:
     Returns what became of it. Raises Fault, OSError; then it must not be deleted.
     """
     _keep(letter, archive)
-    if letter.queue.kind != "orders" or (command := _command(letter)) is None:
+    if letter.queue.kind != "orders":
         return "kept in the file"
+    if (command := _command(letter)) is None:
+        return NAMES_NO_ORDER
     table = OrderTable(stage.client("dynamodb"), stage.output("OrderTable"))
     stands = use_cases.reject_order(command, f"given up by the operator: {letter.reason}", table)
     return "stored as rejected" if stands is None else "an order with this id stands"
@@ -201,7 +204,7 @@ def _command(letter: Letter) -> commands.PlaceOrder | None:
 def _keep(letter: Letter, archive: Path) -> None:
     """Append a letter to a file that only its owner reads, and wait until the disk has it."""
     archive.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(archive, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w") as file:
+    with open_private(archive, "a") as file:
         file.write(json.dumps({**letter.row(), "body": letter.body, "attributes": letter.attributes}, default=str))
         file.write("\n")
         file.flush()

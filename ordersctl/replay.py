@@ -1,11 +1,10 @@
 """`ordersctl replay`: the current state of orders once more, as events under their original ids."""
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import click
@@ -16,12 +15,13 @@ from chalicelib import events, items
 from chalicelib.errors import OrderNotFound, Poison
 from chalicelib.event_topic import message_attributes
 from chalicelib.events import OrderEvent
+from chalicelib.order_ids import is_well_formed
 from chalicelib.order_table import OrderTable
 from chalicelib.orders import ErasedOrder, Order, OrderStatus
 from chalicelib.publishing import fitting
-from ordersctl import local
 from ordersctl.aws_session import Stage, as_json, with_stage
 from ordersctl.redrive import Pace, publisher, send, source_of
+from ordersctl.replay_progress import Progressed
 from ordersctl.stage_queues import Queue, StageQueues
 
 PAGE = 100  # orders read and told between two notes of how far it is
@@ -54,36 +54,6 @@ def event_of(order: Order | ErasedOrder, *, source: str) -> OrderEvent:
     return event.model_copy(update={"data": data, "replayed": True})
 
 
-@dataclass(frozen=True)
-class Progressed:
-    """How far a replay is, in a file that a kill at any time leaves whole: run again, it goes on there."""
-
-    path: Path
-
-    @classmethod
-    def of(cls, stage: Stage, asked: Mapping[str, Any]) -> "Progressed":
-        """The file of what was asked for: the same question finds the same file."""
-        digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:12]
-        return cls(local.state_dir() / f"replay-{stage.name}-{digest}.json")
-
-    def read(self) -> dict[str, Any]:
-        """Return where to go on (`after`, a key), how many were `sent`, and `until` when it looks; empty at first."""
-        try:
-            state = json.loads(self.path.read_text())
-        except FileNotFoundError:
-            return {}
-        return state if isinstance(state, dict) else {}
-
-    def write(self, state: Mapping[str, Any]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.path.with_suffix(".new")
-        beside.write_text(json.dumps(state))
-        beside.replace(self.path)
-
-    def done(self) -> None:
-        self.path.unlink(missing_ok=True)
-
-
 def _time(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
     """Read a time as RFC 3339 or a date, UTC unless it says otherwise; written as orders have it."""
     if value is None:
@@ -96,8 +66,17 @@ def _time(_context: click.Context, _option: click.Parameter, value: str | None) 
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def _order_ids(_context: click.Context, _option: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    for each in value:
+        if not is_well_formed(each):
+            raise click.BadParameter(f"{each} is no order id.")
+    return value
+
+
 @click.command()
-@click.option("--order", "orders", metavar="ORDER_ID", multiple=True, help="This order; may be repeated.")
+@click.option(
+    "--order", "orders", metavar="ORDER_ID", multiple=True, callback=_order_ids, help="This order; may be repeated."
+)
 @click.option("--customer", metavar="ID", help="All orders of this customer.")
 @click.option("--since", metavar="TIME", callback=_time, help="All orders last changed at this time or later ...")
 @click.option("--until", metavar="TIME", callback=_time, help="... and before this one.  [default: now]")
@@ -134,12 +113,14 @@ def replay(
     """
     if (bool(orders) + bool(customer) + bool(since)) != 1 or (until and not since):
         raise click.UsageError("Give one of --order, --customer, and --since (with --until, if you like).")
+    if since and until and since >= until:
+        raise click.UsageError("--since must be earlier than --until.")
     consumer = None if to is None else StageQueues.of(stage).consumer(to)
     asked = {"orders": orders, "customer": customer, "since": since, "until": until, "to": consumer and consumer.url}
     progressed = Progressed.of(stage, asked)
     if restart:
         progressed.done()
-    state = {"after": None, "read": 0, "sent": 0, "until": until or _now()} | progressed.read()
+    state = {"after": None, "read": 0, "sent": 0, "unreadable": 0, "until": until or _now()} | progressed.read()
     _agree(stage, state, "every subscriber" if consumer is None else consumer.full_name, yes=yes, quiet=as_json)
     tell = _to_all(stage) if consumer is None else _to_consumer(stage, consumer)
     pace = Pace(rate)
@@ -147,18 +128,27 @@ def replay(
     with Progress(*columns, console=Console(stderr=True), disable=as_json) as progress:
         task = progress.add_task("", total=_how_many(stage, orders, since), completed=state["read"])
         for page in _pages(stage, orders, customer, since, state):
-            told = [event_of(order, source=source_of(stage)) for order in page.orders]
+            told = [event_of(order, source=source_of(stage)) for order in page.orders if order is not None]
             for start in range(0, len(told), _AT_ONCE):
                 pace.wait(len(told[start : start + _AT_ONCE]))
                 state["sent"] += tell(told[start : start + _AT_ONCE])
+            state["unreadable"] += page.orders.count(None)
             state |= {"read": state["read"] + page.read, "after": page.after}
             progressed.write(state)
             progress.update(task, completed=state["read"])
     progressed.done()
+    _sum_up(state, as_json=as_json)
+
+
+def _sum_up(state: Mapping[str, Any], *, as_json: bool) -> None:
+    """Say what was done; exit status 1 when some could not be told."""
     if as_json:
-        click.echo(json.dumps({"read": state["read"], "sent": state["sent"]}))
+        click.echo(json.dumps({name: state[name] for name in ("read", "sent", "unreadable")}))
     else:
-        click.echo(f"{state['sent']} events sent.")
+        skipped = f"; {state['unreadable']} skipped that cannot be read" if state["unreadable"] else ""
+        click.echo(f"{state['sent']} events sent{skipped}.")
+    if state["unreadable"]:
+        raise click.exceptions.Exit(1)
 
 
 def _agree(stage: Stage, state: Mapping[str, Any], target: str, *, yes: bool, quiet: bool) -> None:
@@ -189,9 +179,12 @@ Tell = Callable[[list[OrderEvent]], int]  # sends events, returns how many were 
 
 @dataclass(frozen=True)
 class Page:
-    """Some of the orders asked for; `after` is where the next page begins, `read` how many were looked at."""
+    """Some of the orders asked for; `after` is where the next page begins, `read` how many were looked at.
 
-    orders: list[Order | ErasedOrder]
+    None stands for one that cannot be read.
+    """
+
+    orders: list[Order | ErasedOrder | None]
     after: Any
     read: int
 
@@ -212,9 +205,9 @@ def _pages(
         yield from _changed(table, since, state["until"], state["after"])
 
 
-def _order(table: OrderTable, order_id: str) -> Order | ErasedOrder:
+def _order(table: OrderTable, order_id: str) -> Order | ErasedOrder | None:
     try:
-        return table.get(order_id)
+        return _readable(order_id, lambda: table.get(order_id))
     except OrderNotFound:
         raise click.ClickException(f"there is no order {order_id}.") from None
 
@@ -223,7 +216,7 @@ def _of_customer(table: OrderTable, customer: str, after: str | None) -> Iterato
     while True:
         page = table.list_for_customer(customer, limit=PAGE, start_after=after)
         after = page.last_placed_key
-        yield Page([table.get(str(each["order_id"])) for each in page.orders], after, len(page.orders))
+        yield Page([_order(table, str(each["order_id"])) for each in page.orders], after, len(page.orders))
         if after is None:
             return
 
@@ -240,16 +233,18 @@ def _changed(table: OrderTable, since: str, until: str, after: Any) -> Iterator[
             **where,
         )
         after = answer.get("LastEvaluatedKey")
-        yield Page([_readable(each) for each in answer["Items"]], after, answer["ScannedCount"])
+        found = [_readable(each[items.ORDER_ID]["S"], partial(items.from_item, each)) for each in answer["Items"]]
+        yield Page(found, after, answer["ScannedCount"])
         if after is None:
             return
 
 
-def _readable(item: items.Item) -> Order | ErasedOrder:
+def _readable(order_id: str, read: Callable[[], Order | ErasedOrder]) -> Order | ErasedOrder | None:
     try:
-        return items.from_item(item)
+        return read()
     except Poison as poison:
-        raise click.ClickException(f"{item[items.ORDER_ID]['S']} cannot be told: {poison}.") from poison
+        click.echo(f"{order_id} is skipped: {poison}.", err=True)
+        return None
 
 
 def _to_all(stage: Stage) -> Tell:

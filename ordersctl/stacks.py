@@ -15,6 +15,11 @@ _STILLBORN = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_F
 _NOTHING = ("didn't contain changes", "No updates are to be performed", "no changes")
 
 
+def deployed_whole(outputs: Mapping[str, str]) -> bool:
+    """Whether a stack with these outputs holds functions and API too: only Chalice's template has this one."""
+    return "RestAPIId" in outputs
+
+
 @dataclass(frozen=True)
 class Change:
     action: str  # Add, Modify, Remove, Import
@@ -51,6 +56,17 @@ class Stack:
         if stack is None:
             raise click.ClickException(f"there is no stack {self.name}")
         return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether functions and API are in the stack, as `ordersctl deploy` makes it."""
+        stack = self.describe() or {}
+        return deployed_whole({each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])})
+
+    @property
+    def is_half_made(self) -> bool:
+        """Whether the last attempt left behind what belongs to the stack, though its outputs do not say so."""
+        return (self.describe() or {}).get("StackStatus") in _STILLBORN | {"UPDATE_ROLLBACK_FAILED"}
 
     def plan(self, template: Mapping[str, str], parameters: Mapping[str, str], tags: Mapping[str, str]) -> Plan | None:
         """Make a change set; None when nothing would change. `template` is TemplateBody or TemplateURL."""

@@ -5,14 +5,17 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
+from chalice.config import Config
 from chalice.package import TemplateDeepMerger, YAMLTemplateSerializer
 
 from ordersctl.local import PROJECT_DIR
 
 Template = dict[str, Any]
 INFRA = PROJECT_DIR / "infra"
+CONFIG = PROJECT_DIR / ".chalice" / "config.json"
 # Without its dependencies: botocore is in Lambda's runtime, and six in the package already.
 DAX_CLIENT = (
     "pip install --no-deps --no-compile --target vendor amazon-dax-client==2.1.0 antlr4-python3-runtime==4.13.2"
@@ -51,6 +54,8 @@ def stage_settings(stage: str) -> tuple[dict[str, str], dict[str, str]]:
         raise click.ClickException(f"{path.name}: not {{Parameters: {{…}}, Tags: {{…}}}} ({error!r})") from None
     if unknown := parameters.keys() - every_parameter().keys():
         raise click.ClickException(f"{path.name}: there is no setting {', '.join(sorted(unknown))}")
+    if "Stage" in parameters:
+        raise click.ClickException(f"{path.name}: Stage is the file's name, and cannot be set")
     return {"Stage": stage, **parameters}, tags
 
 
@@ -76,6 +81,42 @@ def checked_parameters(template: Template, given: Mapping[str, str]) -> dict[str
     if wrong:
         raise click.ClickException("the stage's settings cannot be used:\n  " + "\n  ".join(wrong))
     return {name: value for name, value in given.items() if name in known}
+
+
+def check_together(given: Mapping[str, str], *, region: str, timeout_seconds: int) -> None:
+    """Raise ClickException for settings that are fine one by one but not with each other, or not where they go.
+
+    `timeout_seconds` is the processor's.
+    """
+    values = {name: str(each.get("Default", "")) for name, each in every_parameter().items()} | dict(given)
+    # AWS Lambda guide, "Using Lambda with Amazon SQS": what is in work must not be handed out again.
+    least = 6 * timeout_seconds + float(values["OrderBatchingWindow"])
+    wrong = []
+    if float(values["OrderQueueVisibility"]) < least:
+        wrong.append(
+            f"OrderQueueVisibility: {values['OrderQueueVisibility']} is less than {least:g}: "
+            f"6 x the processor's timeout ({timeout_seconds} s) plus OrderBatchingWindow"
+        )
+    fewest, most = values["MinCapacity"], values["MaxCapacity"]
+    if values["BillingMode"] == "PROVISIONED" and float(fewest) >= float(most):
+        wrong.append(f"MaxCapacity: {most} is not above MinCapacity, {fewest}")
+    if values["ReplicaRegion"] == region:
+        wrong.append(f"ReplicaRegion: {region} is the region of the stage itself")
+    if wrong:
+        raise click.ClickException("the stage's settings do not go together:\n  " + "\n  ".join(wrong))
+
+
+def processor_timeout(stage: str) -> int:
+    """Return the seconds that Chalice gives a stage's processor."""
+    config = Config(stage, "process-orders", config_from_disk=json.loads(CONFIG.read_text()))
+    return int(config.lambda_timeout or 60)  # Chalice's own default
+
+
+def check_issuer(setting: str, issuer: str) -> None:
+    """Raise ClickException for the issuer that stands in the files as delivered."""
+    host = urlsplit(issuer).hostname or ""
+    if host == "example.com" or host.endswith(".example.com"):
+        raise click.ClickException(f"{setting} is still {issuer}: put your own issuer, audience and keys there")
 
 
 def _complaint(definition: Mapping[str, Any], value: str | None) -> str | None:

@@ -33,20 +33,23 @@ def trace(*, stage: Stage, order_id: str, hours: int, as_json: bool) -> None:
     """Show where an order has been: accepted, placed, published, quarantined; and what it is now."""
     if not is_well_formed(order_id):
         raise click.BadParameter(f"{order_id} is no order id.", param_hint="ORDER_ID")
-    order = _stored(stage, order_id)
-    lines = _local_lines if stage.is_local else _CloudWatch(stage, hours).lines
+    order, known = _stored(stage, order_id), StageQueues.of(stage)
+    lines = _local_lines if stage.is_local else _CloudWatch(stage, known, hours).lines
     rows = [_from_line(line) for line in _of_order(lines, order_id, order)]
+    if stage.is_local and not rows:
+        click.echo(f"No log names {order_id}. {local.where_else()}", err=True)
     rows += _from_table(order)
-    rows += [_from_letter(letter) for letter in _dead_letters(stage, order_id)]
-    rows.sort(key=lambda row: row["time"])
+    rows += [_from_letter(letter) for letter in _dead_letters(stage, known, order_id)]
+    # What somebody else's consumer logged without a time comes last.
+    rows.sort(key=lambda row: (row["time"] is None, row["time"] or ""))
     if not rows:
         raise click.ClickException(
             f"nothing is known of {order_id}: not in the table, dead-letter queues or logs. If a client holds a "
             "202 for it, its command is still on the order queue: ordersctl queues."
         )
-    first = _seconds(rows[0]["time"])
     for row in rows:
-        row["after_ms"] = round((_seconds(row["time"]) - first) * 1_000)
+        timed = row["time"] is not None
+        row["after_ms"] = round((_seconds(row["time"]) - _seconds(rows[0]["time"])) * 1_000) if timed else None
     ids = ", ".join(sorted({row["correlation_id"] for row in rows if row.get("correlation_id")}))
     show(
         f"{order_id}, correlation id {ids or 'unknown'}",
@@ -83,16 +86,18 @@ def _local_lines(words: Iterable[str]) -> Iterator[dict[str, Any]]:
 
 
 class _CloudWatch:
-    """The log groups of a stage's functions."""
+    """The log groups of a stage's functions, and of its consumers where they are named as the sample ones are."""
 
-    def __init__(self, stage: Stage, hours: int) -> None:
+    def __init__(self, stage: Stage, known: StageQueues, hours: int) -> None:
         self._logs = stage.client("logs")
         self._since = int((time.time() - hours * 3_600 - _SPARE_SECONDS) * 1_000)
         # The API's function has the stage's name alone, the others have it and their own.
-        name = f"/aws/lambda/orders-{stage.name}"
-        pages = self._logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=name)
+        common = "/aws/lambda/orders-"
+        name = f"{common}{stage.name}"
+        begins = [f"{name}-", *(f"{common}{queue.name}-{stage.name}-" for queue in known.live)]
+        pages = self._logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=common)
         groups = (group["logGroupName"] for page in pages for group in page["logGroups"])
-        self._groups = [group for group in groups if group == name or group.startswith(f"{name}-")]
+        self._groups = [group for group in groups if group == name or group.startswith(tuple(begins))]
 
     def lines(self, words: Iterable[str]) -> Iterator[dict[str, Any]]:
         pattern = " ".join(f'?"{word}"' for word in words)
@@ -102,16 +107,16 @@ class _CloudWatch:
             )
             for event in (event for page in pages for event in page["events"]):
                 if (line := _parsed(event["message"])) is not None:
-                    yield {"where": group.rpartition("/")[2], **line}
+                    yield {"where": group.rpartition("/")[2], "time": _written(event["timestamp"] / 1_000), **line}
 
 
 def _parsed(text: str) -> dict[str, Any] | None:
-    """A line of our own log; None for any other."""
+    """A line that names what happened, as our own and the consumers' do; None for any other."""
     try:
         line = json.loads(text)
     except ValueError:
         return None
-    return line if isinstance(line, dict) and {"time", "event"} <= line.keys() else None
+    return line if isinstance(line, dict) and "event" in line else None
 
 
 def _from_line(line: dict[str, Any]) -> dict[str, Any]:
@@ -124,7 +129,7 @@ def _from_line(line: dict[str, Any]) -> dict[str, Any]:
     }
     details = {name: value for name, value in line.items() if name not in _TOLD_APART | counters}
     return {
-        "time": line["time"],
+        "time": line.get("time"),
         "where": line["where"],
         "what": line["event"],
         "details": _pairs(details),
@@ -144,16 +149,14 @@ def _from_table(order: Order | ErasedOrder | None) -> list[dict[str, Any]]:
     return [common | placed, common | now]
 
 
-def _dead_letters(stage: Stage, order_id: str) -> list[letters.Letter]:
-    known = StageQueues.of(stage).dead
-    found = [letter for queue in known for letter in letters.look_through(stage, queue)]
+def _dead_letters(stage: Stage, known: StageQueues, order_id: str) -> list[letters.Letter]:
+    found = [letter for queue in known.dead for letter in letters.look_through(stage, queue)]
     return [letter for letter in found if letter.order_id == order_id]
 
 
 def _from_letter(letter: letters.Letter) -> dict[str, Any]:
-    sent = datetime.fromtimestamp(time.time() - letter.age, UTC).isoformat(timespec="milliseconds")
     return {
-        "time": sent.replace("+00:00", "Z"),
+        "time": _written(time.time() - letter.age),
         "where": letter.queue.full_name,
         "what": "dead letter",
         "details": _pairs({"id": letter.id[:8], "reason": letter.reason}),
@@ -162,6 +165,11 @@ def _from_letter(letter: letters.Letter) -> dict[str, Any]:
 
 def _pairs(details: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in details.items() if value is not None)
+
+
+def _written(seconds: float) -> str:
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _seconds(moment: str) -> float:

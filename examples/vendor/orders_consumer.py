@@ -11,6 +11,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -141,6 +142,8 @@ class Consumer:
 
     def _tell(self, what: str, event: dict[str, Any]) -> None:
         """Log one line that joins this consumer to the order's other hops: ids only."""
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         ids = {"event_id": event["id"], "order_id": event["subject"], "correlation_id": event["correlationid"]}
         trace = {"traceparent": event["traceparent"]} if "traceparent" in event else {}
-        print(json.dumps({"event": f"{self.name}.{what}", "type": event["type"], **ids, **trace}), flush=True)
+        line = {"time": now, "event": f"{self.name}.{what}", "type": event["type"], **ids, **trace}
+        print(json.dumps(line), flush=True)

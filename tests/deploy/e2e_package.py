@@ -166,7 +166,9 @@ def test_one_order_that_cannot_be_stored_is_tried_again_and_the_rest_of_its_batc
 def test_the_doctor_finds_nothing_but_what_the_engine_does_not_have(project: Project) -> None:
     done = project.run("-m", "ordersctl", "doctor", "--stage", STAGE)
     ill = [line for line in done.stdout.splitlines() if line.startswith("ILL")]
-    assert ill == ["ILL point-in-time recovery is DISABLED -> ordersctl provision"], done.stderr
+    assert ill == [
+        "ILL point-in-time recovery is DISABLED -> make package STAGE=e2e, then ordersctl deploy --stage e2e"
+    ], done.stderr
 
 
 def test_the_same_package_again_is_no_change_and_a_setting_is_one(project: Project) -> None:

@@ -1,14 +1,18 @@
 """A stage's settings are judged before AWS sees them."""
 
+import json
 import re
+import shutil
 from importlib.metadata import version
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from ordersctl import templates
 from ordersctl.local import PROJECT_DIR
+from ordersctl.package import package
 
 DAX = "daxs://orders.x1y2z3.dax-clusters.eu-west-1.amazonaws.com"
 FIT = {"Stage": "dev", "JwtIssuer": "https://issuer.example", "JwtAudience": "orders", "JwtJwks": "keys.json"}
@@ -38,6 +42,66 @@ def complaint(**given: str) -> str:
 )
 def test_a_setting_that_cannot_be_is_named_with_the_reason(given: dict[str, str], said: str) -> None:
     assert said in complaint(**given)
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds", "said"),
+    [
+        ({"OrderQueueVisibility": "89"}, 15, r"OrderQueueVisibility: 89 is less than 90: 6 x .* \(15 s\)"),
+        ({"OrderQueueVisibility": "119", "OrderBatchingWindow": "30"}, 15, "119 is less than 120"),
+        ({}, 21, "OrderQueueVisibility: 120 is less than 126"),
+        ({"BillingMode": "PROVISIONED", "MaxCapacity": "4"}, 15, "MaxCapacity: 4 is not above MinCapacity, 5"),
+        ({"ReplicaRegion": "eu-west-1"}, 15, "ReplicaRegion: eu-west-1 is the region of the stage itself"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_named(given: dict[str, str], seconds: int, said: str) -> None:
+    with pytest.raises(click.ClickException, match=said):
+        templates.check_together(given, region="eu-west-1", timeout_seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"OrderQueueVisibility": "90"},
+        {"OrderQueueVisibility": "120", "OrderBatchingWindow": "30"},
+        {"MaxCapacity": "4"},  # of no effect on demand
+        {"BillingMode": "PROVISIONED", "MinCapacity": "9"},
+        {"ReplicaRegion": "eu-west-2"},
+    ],
+)
+def test_settings_that_just_go_together_are_taken(given: dict[str, str]) -> None:
+    templates.check_together(given, region="eu-west-1", timeout_seconds=15)
+
+
+def test_the_processors_timeout_is_the_one_that_chalice_uses() -> None:
+    config = json.loads(templates.CONFIG.read_text())
+    assert templates.processor_timeout("dev") == config["lambda_functions"]["process-orders"]["lambda_timeout"]
+
+
+@pytest.mark.parametrize("issuer", ["https://issuer.example.com", "https://example.com/realm", "https://A.Example.COM"])
+def test_an_issuer_that_nobody_has_is_refused(issuer: str) -> None:
+    with pytest.raises(click.ClickException, match="JwtIssuer is still https://"):
+        templates.check_issuer("JwtIssuer", issuer)
+
+
+def test_an_issuer_of_ones_own_is_taken() -> None:
+    templates.check_issuer("JwtIssuer", "https://login.notexample.com/example.com")
+
+
+def test_a_stage_cannot_be_given_another_name_in_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(templates.INFRA, tmp_path / "infra")
+    (tmp_path / "infra" / "stages" / "dev.json").write_text('{"Parameters": {"Stage": "prod"}}')
+    monkeypatch.setattr(templates, "INFRA", tmp_path / "infra")
+    with pytest.raises(click.ClickException, match=r"dev\.json: Stage is the file's name"):
+        templates.stage_settings("dev")
+
+
+@pytest.mark.parametrize("stage", ["nosuch", "../stages/prod"])
+def test_a_stage_that_is_not_there_cannot_be_packaged(stage: str, tmp_path: Path) -> None:
+    done = CliRunner().invoke(package, ["--stage", stage, "--template-only", "--out", str(tmp_path)])
+    assert done.exit_code == 2
+    assert f"there is no stage {stage}" in " ".join(done.output.split())
 
 
 def test_every_wrong_setting_is_named_at_once() -> None:

@@ -92,6 +92,23 @@ def test_every_setting_of_the_code_is_set_on_every_function(template: Template) 
         assert {name for name, value in variables.items() if isinstance(value, str)} == {"REPORT_BATCH_ITEM_FAILURES"}
 
 
+def test_throttling_of_the_index_is_seen_which_the_tables_own_metrics_leave_out(template: Template) -> None:
+    (index,) = properties(template, "OrderTable")["GlobalSecondaryIndexes"]
+    dimension = {"Name": "GlobalSecondaryIndexName", "Value": index["IndexName"]}
+    alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
+    watched = {each["MetricName"] for each in alarms if dimension in each.get("Dimensions", [])}
+    assert watched == {"ReadThrottleEvents", "WriteThrottleEvents"}
+
+
+@pytest.mark.parametrize("role", ["ApiHandlerRole", "ProcessOrdersRole"])
+def test_a_function_that_writes_the_table_may_use_its_key_in_every_way_that_dynamodb_does(
+    role: str, template: Template
+) -> None:
+    (found,) = [each for name, each in statements(template) if name == role and each.get("Sid") == "UseTheKey"]
+    uses = {"Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo"}
+    assert {f"kms:{use}" for use in uses} <= set(found["Action"])
+
+
 def test_alarms_and_logs_fit_functions_of_both_ways(template: Template) -> None:
     named = {each["FunctionName"]["Fn::Sub"] for each in of_type(template, "AWS::Lambda::Function").values()}
     config = json.loads((PROJECT_DIR / ".chalice" / "config.json").read_text())

@@ -60,7 +60,7 @@ def put_metric(aws: OperatedStage, namespace: str, name: str, value: float, **di
     client(aws, "cloudwatch").put_metric_data(Namespace=namespace, MetricData=[data])
 
 
-def log(aws: OperatedStage, group: str, **line: str) -> None:
+def log(aws: OperatedStage, group: str, *, timed: bool = True, **line: str) -> None:
     logs = client(aws, "logs")
     names = {each["logGroupName"] for each in logs.describe_log_groups()["logGroups"]}
     if group not in names:
@@ -68,7 +68,8 @@ def log(aws: OperatedStage, group: str, **line: str) -> None:
     stream = f"stream-{time.time_ns()}"
     logs.create_log_stream(logGroupName=group, logStreamName=stream)
     now = datetime.now(UTC)
-    message = json.dumps({"time": now.isoformat(timespec="milliseconds"), "level": "INFO", **line})
+    time_of_its_own = {"time": now.isoformat(timespec="milliseconds"), "level": "INFO"} if timed else {}
+    message = json.dumps({**time_of_its_own, **line})
     logs.put_log_events(
         logGroupName=group,
         logStreamName=stream,
@@ -111,8 +112,13 @@ def test_a_trace_joins_the_functions_logs_by_order_and_correlation_id(aws: Opera
     log(aws, "/aws/lambda/orders-dev-process-orders", event="request.seen", correlation_id="c-1")
     log(aws, "/aws/lambda/orders-dev-process-orders", event="order.placed", order_id=other, correlation_id="c-2")
     log(aws, "/aws/lambda/orders-dev2", event="order.accepted", order_id=order_id, correlation_id="c-1")
+    consumer = {"event": "inventory.handled", "order_id": order_id, "correlation_id": "c-1"}
+    log(aws, "/aws/lambda/orders-inventory-dev-take-in", timed=False, **consumer)
+    log(aws, "/aws/lambda/orders-inventory-dev2-take-in", timed=False, **consumer)
     rows = aws.json("trace", order_id, *STAGE)
     assert [(row["where"], row["what"]) for row in rows] == [
         ("orders-dev", "order.accepted"),
         ("orders-dev-process-orders", "request.seen"),
+        ("orders-inventory-dev-take-in", "inventory.handled"),
     ]
+    assert rows[-1]["time"].endswith("Z"), "what has no time of its own has that of the log"

@@ -8,9 +8,14 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
+import click
+import pytest
+
 from chalicelib import events
 from chalicelib.event_topic import EventTopic
 from chalicelib.orders import Order
+from ordersctl.event_schemas import schemas
+from ordersctl.listen import listen
 from tests import builders
 from tests.local_run import eventually
 from tests.operations.stage import OperatedStage
@@ -76,6 +81,28 @@ def test_events_of_the_types_asked_for_are_shown_and_nothing_is_left_behind(stag
     (event,) = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     assert (process.returncode, event["subject"]) == (0, rejected.order_id)
     assert (listening(stage), queues_of_listeners(stage)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("--type", "placed", "--type", "nonsense"),
+        ("--forward-to", "notaurl"),
+        ("--forward-to", "ftp://127.0.0.1/x"),
+        ("--forward-to", "http://127.0.0.1:port/"),
+        ("--forward-to", "127.0.0.1:3000"),
+        ("--forward-to", ""),
+    ],
+    ids=" ".join,
+)
+def test_a_type_or_a_webhook_that_is_none_is_refused(asked: tuple[str, ...]) -> None:
+    with pytest.raises(click.BadParameter):
+        listen.make_context("listen", list(asked))
+
+
+def test_every_type_of_event_can_be_asked_for() -> None:
+    asked = [argument for event_type in schemas() for argument in ("--type", event_type)]
+    assert listen.make_context("listen", asked).params["types"] == list(schemas())
 
 
 def test_ctrl_c_ends_it_and_takes_its_queue_away(stage: OperatedStage) -> None:

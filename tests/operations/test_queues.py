@@ -3,6 +3,7 @@
 import json
 
 from tests import builders
+from tests.local_run import eventually
 from tests.operations.stage import OperatedStage
 
 
@@ -18,6 +19,19 @@ def test_every_queue_is_shown_with_what_waits_what_is_in_flight_and_the_oldest(s
     assert rows["inventory"]["waiting"] == 0
     assert rows["inventory"]["oldest"] is None
     assert {"events-dlq", "queue-dlq", "fulfilment", "fulfilment-dlq"} <= rows.keys()
+
+
+def test_each_queue_has_an_age_of_its_own(stage: OperatedStage) -> None:
+    def oldest(queue: str) -> float:
+        rows = {row["full_name"]: row["oldest"] for row in stage.json("queues")["queues"]}
+        return float(rows[f"orders-local-{queue}"])
+
+    stage.send("queue", "early")
+    eventually(lambda: oldest("queue") > 1)
+    stage.send("queue", "late")
+    stage.send("invoicing", "late")
+    assert oldest("queue") > 1
+    assert oldest("invoicing") < oldest("queue") - 0.5
 
 
 def test_looking_is_no_receive(stage: OperatedStage) -> None:
@@ -40,6 +54,16 @@ def test_the_lag_of_the_stream_is_what_the_checkpoint_leaves(stage: OperatedStag
     (behind,) = stage.json("queues")["stream"]
     assert behind["records"] == 1
     assert 0 <= behind["lag"] < 60
+
+
+def test_a_lag_that_nobody_knows_is_no_number_and_is_explained(stage: OperatedStage) -> None:
+    """The run's checkpoints may lie in another directory: then all of the stream would seem to wait."""
+    stage.store(builders.an_order(order_id=builders.fresh_order_id()))
+    result = stage.run("queues", "--json")
+    (unknown,) = json.loads(result.stdout)["stream"]
+    assert (unknown["records"], unknown["lag"]) == (None, None)
+    assert "ORDERS_STATE_DIR" in result.stderr
+    assert str(stage.state_dir) in result.stderr
 
 
 def test_a_person_gets_tables(stage: OperatedStage) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib import events
+from chalicelib import events, items
 from chalicelib.orders import TRANSITIONS, Order, OrderStatus
 from ordersctl.replay import event_of
 from tests import builders
@@ -62,7 +62,7 @@ def test_a_customers_orders_are_told_to_every_subscriber_by_its_filter(stage: Op
     mine = [builders.an_order(order_id=builders.fresh_order_id()) for _ in range(3)]
     shipped = changed(changed(mine[2], OrderStatus.CONFIRMED), OrderStatus.SHIPPED)
     stage.store(*mine[:2], shipped, builders.an_order(order_id=builders.fresh_order_id(), customer_id="other"))
-    assert stage.json("replay", "--customer", builders.CUSTOMER, "--yes") == {"read": 3, "sent": 3}
+    assert stage.json("replay", "--customer", builders.CUSTOMER, "--yes") == {"read": 3, "sent": 3, "unreadable": 0}
     assert {event["subject"] for event in stage.take_events("invoicing")} == {order.order_id for order in mine}
     assert {event["subject"] for event in stage.take_events("inventory")} == {order.order_id for order in mine[:2]}
 
@@ -72,7 +72,7 @@ def test_one_consumer_alone_gets_what_its_filter_lets_through(stage: OperatedSta
     confirmed = changed(builders.an_order(order_id=builders.fresh_order_id()), OrderStatus.CONFIRMED)
     stage.store(order, confirmed)
     asked = ("replay", "--since", "2026-01-01", "--to", "inventory", "--yes")
-    assert stage.json(*asked) == {"read": 2, "sent": 1}
+    assert stage.json(*asked) == {"read": 2, "sent": 1, "unreadable": 0}
     (message,) = stage.take("inventory")
     assert json.loads(message["Body"])["subject"] == order.order_id
     assert message["MessageAttributes"]["replayed"]["StringValue"] == "true"
@@ -95,11 +95,40 @@ def test_a_window_of_time_takes_what_was_last_changed_in_it_erased_orders_too(st
 
 @pytest.mark.parametrize(
     "asked",
-    [(), ("--order", builders.ORDER_ID, "--customer", "c"), ("--until", "2026-01-01"), ("--since", "yesterday")],
-    ids=["nothing", "two things", "an end without a beginning", "no time"],
+    [
+        (),
+        ("--order", builders.ORDER_ID, "--customer", "c"),
+        ("--until", "2026-01-01"),
+        ("--since", "yesterday"),
+        ("--since", "2026-01-02", "--until", "2026-01-01"),
+        ("--order", "bad"),
+    ],
+    ids=["nothing", "two things", "an end without a beginning", "no time", "an end before the beginning", "no id"],
 )
 def test_a_question_that_makes_no_sense_is_refused(stage: OperatedStage, asked: tuple[str, ...]) -> None:
     assert stage.run("replay", *asked, "--yes").exit_code == 2
+
+
+def test_what_cannot_be_read_is_skipped_counted_and_told(stage: OperatedStage) -> None:
+    good, broken = (builders.an_order(order_id=builders.fresh_order_id()) for _ in range(2))
+    stage.store(good)
+    item = items.to_item(broken)
+    del item["fingerprint"]
+    stage.dynamodb.put_item(TableName="orders-local", Item=item)
+    for asked, sent in (
+        (("--since", "2026-01-01"), 1),
+        (("--customer", builders.CUSTOMER), 1),
+        (("--order", broken.order_id), 0),
+    ):
+        result = stage.run("replay", *asked, "--yes", "--json")
+        assert (result.exit_code, json.loads(result.stdout)["sent"], json.loads(result.stdout)["unreadable"]) == (
+            1,
+            sent,
+            1,
+        )
+        assert f"{broken.order_id} is skipped" in result.stderr
+        assert [event["subject"] for event in stage.take_events("invoicing")] == [good.order_id] * sent
+    assert "1 skipped" in stage.run("replay", "--since", "2026-01-01", "--yes").stdout
 
 
 def test_an_order_that_is_not_there_and_a_no_at_the_prompt_tell_nothing(stage: OperatedStage) -> None:
