@@ -124,7 +124,7 @@ def _query(
         names["#placed"] = items.PLACED_KEY
         # "#" sorts before every character that follows a timestamp's last digit, "$" right after "#".
         values[":from"] = {"S": f"{placed_after}$" if placed_after else "0"}
-        values[":to"] = {"S": placed_before or "9"}
+        values[":to"] = {"S": placed_before or "~"}  # after every year
         keys += " AND #placed BETWEEN :from AND :to"
     query: dict[str, Any] = {
         "IndexName": items.INDEX,

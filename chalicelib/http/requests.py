@@ -116,10 +116,13 @@ def timestamp(name: str, given: str | None) -> str | None:
     try:
         if not _TIME.fullmatch(given):
             raise ValueError(given)
-        time = datetime.fromisoformat(given).astimezone(UTC)
-    except (ValueError, OverflowError):
+        time = datetime.fromisoformat(given)
+    except ValueError:
         raise _invalid(f"{name} is a time like 2026-01-31T12:00:00Z (RFC 3339)") from None
-    return rfc3339(time)
+    try:
+        return rfc3339(time.astimezone(UTC))
+    except OverflowError:  # in UTC it lies beyond the calendar's ends
+        return "0001-01-01T00:00:00.000Z" if time.year == 1 else "9999-12-31T23:59:59.999Z"
 
 
 def rfc3339(time: datetime) -> str:

@@ -92,6 +92,9 @@ def test_a_range_of_times_leaves_its_ends_out(house: House, customer: str) -> No
     assert sorted(listed(house, customer, placed_before="2026-01-31T13:05:00+01:00")) == list(range(10))
     assert listed(house, customer, placed_after=at(20), placed_before=at(20)) == []
     assert listed(house, customer, placed_after=at(30), placed_before=at(20)) == []
+    # The years that no order has yet are no error either: 9709 sorts behind a plain "9".
+    assert listed(house, customer, placed_after="9709-05-09T12:17:59Z") == []
+    assert listed(house, customer, placed_before="0001-01-01T00:00:00+01:00") == []
     assert listed(house, customer, placed_before="0999-01-01T00:00:00Z") == []
 
 
