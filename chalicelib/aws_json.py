@@ -12,7 +12,7 @@ import json
 import random
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -23,6 +23,7 @@ from chalicelib.settings import Patience
 # service -> what its operations are called by (X-Amz-Target), and the version of the JSON protocol
 PROTOCOLS = {
     "dynamodb": ("DynamoDB_20120810", "1.0"),
+    "events": ("AWSEvents", "1.1"),
     "secretsmanager": ("secretsmanager", "1.1"),
     "sqs": ("AmazonSQS", "1.0"),
 }
@@ -83,7 +84,7 @@ class JsonClient:
 
     def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """One operation, tried again after a passing failure. Raises ClientError, BotoCoreError."""
-        body = json.dumps(parameters).encode()
+        body = self.encoded(operation, parameters)
         for attempt in range(1, self._patience.attempts + 1):
             try:
                 return self.send(operation, body)
@@ -95,17 +96,15 @@ class JsonClient:
 
     def send(self, operation: str, body: bytes) -> dict[str, Any]:
         """One attempt."""
-        target, version = PROTOCOLS[self.service]
         headers = {
-            "content-type": f"application/x-amz-json-{version}",
+            **self.kind(operation),
             "host": self._host,
             "x-amz-date": time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()),
-            "x-amz-target": f"{target}.{operation}",
         }
         headers |= {"authorization": sign(headers, body, self.service, self.region, self._credentials())}
         status, refusal, answer = self._exchange(body, headers)
         try:
-            document: dict[str, Any] = json.loads(answer)
+            document = self.decoded(answer)
         except ValueError:  # whoever answered, it was not the service
             status, document = _SERVER_ERROR, {}
         if status == _OK:
@@ -114,6 +113,19 @@ class JsonClient:
         message = document.get("message") or document.get("Message") or ""
         details: Any = {"ResponseMetadata": {"HTTPStatusCode": status}, **document}
         raise ClientError(details | {"Error": {"Code": code, "Message": message}}, operation)
+
+    def kind(self, operation: str) -> dict[str, str]:
+        """The headers that say what a request is."""
+        target, version = PROTOCOLS[self.service]
+        return {"content-type": f"application/x-amz-json-{version}", "x-amz-target": f"{target}.{operation}"}
+
+    def encoded(self, _operation: str, parameters: Mapping[str, Any]) -> bytes:
+        return json.dumps(parameters).encode()
+
+    def decoded(self, answer: bytes) -> dict[str, Any]:
+        """An answer's parameters, and of an error `__type` and `message`. Raises ValueError."""
+        document: dict[str, Any] = json.loads(answer)
+        return document
 
     def _exchange(self, body: bytes, headers: dict[str, str]) -> tuple[int, str, bytes]:
         """Status, SQS's own name of an error, and body."""

@@ -74,20 +74,22 @@ def _credentials() -> "Callable[[], Credentials]":
 
 @functools.cache
 def _client(service: str, patience: Patience = _PATIENT) -> Any:
-    from chalicelib.aws_json import PROTOCOLS, JsonClient
+    from chalicelib.aws_json import JsonClient
 
-    endpoint_url = settings().endpoint_url
-    if service in PROTOCOLS:
-        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-        suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-        return JsonClient(
-            service,
-            region=region,
-            endpoint_url=endpoint_url or f"https://{service}.{region}.{suffix}",
-            credentials=_credentials(),
-            patience=patience,
-        )
-    return _session().create_client(service, endpoint_url=endpoint_url, config=_config(patience))
+    make = JsonClient
+    if service == "sns":
+        from chalicelib.aws_query import QueryClient
+
+        make = QueryClient
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    return make(
+        service,
+        region=region,
+        endpoint_url=settings().endpoint_url or f"https://{service}.{region}.{suffix}",
+        credentials=_credentials(),
+        patience=patience,
+    )
 
 
 def _config(patience: Patience) -> "botocore.config.Config":

@@ -11,10 +11,13 @@ from typing import Any
 import boto3
 
 from chalicelib import events
+from chalicelib.aws_json import Credentials, JsonClient
+from chalicelib.aws_query import QueryClient
 from chalicelib.event_bus import EventBus
 from chalicelib.event_topic import EventTopic
 from chalicelib.events import OrderEvent
 from chalicelib.orders import TRANSITIONS, ErasedOrder, Order, OrderStatus
+from chalicelib.settings import Patience
 from ordersctl.engine import client_options
 from tests.builders import LATER, an_order, fresh_order_id
 from tests.local_run import eventually
@@ -38,12 +41,20 @@ class House:
         sns, suffix = self.client("sns"), ".fifo" if fifo else ""
         attributes = {"FifoTopic": "true"} if fifo else {}
         arn = sns.create_topic(Name=f"events-{uuid.uuid4().hex}{suffix}", Attributes=attributes)["TopicArn"]
-        return EventTopic(sns, arn)
+        return EventTopic(self.small_client("sns"), arn)
 
     def bus(self) -> EventBus:
         name = f"events-{uuid.uuid4().hex}"
         self.client("events").create_event_bus(Name=name)
-        return EventBus(self.client("events"), name)
+        return EventBus(self.small_client("events"), name)
+
+    def small_client(self, service: str) -> Any:
+        """The client that the service itself uses, as wiring makes it."""
+        make = QueryClient if service == "sns" else JsonClient
+        keys, patience = Credentials("test", "test", None), Patience(1, 2, 3)
+        return make(
+            service, region="us-east-1", endpoint_url=self.engine_url, credentials=lambda: keys, patience=patience
+        )
 
     def subscriber(self, to: EventTopic | EventBus, wanted: dict[str, Any] | None = None) -> "Subscriber":
         """A queue that gets what a topic or bus tells, if it is wanted: a filter policy, or an event pattern."""

@@ -1,0 +1,69 @@
+"""The same small client for SNS, which speaks AWS's query protocol: parameters as a form, answers in XML."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+from xml.etree import ElementTree as ET
+
+from chalicelib.aws_json import JsonClient
+
+_VERSIONS = {"sns": "2010-03-31"}
+# What JSON is full of, "%" first. Replacing text by text is three times as fast as quote(), which goes byte by byte;
+# and most of publishing is this.
+_OFTEN = {character: quote(character, safe="") for character in '% "{}[]:,/'}
+_SELDOM = re.compile(r"[^A-Za-z0-9_.~%-]")
+
+
+class QueryClient(JsonClient):
+    def kind(self, _operation: str) -> dict[str, str]:
+        return {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
+
+    def encoded(self, operation: str, parameters: Mapping[str, Any]) -> bytes:
+        fields = {"Action": operation, "Version": _VERSIONS[self.service], **parameters}
+        return "&".join(f"{name}={quoted(value)}" for name, value in _form("", fields)).encode()
+
+    def decoded(self, answer: bytes) -> dict[str, Any]:
+        try:
+            document = ET.fromstring(answer)  # noqa: S314 - from the service itself, over TLS  # nosec B314
+        except ET.ParseError as error:
+            raise ValueError("not XML") from error
+        # <PublishBatchResponse><PublishBatchResult>… or <ErrorResponse><Error><Code>…
+        result = next(iter(document), None)
+        if result is None or not document.tag.endswith("Response"):
+            raise ValueError("no answer of the service")
+        content: dict[str, Any] = _value(result) or {}
+        if "Code" in content:
+            return {"__type": content["Code"], "message": content.get("Message")}
+        return content
+
+
+def quoted(text: str) -> str:
+    """Text as a form's value: percent-encoded UTF-8 (RFC 3986, section 2.1), all but unreserved characters."""
+    for character, code in _OFTEN.items():
+        text = text.replace(character, code)
+    return _SELDOM.sub(lambda found: quote(found[0], safe=""), text)
+
+
+def _form(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """A parameter as the protocol spells it out: members of lists and entries of maps are numbered from 1."""
+    if isinstance(value, list):
+        for number, each in enumerate(value, 1):
+            yield from _form(f"{name}.member.{number}", each)
+    elif name.endswith("MessageAttributes"):  # SNS's one map; every other mapping is a structure
+        for number, (key, each) in enumerate(value.items(), 1):
+            yield f"{name}.entry.{number}.Name", key
+            yield from _form(f"{name}.entry.{number}.Value", each)
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _form(f"{name}.{key}" if name else key, each)
+    else:
+        yield name, value
+
+
+def _value(element: ET.Element) -> Any:
+    """An element as a list, a mapping without what is empty, or a text."""
+    children = [(child.tag.rpartition("}")[2], _value(child)) for child in element]
+    if any(tag == "member" for tag, _ in children):
+        return [value for _, value in children]
+    return {tag: value for tag, value in children if value} if children else element.text or ""

@@ -1,0 +1,97 @@
+"""The small client's query protocol, against botocore's own serializer and parser of SNS."""
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+import botocore.session
+import pytest
+from botocore.parsers import create_parser
+from botocore.serialize import create_serializer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.aws_json import Credentials
+from chalicelib.aws_query import QueryClient, quoted
+from chalicelib.settings import Patience
+
+PUBLISH_BATCH = botocore.session.get_session().get_service_model("sns").operation_model("PublishBatch")
+ANSWER = '<PublishBatchResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/">{}</PublishBatchResponse>'
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
+ATTRIBUTES = st.dictionaries(
+    TEXTS, st.fixed_dictionaries({"DataType": st.sampled_from(["String", "Number"]), "StringValue": TEXTS}), max_size=3
+)
+ENTRIES = st.lists(
+    st.fixed_dictionaries(
+        {"Id": TEXTS, "Message": TEXTS},
+        optional={"MessageAttributes": ATTRIBUTES, "MessageGroupId": TEXTS, "MessageDeduplicationId": TEXTS},
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+@pytest.fixture(scope="module")
+def sns() -> QueryClient:
+    return QueryClient(
+        "sns",
+        region="us-east-1",
+        endpoint_url="https://sns.us-east-1.amazonaws.com",
+        credentials=lambda: Credentials("key", "secret", None),
+        patience=Patience(1, 1, 1),
+    )
+
+
+@given(topic=TEXTS, entries=ENTRIES)
+def test_it_writes_what_botocore_writes(sns: QueryClient, topic: str, entries: list[Any]) -> None:
+    parameters = {"TopicArn": topic, "PublishBatchRequestEntries": entries}
+    ours = sns.encoded("PublishBatch", parameters).decode("ascii")
+    theirs = create_serializer("query").serialize_to_request(parameters, PUBLISH_BATCH)
+    written = parse_qsl(ours, strict_parsing=True, keep_blank_values=True)
+    assert dict(written) == theirs["body"]
+    assert len(written) == len(theirs["body"])
+    assert sns.kind("PublishBatch")["content-type"] == theirs["headers"]["Content-Type"]
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_a_text_comes_back_from_a_form_as_it_went_in(text: str) -> None:
+    assert quoted(text).isascii()
+    assert parse_qsl(f"a={quoted(text)}&b=", keep_blank_values=True) == [("a", text), ("b", "")]
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        "<PublishBatchResult><Successful><member><Id>0</Id><MessageId>m</MessageId></member></Successful><Failed/>"
+        "</PublishBatchResult><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata>",
+        "<PublishBatchResult><Successful/><Failed><member><Id>0</Id><Code>InternalError</Code><Message>&amp;</Message>"
+        "<SenderFault>false</SenderFault></member><member><Id>1</Id><Code>Throttled</Code></member></Failed>"
+        "</PublishBatchResult>",
+    ],
+)
+def test_it_reads_what_botocore_reads(sns: QueryClient, result: str) -> None:
+    body = ANSWER.format(result).encode()
+    response = {"body": body, "headers": {}, "status_code": 200}
+    assert PUBLISH_BATCH.output_shape
+    theirs = create_parser("query").parse(response, PUBLISH_BATCH.output_shape)
+    ours = sns.decoded(body)
+    for name in ("Successful", "Failed"):
+        wanted = [
+            {key: str(value).lower() if isinstance(value, bool) else value for key, value in each.items()}
+            for each in theirs[name]
+        ]
+        assert ours.get(name, []) == wanted
+
+
+def test_it_reads_why_a_call_was_refused(sns: QueryClient) -> None:
+    body = (
+        b'<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error><Type>Sender</Type>'
+        b"<Code>TooManyEntriesInBatchRequest</Code><Message>too many</Message></Error></ErrorResponse>"
+    )
+    answer = sns.decoded(body)
+    assert (answer["__type"], answer["message"]) == ("TooManyEntriesInBatchRequest", "too many")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html", b"{}", b"<ErrorResponse/>", b"<html><body><p>sorry</p></body></html>"])
+def test_what_is_no_answer_of_sns_is_an_error_and_no_success(sns: QueryClient, body: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        sns.decoded(body)
