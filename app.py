@@ -27,7 +27,7 @@ if "AWS_CHALICE_CLI_MODE" in os.environ:
 
     local_gateway.install()
 
-logs.configure(os.environ["STAGE"])
+logs.configure()
 app = Chalice(app_name="orders", configure_logs=False)
 if "CORS_ALLOW_ORIGIN" in os.environ:
     app.api.cors = responses.cors(os.environ["CORS_ALLOW_ORIGIN"])

@@ -1,6 +1,6 @@
-"""One JSON line per thing that happened: a name, ids, and its metrics. Nothing personal, no token, no body.
+"""One JSON line per thing that happened: a name, ids, how long it took. Nothing personal, no token, no body.
 
-A line with metrics is in CloudWatch's embedded metric format too: docs/adr/0008-one-line-is-log-and-metric.md.
+Metrics are made of these lines by infra/operations.yaml: docs/adr/0012-metrics-are-counted-where-lines-are-kept.md.
 """
 
 import json
@@ -8,23 +8,21 @@ import logging
 import sys
 import time
 import traceback
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import PurePath
 from typing import Any
 
 from chalicelib.errors import Fault
 
-NAMESPACE = "Orders"
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "metrics"}
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 _FRAMES = 6  # of a traceback, the innermost
 
 logger = logging.getLogger("orders")
 
 
-def tell(event: str, *, level: int = logging.INFO, metrics: Mapping[str, int] | None = None, **ids: object) -> None:
-    """Log that something happened. Metrics count, or are milliseconds where the name ends in _ms."""
-    logger.log(level, event, extra={**ids, "metrics": metrics})
+def tell(event: str, *, level: int = logging.INFO, **details: object) -> None:
+    """Log that something happened to what, and what more there is to say; a detail that is None is left out."""
+    logger.log(level, event, extra=details)
 
 
 def milliseconds_since(moment: str) -> int:
@@ -36,34 +34,16 @@ def milliseconds_since(moment: str) -> int:
 
 
 class JsonLines(logging.Formatter):
-    def __init__(self, stage: str) -> None:
-        super().__init__()
-        self.stage = stage
-
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
             "level": record.levelname,
             "event": record.getMessage(),
         }
-        extra = {name: value for name, value in vars(record).items() if name not in _STANDARD and value is not None}
-        line |= extra | self._embedded(record)
+        line |= {name: value for name, value in vars(record).items() if name not in _STANDARD and value is not None}
         if record.exc_info:
             line["exception"] = _trace(record.exc_info[1])
         return json.dumps(line, default=str, separators=(",", ":"))
-
-    def _embedded(self, record: logging.LogRecord) -> dict[str, Any]:
-        """The line's metrics (CloudWatch guide, "Specification: Embedded metric format")."""
-        metrics: Mapping[str, int] | None = getattr(record, "metrics", None)
-        if not metrics:
-            return {}
-        units = [{"Name": n, "Unit": "Milliseconds" if n.endswith("_ms") else "Count"} for n in metrics]
-        directive = {"Namespace": NAMESPACE, "Dimensions": [["stage"]], "Metrics": units}
-        return {
-            **metrics,
-            "stage": self.stage,
-            "_aws": {"Timestamp": int(record.created * 1000), "CloudWatchMetrics": [directive]},
-        }
 
 
 def _trace(error: BaseException | None) -> list[str]:
@@ -78,12 +58,12 @@ def _trace(error: BaseException | None) -> list[str]:
     return lines
 
 
-def configure(stage: str) -> None:
+def configure() -> None:
     """Write the service's log to stdout, as Lambda collects it; once, however often it is called."""
     if logger.handlers:
         return
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(JsonLines(stage))
+    handler.setFormatter(JsonLines())
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False

@@ -62,7 +62,7 @@ def accept_order(
     order_id = order_ids.mint(secret, customer_id, idempotency_key)
     ids: dict[str, Any] = {"order_id": order_id, "correlation_id": correlation_id, "traceparent": traceparent}
     if idempotency_key is not None and _is_stored(new, order_id, find):
-        logs.tell("order.replayed", metrics={"replayed": 1}, **ids)
+        logs.tell("order.replayed", **ids)
         return Accepted(order_id, replayed=True)
     queue.send(
         commands.encode(
@@ -76,7 +76,7 @@ def accept_order(
         order_id=order_id,
         customer_id=customer_id,
     )
-    logs.tell("order.accepted", metrics={"accepted": 1}, **ids)
+    logs.tell("order.accepted", **ids)
     return Accepted(order_id, replayed=False)
 
 
@@ -240,14 +240,13 @@ def process_message(message: Mapping[str, Any], *, table: OrderTable, dead_lette
         dead_letters.quarantine(body, reason=str(poison), source=message_id)
         _tell_quarantined("message.quarantined", str(poison), **ids | {"message_id": message_id})
         return
-    metrics = {"duplicates": 1}
-    if outcome != "already there":
-        metrics = {outcome: 1, "placed_after_ms": logs.milliseconds_since(command.placed_at)}
-    logs.tell(f"order.{outcome.replace(' ', '_')}", metrics=metrics, **ids)
+    is_new = outcome != "already there"
+    age = logs.milliseconds_since(command.placed_at) if is_new else None
+    logs.tell(f"order.{outcome.replace(' ', '_')}", placed_after_ms=age, **ids)
 
 
 def _tell_quarantined(event: str, reason: str, **ids: Any) -> None:
-    logs.tell(event, level=logging.ERROR, metrics={"quarantined": 1}, reason=reason, **ids)
+    logs.tell(event, level=logging.ERROR, reason=reason, **ids)
 
 
 def publish_changes(
@@ -268,13 +267,13 @@ def publish_changes(
         failed = undelivered.get(number)
         if failed is None:
             age = logs.milliseconds_since(event.time)
-            logs.tell("event.published", metrics={"published": 1, "published_after_ms": age}, **_event_ids(event))
+            logs.tell("event.published", published_after_ms=age, **_event_ids(event))
         elif failed.for_ever:
             _quarantine_record(records[index], failed.reason, dead_letters)
         else:
             # Those after it that did get through come again with it, under the same ids.
             what: dict[str, Any] = {"reason": failed.reason, **_event_ids(event)}
-            logs.tell("publish.failed", level=logging.WARNING, metrics={"publish_failed": 1}, **what)
+            logs.tell("publish.failed", level=logging.WARNING, **what)
             return index
     return len(records)
 

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from ordersctl import templates
 from ordersctl.aws_session import Stage, with_stage
-from ordersctl.mappings import FUNCTIONS, differences, wanted
+from ordersctl.mappings import differences, function_names, wanted, wanted_logging
 from ordersctl.provision import CONFIG, variable
 from ordersctl.stacks import deployed_whole
 from ordersctl.tune import event_dead_letter_queue_arn, mapping
@@ -60,20 +60,17 @@ def examine(stage: Stage) -> Iterator[Finding]:
     packaged = deployed_whole(stage.outputs())
     remedies = Remedies.of(stage.name, packaged=packaged)
     yield from _stack(stage, settings, remedies)
-    functions = {name: _function(stage, name) for name in _function_names(stage.name)}
+    functions = {name: _function(stage, name) for name in function_names(stage.name)}
     for name, configuration in functions.items():
         yield Finding(configuration is not None, f"{name} is deployed", remedies.functions)
     if not packaged:
         yield from _recorded(stage, remedies)
     yield from _queue(stage, functions[f"orders-{stage.name}-process-orders"], remedies)
     yield from _mappings(stage, settings, functions, remedies)
+    yield from _logs(settings, functions, remedies)
     yield from _table(stage, settings, remedies)
     yield from _dead_letters(stage)
     yield from _alarms(stage, settings, remedies)
-
-
-def _function_names(stage: str) -> list[str]:
-    return [f"orders-{stage}"] + [f"orders-{stage}-{name}" for name in ("authorizer", *FUNCTIONS.values())]
 
 
 def _stack(stage: Stage, settings: dict[str, str], remedies: Remedies) -> Iterator[Finding]:
@@ -140,6 +137,17 @@ def _mappings(
             f"failures that {name} {'returns' if telling else 'raises'} are heeded",
             "REPORT_BATCH_ITEM_FAILURES must not be set without FunctionResponseTypes: ORDERS ARE BEING LOST",
         )
+
+
+def _logs(
+    settings: dict[str, str], functions: dict[str, dict[str, Any] | None], remedies: Remedies
+) -> Iterator[Finding]:
+    wish = wanted_logging(settings)
+    for name, configuration in functions.items():
+        if configuration is not None:
+            differing = differences(configuration.get("LoggingConfig") or {}, wish)
+            said = ", ".join(f"{key} is {value}" for key, value in differing.items()) or "tuned"
+            yield Finding(not differing, f"the log of {name}: {said}", remedies.mappings)
 
 
 def _table(stage: Stage, settings: dict[str, str], remedies: Remedies) -> Iterator[Finding]:

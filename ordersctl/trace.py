@@ -18,7 +18,7 @@ from ordersctl.stage_queues import StageQueues
 from ordersctl.tables import show
 
 # Of a log line: shown elsewhere, or the same for every line.
-_TOLD_APART = {"time", "where", "level", "event", "_aws", "stage", "order_id", "correlation_id", "traceparent"}
+_TOLD_APART = {"time", "where", "level", "event", "order_id", "correlation_id", "traceparent"}
 _SPARE_SECONDS = 60  # that clocks may differ
 
 
@@ -120,14 +120,7 @@ def _parsed(text: str) -> dict[str, Any] | None:
 
 
 def _from_line(line: dict[str, Any]) -> dict[str, Any]:
-    """A log line as a row, without its counters: that it was counted says no more than that it is there."""
-    counters = {
-        metric["Name"]
-        for directive in line.get("_aws", {}).get("CloudWatchMetrics", [])
-        for metric in directive["Metrics"]
-        if metric["Unit"] == "Count"
-    }
-    details = {name: value for name, value in line.items() if name not in _TOLD_APART | counters}
+    details = {name: value for name, value in line.items() if name not in _TOLD_APART}
     return {
         "time": line.get("time"),
         "where": line["where"],

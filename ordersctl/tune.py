@@ -1,4 +1,4 @@
-"""`ordersctl tune`: sets on a stage's event source mappings what `chalice deploy` cannot; a later deploy leaves it."""
+"""`ordersctl tune`: sets on a stage's functions and mappings what `chalice deploy` cannot; a later deploy leaves it."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ import click
 
 from ordersctl import templates
 from ordersctl.aws_session import Stage, with_stage
-from ordersctl.mappings import differences, wanted
+from ordersctl.mappings import differences, function_names, wanted, wanted_logging
 
 
 @click.command()
 @with_stage
 def tune(stage: Stage) -> None:
-    """Set retries, record age, bisecting, failure queue and concurrency of a deployed stage's event source mappings."""
+    """Set retries, record age, failure queue and so on of a deployed stage's mappings, and what its functions log."""
     settings, _ = templates.stage_settings(stage.name)
     client = stage.client("lambda")
     for function, wish in wanted(stage.name, settings, event_dead_letter_queue_arn(stage)).items():
@@ -25,6 +25,20 @@ def tune(stage: Stage) -> None:
         client.update_event_source_mapping(UUID=found["UUID"], **wish)
         for name, before in changes.items():
             click.echo(f"{function}: {name} {before} -> {wish[name]}")
+    for function in function_names(stage.name):
+        _tune_log(client, function, wanted_logging(settings))
+
+
+def _tune_log(client: Any, function: str, wish: dict[str, Any]) -> None:
+    found = client.get_function_configuration(FunctionName=function).get("LoggingConfig") or {}
+    if not (changes := differences(found, wish)):
+        click.echo(f"{function}: logs as it should")
+        return
+    client.get_waiter("function_updated_v2").wait(FunctionName=function)  # a deployment may still be under way
+    group = {"LogGroup": found["LogGroup"]} if "LogGroup" in found else {}
+    client.update_function_configuration(FunctionName=function, LoggingConfig={**wish, **group})
+    for name, before in changes.items():
+        click.echo(f"{function}: {name} {before} -> {wish[name]}")
 
 
 def mapping(client: Any, function: str) -> dict[str, Any] | None:

@@ -1,9 +1,12 @@
-"""Fixtures of all tests: an AWS engine of their own, the stack in it, and the whole local run."""
+"""Fixtures of all tests: an AWS engine of their own, the stack in it, the whole local run, and the service's log."""
 
+import io
+import logging
 from collections.abc import Iterator
 
 import pytest
 
+from chalicelib import logs
 from ordersctl.children import stop
 from ordersctl.engine import HEALTH, deploy, engine, get_json
 from tests.local_run import LocalRun, eventually, free_port
@@ -39,3 +42,17 @@ def local_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRun]:
         yield run.ready()
     finally:
         run.stop()
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """What the service logs while the test runs."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logs.JsonLines())
+    logs.logger.addHandler(handler)
+    level = logs.logger.level
+    logs.logger.setLevel(logging.INFO)
+    yield stream
+    logs.logger.removeHandler(handler)
+    logs.logger.setLevel(level)

@@ -20,7 +20,6 @@ _FRAMEWORK_SLUGS = {
     415: "unsupported-media-type",
     500: "internal-server-error",
 }
-_CONFLICTS = {"conflict", "idempotency-key-reused", "precondition-failed"}
 RETRY_SOON = {"Retry-After": "1"}
 _NO_HEADERS: Mapping[str, str] = {}
 
@@ -116,7 +115,6 @@ def answered(view: View, request: Request, path: Mapping[str, str]) -> Response:
 def _refused(problem: Problem, request: Request) -> Response:
     logs.tell(
         "request.refused",
-        metrics={"conflicts": 1} if problem.slug in _CONFLICTS else None,
         problem=problem.slug,
         status=problem.status,
         resource=request.context.get("resourcePath"),

@@ -162,5 +162,6 @@ def test_what_only_the_package_has_is_marked() -> None:
     page = (PROJECT_DIR / "docs" / "deploy.md").read_text()
     marked = set(re.findall(r"^\| `(\w+)` \|[^|]*\| packaged", page, re.MULTILINE))
     plain = templates.resources()["Parameters"].keys()
-    both = {"EventBusName", "DaxEndpoint", "Tracing", "OrderMaximumConcurrency"}  # which provision and tune put to use
+    # Which provision and tune put to use.
+    both = {"EventBusName", "DaxEndpoint", "Tracing", "OrderMaximumConcurrency", "SystemLogLevel"}
     assert marked == templates.every_parameter().keys() - plain - both

@@ -1,4 +1,4 @@
-"""Log lines: one per thing that happened, metrics in the embedded format, and no words that came from outside."""
+"""Log lines: one per thing that happened, and no words that came from outside."""
 
 import io
 import json
@@ -25,22 +25,6 @@ def test_a_line_says_what_happened_to_what(log: io.StringIO) -> None:
     line = only_line(log)
     assert line.pop("time").endswith("Z")
     assert line == {"level": "INFO", "event": "order.erased", "order_id": "ord_1", "correlation_id": "r"}
-
-
-def test_metrics_are_in_the_embedded_format(log: io.StringIO) -> None:
-    """CloudWatch guide, "Specification: Embedded metric format"."""
-    logs.tell("order.placed", metrics={"placed": 1, "placed_after_ms": 12}, order_id="ord_1")
-    line = only_line(log)
-    (directive,) = line["_aws"]["CloudWatchMetrics"]
-    assert line["_aws"]["Timestamp"] > 1_700_000_000_000
-    assert directive["Namespace"] == "Orders"
-    assert directive["Dimensions"] == [["stage"]]
-    assert directive["Metrics"] == [
-        {"Name": "placed", "Unit": "Count"},
-        {"Name": "placed_after_ms", "Unit": "Milliseconds"},
-    ]
-    # What the directive names stands at the top of the line.
-    assert (line["placed"], line["placed_after_ms"], line["stage"]) == (1, 12, "test")
 
 
 def raised_by_pydantic() -> None:
