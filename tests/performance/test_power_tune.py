@@ -128,6 +128,9 @@ def test_a_signal_in_the_middle_gives_everything_back(
         finally:
             process.kill()
     assert process.returncode == 1, output
+    assert output.startswith(
+        "If this is killed, give back by hand what f had:\n  aws lambda update-function-configuration"
+    )
     assert "f has 300 MB and its logging again" in output
     assert function.settings() == OWN
 
