@@ -289,7 +289,7 @@ def _quarantine_record(record: Mapping[str, Any], reason: str, dead_letters: Dea
 
 def _event_ids(event: "events.OrderEvent") -> dict[str, Any]:
     order = {"order_id": event.subject, "correlation_id": event.correlationid, "traceparent": event.traceparent}
-    return {"event_id": event.id, "type": event.type, **order}
+    return {"type": event.type, "version": int(event.sequence), **order}  # the event's id is order id and version
 
 
 def _event(record: Mapping[str, Any], source: str) -> "events.OrderEvent | None":

@@ -1,71 +1,69 @@
 """`ordersctl cost`: what so many orders a month cost on AWS, component by component."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any, get_args
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from ordersctl.cost_model import Load, dollars_per_million, prices, units
+from ordersctl.cost_model import LambdaReport, Load, dollars_per_million, prices, units
+from ordersctl.order_sizes import sizes
+from ordersctl.standing_costs import kept_per_month, standing_per_month
 
 
-@click.command()
+@click.command(context_settings={"show_default": True})
 @click.option("--orders-per-month", metavar="N", type=click.IntRange(min=1), required=True)
+@click.option("--lines", metavar="N", type=click.IntRange(1, 2000), default=10, help="Per order.")
+@click.option("--batch-size", "batch", type=click.IntRange(1, 1000), default=10, help="Orders per processor run.")
+@click.option("--records", type=click.IntRange(1, 1000), default=100, help="Changes per publisher run.")
+@click.option("--memory", "memory_mb", metavar="MB", type=click.IntRange(128, 10_240), default=512)
+@click.option("--accept-ms", type=click.FloatRange(min=1), default=12.0, help="Billed, per request.")
+@click.option("--cold", type=click.FloatRange(0, 1), default=0.01, help="Share of invocations that start a function.")
+@click.option("--reads", type=click.FloatRange(min=0), default=0.0, help="GET per order.")
+@click.option("--keyed", type=click.FloatRange(0, 1), default=0.0, help="Share with a key.")
+@click.option("--subscribers", type=click.IntRange(min=0), default=0, help="Queues that take every event.")
+@click.option("--log-lines/--no-log-lines", default=True, help="The service's own lines.")
 @click.option(
-    "--batch-size", type=click.IntRange(1, 10), default=10, show_default=True, help="Orders per processor run."
+    "--lambda-report",
+    type=click.Choice(get_args(LambdaReport)),
+    default=Load.lambda_report,
+    help="Lambda's lines of a success: as text, as JSON, or none (system log level WARN).",
 )
-@click.option(
-    "--records", type=click.IntRange(1, 1000), default=100, show_default=True, help="Changes per publisher run."
-)
-@click.option("--memory", metavar="MB", type=click.IntRange(128, 10_240), default=512, show_default=True)
-@click.option("--accept-ms", type=click.FloatRange(min=1), default=12.0, show_default=True, help="Billed, per request.")
-@click.option("--item-kb", type=click.FloatRange(0.1, 400), default=1.0, show_default=True, help="Of a stored order.")
-@click.option("--reads", type=click.FloatRange(min=0), default=0.0, show_default=True, help="GET per order.")
-@click.option("--keyed", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share with a key.")
-@click.option("--log-lines/--no-log-lines", default=True, show_default=True, help="The service's own lines.")
-@click.option(
-    "--lambda-report/--no-lambda-report", default=True, show_default=True, help="Lambda's lines per invocation."
-)
-def cost(
-    *,
-    orders_per_month: int,
-    batch_size: int,
-    records: int,
-    memory: int,
-    accept_ms: float,
-    item_kb: float,
-    reads: float,
-    keyed: float,
-    log_lines: bool,
-    lambda_report: bool,
-) -> None:
+@click.option("--kept", metavar="N", type=click.IntRange(min=0), help="Orders in the table; a month's by default.")
+@click.option("--own-key/--no-own-key", default=False, help="Encrypted with a KMS key of one's own.")
+def cost(*, orders_per_month: int, lines: int, kept: int | None, own_key: bool, **given: Any) -> None:
     """Tell what orders cost on AWS, by Lambda and by direct acceptance.
 
     The functions' durations are assumptions until they are measured: `ordersctl power-tune` does that.
     """
     price = prices()
-    load = Load(
-        keyed=keyed,
-        reads=reads,
-        batch=batch_size,
-        records=records,
-        item_kb=item_kb,
-        accept_ms=accept_ms,
-        memory_mb=memory,
-        log_lines=log_lines,
-        lambda_report=lambda_report,
-    )
+    load = Load(size=sizes(lines), **given)
     by_lambda, direct = (dollars_per_million(units(each), price) for each in (load, replace(load, direct=True)))
-    table = Table(title=f"US dollars, list prices as of {price['as_of']}", title_justify="left", show_footer=True)
-    millions = orders_per_month / 1e6
+    show_orders(by_lambda, direct, orders_per_month / 1e6, f"US dollars, list prices as of {price['as_of']}")
+    kept = orders_per_month if kept is None else kept
+    standing = standing_per_month(price, own_key=own_key)
+    show_standing({**standing, f"{kept:,} orders kept": kept_per_month(kept, load.size, price)})
+
+
+def show_orders(by_lambda: Mapping[str, float], direct: Mapping[str, float], millions: float, title: str) -> None:
+    table = Table(title=title, title_justify="left", show_footer=True)
+    table.add_column("Component", footer="all", no_wrap=True)
     for column, of in (("By Lambda", by_lambda), ("Direct", direct)):
-        if not table.columns:
-            table.add_column("Component", footer="all", no_wrap=True)
         total = sum(of.values())
         table.add_column(f"{column}, per million", footer=f"{total:.2f}", justify="right")
         table.add_column("per month", footer=f"{total * millions:,.2f}", justify="right")
     for name in by_lambda:
-        values = [f"{value:.2f}" for value in (by_lambda[name], direct[name])]
-        monthly = [f"{value * millions:,.2f}" for value in (by_lambda[name], direct[name])]
-        table.add_row(name, values[0], monthly[0], values[1], monthly[1])
+        values = [value for of in (by_lambda, direct) for value in (of[name], of[name] * millions)]
+        table.add_row(name, *(f"{value:,.2f}" for value in values))
+    Console().print(table)
+
+
+def show_standing(standing: Mapping[str, float]) -> None:
+    table = Table(title="Whether or not anyone orders", title_justify="left", show_footer=True)
+    table.add_column("What is there", footer="all of it", no_wrap=True)
+    table.add_column("per month", footer=f"{sum(standing.values()):,.2f}", justify="right")
+    for name, value in standing.items():
+        table.add_row(name, f"{value:,.2f}")
     Console().print(table)

@@ -5,13 +5,22 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from ordersctl.order_sizes import Sizes, sizes
 
 PRICES = Path(__file__).with_name("prices.toml")
 GB = 1e9
-EVENTS_PER_CALL = 10  # PublishBatch
-LAMBDA_REPORT_BYTES = 400  # START, END and REPORT
+CHUNK_KB = 64  # of a call to SQS or SNS: each begun one is a request
+ENTRIES_PER_CALL = 10  # ReceiveMessage, DeleteMessageBatch, PublishBatch
+CALL_KB = 256  # PublishBatch; larger events go by themselves
 LOG_LINE_OVERHEAD = 26  # bytes that CloudWatch Logs adds to an event
+
+LambdaReport = Literal["text", "json", "none"]
+# Lambda's own lines of a successful invocation, in bytes with their overhead. text: START, END and REPORT. json, level
+# INFO: platform.start (234, with the function's ARN) and platform.report (237), by records of 2026. none: level WARN.
+LAMBDA_REPORT_BYTES: dict[LambdaReport, int] = {"text": 400, "json": 234 + 237 + 2 * LOG_LINE_OVERHEAD, "none": 0}
+TEN_LINES = sizes(10)
 
 
 @dataclass(frozen=True)
@@ -23,18 +32,22 @@ class Load:
     reads: float = 0.0  # GET /orders/{id} per order
     batch: int = 10  # messages per invocation of the processor
     records: int = 100  # stream records per invocation of the publisher
-    item_kb: float = 1.0
-    event_kb: float = 2.0  # with its attributes: names are spelt out in an event
+    size: Sizes = TEN_LINES
+    answer_kb: float = 1.0  # of an answer to the client, with its headers
     accept_ms: float = 12.0
     process_ms: float = 30.0
     publish_ms: float = 120.0
+    cold: float = 0.01  # the share of invocations that start a function; AWS says fewer
+    init_ms: float = 400.0  # such a start, which is billed
     memory_mb: int = 512
     authorized: float = 0.02  # authorizer invocations per order: its answer is kept for five minutes
     log_lines: bool = True
     accept_line_bytes: int = 181  # held against the doors' lines by tests/integration/doors/test_metrics.py
     process_line_bytes: int = 201
-    publish_line_bytes: int = 282
-    lambda_report: bool = True  # Lambda's own START, END and REPORT lines (log format text, level INFO)
+    publish_line_bytes: int = 242
+    lambda_report: LambdaReport = (
+        "none"  # how Lambda's own lines are logged: none is SystemLogLevel WARN, a stage's default
+    )
     subscribers: int = 0  # queues that read every event; theirs to pay, so none are counted unless asked for
 
 
@@ -46,10 +59,12 @@ class Units:
     lambda_requests: float
     gb_seconds: float
     sqs_requests: float
+    sqs_fair_requests: float  # those of them that carry a message group
     write_units: float
     read_units: float
     sns_requests: float
     log_gb: float
+    out_gb: float
 
 
 def units(load: Load) -> Units:
@@ -61,27 +76,45 @@ def units(load: Load) -> Units:
         "process": (1 / load.batch, load.process_ms),
         "publish": (1 / load.records, load.publish_ms),
     }
-    memory_gb = load.memory_mb / 1024
-    writes = math.ceil(load.item_kb)
+    requests = sum(count for count, _ in invocations.values())
+    milliseconds = sum(count * ms for count, ms in invocations.values()) + requests * load.cold * load.init_ms
     lines = 0.0
     if load.log_lines:
         lines = accepts * (load.accept_line_bytes + LOG_LINE_OVERHEAD)
         lines += load.process_line_bytes + load.publish_line_bytes + 2 * LOG_LINE_OVERHEAD
-    requests = sum(count for count, _ in invocations.values())
-    report = requests * LAMBDA_REPORT_BYTES if load.lambda_report else 0
+    sent = _chunks(load.size.command)
     return Units(
         rest_requests=1 + load.reads,
         lambda_requests=requests,
-        gb_seconds=sum(count * ms for count, ms in invocations.values()) / 1000 * memory_gb,
-        # Sent once; received and deleted a batch at a time.
-        sqs_requests=1 + 2 / load.batch + load.subscribers * 2 / load.batch,
-        # The item, and its entry in the index.
-        write_units=writes + 1,
+        gb_seconds=milliseconds / 1000 * load.memory_mb / 1024,
+        sqs_requests=sent
+        + _taken(load.size.command, load.batch)
+        + load.subscribers * _taken(load.size.event, ENTRIES_PER_CALL),
+        sqs_fair_requests=sent,
+        # The item, and its entry in the index, which holds no lines.
+        write_units=math.ceil(load.size.item) + 1,
         # A strongly consistent read is a unit per 4 KB; the one for a key is of an order that is not there.
-        read_units=(0 if load.direct else load.keyed) + load.reads * math.ceil(load.item_kb / 4),
-        sns_requests=math.ceil(EVENTS_PER_CALL * load.event_kb / 64) / EVENTS_PER_CALL,  # per 64 KB of a call
-        log_gb=(lines + report) / GB,
+        read_units=(0 if load.direct else load.keyed) + load.reads * math.ceil(load.size.item / 4),
+        sns_requests=_published(load.size.event),
+        log_gb=(lines + requests * LAMBDA_REPORT_BYTES[load.lambda_report]) / GB,
+        out_gb=(load.answer_kb + load.reads * (load.answer_kb + load.size.event)) * 1024 / GB,
     )
+
+
+def _chunks(kilobytes: float) -> int:
+    return math.ceil(kilobytes / CHUNK_KB)
+
+
+def _taken(message_kb: float, batch: int) -> float:
+    """Requests per message for receiving and deleting it; Lambda's poller gathers more than ten by several calls."""
+    together = min(batch, ENTRIES_PER_CALL)
+    return (_chunks(together * message_kb) + 1) / together
+
+
+def _published(event_kb: float) -> float:
+    """Requests per event for publishing it, in batches as full as SNS takes them."""
+    together = max(1, min(ENTRIES_PER_CALL, int(CALL_KB / event_kb)))
+    return _chunks(together * event_kb) / together
 
 
 def prices() -> dict[str, Any]:
@@ -90,14 +123,16 @@ def prices() -> dict[str, Any]:
 
 def dollars_per_million(used: Units, price: Mapping[str, Any]) -> dict[str, float]:
     """Component -> US dollars for a million orders."""
-    lambda_price, dynamodb = price["lambda"], price["dynamodb"]
+    lambda_price, dynamodb, sqs = price["lambda"], price["dynamodb"], price["sqs"]
     return {
         "API Gateway": used.rest_requests * price["rest_api"]["per_million_requests"],
+        "Data out": used.out_gb * 1e6 * price["data_transfer"]["per_gb"],
         "Lambda requests": used.lambda_requests * lambda_price["per_million_requests"],
         "Lambda time": used.gb_seconds * lambda_price["per_million_gb_seconds"],
-        "SQS": used.sqs_requests * price["sqs"]["per_million_requests"],
+        "SQS": used.sqs_requests * sqs["per_million_requests"]
+        + used.sqs_fair_requests * sqs["per_million_fair_requests"],
         "DynamoDB writes": used.write_units * dynamodb["per_million_write_units"],
         "DynamoDB reads": used.read_units * dynamodb["per_million_read_units"],
         "SNS": used.sns_requests * price["sns"]["per_million_requests"],
-        "Logs": used.log_gb * 1e6 * price["logs"]["per_gb"],
+        "Logs": used.log_gb * 1e6 * price["cloudwatch"]["per_gb_of_logs"],
     }

@@ -2,11 +2,10 @@
 
 import base64
 import math
-import re
+import shlex
 import statistics
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,11 @@ from rich.console import Console
 from rich.table import Table
 
 from ordersctl.aws_session import Stage, with_stage
+from ordersctl.borrowed_function import Function, borrowed, with_reports
 from ordersctl.cost_model import prices
+from ordersctl.lambda_reports import last_report
 
 SIZES = (128, 256, 512, 1024, 1769, 3008)  # MB; 1,769 is one whole processor
-_REPORT = re.compile(r"Billed Duration: (\d+) ms")
-_INIT = re.compile(r"Init Duration: ([\d.]+) ms")
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Tried:
 
 
 @click.command("power-tune")
-@click.argument("function")
+@click.argument("name", metavar="FUNCTION")
 @click.option(
     "--payload", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True, help="An event."
 )
@@ -53,41 +52,35 @@ class Tried:
 )
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write a plot (SVG or PNG).")
 @with_stage
-def power_tune(
-    stage: Stage, function: str, *, payload: Path, times: int, sizes: Sequence[int], plot: Path | None
-) -> None:
+def power_tune(stage: Stage, name: str, *, payload: Path, times: int, sizes: Sequence[int], plot: Path | None) -> None:
     """Invoke FUNCTION at several memory sizes, and name the cheapest and the fastest.
 
-    The payload does for real what it asks for, N times at each size. The function gets its memory back at the
-    end, after Ctrl-C too.
+    The payload does for real what it asks for, N times at each size. For the time of it the function logs reports.
+    Memory and logging are given back at the end, after Ctrl-C and SIGTERM too. What to type if this is killed outright
+    is printed first.
     """
-    client = stage.client("lambda")
+    function = Function(stage.client("lambda"), name)
     event = payload.read_bytes()
     tried: list[Tried] = []
-    with own_memory_back(client, function):
+    with borrowed(function, by_hand(stage, function)) as before:
         for size in sorted(set(sizes or SIZES)):
-            set_memory(client, function, size)
-            tried.append(Tried(size, *invoked(stage, function, event, times)))
+            function.update(MemorySize=size, **with_reports(before))
+            tried.append(Tried(size, *invoked(stage, name, event, times)))
             click.echo(f"{size} MB: {tried[-1].milliseconds:.0f} ms billed")
     show(tried)
     if plot:
-        draw(tried, function, plot)
+        draw(tried, name, plot)
 
 
-@contextmanager
-def own_memory_back(client: Any, function: str) -> Iterator[None]:
-    """Give the function the memory that it has now, however this ends."""
-    before = client.get_function_configuration(FunctionName=function)["MemorySize"]
-    try:
-        yield
-    finally:
-        set_memory(client, function, before)
-        click.echo(f"{function} has {before} MB again")
-
-
-def set_memory(client: Any, function: str, megabytes: int) -> None:
-    client.update_function_configuration(FunctionName=function, MemorySize=megabytes)
-    client.get_waiter("function_updated_v2").wait(FunctionName=function, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+def by_hand(stage: Stage, function: Function) -> str:
+    """The beginning of a line for AWS's command line that updates the function."""
+    words = ["aws", "lambda", "update-function-configuration", "--function-name", function.name]
+    words += ["--region", function.client.meta.region_name]
+    if stage.is_local:
+        words += ["--endpoint-url", function.client.meta.endpoint_url]
+    elif stage.session.profile_name != "default":
+        words += ["--profile", stage.session.profile_name]
+    return shlex.join(words)
 
 
 def invoked(stage: Stage, function: str, event: bytes, times: int) -> tuple[list[float], float | None]:
@@ -103,13 +96,13 @@ def invoked(stage: Stage, function: str, event: bytes, times: int) -> tuple[list
         if "FunctionError" in answer:
             raise click.ClickException(f"{function} fails on this payload: {said[:500]!r}")
         log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")
-        found = _REPORT.search(log)
-        if found is None and not stage.is_local:
-            raise click.ClickException(f"{function}'s log has no REPORT line: its system log level hides it")
+        report = last_report(log)
+        if report is None and not stage.is_local:
+            raise click.ClickException(f"Lambda reports nothing of {function} at the end of its log")
         if number == 0:  # the first one starts the function anew, and would be no fair part of the mean
-            started = float(init[1]) if (init := _INIT.search(log)) else None
+            started = report.init_ms if report else None
         else:  # the embedded engine bills nothing: there, what the call took
-            billed.append(float(found[1]) if found else elapsed_ms)
+            billed.append(report.billed_ms if report else elapsed_ms)
     return billed, started
 
 

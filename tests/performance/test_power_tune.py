@@ -1,6 +1,10 @@
-"""`ordersctl power-tune` on a function in the embedded engine."""
+"""`ordersctl power-tune` on a function in the embedded engine, and its parts on what the engine does not do."""
 
 import io
+import json
+import os
+import signal
+import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -8,12 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import click
 import pytest
+from botocore.stub import Stubber
 from click.testing import CliRunner, Result
 
 from ordersctl import power_tune
+from ordersctl.borrowed_function import Function, arguments, borrowed, with_reports
 from ordersctl.children import stop
 from ordersctl.engine import HEALTH, client_options, engine, get_json
+from ordersctl.lambda_reports import Report, last_report
 from tests.local_run import eventually, free_port
 
 CODE = """
@@ -24,11 +32,16 @@ def handler(event, context):
         raise ValueError("told to")
     time.sleep(4 / int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]))
 """
+QUIET = {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "WARN", "LogGroup": "/aws/lambda/f"}
+LOUD = QUIET | {"SystemLogLevel": "INFO"}
+OWN = {"MemorySize": 300, "LoggingConfig": QUIET}
+
+
+# --- on the embedded engine -------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def functions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A client of Lambda, which has one function of 300 MB: the more memory, the faster."""
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     state_dir = tmp_path_factory.mktemp("lambda")
     (state_dir / "logs").mkdir()
     port = free_port()
@@ -38,21 +51,27 @@ def functions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     url = f"http://127.0.0.1:{port}"
     try:
         eventually(lambda: get_json(url + HEALTH))
-        client = boto3.client("lambda", **client_options(url))
-        client.create_function(
-            FunctionName="f",
-            Runtime=f"python3.{sys.version_info.minor}",
-            Role="arn:aws:iam::000000000000:role/none",
-            Handler="code.handler",
-            Code={"ZipFile": zipped(CODE)},
-            MemorySize=300,
-            Timeout=10,
-        )
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("AWS_ENDPOINT_URL", url)
-            yield client
+            yield url
     finally:
         stop([child])
+
+
+@pytest.fixture(scope="module")
+def function(url: str) -> Function:
+    """A function of 300 MB that logs JSON and nothing of its successes: the more memory, the faster."""
+    client = boto3.client("lambda", **client_options(url))
+    client.create_function(
+        FunctionName="f",
+        Runtime=f"python3.{sys.version_info.minor}",
+        Role="arn:aws:iam::000000000000:role/none",
+        Handler="code.handler",
+        Code={"ZipFile": zipped(CODE)},
+        Timeout=10,
+        **OWN,
+    )
+    return Function(client, "f", pause_seconds=0)
 
 
 def zipped(code: str) -> bytes:
@@ -62,42 +81,195 @@ def zipped(code: str) -> bytes:
     return content.getvalue()
 
 
-def tune(tmp_path: Path, event: str, *options: str) -> Result:
+def options(tmp_path: Path, event: str, *more: str) -> list[str]:
     payload = tmp_path / "event.json"
     payload.write_text(event)
-    arguments = ["f", "--payload", str(payload), "--times", "2", "--memory", "128", "--memory", "1024", *options]
-    return CliRunner().invoke(power_tune.power_tune, arguments)
+    return ["f", "--payload", str(payload), "--memory", "128", "--memory", "1024", *more]
 
 
-def memory(functions: Any) -> int:
-    found: int = functions.get_function_configuration(FunctionName="f")["MemorySize"]
-    return found
+def tune(tmp_path: Path, event: str, *more: str) -> Result:
+    return CliRunner().invoke(power_tune.power_tune, options(tmp_path, event, "--times", "2", *more))
 
 
-def test_it_names_the_cheapest_and_the_fastest_and_gives_the_memory_back(functions: Any, tmp_path: Path) -> None:
+def test_it_names_the_cheapest_and_the_fastest_and_gives_everything_back(function: Function, tmp_path: Path) -> None:
     done = tune(tmp_path, "{}")
     assert done.exit_code == 0, done.output
     rows = {line.split("│")[1].strip(): line for line in done.output.splitlines() if line.startswith("│")}
     assert "fastest" in rows["1024"]
     assert "fastest" not in rows["128"]
     assert done.output.count("cheapest") == 1
-    assert memory(functions) == 300
+    assert function.settings() == OWN
 
 
-def test_a_function_that_fails_gets_its_memory_back_too(functions: Any, tmp_path: Path) -> None:
+def test_a_function_that_fails_gets_everything_back_too(function: Function, tmp_path: Path) -> None:
     done = tune(tmp_path, '{"fails": true}')
     assert done.exit_code == 1
     assert "fails on this payload" in done.output
-    assert memory(functions) == 300
+    assert function.settings() == OWN
 
 
-def test_ctrl_c_gives_the_memory_back(functions: Any) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_middle_gives_everything_back(
+    url: str, function: Function, tmp_path: Path, number: int
+) -> None:
+    command = [sys.executable, "-m", "ordersctl", "power-tune", *options(tmp_path, "{}", "--times", "1000")]
+    with subprocess.Popen(  # noqa: S603 - this project's own command
+        command,
+        env=os.environ | {"AWS_ENDPOINT_URL": url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            eventually(lambda: function.settings() == {"MemorySize": 128, "LoggingConfig": LOUD})
+            process.send_signal(number)
+            output, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 1, output
+    assert output.startswith(
+        "If this is killed, give back by hand what f had:\n  aws lambda update-function-configuration"
+    )
+    assert "f has 300 MB and its logging again" in output
+    assert function.settings() == OWN
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png"])
+def test_a_plot_is_written(function: Function, tmp_path: Path, suffix: str) -> None:
+    pytest.importorskip("matplotlib")
+    plot = tmp_path / f"plot.{suffix}"
+    done = tune(tmp_path, "{}", "--plot", str(plot))
+    assert done.exit_code == 0, done.output
+    start = plot.read_bytes()[:200]
+    assert b"<?xml" in start if suffix == "svg" else start.startswith(b"\x89PNG")
+    assert function.settings() == OWN
+
+
+# --- what the engine does not do: refuse an update, report in JSON ----------------------------------------------------
+
+
+@pytest.fixture
+def stubbed() -> Iterator[tuple[Function, Stubber]]:
+    """A function whose every call to AWS must be expected, in its order."""
+    client = boto3.client("lambda", region_name="eu-west-1", aws_access_key_id="none", aws_secret_access_key="none")
+    with Stubber(client) as stub:
+        yield Function(client, "f", pause_seconds=0), stub
+        stub.assert_no_pending_responses()
+
+
+def expect_update(stub: Stubber, **settings: Any) -> None:
+    stub.add_response("update_function_configuration", {}, {"FunctionName": "f", **settings})
+    stub.add_response("get_function", {"Configuration": {"LastUpdateStatus": "Successful"}}, {"FunctionName": "f"})
+
+
+def refuse_update(stub: Stubber, code: str) -> None:
+    stub.add_client_error("update_function_configuration", code, expected_params={"FunctionName": "f", **OWN})
+
+
+def test_giving_back_is_tried_again_while_another_update_is_in_progress(stubbed: tuple[Function, Stubber]) -> None:
+    function, stub = stubbed
+    stub.add_response("get_function_configuration", OWN)
+    expect_update(stub, MemorySize=128, LoggingConfig=LOUD)
+    refuse_update(stub, "ResourceConflictException")
+    refuse_update(stub, "TooManyRequestsException")
+    expect_update(stub, **OWN)
+    with borrowed(function, "aws …") as before:
+        function.update(MemorySize=128, **with_reports(before))
+
+
+def test_when_nothing_can_be_given_back_the_line_is_told_again(stubbed: tuple[Function, Stubber]) -> None:
+    function, stub = stubbed
+    stub.add_response("get_function_configuration", OWN)
+    refuse_update(stub, "AccessDeniedException")
+    with pytest.raises(click.ClickException) as caught, borrowed(function, "aws …"):
+        pass
+    assert "did not get its settings back" in caught.value.message
+    assert "\n  aws … --memory-size 300 --logging-config" in caught.value.message
+
+
+class Impatient:
+    """A client that gets Ctrl-C at every update, the one that gives back included."""
+
+    def __init__(self) -> None:
+        self.settings: dict[str, Any] = {"MemorySize": 300}
+
+    def get_function_configuration(self, **_: Any) -> dict[str, Any]:
+        return self.settings
+
+    def update_function_configuration(self, **settings: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+        self.settings = self.settings | {name: value for name, value in settings.items() if name != "FunctionName"}
+
+    def get_waiter(self, _name: str) -> "Impatient":
+        return self
+
+    def wait(self, **_: Any) -> None:
+        pass
+
+
+def test_a_second_ctrl_c_does_not_break_off_the_giving_back() -> None:
+    client = Impatient()
+    function, handler = Function(client, "f"), signal.getsignal(signal.SIGINT)
+
     def interrupted() -> None:
-        with power_tune.own_memory_back(functions, "f"):
-            power_tune.set_memory(functions, "f", 2048)
-            assert memory(functions) == 2048
-            raise KeyboardInterrupt
+        with borrowed(function, "aws …"):
+            client.settings = {"MemorySize": 128}
+            function.update(MemorySize=1024)
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert memory(functions) == 300
+    assert client.settings == {"MemorySize": 300}
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_the_line_to_type_is_what_the_function_had() -> None:
+    assert arguments(OWN) == [
+        "--memory-size",
+        "300",
+        "--logging-config",
+        "LogFormat=JSON,ApplicationLogLevel=INFO,SystemLogLevel=WARN,LogGroup=/aws/lambda/f",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("logging", "change"),
+    [
+        (QUIET, {"LoggingConfig": LOUD}),
+        (LOUD, {}),
+        ({"LogFormat": "JSON", "LogGroup": "g"}, {}),  # INFO is Lambda's default
+        ({"LogFormat": "Text", "LogGroup": "g"}, {}),
+        (None, {}),
+    ],
+)
+def test_reports_are_switched_on_where_they_are_off(logging: Any, change: Any) -> None:
+    settings = {"MemorySize": 300} | ({} if logging is None else {"LoggingConfig": logging})
+    assert with_reports(settings) == change
+
+
+TEXT = (
+    "REPORT RequestId: 8f50\tDuration: 15.74 ms\tBilled Duration: 147 ms\tMemory Size: 128 MB\tMax Memory Used: 56 MB"
+)
+COLD = {"durationMs": 1233.96, "billedDurationMs": 1698, "memorySizeMB": 256, "initDurationMs": 463.512}
+WARM = {"durationMs": 18.593, "billedDurationMs": 19, "memorySizeMB": 256, "maxMemoryUsedMB": 123}
+
+
+def json_report(metrics: dict[str, float]) -> str:
+    event = {"time": "2026-06-17T17:23:55.826Z", "type": "platform.report", "record": {"requestId": "40f6"}}
+    event["record"] |= {"metrics": metrics, "status": "success"}  # type: ignore[operator]  # a dict, among strings
+    return json.dumps(event, separators=(",", ":"))
+
+
+@pytest.mark.parametrize(
+    ("log", "report"),
+    [
+        (f"START RequestId: 8f50\nEND RequestId: 8f50\n{TEXT}\t\n", Report(147, None)),
+        (f"{TEXT}\tInit Duration: 130.49 ms\t\nXRAY TraceId: 1-5e34\n", Report(147, 130.49)),
+        (json_report(COLD), Report(1698, 463.512)),
+        (f'cut off"}}\n{{"level":"INFO","type":3}}\n[]\n{json_report(WARM)}\n', Report(19, None)),
+        ('{"level":"INFO","event":"order.accepted"}\nBilled Duration: 5 ms, says a function\n', None),
+        ("", None),
+    ],
+)
+def test_the_last_report_is_read_in_both_forms(log: str, report: Report | None) -> None:
+    assert last_report(log) == report

@@ -1,0 +1,33 @@
+"""How large an order of so many line items is on its way, in KB of 1,024 bytes.
+
+A base and so much for each line. They are the sizes of the real lines in tests/data (names of 25 characters, article
+numbers of 5), without a note and an address; a test holds them against the adapters' own output.
+"""
+
+from dataclasses import dataclass
+
+KB = 1024
+# The item by "DynamoDB item sizes and formats": inside it, attribute names are one letter long.
+_ITEM, _ITEM_LINE = 303, 47.0
+# The command and the event are JSON, with names spelt out. The event's base holds its message attributes.
+_COMMAND, _COMMAND_LINE = 268, 82.0
+_EVENT, _EVENT_LINE = 696, 82.0
+INDEX_ENTRY = 234  # bytes, whatever the number of lines: they are not projected
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """In KB."""
+
+    item: float  # in the table
+    command: float  # in the order queue
+    event: float  # in the topic, with its attributes
+
+
+def sizes(lines: int) -> Sizes:
+    """Sizes of an order of so many line items."""
+    return Sizes(
+        item=(_ITEM + _ITEM_LINE * lines) / KB,
+        command=(_COMMAND + _COMMAND_LINE * lines) / KB,
+        event=(_EVENT + _EVENT_LINE * lines) / KB,
+    )
