@@ -21,8 +21,8 @@ def main() -> None:
         bench = Bench(url)
         console.print("Calls per order …")
         calls = figures.calls(url)
-        console.print("Warm calls …")
-        warm = figures.warm(bench)
+        console.print("Warm calls (some minutes) …")
+        warm, warm_batches = figures.warm(bench), figures.warm_batches(bench)
         console.print("Cold starts (some minutes) …")
         cold, by_function = figures.cold(bench), figures.cold_by_function(bench)
         interpreter = measure.interpreter_instructions()
@@ -31,7 +31,7 @@ def main() -> None:
     console.print(f"Batches of 100, {figures.CALL_MS:.0f} ms per call …")
     with measure.stub(figures.CALL_MS) as slow:
         batches = figures.batches(Bench(slow))
-    found = report.Results(interpreter, cold, by_function, warm, cpu, batches, calls)
+    found = report.Results(interpreter, cold, by_function, warm, warm_batches, cpu, batches, calls)
     (BUILD / "results.json").write_text(json.dumps(vars(found), indent=1))
     table = Table(title="This service against peers, measured in one run", title_justify="left")
     for column in ("Figure", "Ours", "Baseline", "Ratio", "Reach"):
@@ -47,7 +47,7 @@ def main() -> None:
 
 def reached(found: "report.Results") -> list[Figure]:
     """The figures of the results that have something to reach."""
-    cold, warm = found.cold, found.warm
+    cold, warm = found.cold, found.warm["accept"]
     ours = cold[ORDERS.name][0]
     rows = [
         Figure("cold accept, as packaged, against Chalice at its defaults", ours, cold[CHALICE.name][1], "M", 0.30),

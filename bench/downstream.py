@@ -31,6 +31,6 @@ def consume(engine_url: str, service: str) -> None:
 if __name__ == "__main__":
     for name in SERVICES:
         threading.Thread(target=consume, args=(sys.argv[2], name), daemon=True).start()
-    server: ThreadingHTTPServer = Server(int(sys.argv[1]), WORK_SECONDS)
+    server: ThreadingHTTPServer = Server(int(sys.argv[1]), WORK_SECONDS, {})
     assert server.RequestHandlerClass is Handler  # noqa: S101 - it answers 200 to whatever is posted
     server.serve_forever()

@@ -2,13 +2,14 @@
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from joserfc.jwk import RSAKey
 
 from bench.packages import BUILD
-from chalicelib import order_ids
+from chalicelib import items, order_ids
 from tests.builders import (
     ADDRESS,
     SECRET,
@@ -29,14 +30,41 @@ ORDER: dict[str, Any] = new_order(
 )
 
 
-def accept(**headers: str) -> Path:
-    """A post; headers are added, `_` for `-`."""
+ORDER_ID = order_ids.mint(SECRET, CUSTOMER, "the order that is read")
+LISTED = 20
+_NONE: Mapping[str, str] = {}
+
+
+def accept(key: str | None = None) -> Path:
+    headers = {} if key is None else {"Idempotency-Key": key}
+    return _call(
+        "accept" if key is None else "accept-keyed", "POST", "/orders", body=json.dumps(ORDER), headers=headers
+    )
+
+
+def read() -> Path:
+    return _call("read", "GET", f"/orders/{ORDER_ID}", resource="/orders/{order_id}")
+
+
+def list_orders() -> Path:
+    return _call("list", "GET", f"/customers/{CUSTOMER}/orders", resource="/customers/{customer_id}/orders")
+
+
+def answers() -> Path:
+    """What the stand-in's table holds: one order, and a page of the index without a next one."""
+    item = items.to_item(an_order(order_id=ORDER_ID, customer_id=CUSTOMER, new=ORDER))
+    projected = {"order_id", "customer_id", "placed_key", "status", "version", "total", "item_count", "currency"}
+    entry = {name: value for name, value in item.items() if name in projected | {"updated_at"}}
+    page = {"Items": [entry] * LISTED, "Count": LISTED, "ScannedCount": LISTED}
+    return _written("answers", {"GetItem": {"Item": item}, "Query": page})
+
+
+def _call(name: str, method: str, path: str, *, headers: Mapping[str, str] = _NONE, **more: Any) -> Path:
     authorizer = {"sub": CUSTOMER, "scope": "orders/read orders/write", "exp": str(int(time.time()) + 86_400)}
     known = {"Content-Type": "application/json", "Accept": "application/json", "Host": "bench"}
-    headers = known | {name.replace("_", "-"): value for name, value in headers.items()}
-    event = http_event("POST", "/orders", body=json.dumps(ORDER), headers=headers, authorizer=authorizer)
+    event = http_event(method, path, headers=known | dict(headers), authorizer=authorizer, **more)
     event["requestContext"] |= {"stage": "api", "apiId": "bench"}
-    return _written("-".join(["accept", *sorted(headers.keys() - known.keys())]), event)
+    return _written(name, event)
 
 
 def process(count: int) -> Path:

@@ -11,6 +11,7 @@ from ordersctl.engine import get_json
 
 PEERS = (RAW, CHALICE, FASTAPI, POWERTOOLS, FLASK)
 FUNCTIONS = ("accept", "authorizer", "process 10", "publish 10")
+BATCHES = (1, 10, 100)
 CALL_MS = 5.0  # of the stand-in, where waiting is what is measured
 
 
@@ -39,7 +40,13 @@ class Bench:
     def program(self, package: Package, handler: str, event: Path, *, compiled: bool = True) -> Program:
         return Program((build(package, compiled=compiled), runtime()), handler, event, self.url)
 
+    def api(self, package: Package) -> dict[str, Program]:
+        """What the API's function does."""
+        called = {"accept": events.accept(), "read": events.read(), f"list of {events.LISTED}": events.list_orders()}
+        return {name: self.program(package, package.handler, event) for name, event in called.items()}
+
     def functions(self, package: Package) -> dict[str, Program]:
+        """The functions, each with one event."""
         module = package.handler.partition(".")[0]
         programs = {
             "authorizer": (f"{module}.authorizer", events.authorize()),
@@ -48,6 +55,16 @@ class Bench:
         }
         accept = {"accept": self.accept(package)}
         return accept | {name: self.program(package, *each) for name, each in programs.items()}
+
+    def batches(self, package: Package) -> dict[str, tuple[Program, int]]:
+        """What is done in batches, and how many orders each has."""
+        module = package.handler.partition(".")[0]
+        doors = {"process": ("process_orders", events.process), "publish": ("publish_events", events.publish)}
+        return {
+            f"{name}, batch of {count}": (self.program(package, f"{module}.{door}", event(count)), count)
+            for name, (door, event) in doors.items()
+            for count in BATCHES
+        }
 
 
 def cold(bench: Bench) -> dict[str, tuple[float, float]]:
@@ -70,9 +87,24 @@ def cold_by_function(bench: Bench) -> dict[str, tuple[float, float]]:
     }
 
 
-def warm(bench: Bench) -> dict[str, float]:
-    """Package -> instructions (millions) of a warm accept."""
-    return {package.name: measure.warm_instructions(bench.accept(package)) for package in (ORDERS, *PEERS)}
+def warm(bench: Bench) -> dict[str, dict[str, float]]:
+    """Call of the API -> package -> instructions (millions) of a warm one."""
+    programs = {package.name: bench.api(package) for package in (ORDERS, *PEERS)}
+    return {
+        call: {name: measure.warm_instructions(each[call]) for name, each in programs.items()}
+        for call in programs[ORDERS.name]
+    }
+
+
+def warm_batches(bench: Bench) -> dict[str, tuple[float, float]]:
+    """Batch -> instructions (millions) per order of a warm one, ours and on Chalice's defaults."""
+    ours, defaults = bench.batches(ORDERS), bench.batches(CHALICE)
+    return {name: (_per_order(*ours[name]), _per_order(*defaults[name])) for name in ours}
+
+
+def _per_order(program: Program, orders: int) -> float:
+    # A large batch is its own mean: fewer of them tell as much.
+    return measure.warm_instructions(program, *((3, 13) if orders == 1 else (2, 4))) / orders
 
 
 def batches(bench: Bench) -> dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]]:
@@ -97,7 +129,7 @@ def calls(url: str) -> dict[str, dict[str, float]]:
     bench = Bench(url)
     hops = {
         "accept": (bench.accept(ORDERS, compiled=False), 1),
-        "accept with a key": (bench.program(ORDERS, "app.app", events.accept(Idempotency_Key="a-key")), 1),
+        "accept with a key": (bench.program(ORDERS, "app.app", events.accept("a-key")), 1),
         "process, batch of 10": (bench.program(ORDERS, "app.process_orders", events.process(10)), 10),
         "publish, batch of 10": (bench.program(ORDERS, "app.publish_events", events.publish(10)), 10),
     }

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import events
 from bench.packages import PROJECT_DIR
 from ordersctl.engine import get_json
 from tests.local_run import eventually, free_port
 
 VALGRIND = shutil.which("valgrind")
-_FEW, _MANY = 3, 13  # calls: what the many cost beyond the few is what the warm ones cost
 ENVIRONMENT = {
     "STAGE": "bench",
     "ORDER_TABLE": "orders-bench",
@@ -69,10 +69,10 @@ def cold_instructions(program: Program) -> float:
     return _count(program.command(1), program.environment())
 
 
-def warm_instructions(program: Program) -> float:
-    """Instructions (millions) of one further call."""
-    few, many = (_count(program.command(times), program.environment()) for times in (_FEW, _MANY))
-    return (many - few) / (_MANY - _FEW)
+def warm_instructions(program: Program, few: int = 3, many: int = 13) -> float:
+    """Instructions (millions) of one further call: what many calls cost beyond a few."""
+    counted = [_count(program.command(times), program.environment()) for times in (few, many)]
+    return (counted[1] - counted[0]) / (many - few)
 
 
 def interpreter_instructions() -> float:
@@ -110,7 +110,8 @@ def paired(programs: Mapping[str, Program], times: int, rounds: int) -> dict[str
 def stub(delay_ms: float = 0) -> Iterator[str]:
     """A stand-in for AWS on a free port; yields its address."""
     port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "bench.stub", str(port), str(delay_ms)], cwd=PROJECT_DIR)
+    arguments = [str(port), str(delay_ms), str(events.answers())]
+    process = subprocess.Popen([sys.executable, "-m", "bench.stub", *arguments], cwd=PROJECT_DIR)
     try:
         url = f"http://127.0.0.1:{port}"
         eventually(lambda: get_json(url) is not None)

@@ -1,13 +1,17 @@
-"""A stand-in for AWS that answers at once: what is measured is the caller. `python -m bench.stub PORT MILLISECONDS`.
+"""A stand-in for AWS that answers at once: what is measured is the caller.
 
-It answers as the services do when all is well, and counts the calls: GET / tells how many of each.
+`python -m bench.stub PORT MILLISECONDS ANSWERS.json`. It answers as the services do when all is well, reads from the
+table what the file says, and counts the calls: GET / tells how many of each.
 """
 
 import json
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl
 
 _SNS = "http://sns.amazonaws.com/doc/2010-03-31/"
@@ -18,8 +22,9 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 128
     allow_reuse_address = True
 
-    def __init__(self, port: int, delay_seconds: float) -> None:
+    def __init__(self, port: int, delay_seconds: float, table: Mapping[str, Any]) -> None:
         self.delay_seconds = delay_seconds
+        self.table = table  # operation -> answer
         self.calls: Counter[str] = Counter()
         super().__init__(("127.0.0.1", port), Handler)
 
@@ -33,7 +38,7 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         operation, answer, kind = self.path, "{}", "application/json"
         if operation == "/":
-            operation, answer, kind = _answer(self.headers.get("X-Amz-Target", ""), body)
+            operation, answer, kind = _answer(self.headers.get("X-Amz-Target", ""), body, self.server.table)
         self.server.calls[operation] += 1
         time.sleep(self.server.delay_seconds)
         self._send(answer, kind)
@@ -53,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing: a line per request would be a load of its own."""
 
 
-def _answer(target: str, body: bytes) -> tuple[str, str, str]:
+def _answer(target: str, body: bytes, table: Mapping[str, Any]) -> tuple[str, str, str]:
     """The operation, its answer, and the answer's media type."""
     if not target:
         parameters = dict(parse_qsl(body.decode()))
@@ -71,11 +76,13 @@ def _answer(target: str, body: bytes) -> tuple[str, str, str]:
         "SendMessage": {"MessageId": "m", "MD5OfMessageBody": "0" * 32},
         "DeleteMessageBatch": {"Successful": [{"Id": each["Id"]} for each in request.get("Entries", [])]},
         "GetSecretValue": {"SecretString": "a secret of the bench", "Name": "secret"},
-        "Query": {"Items": [], "Count": 0, "ScannedCount": 0},
+        **table,
     }
+    if operation == "GetItem" and request["Key"]["order_id"] != table["GetItem"]["Item"]["order_id"]:
+        return operation, "{}", "application/x-amz-json-1.0"
     return operation, json.dumps(answers.get(operation, {})), "application/x-amz-json-1.0"
 
 
 if __name__ == "__main__":
-    port, delay_ms = sys.argv[1:]
-    Server(int(port), float(delay_ms) / 1000).serve_forever()
+    port, delay_ms, answers = sys.argv[1:]
+    Server(int(port), float(delay_ms) / 1000, json.loads(Path(answers).read_text())).serve_forever()
