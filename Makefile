@@ -15,9 +15,10 @@
 # make audit-template             a second opinion on the template (checkov)
 # make bench                      instructions, time and calls against peers; minutes; needs valgrind
 # make load [ARGS="orders.csv"]   a spike and an outage, beside a synchronous monolith
+# make growth                     a table through 10^3 to 10^6 orders: what calls cost; minutes; needs node and npm
 # make format                     put the code into the format that check wants
 .PHONY: run test property planted contract openapi check package e2e-package e2e-deploy audit-template bench load format
-.PHONY: faults teeth fuzz mutants audit
+.PHONY: faults teeth fuzz mutants audit growth
 
 # The first interpreter that is new enough, unless PYTHON names one.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -95,6 +96,14 @@ bench: .venv/bench-installed
 
 load: .venv/bench-installed
 	.venv/bin/python -m bench.load $(ARGS)
+
+# A DynamoDB on disk (dynalite). What it compiles or downloads at installing it does not need: the builds are in the package.
+growth: .venv/installed build/dynalite/node_modules/dynalite
+	.venv/bin/python -m bench.growth $(ARGS)
+
+build/dynalite/node_modules/dynalite:
+	mkdir -p build/dynalite
+	npm install --prefix build/dynalite --no-save --no-audit --no-fund --ignore-scripts --loglevel error dynalite@4.0.0
 
 format: .venv/installed
 	.venv/bin/ruff format .

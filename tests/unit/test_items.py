@@ -13,48 +13,10 @@ from chalicelib import items
 from chalicelib.errors import Poison
 from chalicelib.orders import ErasedOrder, Order
 from tests.builders import ADDRESS, CUSTOMER, LATER, NOW, ORDER_ID, an_order, line
+from tests.item_sizes import PROJECTED, WRITE_UNIT, index_entry, item_size, number_size, value_size
 from tests.unit.strategies import erased_orders, rejected_orders, stored_orders
 
-WRITE_UNIT = 1024  # bytes
-# What the template projects into the index, and the keys of index and table.
-PROJECTED = {"status", "currency", "total", "item_count", "reference", "version", "updated_at"} | {
-    "customer_id",
-    "placed_key",
-    "order_id",
-}
 REAL_ORDERS = Path(__file__).parent.parent / "data" / "online-retail-cut.csv"
-
-
-def text_size(text: str) -> int:
-    return len(text.encode())
-
-
-def number_size(digits: str) -> int:
-    significant = digits.lstrip("-").strip("0") or "0"
-    return (len(significant) + 1) // 2 + 1 + digits.startswith("-")
-
-
-def value_size(value: dict[str, Any]) -> int:
-    """Bytes by the DynamoDB guide, "Item sizes and formats": a list or map is 3, and 1 for each element or pair."""
-    ((kind, content),) = value.items()
-    match kind:
-        case "S":
-            return text_size(content)
-        case "N":
-            return number_size(content)
-        case "L":
-            return 3 + sum(1 + value_size(each) for each in content)
-        case "M":
-            return 3 + sum(1 + text_size(name) + value_size(each) for name, each in content.items())
-    raise AssertionError(f"a type that orders do not use: {kind}")
-
-
-def item_size(item: dict[str, Any]) -> int:
-    return sum(text_size(name) + value_size(value) for name, value in item.items())
-
-
-def index_entry(item: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in item.items() if name in PROJECTED}
 
 
 def real_lines(count: int) -> list[dict[str, Any]]:
