@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from ordersctl.arrivals import percentile
 from ordersctl.invoices import Placeable
 
 CLIENTS = 64
@@ -90,9 +89,3 @@ def closed_loop(target: Target, orders: Sequence[Placeable], clients: int, secon
 
     with ThreadPoolExecutor(clients) as pool:
         return [post for posts in pool.map(client, range(clients)) for post in posts]
-
-
-def quantiles(posts: Sequence[Post]) -> tuple[float, float]:
-    """p50 and p99 in milliseconds."""
-    seconds = [each.seconds for each in posts]
-    return percentile(seconds, 50) * 1e3, percentile(seconds, 99) * 1e3

@@ -14,7 +14,8 @@ from ordersctl.cost_model import Load, Units, dollars_per_million, prices, units
 from ordersctl.order_sizes import INDEX_ENTRY, KB, sizes
 from ordersctl.standing_costs import kept_per_month, standing_per_month
 from tests.builders import CUSTOMER, NOW, ORDER_ID, an_order
-from tests.unit.test_items import index_entry, item_size, real_lines
+from tests.item_sizes import index_entry, item_size
+from tests.unit.test_items import real_lines
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 QUIET: dict[str, Any] = {"log_lines": False, "lambda_report": "none"}
