@@ -1,5 +1,7 @@
 """The figures of `make bench`: each a ratio against a baseline that was measured in the same run."""
 
+import io
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +9,8 @@ from pathlib import Path
 from bench import events, measure
 from bench.measure import Program
 from bench.packages import CHALICE, FASTAPI, FLASK, ORDERS, POWERTOOLS, RAW, Package, build, runtime
+from ordersctl.bytecode import NEVER_IMPORTED
+from ordersctl.cost_model import Load, dollars_per_million, prices, units
 from ordersctl.engine import get_json
 
 PEERS = (RAW, CHALICE, FASTAPI, POWERTOOLS, FLASK)
@@ -19,13 +23,27 @@ CALL_MS = 5.0  # of the stand-in, where waiting is what is measured
 class Figure:
     name: str
     ours: float
-    baseline: float
+    baseline: float | None  # None: the figure speaks for itself
     unit: str
     reach: float | None = None
 
     @property
-    def ratio(self) -> float:
-        return self.ours / self.baseline
+    def measure(self) -> float:
+        """What the reach is for: the ratio to the baseline, or the figure itself."""
+        return self.ours if self.baseline is None else self.ours / self.baseline
+
+    def cells(self) -> list[str]:
+        """Name, ours, baseline, ratio, reach."""
+        ours = f"{self.ours:.4g} {self.unit}".strip()
+        baseline, ratio = (
+            ("", "") if self.baseline is None else (f"{self.baseline:.4g} {self.unit}", f"{self.measure:.2f}")
+        )
+        reach = "" if self.reach is None else f"≤ {self.reach:g}"
+        return [self.name, ours, baseline, ratio, reach if self.is_reached else f"{reach} **missed**"]
+
+    @property
+    def is_reached(self) -> bool:
+        return self.reach is None or self.measure <= self.reach
 
 
 @dataclass(frozen=True)
@@ -122,6 +140,24 @@ def batches(bench: Bench) -> dict[str, tuple[tuple[float, float, float], tuple[f
         medians = measure.paired(programs, times=4, rounds=3)
         found[name] = (medians["ours"], medians["defaults"])
     return found
+
+
+def zip_megabytes(bench: Bench) -> float:
+    """The service's package, zipped; of this machine's wheels, which differ little from Lambda's."""
+    (directory, _), content = bench.accept(ORDERS).path, io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(directory.rglob("*")):
+            if not str(path.relative_to(directory)).startswith(NEVER_IMPORTED) or path.suffix != ".pyc":
+                archive.write(path, path.relative_to(directory))
+    return len(content.getvalue()) / 1e6
+
+
+def dollars() -> tuple[float, float]:
+    """What a million orders cost by the model, by Lambda and accepted directly."""
+    by_lambda, direct = (
+        sum(dollars_per_million(units(Load(direct=each)), prices()).values()) for each in (False, True)
+    )
+    return by_lambda, direct
 
 
 def calls(url: str) -> dict[str, dict[str, float]]:

@@ -46,9 +46,11 @@ def build(package: Package, *, compiled: bool) -> Path:
     """Make a package's directory anew: with bytecode that holds wherever it is unpacked, or without any."""
     directory = BUILD / package.name.replace(" ", "-") / ("compiled" if compiled else "source")
     shutil.rmtree(directory, ignore_errors=True)
-    # Chalice brings its own runtime into a package, and none of what its command line needs.
-    chalice = {"chalice"} if package in {ORDERS, CHALICE} else set()
-    _copy(_closure(package.needs) - _closure(["boto3"]) | chalice, directory)
+    _copy(_closure(package.needs) - _closure(["boto3"]), directory)
+    if package in {ORDERS, CHALICE}:  # what Chalice puts into a package of its own
+        (directory / "chalice").mkdir()
+        for name in ("__init__.py", "app.py"):
+            shutil.copy(str(metadata.distribution("chalice").locate_file(f"chalice/{name}")), directory / "chalice")
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(PROJECT_DIR / "chalicelib", directory / "chalicelib", ignore=ignore)
     if package.source is None:

@@ -25,6 +25,7 @@ class Results:
     cpu: Mapping[str, _Times]
     batches: Mapping[str, tuple[_Times, _Times]]
     calls: Mapping[str, Mapping[str, float]]
+    zip_megabytes: float
 
 
 def write(found: Results, figures: Sequence[Figure]) -> None:
@@ -44,12 +45,8 @@ def replace_part(page: Path, name: str, text: str) -> None:
 
 
 def _reach(figures: Sequence[Figure]) -> str:
-    lines = ["| figure | ours | baseline | ratio | reach |", "|---|--:|--:|--:|--:|"]
-    for each in figures:
-        reach = "" if each.reach is None else f"≤ {each.reach:g}" + ("" if each.ratio <= each.reach else " **missed**")
-        values = f"{each.ours:.4g} {each.unit} | {each.baseline:.4g} {each.unit}"
-        lines.append(f"| {each.name} | {values} | {each.ratio:.2f} | {reach} |")
-    return "\n".join(lines)
+    lines = [f"| {' | '.join(each.cells())} |" for each in figures]
+    return "\n".join(["| figure | ours | baseline | ratio | reach |", "|---|--:|--:|--:|--:|", *lines])
 
 
 def _packages(found: Results) -> str:

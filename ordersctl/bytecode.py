@@ -7,7 +7,7 @@ from importlib.util import cache_from_source
 from pathlib import Path
 
 # Never imported by the service, and large.
-_NEVER_IMPORTED = ("pydantic/v1/", "pydantic/deprecated/", "ecdsa/test_")
+NEVER_IMPORTED = ("pydantic/v1/", "pydantic/deprecated/", "ecdsa/test_")
 
 
 def add_bytecode(package: Path) -> None:
@@ -19,7 +19,7 @@ def add_bytecode(package: Path) -> None:
     with zipfile.ZipFile(package, "a", zipfile.ZIP_DEFLATED) as archive, tempfile.TemporaryDirectory() as scratch:
         names = archive.namelist()
         for name in names:
-            if name.endswith(".py") and not name.startswith(_NEVER_IMPORTED) and cache_from_source(name) not in names:
+            if name.endswith(".py") and not name.startswith(NEVER_IMPORTED) and cache_from_source(name) not in names:
                 entry = zipfile.ZipInfo(cache_from_source(name))
                 entry.external_attr = 0o644 << 16  # Lambda reads as another user
                 archive.writestr(entry, _compiled(archive, name, Path(scratch)), zipfile.ZIP_DEFLATED)
