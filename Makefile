@@ -15,9 +15,10 @@
 # make audit-template             a second opinion on the template (checkov)
 # make bench                      instructions, time and calls against peers; minutes; needs valgrind
 # make load [ARGS="orders.csv"]   a spike and an outage, beside a synchronous monolith
+# make simulate-check             the model of `ordersctl simulate` beside the local run; two minutes
 # make format                     put the code into the format that check wants
 .PHONY: run test property planted contract openapi check package e2e-package e2e-deploy audit-template bench load format
-.PHONY: faults teeth fuzz mutants audit
+.PHONY: faults teeth fuzz mutants audit simulate-check
 
 # The first interpreter that is new enough, unless PYTHON names one.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -95,6 +96,9 @@ bench: .venv/bench-installed
 
 load: .venv/bench-installed
 	.venv/bin/python -m bench.load $(ARGS)
+
+simulate-check: .venv/installed
+	.venv/bin/python -m bench.simulation_check $(ARGS)
 
 format: .venv/installed
 	.venv/bin/ruff format .
