@@ -16,9 +16,10 @@
 # make bench                      instructions, time and calls against peers; minutes; needs valgrind
 # make load [ARGS="orders.csv"]   a spike and an outage, beside a synchronous monolith
 # make growth                     a table through 10^3 to 10^6 orders: what calls cost; minutes; needs node and npm
+# make simulate-check             the model of `ordersctl simulate` beside the local run; two minutes
 # make format                     put the code into the format that check wants
 .PHONY: run test property planted contract openapi check package e2e-package e2e-deploy audit-template bench load format
-.PHONY: faults teeth fuzz mutants audit growth
+.PHONY: faults teeth fuzz mutants audit growth simulate-check
 
 # The first interpreter that is new enough, unless PYTHON names one.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -104,6 +105,9 @@ growth: .venv/installed build/dynalite/node_modules/dynalite
 build/dynalite/node_modules/dynalite:
 	mkdir -p build/dynalite
 	npm install --prefix build/dynalite --no-save --no-audit --no-fund --ignore-scripts --loglevel error dynalite@4.0.0
+
+simulate-check: .venv/installed
+	.venv/bin/python -m bench.simulation_check $(ARGS)
 
 format: .venv/installed
 	.venv/bin/ruff format .

@@ -31,6 +31,7 @@ class Target:
     def __init__(self, port: int, token: str, note: Callable[[str], None] = lambda _order_id: None) -> None:
         self.port, self.token, self.note = port, token, note
         self._local = threading.local()
+        self._opened: list[http.client.HTTPConnection] = []
 
     def post(self, order: Placeable, key: str, due: float) -> Post:
         headers = {
@@ -58,7 +59,12 @@ class Target:
         found: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
         if found is None:
             found = self._local.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
+            self._opened.append(found)
         return found
+
+    def close(self) -> None:
+        for connection in self._opened:
+            connection.close()
 
 
 def open_loop(target: Target, orders: Sequence[Placeable], rate: float, seconds: float, run: str) -> list[Post]:

@@ -1,5 +1,6 @@
 """`ordersctl event-sources`: drives the queue and stream handlers of app.py, in place of Lambda."""
 
+import json
 import os
 import sys
 import threading
@@ -16,7 +17,7 @@ from chalice.app import Chalice, DynamoDBEventConfig, SQSEventConfig
 from chalice.cli.factory import CLIFactory
 
 from ordersctl.engine import client_options
-from ordersctl.invocation import Function, Report
+from ordersctl.invocation import Ended, Function, Report
 from ordersctl.local import PROJECT_DIR, engine_url
 from ordersctl.order_lines import OrderLines
 from ordersctl.queue_mapping import QueueMapping
@@ -48,10 +49,11 @@ def event_sources(state_dir: Path) -> None:
 
     # What the packaged template says; "0" shows the other way of deploying.
     os.environ.setdefault("REPORT_BATCH_ITEM_FAILURES", "1")
+    invocations = _invocations_into(state_dir / "logs" / "invocations.log")
     app = CLIFactory(str(PROJECT_DIR), environ=os.environ).create_config_obj("local").chalice_app
     threads = [
         threading.Thread(target=_forever, args=(step, report), daemon=True)
-        for step in Mappings(engine_url(), state_dir, report).steps(app)
+        for step in Mappings(engine_url(), state_dir, report, invocations).steps(app)
     ]
     for thread in threads:
         thread.start()
@@ -64,13 +66,14 @@ def event_sources(state_dir: Path) -> None:
 class Mappings:
     """The event source mappings that app.py declares, made of the engine's queues and streams."""
 
-    def __init__(self, endpoint_url: str, state_dir: Path, report: Report) -> None:
+    def __init__(self, endpoint_url: str, state_dir: Path, report: Report, ended: Ended) -> None:
         options = client_options(endpoint_url)
         self._sqs: SQSClient = boto3.client("sqs", **options)
         self._dynamodb: DynamoDBClient = boto3.client("dynamodb", **options)
         self._streams: DynamoDBStreamsClient = boto3.client("dynamodbstreams", **options)
         self._checkpoints = state_dir / "stream-checkpoints.json"
         self._report = report
+        self._ended = ended
         self._lines = OrderLines(report)
 
     def steps(self, app: Chalice) -> list[Callable[[], object]]:
@@ -82,6 +85,7 @@ class Mappings:
                 handler=app.handler_map[source.name],
                 reports_failures=os.environ["REPORT_BATCH_ITEM_FAILURES"] == "1",
                 timeout_seconds=FUNCTION_TIMEOUT_SECONDS,
+                ended=self._ended,
             )
             if isinstance(source, SQSEventConfig):
                 steps += [self._queue(source, function).poll] * QUEUE_POLLERS
@@ -182,3 +186,14 @@ def _own_output(log: Path) -> TextIO:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     return out
+
+
+def _invocations_into(log: Path) -> Ended:
+    """Keep a JSON line of each invocation, as Lambda's REPORT lines do, and which poller it was for."""
+    file = log.open("a", buffering=1)
+
+    def ended(function: str, records: int, began: float, seconds: float) -> None:
+        line = {"function": function, "records": records, "began": began, "seconds": seconds}
+        file.write(json.dumps(line | {"poller": threading.get_ident()}) + "\n")
+
+    return ended

@@ -1,213 +1,301 @@
-"""How orders flow through AWS's limits: a discrete-event model (simpy), by steps of a quarter of a second.
+"""How orders flow through AWS's limits: a discrete-event model (simpy) of requests, batches and invocations.
 
-Orders move in cohorts of one step, so 20,000 a second cost no more than 50. Queues are first in, first out.
+Requests that come within two milliseconds move together; from the queue on, every batch, every invocation, every retry
+and every PublishBatch is an event of its own. Chance is seeded: the same seed gives the same run.
 """
 
-from collections import Counter, deque
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+import math
+import random
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import simpy
 
-STEP = 0.25  # seconds
-_LITTLE = 1e-9
+from ordersctl.aws_limits import Bound, Limits, Times
+from ordersctl.flow_parts import Account, Function, Orders, Queue, TokenBucket, take, total
+from ordersctl.flow_seen import Seen
+from ordersctl.flow_table import Table
+
+Arrivals = Iterator[tuple[float, int]]  # second, requests
+_TIMES = Times()
+_Steps = Generator[Any, Any, None]
+
+TOGETHER_SECONDS = 0.002
+WRITE_ATTEMPTS = 3  # as chalicelib/wiring.py has it, with the pauses of chalicelib/aws_json.py
+FIRST_BACKOFF_SECONDS = 0.1
+PUBLISH_AT_ONCE = 10  # SNS PublishBatch
+THROTTLED_PAUSE_SECONDS = 0.1  # a poller's, when Lambda has no room for its batch; not documented
+SCALE_SECONDS = 0.2  # at most so often
+LEAST_SECONDS = 0.001  # of a wait, lest rounding makes it none
+# What explains pollers or shards that are all busy, and would only be made worse by more of them.
+_BEHIND_POLLERS = {Bound.TABLE, Bound.INDEX, Bound.PARTITION, Bound.PROCESS_CONCURRENCY, Bound.IN_FLIGHT}
+_BEHIND_SHARDS = {Bound.SNS, Bound.PUBLISH_CONCURRENCY}
 
 
-@dataclass(frozen=True)
-class Limits:
-    """AWS's quotas as an account has them by default (us-east-1), and this service's own settings."""
-
-    # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
-    api_rate: float = 10_000  # requests per second
-    api_burst: float = 5_000
-    # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, …/lambda-concurrency.html
-    concurrency: float = 1_000  # of all functions of the account together
-    scaling_per_second: float = 100  # execution environments per function: 1,000 every 10 s
-    # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
-    pollers: float = 5
-    pollers_per_minute: float = 300
-    pollers_most: float = 1_250  # or the mapping's MaximumConcurrency
-    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html
-    write_units: float = 4_000  # per second, of a new on-demand table and of its index
-    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html: a shard per 1,000 written a second
-    shards: float = 4
-    parallelization: float = 1  # batches of a shard at once: the mapping's ParallelizationFactor
-    # https://docs.aws.amazon.com/general/latest/gr/sns.html
-    sns_rate: float = 30_000  # messages per second
-    batch: float = 10  # orders per invocation of the processor
-    records: float = 100  # changes per invocation of the publisher
-    accept_seconds: float = 0.015
-    process_seconds: float = 0.030
-    publish_seconds: float = 0.120
-    item_units: float = 1  # write units of one order
+def poisson(demand: Callable[[float], float], chance: random.Random) -> Arrivals:
+    """Requests by chance at a rate per second that may change, each on its own where they are few."""
+    now = 0.0
+    while True:
+        rate = max(demand(now), 1e-6)
+        together = max(1, round(rate * TOGETHER_SECONDS))
+        gap = chance.gammavariate(together, 1 / rate)
+        if gap > 1:  # the rate may be another by then, and a Poisson process does not remember
+            now += 1
+        else:
+            now += gap
+            yield now, together
 
 
-# name of a limit -> what to do about it
-RAISE = {
-    "API Gateway rate": "ask for a higher account throttle, or shard by region",
-    "Lambda concurrency (accept)": "ask for more account concurrency, or accept directly (API Gateway to SQS)",
-    "Lambda scaling (accept)": "provisioned concurrency before the promotion, or direct acceptance",
-    "SQS pollers": "raise MaximumConcurrency, or use provisioned pollers; the rest is 300 more a minute",
-    "Lambda concurrency (process)": "ask for more account concurrency, or reserve some for the processor",
-    "DynamoDB write units": "set the table's and the index's warm throughput before the promotion",
-    "Stream shards": "raise ParallelizationFactor (1 to 10)",
-    "SNS rate": "ask for a higher publish quota",
-}
-
-
-@dataclass
-class Sample:
-    """What is seen at one moment; rates are per second."""
-
-    second: float
-    demand: float
-    throttled: float
-    backlog: float
-    unpublished: float
-    concurrency: float
-    placed: float
-
-
-@dataclass
-class Cohorts:
-    """Orders that wait, by when they came."""
-
-    waiting: deque[list[float]] = field(default_factory=deque)
-    count: float = 0.0
-
-    def add(self, born: float, count: float) -> None:
-        if count > _LITTLE:
-            self.waiting.append([born, count])
-            self.count += count
-
-    def take(self, count: float) -> list[tuple[float, float]]:
-        """The oldest, with when each was born."""
-        taken = []
-        while count > _LITTLE and self.waiting:
-            born, there = self.waiting[0]
-            some = min(there, count)
-            taken.append((born, some))
-            count -= some
-            self.count -= some
-            if some >= there - _LITTLE:
-                self.waiting.popleft()
-            else:
-                self.waiting[0][1] = there - some
-        return taken
-
-
-@dataclass
 class Flow:
-    """One run of the model."""
+    """Requests, the queue, its pollers and the processor, the table, the stream's shards and the publisher."""
 
-    demand: Callable[[float], float]  # second -> orders per second
-    limits: Limits = field(default_factory=Limits)
-    samples: list[Sample] = field(default_factory=list)
-    waits: list[tuple[float, float]] = field(default_factory=list)  # (seconds to placed, orders)
-    published_waits: list[tuple[float, float]] = field(default_factory=list)
-    binding: Counter[str] = field(default_factory=Counter)  # limit -> seconds
-    accepted: float = 0.0
-    throttled: float = 0.0
-    _queue: Cohorts = field(default_factory=Cohorts)
-    _stream: Cohorts = field(default_factory=Cohorts)
-    _tokens: float = 0.0
-    _environments: float = 0.0
-    _pollers: float = 0.0
+    def __init__(
+        self,
+        demand: Callable[[float], float],  # second -> orders per second
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        times: Callable[[float], Times] = lambda _now: _TIMES,  # second -> how long work takes
+        *,
+        arrivals: Arrivals | None = None,  # in place of chance at `demand`
+        seed: int = 1,
+    ) -> None:
+        self._limits, self._times = limits, times
+        self._chance = random.Random(seed)  # noqa: S311 - no secret
+        self._arrivals = arrivals or poisson(demand, self._chance)
+        self._world = simpy.Environment()
+        self._seen = Seen()
+        self._stage = TokenBucket(limits.stage_rate, limits.stage_burst)
+        self._api = TokenBucket(limits.api_rate, limits.api_burst)
+        self._account = Account(limits.concurrency)
+        per_environment = min(limits.requests_per_environment, 1 / times(0).accept_seconds)
+        self._accept = self._function(demand(0) / per_environment)
+        self._process = self._function(limits.pollers)
+        self._publish = self._function(limits.shard_count)
+        self._queue = Queue(self._world.event, limits.in_flight)
+        self._pollers = 0
+        self._table = Table(limits)
+        self._lanes: list[deque[Orders]] = []
+        self._idle_lanes: dict[int, Any] = {}  # lane -> the event that wakes its reader
+        self._sns = TokenBucket(limits.sns_rate, limits.sns_rate)
 
-    def run(self, seconds: float) -> "Flow":
-        self._tokens, self._pollers = self.limits.api_burst, self.limits.pollers
-        world = simpy.Environment()
-        world.process(self._live(world))
-        world.run(until=seconds)
-        return self
+    def _function(self, warm: float) -> Function:
+        """With as many environments as the load before keeps warm."""
+        limits = self._limits
+        scaling = TokenBucket(limits.scaling_per_second, limits.scaling_burst)
+        return Function(self._account, scaling, limits.requests_per_environment, math.ceil(warm))
 
-    def _live(self, world: simpy.Environment) -> Generator[Any, Any, None]:
+    def run(self, seconds: float, *, sample_seconds: float = 1) -> Seen:
+        limits = self._limits
+        self._add_pollers(round(min(limits.pollers, self._most_pollers)))
+        for lane in range(limits.shard_count * round(limits.parallelization)):
+            self._lanes.append(deque())
+            self._world.process(self._read(lane))
+        for steps in (self._ask(), self._scale_pollers(), self._grow_table(), self._look(sample_seconds)):
+            self._world.process(steps)
+        self._world.run(until=seconds + 1e-6)  # the last look is at the end
+        return self._seen
+
+    # --- API Gateway and the function that accepts ------------------------------------------------------------------
+
+    def _ask(self) -> _Steps:
+        for moment, count in self._arrivals:
+            yield self._world.timeout(max(0.0, moment - self._world.now))
+            self._seen.asked += count
+            if admitted := self._admit(count):
+                self._accept_all(admitted)
+
+    def _admit(self, count: int) -> int:
+        for bucket, bound in ((self._stage, Bound.STAGE_RATE), (self._api, Bound.API_RATE)):
+            granted = min(count, int(bucket.available(self._world.now)))
+            bucket.spend(granted)
+            self._refuse(count - granted, bound)
+            count = granted
+        return count
+
+    def _accept_all(self, count: int) -> None:
+        times = self._times(self._world.now)
+        seconds, cold_seconds = self._draw(times.accept_seconds), self._draw(times.cold_seconds)
+        warm, cold = self._accept.begin(count, seconds, cold_seconds, self._world.now)
+        if warm + cold < count:
+            self._refuse(count - warm - cold, self._why_no_environment())
+        self._answer_after(seconds, warm)
+        self._answer_after(seconds + cold_seconds, cold)
+
+    def _why_no_environment(self) -> Bound:
+        if self._account.is_full():
+            return Bound.ACCEPT_CONCURRENCY
+        return Bound.ACCEPT_REQUESTS if self._accept.is_scaled_out() else Bound.ACCEPT_SCALING
+
+    def _refuse(self, count: int, bound: Bound) -> None:
+        if count:
+            self._seen.refused[bound] += count
+            self._bind(bound)
+
+    def _answer_after(self, seconds: float, count: int) -> None:
+        born = self._world.now
+
+        def answer(_event: Any) -> None:
+            self._account.end(count)
+            self._seen.accepted += count
+            share = self._limits.largest_customer
+            largest = sum(self._chance.random() < share for _ in range(count)) if share else 0
+            for part, of_largest in ((largest, True), (count - largest, False)):
+                if part:
+                    self._queue.put(Orders(born, part, of_largest))
+
+        if count:
+            self._world.timeout(seconds).callbacks.append(answer)
+
+    # --- the queue's pollers and the processor ----------------------------------------------------------------------
+
+    @property
+    def _most_pollers(self) -> float:
+        return min(self._limits.pollers_most, self._limits.maximum_concurrency)
+
+    def _add_pollers(self, count: int) -> None:
+        self._pollers += count
+        for _ in range(count):
+            self._world.process(self._poll())
+
+    def _scale_pollers(self) -> _Steps:
+        per_second = self._limits.pollers_per_minute / 60
+        step = max(SCALE_SECONDS, 1 / per_second)
         while True:
-            asked = self.demand(world.now)
-            accepted, busy = self._accept(asked, world.now)
-            placed = self._place(busy, world.now)
-            self._publish(world.now)
-            self.samples.append(
-                Sample(
-                    world.now,
-                    asked,
-                    asked - accepted,
-                    self._queue.count,
-                    self._stream.count,
-                    busy + min(self._pollers, placed * self.limits.process_seconds / self.limits.batch),
-                    placed,
-                )
-            )
-            yield world.timeout(STEP)
+            yield self._world.timeout(step)
+            if self._queue.visible and not self._queue.has_idle_pollers():
+                self._add_pollers(round(min(self._most_pollers - self._pollers, per_second * step)))
 
-    def _accept(self, asked: float, now: float) -> tuple[float, float]:
-        """Orders accepted per second, and the execution environments that they keep busy."""
-        limits = self.limits
-        self._tokens = min(limits.api_burst, self._tokens + limits.api_rate * STEP)
-        wanted = asked * limits.accept_seconds
-        self._environments = min(max(wanted, self._environments), self._environments + limits.scaling_per_second * STEP)
-        accepted = self._least(
-            asked,
-            {
-                "API Gateway rate": self._tokens / STEP,
-                "Lambda concurrency (accept)": limits.concurrency / limits.accept_seconds,
-                "Lambda scaling (accept)": max(self._environments, 10) / limits.accept_seconds,
-            },
-        )
-        self._tokens -= accepted * STEP
-        self.accepted += accepted * STEP
-        self.throttled += (asked - accepted) * STEP
-        self._queue.add(now, accepted * STEP)
-        return accepted, accepted * limits.accept_seconds
+    def _poll(self) -> _Steps:
+        while True:
+            batch = self._queue.receive(int(self._limits.batch))
+            if not batch:
+                if self._queue.is_full():
+                    self._bind(Bound.IN_FLIGHT)
+                yield self._queue.wait()
+                continue
+            received = self._world.now
+            times = self._times(received)
+            yield self._world.timeout(self._draw(times.receive_seconds))
+            seconds = self._draw(times.process_seconds + total(batch) * times.process_order_seconds)
+            yield from self._invoke(self._process, seconds, Bound.PROCESS_CONCURRENCY)
+            failed = yield from self._store(batch)
+            self._account.end(1)
+            self._give_back(failed, self._limits.visibility_seconds - (self._world.now - received))
 
-    def _place(self, busy: float, now: float) -> float:
-        """Orders stored per second."""
-        limits = self.limits
-        per_environment = limits.batch / limits.process_seconds
-        waiting = self._queue.count / STEP
-        if waiting > self._pollers * per_environment:
-            self._pollers = min(limits.pollers_most, self._pollers + limits.pollers_per_minute / 60 * STEP)
-        placed = self._least(
-            waiting,
-            {
-                "SQS pollers": self._pollers * per_environment,
-                "Lambda concurrency (process)": max(limits.concurrency - busy, 0) * per_environment,
-                "DynamoDB write units": limits.write_units / limits.item_units,
-            },
-        )
-        for born, count in self._queue.take(placed * STEP):
-            self.waits.append((now - born + limits.process_seconds, count))
-            self._stream.add(born, count)
-        return placed
+    def _invoke(self, function: Function, seconds: float, bound: Bound) -> _Steps:
+        """Wait for an execution environment, and until it has worked for so long. It is still the caller's then."""
+        cold_seconds = self._draw(self._times(self._world.now).cold_seconds)
+        while not any(begun := function.begin(1, seconds, cold_seconds, self._world.now)):
+            self._bind(bound)
+            yield self._world.timeout(THROTTLED_PAUSE_SECONDS)
+        yield self._world.timeout(seconds + begun[1] * cold_seconds)
 
-    def _publish(self, now: float) -> None:
-        limits = self.limits
-        rate = self._least(
-            self._stream.count / STEP,
-            {
-                "Stream shards": limits.shards * limits.parallelization * limits.records / limits.publish_seconds,
-                "SNS rate": limits.sns_rate,
-            },
-        )
-        self.published_waits += [
-            (now - born + limits.publish_seconds, count) for born, count in self._stream.take(rate * STEP)
-        ]
+    def _store(self, batch: list[Orders]) -> Generator[Any, Any, list[Orders]]:
+        """Write a batch as the processor does, with its client's retries; returns what failed for good."""
+        refused = self._write(batch)
+        for attempt in range(1, WRITE_ATTEMPTS):
+            if not refused:
+                break
+            yield self._world.timeout(self._chance.random() * FIRST_BACKOFF_SECONDS * 2**attempt)
+            refused = self._write(refused)
+        return refused
 
-    def _least(self, wanted: float, ceilings: dict[str, float]) -> float:
-        name = min(ceilings, key=lambda each: ceilings[each])
-        if wanted > ceilings[name] + _LITTLE:
-            self.binding[name] += STEP  # type: ignore[assignment]  # seconds, in steps: typeshed counts in whole numbers
-            return ceilings[name]
-        return wanted
+    def _write(self, batch: list[Orders]) -> list[Orders]:
+        """Store what there are write units for; returns the others."""
+        refused = []
+        for orders in batch:
+            granted, bounds = self._table.write(orders, self._world.now)
+            if granted:
+                self._note_placed(orders.split(granted))
+            if orders.count:
+                self._seen.db_throttles += orders.count
+                for bound in bounds:
+                    self._bind(bound)
+                refused.append(orders)
+        return refused
 
+    def _note_placed(self, orders: Orders) -> None:
+        self._seen.placed += orders.count
+        self._seen.waits.append((self._world.now - orders.born, orders.count))
+        self._queue.leave(orders.count)
+        lane = self._chance.randrange(len(self._lanes))
+        self._lanes[lane].append(orders)
+        if reader := self._idle_lanes.pop(lane, None):
+            reader.succeed()
 
-def percentile(waits: list[tuple[float, float]], percent: float) -> float:
-    """The wait (seconds) that `percent` of the orders do not exceed."""
-    total = sum(count for _, count in waits) * percent / 100
-    seen = 0.0
-    for wait, count in sorted(waits):
-        seen += count
-        if seen >= total - _LITTLE:
-            return wait
-    return 0.0
+    def _give_back(self, failed: list[Orders], seconds: float) -> None:
+        """They are visible again after a while, or given up after so many times."""
+
+        def again(_event: Any) -> None:
+            for orders in failed:
+                self._queue.leave(orders.count)
+                if orders.receives < self._limits.max_receives:
+                    self._queue.put(orders)
+                else:
+                    self._seen.given_up += orders.count
+
+        if failed:
+            self._world.timeout(max(0.0, seconds)).callbacks.append(again)
+
+    def _grow_table(self) -> _Steps:
+        before = 0
+        while True:
+            yield self._world.timeout(60)
+            self._table.end_minute((self._seen.placed - before) / 60)
+            before = self._seen.placed
+
+    # --- the stream's shards and the publisher ----------------------------------------------------------------------
+
+    def _read(self, lane: int) -> _Steps:
+        """One batch after another, in order: a shard, or the part of one that its parallelization makes."""
+        waiting, pause = self._lanes[lane], self._limits.stream_pause_seconds
+        phase = self._chance.random() * pause
+        while True:
+            if not waiting:
+                self._idle_lanes[lane] = self._world.event()
+                yield self._idle_lanes[lane]
+                yield self._world.timeout((phase - self._world.now) % pause)  # until the next look
+            batch = deque(take(waiting, int(self._limits.records)))
+            seconds = self._draw(self._times(self._world.now).publish_seconds)
+            yield from self._invoke(self._publish, seconds, Bound.PUBLISH_CONCURRENCY)
+            while batch:
+                yield from self._tell(take(batch, PUBLISH_AT_ONCE))
+            self._account.end(1)
+
+    def _tell(self, step: list[Orders]) -> _Steps:
+        count = total(step)
+        yield self._world.timeout(self._draw(self._times(self._world.now).publish_call_seconds))
+        while (missing := count - self._sns.available(self._world.now)) > 0:
+            self._bind(Bound.SNS)
+            yield self._world.timeout(max(missing / self._limits.sns_rate, LEAST_SECONDS))
+        self._sns.spend(count)
+        self._seen.published += count
+        self._seen.published_waits += [(self._world.now - orders.born, orders.count) for orders in step]
+
+    # --- what is seen of it -----------------------------------------------------------------------------------------
+
+    def _look(self, sample_seconds: float) -> _Steps:
+        while True:
+            self._find_who_is_busy()
+            self._seen.sample(self._world.now, self._account.most())
+            yield self._world.timeout(sample_seconds)
+
+    def _find_who_is_busy(self) -> None:
+        """Too few pollers or shards hold orders up when more wait than they take next, and nothing behind them does."""
+        lately = self._seen.bound_lately(self._world.now)
+        if self._queue.visible > self._pollers * self._limits.batch and not lately & _BEHIND_POLLERS:
+            self._bind(Bound.POLLERS if self._pollers >= self._most_pollers else Bound.POLLER_SCALING)
+        of_all_lanes = self._limits.records * len(self._lanes)
+        if self._seen.unpublished > 2 * of_all_lanes and not lately & _BEHIND_SHARDS:  # one in hand, one waiting
+            self._bind(Bound.SHARDS)
+
+    def _bind(self, bound: Bound) -> None:
+        self._seen.bind(bound, self._world.now)
+
+    def _draw(self, mean: float) -> float:
+        """A time about its mean."""
+        spread = self._times(self._world.now).spread
+        if not spread or not mean:
+            return mean
+        variance = math.log(1 + spread**2)
+        return self._chance.lognormvariate(math.log(mean) - variance / 2, math.sqrt(variance))

@@ -10,6 +10,7 @@ from typing import Any
 
 Handler = Callable[[Any, Any], Any]
 Report = Callable[[str], None]  # takes one line for a person
+Ended = Callable[[str, int, float, float], None]  # function, records, when it began (since the epoch), seconds
 
 
 class InvocationError(Exception):
@@ -42,10 +43,15 @@ class Function:
     handler: Handler
     reports_failures: bool
     timeout_seconds: float = 15
+    ended: Ended = lambda _name, _records, _began, _seconds: None  # what Lambda's REPORT line is for
 
     def failures(self, records: Sequence[dict[str, Any]], identifiers: Sequence[str]) -> set[int]:
         """Invoke with a batch and return which positions failed; InvocationError if all did."""
-        answer = self._invoke({"Records": records})
+        began = time.time()
+        try:
+            answer = self._invoke({"Records": records})
+        finally:
+            self.ended(self.name, len(records), began, time.time() - began)
         if not self.reports_failures:
             return set()
         return _reported(answer, identifiers)

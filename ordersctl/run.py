@@ -202,8 +202,9 @@ def _only_one_in(state_dir: Path) -> Iterator[Callable[[Mapping[str, Any]], None
             beside.replace(path)  # who reads it finds all of it
 
         note({})
-        # The other logs begin anew with their process; this one goes on when its process is started again.
-        (state_dir / "logs" / "handlers.log").unlink(missing_ok=True)
+        # The other logs begin anew with their process; these go on when their process is started again.
+        for log in ("handlers.log", "invocations.log"):
+            (state_dir / "logs" / log).unlink(missing_ok=True)
         yield note
 
 

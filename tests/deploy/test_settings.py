@@ -163,5 +163,7 @@ def test_what_only_the_package_has_is_marked() -> None:
     marked = set(re.findall(r"^\| `(\w+)` \|[^|]*\| packaged", page, re.MULTILINE))
     plain = templates.resources()["Parameters"].keys()
     # Which provision and tune put to use.
-    both = {"EventBusName", "DaxEndpoint", "Tracing", "OrderMaximumConcurrency", "SystemLogLevel"}
+    both = {"EventBusName", "DaxEndpoint", "Tracing", "OrderMaximumConcurrency", "EventParallelization"} | {
+        "SystemLogLevel"
+    }
     assert marked == templates.every_parameter().keys() - plain - both

@@ -1,48 +1,237 @@
 """The model of AWS's limits, against what can be worked out by hand."""
 
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import pytest
 from click.testing import CliRunner
 
 pytest.importorskip("simpy", reason="the model needs simpy: pip install -r requirements-bench.txt")
 
-from ordersctl.flow_model import Flow, Limits, percentile
+from chalicelib import aws_json, wiring
+from ordersctl import flow_model
+from ordersctl.aws_limits import RAISE, Bound, Limits, Times
+from ordersctl.flow_model import Flow
+from ordersctl.flow_parts import Orders
+from ordersctl.flow_seen import Seen, percentile
+from ordersctl.flow_table import Table
 from ordersctl.simulate import simulate
+from ordersctl.templates import every_parameter, resources
+
+OPEN = Limits(stage_rate=1e6, stage_burst=1e6, api_rate=1e6, api_burst=1e6)  # the door, and nothing else
+EXACT = Times(cold_seconds=0, spread=0)
+
+
+def evenly(*parts: tuple[float, float]) -> Iterator[tuple[float, int]]:
+    """Requests one by one, from pairs of a rate and how many seconds it lasts."""
+    since = 0.0
+    for rate, seconds in parts:
+        yield from ((since + number / rate, 1) for number in range(round(rate * seconds)))
+        since += seconds
+
+
+def run(*parts: tuple[float, float], times: Times = EXACT, until: float = 0, **limits: float) -> Seen:
+    """The named limits in place of the usual ones, and a door that lets everything in if it is not among them."""
+    flow = Flow(lambda _now: 0, replace(OPEN, **limits), lambda _now: times, arrivals=evenly(*parts))
+    return flow.run(until or sum(seconds for _, seconds in parts) + 10)
 
 
 def test_below_every_limit_nothing_waits() -> None:
-    flow = Flow(lambda _now: 50).run(60)
-    assert not flow.binding
-    assert max(each.backlog for each in flow.samples) == 0
-    assert percentile(flow.waits, 99) == pytest.approx(Limits().process_seconds)
-    assert flow.accepted == pytest.approx(50 * 60)
+    seen = run((50, 60))
+    assert not seen.binding
+    assert seen.accepted == seen.placed == seen.published == 3_000
+    # Accepted in 15 ms, received in 10, processed in 10 and 2 more.
+    assert {round(wait, 6) for wait, _ in seen.waits} == {0.037}
+    # Up to a quarter of a second until the stream is looked at, then 20 ms and 10 more.
+    assert all(0.067 <= wait <= 0.037 + 0.25 + 2 * 0.030 for wait, _ in seen.published_waits)
+
+
+def test_requests_come_by_chance_at_the_rate_that_is_asked_for() -> None:
+    seen = Flow(lambda now: 20 if now < 500 else 2_000).run(510)
+    assert seen.asked == pytest.approx(20 * 500 + 2_000 * 10, rel=0.03)
+    assert len({each.asked for each in seen.samples[1:500]}) > 10
 
 
 def test_a_backlog_grows_by_what_is_too_much_and_drains_by_what_is_left() -> None:
-    """6,000 a second for 10 s on 4,000 write units: 20,000 too many, gone 10 s later when 2,000 a second come."""
-    limits = Limits(scaling_per_second=1e6, pollers=1_000, shards=1_000)
-    flow = Flow(lambda now: 6_000 if now < 10 else 2_000, limits).run(30)
-    assert max(each.backlog for each in flow.samples) == pytest.approx(20_000, rel=0.05)
-    drained = next(each.second for each in flow.samples if each.second > 10 and each.backlog == 0)
-    assert drained == pytest.approx(20, abs=0.5)
-    assert set(flow.binding) == {"DynamoDB write units"}
-    assert percentile(flow.waits, 100) == pytest.approx(5, abs=0.5)  # the last of the rush: 20,000 before it at 4,000
+    """Ten pollers of ten orders each 100 ms: 1,000 a second. 1,500 come for 20 s, and then 500."""
+    times = replace(EXACT, receive_seconds=0, process_seconds=0.1, process_order_seconds=0)
+    seen = run((1_500, 20), (500, 40), times=times, pollers=10, maximum_concurrency=10)
+    assert max(each.backlog for each in seen.samples) == pytest.approx(20 * 500, rel=0.02)
+    drained = next(each.second for each in seen.samples if each.second > 20 and each.backlog < 200)
+    assert drained == pytest.approx(20 + 10_000 / 500, abs=1.5)
+    assert max(wait for wait, _ in seen.waits) == pytest.approx(10_000 / 1_000, rel=0.03)
+    assert set(seen.binding) == {Bound.POLLERS}
+    assert seen.binding[Bound.POLLERS] == pytest.approx(40, abs=2)
 
 
-def test_no_order_is_lost_between_the_queues() -> None:
-    flow = Flow(lambda now: 20_000 if now < 60 else 50).run(1_800)
-    assert flow.accepted == pytest.approx(sum(count for _, count in flow.published_waits), rel=1e-6)
-    assert flow.throttled > 0
-    assert flow.accepted + flow.throttled == pytest.approx(20_000 * 60 + 50 * 1_740, rel=1e-6)
+def test_the_stage_lets_in_its_burst_and_its_rate() -> None:
+    seen = run((2_000, 10), stage_rate=1_000, stage_burst=500)
+    assert seen.accepted == pytest.approx(500 + 1_000 * 10, abs=5)
+    assert seen.refused == {Bound.STAGE_RATE: 20_000 - seen.accepted}
 
 
-def test_the_command_names_the_limit_and_what_to_do() -> None:
-    done = CliRunner().invoke(simulate, ["--seconds", "300"])
+def test_the_account_s_rate_binds_where_the_stage_s_does_not() -> None:
+    seen = run((2_000, 10), api_rate=1_200, api_burst=100)
+    assert seen.accepted == pytest.approx(100 + 1_200 * 10, abs=5)
+    assert set(seen.refused) == {Bound.API_RATE}
+
+
+def test_an_environment_takes_ten_requests_a_second_however_short_they_are() -> None:
+    seen = run((500, 10), times=replace(EXACT, accept_seconds=0.001), concurrency=20)
+    assert seen.accepted == pytest.approx(20 * 10 * 10, rel=0.02)
+    assert set(seen.refused) == {Bound.ACCEPT_REQUESTS}
+
+
+def test_functions_share_the_account_s_concurrency() -> None:
+    """Eighty requests a second of one second each, on forty environments: the processor finds none free, either."""
+    seen = run((80, 20), times=replace(EXACT, accept_seconds=1), concurrency=40)
+    assert max(each.concurrency for each in seen.samples) == 40
+    assert seen.accepted <= 40 * 20
+    assert Bound.ACCEPT_CONCURRENCY in seen.refused
+    assert Bound.PROCESS_CONCURRENCY in seen.binding
+
+
+def test_environments_are_made_a_thousand_at_once_and_a_hundred_a_second() -> None:
+    seen = run((1_000, 5), times=replace(EXACT, accept_seconds=100), concurrency=1e6, until=5)
+    assert max(each.concurrency for each in seen.samples) == pytest.approx(1_000 + 5 * 100, abs=5)
+    assert set(seen.refused) == {Bound.ACCEPT_SCALING}
+
+
+def test_pollers_grow_by_five_a_second_up_to_the_maximum_concurrency() -> None:
+    times = replace(EXACT, accept_seconds=0.001, process_seconds=1)
+    seen = run((2_000, 12), times=times, maximum_concurrency=45, concurrency=1e4)
+    concurrency = [max(each.concurrency for each in seen.samples if each.second <= second) for second in (4, 12)]
+    assert concurrency[0] == pytest.approx(5 + 5 * 4, abs=6)
+    assert 45 <= concurrency[1] <= 45 + 8  # beside a few accepts, and four publishers
+    assert {Bound.POLLER_SCALING, Bound.POLLERS} <= set(seen.binding)
+
+
+def test_an_index_without_units_throttles_its_table() -> None:
+    seen = run((2_000, 10), index_units=1_000, until=10)
+    assert seen.placed == pytest.approx(1_000 + 1_000 * 10, rel=0.02)  # a second's units are there at the start
+    assert Bound.INDEX in seen.binding
+    assert Bound.TABLE not in seen.binding
+    assert seen.db_throttles > 0
+
+
+def test_one_customer_has_one_partition() -> None:
+    seen = run((800, 20), largest_customer=0.5, partition_units=100, until=20)
+    others, one = 800 * 20 / 2, 100 + 100 * 20
+    assert seen.placed == pytest.approx(others + one, rel=0.03)
+    assert Bound.PARTITION in seen.binding
+
+
+def test_an_order_is_written_fifteen_times_at_most_and_then_given_up() -> None:
+    seen = run((20, 1), write_units=1, visibility_seconds=1, until=15)
+    assert seen.backlog == 0
+    assert seen.placed + seen.given_up == 20
+    assert seen.given_up > 0
+    assert seen.db_throttles <= 20 * flow_model.WRITE_ATTEMPTS * Limits().max_receives
+
+
+def test_no_more_are_in_flight_than_a_queue_allows() -> None:
+    seen = run((200, 5), times=replace(EXACT, process_seconds=1), in_flight=30, until=5)
+    assert seen.placed <= 30 * 5
+    assert Bound.IN_FLIGHT in seen.binding
+
+
+def test_on_demand_doubles_the_peak_of_half_an_hour_ago() -> None:
+    table = Table(Limits())
+    for _ in range(30):
+        table.end_minute(4_000)
+    assert table.write(Orders(0, 50_000), 10)[0] == 4_000
+    table.end_minute(4_000)
+    assert table.write(Orders(0, 50_000), 20)[0] == 8_000
+    assert table.write(Orders(0, 50_000), 20) == (0, [Bound.TABLE, Bound.INDEX])
+
+
+def test_a_shard_is_read_a_batch_after_another() -> None:
+    """A hundred changes in 20 ms and ten calls of 10 ms: 833 a second."""
+    seen = run((1_000, 30), shards=1, until=30)
+    assert seen.unpublished == pytest.approx(30 * (1_000 - 100 / 0.12), rel=0.1)
+    assert set(seen.binding) == {Bound.SHARDS}
+    assert run((1_000, 30), shards=1, parallelization=2, until=30).unpublished < 500
+
+
+def test_sns_takes_so_many_events_a_second() -> None:
+    seen = run((1_000, 10), sns_rate=500, until=10)
+    assert seen.published == pytest.approx(500 + 500 * 10, rel=0.02)
+    assert Bound.SNS in seen.binding
+
+
+def test_no_order_is_lost_on_its_way() -> None:
+    limits = replace(OPEN, write_units=500, index_units=500, visibility_seconds=5, maximum_concurrency=200)
+    seen = Flow(lambda now: 5_000 if now < 10 else 20, limits).run(60)
+    assert seen.db_throttles > 0
+    assert seen.asked == pytest.approx(seen.accepted + seen.refused.total(), abs=5)  # some are just being accepted
+    assert seen.accepted == seen.placed + seen.given_up + seen.backlog
+    assert seen.placed == sum(count for _, count in seen.waits)
+    assert seen.published == sum(count for _, count in seen.published_waits) == seen.placed - seen.unpublished
+    assert sum(each.placed for each in seen.samples) == pytest.approx(seen.placed, abs=20)
+
+
+def test_the_same_seed_gives_the_same_run() -> None:
+    runs = [Flow(lambda _now: 100, seed=seed).run(30) for seed in (1, 1, 2)]
+    assert runs[0] == runs[1]
+    assert runs[0].waits != runs[2].waits
+
+
+def test_a_percentile_counts_orders() -> None:
+    waits = [(3.0, 1), (1.0, 98), (2.0, 1)]
+    assert [percentile(waits, percent) for percent in (50, 99, 100)] == [1.0, 2.0, 3.0]
+
+
+def test_the_limits_are_what_the_service_deploys_with() -> None:
+    defaults = {name: parameter.get("Default") for name, parameter in every_parameter().items()}
+    limits = Limits()
+    assert {
+        "ThrottlingRate": limits.stage_rate,
+        "ThrottlingBurst": limits.stage_burst,
+        "OrderMaximumConcurrency": limits.maximum_concurrency,
+        "OrderBatchSize": limits.batch,
+        "OrderBatchingWindow": 0,  # the model knows no windows
+        "OrderQueueVisibility": limits.visibility_seconds,
+        "EventBatchSize": limits.records,
+        "EventBatchingWindow": 0,
+        "WarmWrites": 0,
+    }.items() <= defaults.items()
+    queue: Any = resources()["Resources"]["OrderQueue"]["Properties"]
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == limits.max_receives
+
+
+def test_writes_are_tried_again_as_the_processor_does() -> None:
+    assert wiring._PATIENT.attempts == flow_model.WRITE_ATTEMPTS
+    assert aws_json._FIRST_BACKOFF == flow_model.FIRST_BACKOFF_SECONDS
+
+
+def test_there_is_something_to_do_about_every_limit() -> None:
+    assert set(RAISE) == set(Bound)
+
+
+SMALL = ["--peak", "3000", "--ramp", "5", "--hold", "10", "--seconds", "30"]
+
+
+def test_the_command_names_the_limit_and_what_to_do(tmp_path: Path) -> None:
+    plot = tmp_path / "plot.svg"
+    done = CliRunner().invoke(simulate, [*SMALL, "--plot", str(plot)])
     assert done.exit_code == 0, done.output
-    assert "DynamoDB write units binds" in done.output
-    assert "warm throughput" in " ".join(done.output.split())
+    said = " ".join(done.output.split())
+    assert re.search(r"API Gateway rate \(stage\) binds for 1[2-4] s: raise ThrottlingRate", said)
+    assert "refused with 429" in said
+    assert 0 < plot.stat().st_size < 150_000
 
 
-def test_an_unknown_limit_is_refused() -> None:
-    done = CliRunner().invoke(simulate, ["--set", "luck=7"])
+def test_what_is_raised_binds_no_more() -> None:
+    done = CliRunner().invoke(simulate, [*SMALL, "--set", "stage_rate=5000", "--set", "process_seconds=0.02"])
+    assert done.exit_code == 0, done.output
+    assert "API Gateway" not in done.output
+
+
+@pytest.mark.parametrize("setting", ["luck=7", "write_units=0", "write_units=nan", "write_units=many"])
+def test_what_is_no_limit_or_no_value_is_refused(setting: str) -> None:
+    done = CliRunner().invoke(simulate, ["--set", setting])
     assert done.exit_code == 2
     assert "write_units" in done.output

@@ -1,0 +1,197 @@
+"""`make simulate-check`: the model of `ordersctl simulate` beside the local run, given its service times."""
+
+import statistics
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from bench import local_phases, report
+from bench.driver import Target
+from bench.local_phases import Phase, Watched, service_times
+from bench.packages import PROJECT_DIR
+from ordersctl import invoices
+from ordersctl.arrivals import percentile
+from ordersctl.aws_limits import Limits, Times
+from ordersctl.event_sources import QUEUE_POLLERS, STREAM_PAUSE_SECONDS
+from ordersctl.flow_model import Flow
+from ordersctl.flow_seen import Seen
+from ordersctl.flow_seen import percentile as weighted_percentile
+from ordersctl.invoices import Placeable
+from ordersctl.tokens import SERVICE_SCOPE, local_token
+from tests.local_run import LocalRun
+
+CLIENTS = 32  # what they post is more than the local processor does beside them
+QUIET_RATE = 5.0  # orders per second
+SAMPLE_SECONDS = 0.05
+NO_LIMIT = 1e9
+LOCAL_LIMITS = Limits(
+    stage_rate=NO_LIMIT,
+    stage_burst=NO_LIMIT,
+    api_rate=NO_LIMIT,
+    api_burst=NO_LIMIT,
+    concurrency=NO_LIMIT,
+    requests_per_environment=NO_LIMIT,
+    scaling_burst=NO_LIMIT,
+    pollers=QUEUE_POLLERS,
+    maximum_concurrency=QUEUE_POLLERS,
+    in_flight=NO_LIMIT,
+    write_units=NO_LIMIT,
+    index_units=NO_LIMIT,
+    partition_units=NO_LIMIT,
+    shards=1,
+    stream_pause_seconds=STREAM_PAUSE_SECONDS,
+    sns_rate=NO_LIMIT,
+)
+
+
+@dataclass(frozen=True)
+class Figure:
+    name: str
+    measured: float
+    modelled: float
+    little: float  # below this, one is as good as another
+
+    @property
+    def ratio(self) -> float:
+        return max(self.modelled, self.little) / max(self.measured, self.little)
+
+
+@dataclass(frozen=True)
+class Durations:
+    """Seconds of posting."""
+
+    calibration: float
+    burst: float
+    quiet: float
+
+
+class Check:
+    """Calibrates by one burst and one quiet phase, and compares another of each."""
+
+    def __init__(self, run: LocalRun) -> None:
+        file = (PROJECT_DIR / "tests" / "data" / "online-retail-cut.csv").read_bytes()
+        judged = [
+            invoices.judge(number, rows, currency="GBP", guest="guest") for number, rows in invoices.read(file).items()
+        ]
+        self._orders = [each for each in judged if isinstance(each, Placeable)]
+        self._target = Target(run.api_port, local_token(subject="load", scope=SERVICE_SCOPE))
+        self._watched = Watched(run)
+
+    def close(self) -> None:
+        self._target.close()
+
+    def figures(self, durations: Durations) -> list[Figure]:
+        self._burst(4, 1, "warm")
+        busy, free = self._burst_times(self._burst(CLIENTS, durations.calibration, "calibrate"))
+        calm = self._quiet_times(self._quiet(durations.quiet, "calibrate-quiet"))
+        burst = self._burst(CLIENTS, durations.burst, "burst")
+        quiet = self._quiet(durations.quiet, "quiet")
+        return [*_of_burst(burst, busy, free), *_of_quiet(quiet, calm)]
+
+    def _burst(self, clients: int, seconds: float, name: str) -> Phase:
+        return self._watched.phase(partial(local_phases.burst, self._target, self._orders, clients, seconds, name))
+
+    def _quiet(self, seconds: float, name: str) -> Phase:
+        return self._watched.phase(partial(local_phases.quiet, self._target, self._orders, QUIET_RATE, seconds, name))
+
+    def _burst_times(self, phase: Phase) -> tuple[Times, Times]:
+        """While orders come, everything shares the machine with the API; then it has it for itself."""
+        times = partial(service_times, phase, self._watched.invocations, busy=True)
+        during = times(0, phase.posted_until)
+        try:
+            return during, times(phase.posted_until, phase.drained_until)
+        except statistics.StatisticsError:  # nothing was left to do then
+            return during, during
+
+    def _quiet_times(self, phase: Phase) -> Times:
+        return service_times(phase, self._watched.invocations, 0, phase.posted_until + 1, busy=False)
+
+
+def modelled(phase: Phase, during: Times, afterwards: Times) -> Seen:
+    """The same requests at the same moments, on the local run's limits."""
+    flow = Flow(
+        lambda _now: 0,
+        LOCAL_LIMITS,
+        lambda now: during if now < phase.posted_until else afterwards,
+        arrivals=_one_by_one(phase.due),
+    )
+    return flow.run(10 * phase.drained_until + 10, sample_seconds=SAMPLE_SECONDS)
+
+
+def _one_by_one(moments: Sequence[float]) -> Iterator[tuple[float, int]]:
+    yield from ((moment, 1) for moment in sorted(moments))
+
+
+def _of_burst(phase: Phase, busy: Times, free: Times) -> list[Figure]:
+    seen = modelled(phase, busy, free)
+    measured = phase.drained_until - phase.posted_until
+    drained = next(each.second for each in seen.samples if each.second > phase.posted_until and not each.backlog)
+    largest = max(each.backlog for each in seen.samples)
+    return [
+        Figure("burst: largest backlog, orders", phase.largest_backlog(), largest, little=50),
+        Figure("burst: seconds until drained", measured, drained - phase.posted_until, little=0.5),
+        *_waits("burst", phase, seen),
+    ]
+
+
+def _of_quiet(phase: Phase, calm: Times) -> list[Figure]:
+    return _waits("quiet", phase, modelled(phase, calm, calm))
+
+
+def _waits(name: str, phase: Phase, seen: Seen) -> list[Figure]:
+    figures = []
+    for what, moments, waits in (
+        ("placed", phase.stored, seen.waits),
+        ("published", phase.published, seen.published_waits),
+    ):
+        measured = [moment - due for moment, due in zip(moments, phase.due, strict=True)]
+        figures += [
+            Figure(f"{name}: p{p} until {what}, s", percentile(measured, p), weighted_percentile(waits, p), 0.01)
+            for p in (50, 99)
+        ]
+    return figures
+
+
+@contextmanager
+def checking() -> Iterator[Check]:
+    """A local run of its own to check against."""
+    with tempfile.TemporaryDirectory() as scratch:
+        run = LocalRun.start(Path(scratch))
+        try:
+            with closing(Check(run.ready())) as check:
+                yield check
+        finally:
+            run.stop()
+
+
+@click.command()
+@click.option("--calibration", default=10.0, show_default=True, help="Seconds of posting to learn service times from.")
+@click.option("--burst", default=15.0, show_default=True, help="Seconds of posting to compare.")
+@click.option("--quiet", default=20.0, show_default=True, help="Seconds of posting five orders per second.")
+def main(calibration: float, burst: float, quiet: float) -> None:
+    """Post a burst and a quiet phase to the local run, and compare what the model makes of them."""
+    with checking() as check:
+        figures = check.figures(Durations(calibration, burst, quiet))
+    head = ("", "measured", "modelled", "modelled / measured")
+    rows = [(each.name, _shown(each.measured), _shown(each.modelled), f"{each.ratio:.2f}") for each in figures]
+    table = Table(*head)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+    lines = [f"| {' | '.join(row)} |" for row in [head, *rows]]
+    report.replace_part(report.PAGE, "simulate-check", "\n".join([lines[0], "|---|--:|--:|--:|", *lines[1:]]))
+
+
+def _shown(number: float) -> str:
+    return f"{number:,}" if isinstance(number, int) else f"{number:.3g}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""What is seen of a run of the model: counts, waits, and a sample per second."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+from ordersctl.aws_limits import Bound
+
+Waits = list[tuple[float, int]]  # seconds, orders
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What happened since the sample before, a second ago if nothing else was asked for."""
+
+    second: float
+    asked: int  # requests
+    refused: int  # of them, with 429
+    db_throttles: int  # writes that DynamoDB refused, most of which were tried again at once
+    placed: int
+    backlog: int  # orders that are accepted and not stored
+    unpublished: int  # orders that are stored, and their event not out
+    concurrency: int  # the most execution environments at work at once
+    placed_p99: float | None  # seconds from asked for to stored, of those stored meanwhile
+
+
+@dataclass
+class Seen:
+    """Counts of orders since the start; waits count from when an order was asked for."""
+
+    asked: int = 0
+    refused: Counter[Bound] = field(default_factory=Counter)
+    accepted: int = 0
+    placed: int = 0
+    published: int = 0
+    given_up: int = 0  # in the dead-letter queue after their last try
+    db_throttles: int = 0
+    waits: Waits = field(default_factory=list)  # until stored
+    published_waits: Waits = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    _bound: defaultdict[Bound, set[int]] = field(default_factory=lambda: defaultdict(set))  # in which seconds
+    _before: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def backlog(self) -> int:
+        """Orders that are accepted and not stored: visible, in flight, or waiting to be tried again."""
+        return self.accepted - self.placed - self.given_up
+
+    @property
+    def unpublished(self) -> int:
+        return self.placed - self.published
+
+    @property
+    def binding(self) -> Counter[Bound]:
+        """In how many seconds each limit held something up."""
+        return Counter({bound: len(seconds) for bound, seconds in self._bound.items()})
+
+    def bind(self, bound: Bound, now: float) -> None:
+        self._bound[bound].add(int(now))
+
+    def bound_lately(self, now: float) -> set[Bound]:
+        """What held something up in this second or the one before."""
+        lately = {int(now), int(now) - 1}
+        return {bound for bound, seconds in self._bound.items() if seconds & lately}
+
+    def sample(self, now: float, concurrency: int) -> None:
+        counts = Counter(
+            asked=self.asked,
+            refused=self.refused.total(),
+            db_throttles=self.db_throttles,
+            placed=self.placed,
+            waits=len(self.waits),
+        )
+        new = {name: count - self._before[name] for name, count in counts.items()}
+        waits = self.waits[self._before["waits"] :]
+        self.samples.append(
+            Sample(
+                second=now,
+                asked=new["asked"],
+                refused=new["refused"],
+                db_throttles=new["db_throttles"],
+                placed=new["placed"],
+                backlog=self.backlog,
+                unpublished=self.unpublished,
+                concurrency=concurrency,
+                placed_p99=percentile(waits, 99) if waits else None,
+            )
+        )
+        self._before = counts
+
+
+def percentile(waits: Waits, percent: float) -> float:
+    """The wait (seconds) that `percent` of the orders do not exceed."""
+    needed = sum(count for _, count in waits) * percent / 100
+    seen = 0
+    for wait, count in sorted(waits):
+        seen += count
+        if seen >= needed:
+            return wait
+    return 0.0
