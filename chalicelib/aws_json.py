@@ -49,7 +49,7 @@ _PASSING = {
 }
 _FIRST_BACKOFF = 0.1  # seconds, doubled at each attempt, of which a random part is waited
 _OK = 200
-_SERVER_ERROR = 500
+_TOO_MANY, _SERVER_ERROR = 429, 500
 
 
 class Credentials(NamedTuple):
@@ -216,4 +216,5 @@ def _is_passing(error: ClientError | EndpointConnectionError | ReadTimeoutError)
     if not isinstance(error, ClientError):
         return True
     answer: Any = error.response
-    return answer["Error"]["Code"] in _PASSING or answer["ResponseMetadata"]["HTTPStatusCode"] >= _SERVER_ERROR
+    status = answer["ResponseMetadata"]["HTTPStatusCode"]
+    return answer["Error"]["Code"] in _PASSING or status == _TOO_MANY or status >= _SERVER_ERROR

@@ -106,8 +106,14 @@ def test_a_connection_that_the_service_closed_meanwhile_is_no_failure(serving: A
     assert len(set(connections)) == 2
 
 
-def test_a_passing_failure_is_tried_again(serving: Any) -> None:
-    throttled: Any = (400, {}, b'{"__type": "com.amazonaws.sqs#ThrottlingException"}')
+@pytest.mark.parametrize(
+    "throttled",
+    [
+        (400, {}, b'{"__type": "com.amazonaws.sqs#ThrottlingException"}'),
+        (429, {}, b'{"__type": "Throttled"}'),  # SNS's code is not among those that every service uses
+    ],
+)
+def test_a_passing_failure_is_tried_again(serving: Any, throttled: Any) -> None:
     sqs, connections = serving([throttled, (503, {}, b"<html>"), (200, {}, b'{"MessageId": "3"}')])
     assert sqs.send_message(MessageBody="x")["MessageId"] == "3"
     assert len(connections) == 3

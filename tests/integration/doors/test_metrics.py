@@ -65,6 +65,14 @@ def test_each_metric_is_of_one_stage_and_costs_nothing_while_it_has_no_value() -
         assert "DefaultValue" not in metric or metric["MetricName"] == "Conflicts"
 
 
+def test_an_answer_is_as_large_as_the_cost_model_takes_it(house: House) -> None:
+    answer = house.api().post("/orders", new_order())
+    headers = {"HTTP/1.1 202": "Accepted", "Content-Length": "78", **answer.headers}
+    ours = sum(len(f"{name}: {value}\r\n") for name, value in headers.items()) + len(answer.body)
+    # API Gateway adds Date, Connection, x-amzn-RequestId, x-amz-apigw-id and X-Amzn-Trace-Id.
+    assert (ours + 260) / 1024 == pytest.approx(Load().answer_kb, rel=0.05)
+
+
 def test_lines_are_as_long_as_the_cost_model_takes_them(house: House, log: io.StringIO) -> None:
     """Bytes; a trace context, which few callers send, is 75 more."""
     order_id = house.api().post("/orders", new_order()).json["order_id"]
