@@ -87,20 +87,23 @@ def load(file: Path | None, rate: float, seconds: float, outage: float) -> None:
             with arrivals.watching() as watched:
                 token = local_token(subject="load", scope=SERVICE_SCOPE)
                 with _backlog_seen(run.engine_url) as backlog:
-                    ours = drive(Target(run.api_port, token, watched.waiting.append), "orders")
+                    target = Target(run.api_port, token, watched.waiting.append)
+                    ours = drive(target, "orders", lambda seen: _wait_for_all(seen, watched))
                     _wait_for_all(ours, watched)
                 ours.backlog = [(moment - ours.start, orders, events) for moment, orders, events in backlog]
-            theirs = drive(Target(port, ""), "monolith")
+            theirs = drive(Target(port, ""), "monolith", lambda _seen: None)
         finally:
             for process in (services, monolith):
                 process.kill()
                 process.wait()
             run.stop()
     rows = _rows(ours, theirs, rate)
-    table = Table(*rows[0])
+    table = Table()
+    for column in rows[0]:
+        table.add_column(column, no_wrap=True)
     for row in rows[1:]:
         table.add_row(*row)
-    Console().print(table)
+    Console(width=140).print(table)
     reach = _reach(ours, theirs)
     Console().print(reach)
     head, *body = (f"| {' | '.join(row)} |" for row in rows)
@@ -132,13 +135,14 @@ def _listens(port: int) -> bool:
 
 def _driver(
     orders: list[Placeable], rate: float, seconds: float, outage: float, services: subprocess.Popen[bytes]
-) -> Callable[[Target, str], Seen]:
-    def drive(target: Target, name: str) -> Seen:
+) -> Callable[[Target, str, Callable[[Seen], None]], Seen]:
+    def drive(target: Target, name: str, settle: Callable[[Seen], None]) -> Seen:
         open_loop(target, orders, rate, 2, f"{name}-warm")
         seen = Seen()
         for times in SPIKE:
             seen.spike[times] = open_loop(target, orders, rate * times, seconds, f"{name}-{times}")
         seen.closed = closed_loop(target, orders, 8, seconds, f"{name}-closed")
+        settle(seen)  # what the closed loop left behind is no part of the minute before
         start = time.time()
         seen.stopped = (start + outage, start + 2 * outage)
         timers = [
