@@ -41,7 +41,9 @@ class Seen:
     closed: list[Post] = field(default_factory=list)
     outage: list[Post] = field(default_factory=list)
     stopped: tuple[float, float] = (0, 0)
-    backlog: list[tuple[float, int, int]] = field(default_factory=list)  # moment, orders, events of one consumer
+    backlog: list[tuple[float, int, int]] = field(
+        default_factory=list
+    )  # moment, orders, events of invoicing, which takes all
     placed: dict[str, float] = field(default_factory=dict)  # order id -> seconds since it was due
     published: dict[str, float] = field(default_factory=dict)
 
@@ -164,9 +166,9 @@ def _driver(
 
 @contextmanager
 def _backlog_seen(engine_url: str) -> Iterator[list[tuple[float, int, int]]]:
-    """Depths of the order queue and of one consumer's queue, in flight included, twice a second."""
+    """Depths of the order queue and of invoicing's, which takes every event, in flight included, twice a second."""
     sqs = boto3.client("sqs", **client_options(engine_url))
-    urls = [sqs.get_queue_url(QueueName=name)["QueueUrl"] for name in ("orders-local-queue", "orders-local-fulfilment")]
+    urls = [sqs.get_queue_url(QueueName=name)["QueueUrl"] for name in ("orders-local-queue", "orders-local-invoicing")]
     seen: list[tuple[float, int, int]] = []
     stop = threading.Event()
 
@@ -250,7 +252,7 @@ def _draw(ours: Seen, theirs: Seen) -> None:
     latency.set(yscale="log", ylabel="seconds to the answer", title="The services behind are stopped (grey)")
     latency.legend(loc="upper right")
     backlog.plot([each[0] for each in ours.backlog], [each[1] for each in ours.backlog], label="order queue")
-    backlog.plot([each[0] for each in ours.backlog], [each[2] for each in ours.backlog], label="a consumer's queue")
+    backlog.plot([each[0] for each in ours.backlog], [each[2] for each in ours.backlog], label="invoicing's queue")
     backlog.axvspan(*[moment - ours.start for moment in ours.stopped], color="#eeeeee")
     backlog.set(xlabel="seconds", ylabel="messages", title="Backlog: spike, closed loop, outage")
     backlog.legend(loc="upper left")

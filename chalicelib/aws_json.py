@@ -49,7 +49,8 @@ _PASSING = {
 }
 _FIRST_BACKOFF = 0.1  # seconds, doubled at each attempt, of which a random part is waited
 _OK = 200
-_TOO_MANY, _SERVER_ERROR = 429, 500
+_SERVER_ERROR = 500
+_PASSING_STATUSES = {429, *range(500, 600)}
 
 
 class Credentials(NamedTuple):
@@ -216,5 +217,4 @@ def _is_passing(error: ClientError | EndpointConnectionError | ReadTimeoutError)
     if not isinstance(error, ClientError):
         return True
     answer: Any = error.response
-    status = answer["ResponseMetadata"]["HTTPStatusCode"]
-    return answer["Error"]["Code"] in _PASSING or status == _TOO_MANY or status >= _SERVER_ERROR
+    return answer["Error"]["Code"] in _PASSING or answer["ResponseMetadata"]["HTTPStatusCode"] in _PASSING_STATUSES
