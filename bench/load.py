@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,28 +77,24 @@ class Seen:
 def load(file: Path | None, rate: float, seconds: float, outage: float) -> None:
     """Place the orders of FILE (a CSV of invoices) over and over, on this service and on the monolith."""
     orders = _orders(file or PROJECT_DIR / "tests" / "data" / "online-retail-cut.csv")
-    with tempfile.TemporaryDirectory() as scratch:
-        run = LocalRun.start(Path(scratch)).ready()
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        run = LocalRun.start(scratch)
+        stack.callback(run.stop)
+        run.ready()
         os.environ["AWS_ENDPOINT_URL"] = run.engine_url
-        services_port = free_port()
-        services = _start("bench.downstream", str(services_port), run.engine_url)
-        port = free_port()
-        monolith = _start("bench.peers.monolith", str(port), str(services_port), str(Path(scratch) / "monolith.db"))
-        try:
-            drive = _driver(orders, rate, seconds, outage, services)
-            with arrivals.watching() as watched:
-                token = local_token(subject="load", scope=SERVICE_SCOPE)
-                with _backlog_seen(run.engine_url) as backlog:
-                    target = Target(run.api_port, token, watched.waiting.append)
-                    ours = drive(target, "orders", lambda seen: _wait_for_all(seen, watched))
-                    _wait_for_all(ours, watched)
-                ours.backlog = [(moment - ours.start, orders, events) for moment, orders, events in backlog]
-            theirs = drive(Target(port, ""), "monolith", lambda _seen: None)
-        finally:
-            for process in (services, monolith):
-                process.kill()
-                process.wait()
-            run.stop()
+        services_port, port = free_port(), free_port()
+        services = stack.enter_context(_running("bench.downstream", services_port, run.engine_url))
+        stack.enter_context(_running("bench.peers.monolith", port, str(services_port), str(scratch / "monolith.db")))
+        drive = _driver(orders, rate, seconds, outage, services)
+        with arrivals.watching() as watched:
+            token = local_token(subject="load", scope=SERVICE_SCOPE)
+            with _backlog_seen(run.engine_url) as backlog:
+                target = Target(run.api_port, token, watched.waiting.append)
+                ours = drive(target, "orders", lambda seen: _wait_for_all(seen, watched))
+                _wait_for_all(ours, watched)
+            ours.backlog = [(moment - ours.start, orders, events) for moment, orders, events in backlog]
+        theirs = drive(Target(port, ""), "monolith", lambda _seen: None)
     rows = _rows(ours, theirs, rate)
     table = Table()
     for column in rows[0]:
@@ -120,12 +116,18 @@ def _orders(file: Path) -> list[Placeable]:
     return [each for each in judged if isinstance(each, Placeable)]
 
 
-def _start(module: str, *arguments: str) -> subprocess.Popen[bytes]:
+@contextmanager
+def _running(module: str, port: int, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A module in a process of its own, once it listens."""
+    command = [sys.executable, "-m", module, str(port), *arguments]
     # Callers that gave up are told of by tracebacks; the table has them.
-    process = subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=PROJECT_DIR, stderr=subprocess.DEVNULL)
-    port = int(arguments[0])
-    eventually(lambda: _listens(port))
-    return process
+    process = subprocess.Popen(command, cwd=PROJECT_DIR, stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: _listens(port))
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _listens(port: int) -> bool:

@@ -107,10 +107,12 @@ class JsonClient:
         try:
             document = self.decoded(answer)
         except ValueError:  # whoever answered, it was not the service
-            status, document = _SERVER_ERROR, {}
+            status, document = _SERVER_ERROR if status == _OK else status, {}
         if status == _OK:
             return document
-        code = refusal.partition(";")[0] or str(document.get("__type", status)).rpartition("#")[2]
+        # As in "com.amazonaws.sqs#QueueDoesNotExist:http://…".
+        named = str(document.get("__type", status)).rpartition("#")[2].partition(":")[0]
+        code = refusal.partition(";")[0] or named
         message = document.get("message") or document.get("Message") or ""
         details: Any = {"ResponseMetadata": {"HTTPStatusCode": status}, **document}
         raise ClientError(details | {"Error": {"Code": code, "Message": message}}, operation)
@@ -125,7 +127,9 @@ class JsonClient:
 
     def decoded(self, answer: bytes) -> dict[str, Any]:
         """An answer's parameters, and of an error `__type` and `message`. Raises ValueError."""
-        document: dict[str, Any] = json.loads(answer)
+        document = json.loads(answer)
+        if not isinstance(document, dict):
+            raise ValueError("not an object")  # noqa: TRY004 - of the same kind as what json raises
         return document
 
     def _exchange(self, body: bytes, headers: dict[str, str]) -> tuple[int, str, bytes]:

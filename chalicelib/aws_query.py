@@ -29,8 +29,8 @@ class QueryClient(JsonClient):
         except ET.ParseError as error:
             raise ValueError("not XML") from error
         # <PublishBatchResponse><PublishBatchResult>… or <ErrorResponse><Error><Code>…
-        result = next(iter(document), None)
-        if result is None or not document.tag.endswith("Response"):
+        result = next((each for each in document if each.tag.endswith(("Result", "Error"))), None)
+        if result is None:
             raise ValueError("no answer of the service")
         content: dict[str, Any] = _value(result) or {}
         if "Code" in content:
@@ -66,4 +66,4 @@ def _value(element: ET.Element) -> Any:
     children = [(child.tag.rpartition("}")[2], _value(child)) for child in element]
     if any(tag == "member" for tag, _ in children):
         return [value for _, value in children]
-    return {tag: value for tag, value in children if value} if children else element.text or ""
+    return {tag: value for tag, value in children if value} if children else (element.text or "").strip()

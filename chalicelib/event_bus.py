@@ -26,9 +26,9 @@ class EventBus:
             answer = self.client.put_events(Entries=[entry.content for entry in entries])
         # 200 whatever became of the entries; the results stand in the entries' order, without their ids.
         return [
-            Undelivered(entry.index, result["ErrorCode"], for_ever=result["ErrorCode"] in CONTENT_ERRORS)
+            Undelivered(entry.index, code, for_ever=code in CONTENT_ERRORS)
             for entry, result in zip(entries, answer["Entries"], strict=True)
-            if "ErrorCode" in result
+            if (code := result.get("ErrorCode"))
         ]
 
     def _entry(self, index: int, event: OrderEvent) -> Entry:

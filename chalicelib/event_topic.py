@@ -25,11 +25,12 @@ class EventTopic:
         contents = [entry.content for entry in entries]
         with faults("sns"):
             answer = self.client.publish_batch(TopicArn=self.arn, PublishBatchRequestEntries=contents)
-        # A batch answers 200 whatever became of its entries.
-        return [
-            Undelivered(int(each["Id"]), each["Code"], for_ever=each["Code"] in CONTENT_ERRORS)
-            for each in answer.get("Failed", [])
-        ]
+        # A batch answers 200 whatever became of its entries; one that it does not call successful has not got through.
+        codes = {str(entry.index): "unanswered" for entry in entries}
+        codes |= {each["Id"]: each["Code"] for each in answer.get("Failed", [])}
+        for each in answer.get("Successful", []):
+            codes.pop(each["Id"], None)
+        return [Undelivered(int(name), code, for_ever=code in CONTENT_ERRORS) for name, code in codes.items()]
 
     def _entry(self, index: int, event: OrderEvent) -> Entry:
         attributes = message_attributes(event)

@@ -23,6 +23,7 @@ CONTENT_ERRORS = {
     "InvalidParameter",
     "InvalidParameterValue",
     "MalformedDetail",
+    "ParameterValueInvalid",
 }
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # ruff: noqa: PLC0415 - each function of the service imports its own adapters only (docs/adr/0009)
 
 T = TypeVar("T")
-_lock = threading.RLock()  # one botocore session makes all clients, and it is not safe to share between threads
+_lock = threading.RLock()  # handlers work with threads, and each thing is to be made once
 
 
 def _once(make: Callable[[], T]) -> Callable[[], T]:
@@ -46,7 +46,7 @@ def settings() -> Settings:
 
 @_once
 def _session() -> "botocore.session.Session":
-    import botocore.session  # a fifth of a cold start, and only the publisher needs it
+    import botocore.session  # a fifth of a cold start: only for DAX, and where no keys are in the environment
 
     return botocore.session.get_session()
 

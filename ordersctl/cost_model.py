@@ -36,8 +36,10 @@ class Load:
     # Of an accept's answer with its headers: a test holds ours, and 260 bytes are API Gateway's.
     answer_kb: float = 0.58
     accept_ms: float = 12.0
-    process_ms: float = 30.0
-    publish_ms: float = 120.0
+    process_ms: float = 10.0  # of the processor's invocation, and
+    process_order_ms: float = 2.0  # of each order in it
+    publish_ms: float = 20.0  # of the publisher's, and
+    publish_call_ms: float = 10.0  # of each PublishBatch in it
     cold: float = 0.01  # the share of invocations that start a function; AWS says fewer
     init_ms: float = 400.0  # such a start, which is billed
     memory_mb: int = 512
@@ -71,11 +73,12 @@ class Units:
 def units(load: Load) -> Units:
     """What one order uses up, from the API to its event published."""
     accepts = 0.0 if load.direct else 1.0
+    calls = math.ceil(load.records / ENTRIES_PER_CALL)
     invocations = {
         "accept": (accepts + load.reads, load.accept_ms),
-        "authorizer": (0.0 if load.direct else load.authorized, 3.0),
-        "process": (1 / load.batch, load.process_ms),
-        "publish": (1 / load.records, load.publish_ms),
+        "authorizer": (load.authorized, 3.0),
+        "process": (1 / load.batch, load.process_ms + load.batch * load.process_order_ms),
+        "publish": (1 / load.records, load.publish_ms + calls * load.publish_call_ms),
     }
     requests = sum(count for count, _ in invocations.values())
     milliseconds = sum(count * ms for count, ms in invocations.values()) + requests * load.cold * load.init_ms

@@ -76,7 +76,7 @@ class Flow:
         self._table = Table(limits)
         self._lanes: list[deque[Orders]] = []
         self._idle_lanes: dict[int, Any] = {}  # lane -> the event that wakes its reader
-        self._sns = TokenBucket(limits.sns_rate, limits.sns_rate)
+        self._sns = TokenBucket(limits.sns_rate, max(limits.sns_rate, PUBLISH_AT_ONCE))
 
     def _function(self, warm: float) -> Function:
         """With as many environments as the load before keeps warm."""
@@ -158,12 +158,13 @@ class Flow:
             self._world.process(self._poll())
 
     def _scale_pollers(self) -> _Steps:
-        per_second = self._limits.pollers_per_minute / 60
-        step = max(SCALE_SECONDS, 1 / per_second)
+        due = 0.0
         while True:
-            yield self._world.timeout(step)
+            yield self._world.timeout(SCALE_SECONDS)
             if self._queue.visible and not self._queue.has_idle_pollers():
-                self._add_pollers(round(min(self._most_pollers - self._pollers, per_second * step)))
+                due += self._limits.pollers_per_minute / 60 * SCALE_SECONDS
+                self._add_pollers(int(min(self._most_pollers - self._pollers, due)))
+                due %= 1
 
     def _poll(self) -> _Steps:
         while True:
@@ -215,8 +216,7 @@ class Flow:
         return refused
 
     def _note_placed(self, orders: Orders) -> None:
-        self._seen.placed += orders.count
-        self._seen.waits.append((self._world.now - orders.born, orders.count))
+        self._seen.note_placed(self._world.now - orders.born, orders.count)
         self._queue.leave(orders.count)
         lane = self._chance.randrange(len(self._lanes))
         self._lanes[lane].append(orders)
@@ -270,7 +270,8 @@ class Flow:
             yield self._world.timeout(max(missing / self._limits.sns_rate, LEAST_SECONDS))
         self._sns.spend(count)
         self._seen.published += count
-        self._seen.published_waits += [(self._world.now - orders.born, orders.count) for orders in step]
+        for orders in step:
+            self._seen.published_waits[round(self._world.now - orders.born, 3)] += orders.count
 
     # --- what is seen of it -----------------------------------------------------------------------------------------
 

@@ -85,7 +85,7 @@ class Function:
         self.account = account
         self._scaling = scaling
         self._pace = 1 / requests_per_environment
-        self._environments = warm
+        self._environments = min(warm, int(account.concurrency))
         self._taken: list[tuple[float, int]] = []  # until when, environments
         self._taken_count = 0
 
@@ -93,7 +93,7 @@ class Function:
         """Begin requests of `seconds` each; returns how many found an environment, and how many had one made."""
         while self._taken and self._taken[0][0] <= now:
             self._taken_count -= heapq.heappop(self._taken)[1]
-        wanted = min(wanted, int(self.account.concurrency - self.account.busy))
+        wanted = max(0, min(wanted, int(self.account.concurrency - self.account.busy)))
         warm = min(wanted, self._environments - self._taken_count)
         room = int(self.account.concurrency) - self._environments
         cold = min(wanted - warm, room, int(self._scaling.available(now)))

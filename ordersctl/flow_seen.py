@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ordersctl.aws_limits import Bound
 
-Waits = list[tuple[float, int]]  # seconds, orders
+Waits = Counter[float]  # seconds, to the millisecond -> orders
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,9 @@ class Seen:
     published: int = 0
     given_up: int = 0  # in the dead-letter queue after their last try
     db_throttles: int = 0
-    waits: Waits = field(default_factory=list)  # until stored
-    published_waits: Waits = field(default_factory=list)
+    waits: Waits = field(default_factory=Counter)  # until stored
+    published_waits: Waits = field(default_factory=Counter)
+    _lately: Waits = field(default_factory=Counter)  # until stored, since the last sample
     samples: list[Sample] = field(default_factory=list)
     _bound: defaultdict[Bound, set[int]] = field(default_factory=lambda: defaultdict(set))  # in which seconds
     _before: Counter[str] = field(default_factory=Counter)
@@ -54,6 +55,11 @@ class Seen:
         """In how many seconds each limit held something up."""
         return Counter({bound: len(seconds) for bound, seconds in self._bound.items()})
 
+    def note_placed(self, wait: float, count: int) -> None:
+        self.placed += count
+        for waits in (self.waits, self._lately):
+            waits[round(wait, 3)] += count
+
     def bind(self, bound: Bound, now: float) -> None:
         self._bound[bound].add(int(now))
 
@@ -68,10 +74,8 @@ class Seen:
             refused=self.refused.total(),
             db_throttles=self.db_throttles,
             placed=self.placed,
-            waits=len(self.waits),
         )
         new = {name: count - self._before[name] for name, count in counts.items()}
-        waits = self.waits[self._before["waits"] :]
         self.samples.append(
             Sample(
                 second=now,
@@ -82,17 +86,18 @@ class Seen:
                 backlog=self.backlog,
                 unpublished=self.unpublished,
                 concurrency=concurrency,
-                placed_p99=percentile(waits, 99) if waits else None,
+                placed_p99=percentile(self._lately, 99) if self._lately else None,
             )
         )
         self._before = counts
+        self._lately.clear()
 
 
 def percentile(waits: Waits, percent: float) -> float:
     """The wait (seconds) that `percent` of the orders do not exceed."""
-    needed = sum(count for _, count in waits) * percent / 100
+    needed = waits.total() * percent / 100
     seen = 0
-    for wait, count in sorted(waits):
+    for wait, count in sorted(waits.items()):
         seen += count
         if seen >= needed:
             return wait

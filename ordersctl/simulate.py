@@ -1,5 +1,6 @@
 """`ordersctl simulate`: what a promotion does to the service within AWS's limits."""
 
+import math
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,26 @@ from ordersctl.aws_limits import RAISE, Limits, Times
 from ordersctl.flow_plot import draw
 from ordersctl.flow_seen import Seen, percentile
 
+_MOST = 1_000_000.0  # orders per second, and seconds: beyond what the model is for
+_COUNTS = {"concurrency", "pollers", "pollers_most", "maximum_concurrency", "batch", "records", "parallelization"}
+_COUNTS |= {"shards", "max_receives", "in_flight"}
+
+
+class Bounded(click.FloatRange):
+    """A range that has no place for what is no number, which compares with none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        converted = super().convert(value, param, ctx)
+        if math.isnan(converted):
+            self.fail("not a number", param, ctx)
+        return converted
+
 
 @click.command()
-@click.option("--before", type=click.FloatRange(min=0), default=50.0, show_default=True, help="Orders per second.")
-@click.option("--peak", type=click.FloatRange(min=0), default=20_000.0, show_default=True, help="Orders per second.")
-@click.option("--ramp", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Seconds up to the peak.")
-@click.option("--hold", type=click.FloatRange(min=0), default=120.0, show_default=True, help="Seconds at the peak.")
+@click.option("--before", type=Bounded(0, _MOST), default=50.0, show_default=True, help="Orders per second.")
+@click.option("--peak", type=Bounded(0, _MOST), default=20_000.0, show_default=True, help="Orders per second.")
+@click.option("--ramp", type=Bounded(1, _MOST), default=60.0, show_default=True, help="Seconds up to the peak.")
+@click.option("--hold", type=Bounded(0, _MOST), default=120.0, show_default=True, help="Seconds at the peak.")
 @click.option("--seconds", type=click.IntRange(10, 36_000), default=1_800, show_default=True, help="How long to look.")
 @click.option("--set", "settings", metavar="LIMIT=VALUE", multiple=True, help="A limit other than by default.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of chance; the same seed, the same run.")
@@ -64,9 +79,12 @@ def _set(limits: Limits, times: Times, settings: tuple[str, ...]) -> tuple[Limit
             changes: dict[str, Any] = {name: float(value)}
         except ValueError:
             raise click.BadParameter(f"{setting!r} is not like write_units=20000.", param_hint="--set") from None
-        if name not in of_limits + of_times or not changes[name] > 0:
+        number = changes[name]
+        if name not in of_limits + of_times or not 0 < number < math.inf:
             known = ", ".join(of_limits + of_times)
-            raise click.BadParameter(f"above 0, and one of {known}.", param_hint="--set")
+            raise click.BadParameter(f"a number above 0, and one of {known}.", param_hint="--set")
+        if name in _COUNTS and not number.is_integer():
+            raise click.BadParameter(f"{name} is a whole number.", param_hint="--set")
         if name in of_limits:
             limits = replace(limits, **changes)
         else:

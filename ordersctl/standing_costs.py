@@ -25,7 +25,7 @@ def standing_per_month(price: Mapping[str, Any], *, own_key: bool) -> dict[str, 
         for kind in ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::SecretsManager::Secret")
     )
     return {
-        f"{metrics} custom metrics": metrics * watch["per_metric_month"],
+        f"{metrics} custom metrics (while in use)": metrics * watch["per_metric_month"],
         f"{alarms} alarms": alarms * watch["per_alarm_month"],
         f"{dashboards} dashboard": dashboards * watch["per_dashboard_month"],
         f"{secrets} secret": secrets * price["secrets_manager"]["per_secret_month"],

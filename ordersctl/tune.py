@@ -6,6 +6,7 @@ import click
 
 from ordersctl import templates
 from ordersctl.aws_session import Stage, with_stage
+from ordersctl.borrowed_function import Function
 from ordersctl.mappings import differences, function_names, wanted, wanted_logging
 
 
@@ -30,13 +31,15 @@ def tune(stage: Stage) -> None:
 
 
 def _tune_log(client: Any, function: str, wish: dict[str, Any]) -> None:
-    found = client.get_function_configuration(FunctionName=function).get("LoggingConfig") or {}
+    try:
+        found = client.get_function_configuration(FunctionName=function).get("LoggingConfig") or {}
+    except client.exceptions.ResourceNotFoundException as error:
+        raise click.ClickException(f"{function} is not deployed") from error
     if not (changes := differences(found, wish)):
         click.echo(f"{function}: logs as it should")
         return
-    client.get_waiter("function_updated_v2").wait(FunctionName=function)  # a deployment may still be under way
     group = {"LogGroup": found["LogGroup"]} if "LogGroup" in found else {}
-    client.update_function_configuration(FunctionName=function, LoggingConfig={**wish, **group})
+    Function(client, function).update(LoggingConfig={**wish, **group})
     for name, before in changes.items():
         click.echo(f"{function}: {name} {before} -> {wish[name]}")
 

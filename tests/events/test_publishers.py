@@ -118,14 +118,15 @@ class FakeSns:
 
     def publish_batch(self, *, TopicArn: str, PublishBatchRequestEntries: list[Any]) -> Any:  # noqa: N803 - SNS's names
         assert TopicArn.endswith(".fifo")
-        failed = []
+        successful, failed = [], []
         for entry in PublishBatchRequestEntries:
             if entry["MessageDeduplicationId"] == self.refused and self.times > 0:
                 self.times -= 1
                 failed.append({"Id": entry["Id"], "Code": "InternalError", "SenderFault": False})
             else:
                 self.delivered.append(entry["MessageDeduplicationId"])
-        return {"Failed": failed}
+                successful.append({"Id": entry["Id"], "MessageId": "m"})
+        return {"Successful": successful, "Failed": failed}
 
 
 @pytest.mark.parametrize("times", [1, 2, 3, 1_000])

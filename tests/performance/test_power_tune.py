@@ -30,7 +30,7 @@ import os, time
 def handler(event, context):
     if event.get("fails"):
         raise ValueError("told to")
-    time.sleep(4 / int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]))
+    time.sleep(40 / int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]))
 """
 QUIET = {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "WARN", "LogGroup": "/aws/lambda/f"}
 LOUD = QUIET | {"SystemLogLevel": "INFO"}

@@ -1,6 +1,7 @@
 """The model of AWS's limits, against what can be worked out by hand."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -44,9 +45,9 @@ def test_below_every_limit_nothing_waits() -> None:
     assert not seen.binding
     assert seen.accepted == seen.placed == seen.published == 3_000
     # Accepted in 15 ms, received in 10, processed in 10 and 2 more.
-    assert {round(wait, 6) for wait, _ in seen.waits} == {0.037}
+    assert {round(wait, 6) for wait in seen.waits} == {0.037}
     # Up to a quarter of a second until the stream is looked at, then 20 ms and 10 more.
-    assert all(0.067 <= wait <= 0.037 + 0.25 + 2 * 0.030 for wait, _ in seen.published_waits)
+    assert all(0.067 <= wait <= 0.037 + 0.25 + 2 * 0.030 for wait in seen.published_waits)
 
 
 def test_requests_come_by_chance_at_the_rate_that_is_asked_for() -> None:
@@ -62,7 +63,7 @@ def test_a_backlog_grows_by_what_is_too_much_and_drains_by_what_is_left() -> Non
     assert max(each.backlog for each in seen.samples) == pytest.approx(20 * 500, rel=0.02)
     drained = next(each.second for each in seen.samples if each.second > 20 and each.backlog < 200)
     assert drained == pytest.approx(20 + 10_000 / 500, abs=1.5)
-    assert max(wait for wait, _ in seen.waits) == pytest.approx(10_000 / 1_000, rel=0.03)
+    assert max(seen.waits) == pytest.approx(10_000 / 1_000, rel=0.03)
     assert set(seen.binding) == {Bound.POLLERS}
     assert seen.binding[Bound.POLLERS] == pytest.approx(40, abs=2)
 
@@ -168,9 +169,25 @@ def test_no_order_is_lost_on_its_way() -> None:
     assert seen.db_throttles > 0
     assert seen.asked == pytest.approx(seen.accepted + seen.refused.total(), abs=5)  # some are just being accepted
     assert seen.accepted == seen.placed + seen.given_up + seen.backlog
-    assert seen.placed == sum(count for _, count in seen.waits)
-    assert seen.published == sum(count for _, count in seen.published_waits) == seen.placed - seen.unpublished
+    assert seen.placed == seen.waits.total()
+    assert seen.published == seen.published_waits.total() == seen.placed - seen.unpublished
     assert sum(each.placed for each in seen.samples) == pytest.approx(seen.placed, abs=20)
+
+
+@pytest.mark.parametrize(("before", "concurrency"), [(200, 10), (50, 3), (12_000, 1_000), (20_000, 1_000)])
+def test_an_account_that_is_too_small_from_the_start_loses_none_either(before: float, concurrency: float) -> None:
+    seen = Flow(lambda _now: before, replace(OPEN, concurrency=concurrency)).run(10)
+    assert 0 < seen.accepted < seen.asked
+    assert seen.accepted == seen.placed + seen.given_up + seen.backlog
+    assert max(each.concurrency for each in seen.samples) <= concurrency
+    assert min(each.backlog for each in seen.samples) >= 0
+
+
+@pytest.mark.parametrize("per_minute", [300, 449, 451])
+def test_pollers_come_at_the_rate_that_is_set(per_minute: float) -> None:
+    flow = Flow(lambda _now: 5_000, replace(OPEN, pollers_per_minute=per_minute, maximum_concurrency=1_000, batch=1))
+    flow.run(20)
+    assert flow._pollers == pytest.approx(5 + per_minute / 3, abs=6)
 
 
 def test_the_same_seed_gives_the_same_run() -> None:
@@ -180,7 +197,7 @@ def test_the_same_seed_gives_the_same_run() -> None:
 
 
 def test_a_percentile_counts_orders() -> None:
-    waits = [(3.0, 1), (1.0, 98), (2.0, 1)]
+    waits = Counter({3.0: 1, 1.0: 98, 2.0: 1})
     assert [percentile(waits, percent) for percent in (50, 99, 100)] == [1.0, 2.0, 3.0]
 
 
@@ -196,6 +213,7 @@ def test_the_limits_are_what_the_service_deploys_with() -> None:
         "OrderQueueVisibility": limits.visibility_seconds,
         "EventBatchSize": limits.records,
         "EventBatchingWindow": 0,
+        "EventParallelization": limits.parallelization,
         "WarmWrites": 0,
     }.items() <= defaults.items()
     queue: Any = resources()["Resources"]["OrderQueue"]["Properties"]
@@ -235,3 +253,25 @@ def test_what_is_no_limit_or_no_value_is_refused(setting: str) -> None:
     done = CliRunner().invoke(simulate, ["--set", setting])
     assert done.exit_code == 2
     assert "write_units" in done.output
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--peak", "nan"],
+        ["--peak", "inf"],
+        ["--before", "-1"],
+        ["--ramp", "0"],
+        ["--set", "batch=0.5"],
+        ["--set", "parallelization=0.5"],
+        ["--set", "write_units=inf"],
+        ["--set", "write_units=nan"],
+        ["--set", "write_units=0"],
+        ["--set", "write_units"],
+    ],
+    ids=" ".join,
+)
+def test_what_the_model_has_no_answer_to_is_refused(options: list[str]) -> None:
+    done = CliRunner().invoke(simulate, options)
+    assert done.exit_code == 2, done.output
+    assert "Error: Invalid value" in done.output

@@ -1,5 +1,7 @@
 """The model of `ordersctl simulate` beside the local run, given its service times: `make simulate-check`, small."""
 
+import statistics
+
 import pytest
 
 pytest.importorskip("simpy", reason="the model needs simpy: pip install -r requirements-bench.txt")
@@ -18,10 +20,14 @@ COMPARED = (
 
 
 def test_the_model_agrees_with_the_local_run() -> None:
-    wrong = {}
+    wrong: dict[str, object] = {}
     with checking() as check:
         for _ in range(2):  # another's load on this machine spoils one attempt; a wrong model spoils both
-            figures = {each.name: each for each in check.figures(Durations(calibration=2, burst=3, quiet=2))}
+            try:
+                figures = {each.name: each for each in check.figures(Durations(calibration=2, burst=3, quiet=2))}
+            except statistics.StatisticsError as error:  # so slow that a phase had too little of something
+                wrong = {"measured": error}
+                continue
             wrong = {name: figures[name] for name in COMPARED if not 1 / FACTOR <= figures[name].ratio <= FACTOR}
             if not wrong:
                 return

@@ -23,25 +23,29 @@ Script = list[tuple[int, dict[str, str], bytes]]
 
 @given(
     body=st.binary(max_size=200),
-    token=st.none() | st.text("abcXYZ019/+=", min_size=1),
-    service=st.sampled_from(["sqs", "dynamodb", "secretsmanager"]),
+    service=st.sampled_from(["sqs", "dynamodb", "secretsmanager", "sns", "events"]),
+    kind=st.sampled_from(["application/x-amz-json-1.0", "application/x-www-form-urlencoded; charset=utf-8"]),
     region=st.sampled_from(["us-east-1", "eu-west-2"]),
-    secret=st.text("abcXYZ019/+=", min_size=1),
+    keys=st.builds(
+        Credentials,
+        st.just("AKIDEXAMPLE"),
+        st.text("abcXYZ019/+=", min_size=1),
+        st.none() | st.text("abcXYZ019/+=", min_size=1),
+    ),
 )
-def test_it_signs_as_botocore_does(body: bytes, token: str | None, service: str, region: str, secret: str) -> None:
-    keys = Credentials("AKIDEXAMPLE", secret, token)
+def test_it_signs_as_botocore_does(body: bytes, service: str, kind: str, region: str, keys: Credentials) -> None:
     request = AWSRequest("POST", f"https://{service}.{region}.amazonaws.com/", data=body)
-    request.headers["content-type"] = "application/x-amz-json-1.0"
+    request.headers["content-type"] = kind
     request.headers["x-amz-target"] = "A.B"
     SigV4Auth(ReadOnlyCredentials(*keys), service, region).add_auth(request)
     headers = {
-        "content-type": "application/x-amz-json-1.0",
+        "content-type": kind,
         "host": f"{service}.{region}.amazonaws.com",
         "x-amz-date": request.context["timestamp"],
         "x-amz-target": "A.B",
     }
     assert sign(headers, body, service, region, keys) == request.headers["Authorization"]
-    assert headers.get("x-amz-security-token") == token
+    assert headers.get("x-amz-security-token") == keys.token
 
 
 @pytest.fixture
@@ -129,6 +133,22 @@ def test_a_refusal_is_told_at_once_with_all_that_the_service_says_of_it(serving:
     assert answer["Item"] == {"a": {"S": "b"}}
     assert caught.value.operation_name == "PutItem"
     assert len(connections) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ((413, {}, b"<html>"), "413"),  # a proxy's, not the service's: no outage of that
+        ((200, {}, b"<html>"), "500"),
+        ((502, {}, b'"bad gateway"'), "502"),
+        ((400, {}, b'{"__type": "com.amazonaws.sqs#QueueDoesNotExist:http://internal"}'), "QueueDoesNotExist"),
+    ],
+)
+def test_an_answer_has_the_code_that_botocore_would_give_it(serving: Any, answer: Any, code: str) -> None:
+    sqs, _ = serving([answer])
+    with pytest.raises(ClientError) as caught:
+        _with_attempts(sqs, 1).send_message(MessageBody="x")
+    assert caught.value.response["Error"]["Code"] == code
 
 
 def test_sqs_names_an_error_in_a_header(serving: Any) -> None:

@@ -63,6 +63,9 @@ def test_a_text_comes_back_from_a_form_as_it_went_in(text: str) -> None:
     [
         "<PublishBatchResult><Successful><member><Id>0</Id><MessageId>m</MessageId></member></Successful><Failed/>"
         "</PublishBatchResult><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata>",
+        "<ResponseMetadata><RequestId>r</RequestId></ResponseMetadata>"
+        "<PublishBatchResult>\n <Successful>\n<member><Id>0</Id><MessageId>m</MessageId></member> </Successful>"
+        "<Failed>\n  </Failed>\n</PublishBatchResult>",
         "<PublishBatchResult><Successful/><Failed><member><Id>0</Id><Code>InternalError</Code><Message>&amp;</Message>"
         "<SenderFault>false</SenderFault></member><member><Id>1</Id><Code>Throttled</Code></member></Failed>"
         "</PublishBatchResult>",
@@ -84,14 +87,24 @@ def test_it_reads_what_botocore_reads(sns: QueryClient, result: str) -> None:
 
 def test_it_reads_why_a_call_was_refused(sns: QueryClient) -> None:
     body = (
-        b'<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error><Type>Sender</Type>'
+        b'<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><RequestId>r</RequestId><Error><Type>Sender</Type>'
         b"<Code>TooManyEntriesInBatchRequest</Code><Message>too many</Message></Error></ErrorResponse>"
     )
     answer = sns.decoded(body)
     assert (answer["__type"], answer["message"]) == ("TooManyEntriesInBatchRequest", "too many")
 
 
-@pytest.mark.parametrize("body", [b"", b"<html", b"{}", b"<ErrorResponse/>", b"<html><body><p>sorry</p></body></html>"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html",
+        b"{}",
+        b"<ErrorResponse/>",
+        b"<R><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></R>",
+        b"<html><body><p>sorry</p></body></html>",
+    ],
+)
 def test_what_is_no_answer_of_sns_is_an_error_and_no_success(sns: QueryClient, body: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         sns.decoded(body)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -32,7 +33,7 @@ class FakeSns:
         assert len({entry["Id"] for entry in entries}) == len(entries)
         assert sum(len(entry["Message"].encode()) for entry in entries) <= 256 * KIB
         self.calls.append(len(entries))
-        failed = []
+        successful, failed = [], []
         for entry in entries:
             event_id = json.loads(entry["Message"])["id"]
             self.attempts[event_id] = self.attempts.get(event_id, 0) + 1
@@ -41,9 +42,10 @@ class FakeSns:
                 raise outcome
             if outcome is None:
                 self.delivered.append(entry)
+                successful.append({"Id": entry["Id"], "MessageId": "m"})
             else:
                 failed.append({"Id": entry["Id"], **outcome})
-        return {"Successful": [], "Failed": failed}
+        return {"Successful": successful, "Failed": failed}
 
     @property
     def delivered_ids(self) -> list[str]:
@@ -176,3 +178,18 @@ def test_an_event_over_the_limit_goes_out_thin() -> None:
     assert thin["dataref"] == f"/orders/{event.subject}"
     assert "data" not in thin
     assert fake.delivered[1]["MessageAttributes"]["total"]["DataType"] == "Number"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"Successful": [], "Failed": []},
+        {"Successful": [{"Id": "9", "MessageId": "m"}]},
+        {"__type": "InternalError"},
+    ],
+)
+def test_an_entry_that_no_answer_names_has_not_got_through(answer: dict[str, Any]) -> None:
+    client = SimpleNamespace(publish_batch=lambda **_batch: answer)
+    (undelivered,) = EventTopic(cast("Any", client), "the topic").publish([an_event()])
+    assert undelivered == Undelivered(0, "unanswered", for_ever=False)

@@ -24,7 +24,7 @@ class FakeTopicClient:
 
     def publish_batch(self, *, TopicArn: str, PublishBatchRequestEntries: list[Any]) -> Any:  # noqa: N803 - SNS's names
         assert TopicArn
-        failed = []
+        successful, failed = [], []
         for entry in PublishBatchRequestEntries:
             event = json.loads(entry["Message"])
             if event["type"] == self.refused_type and self.times > 0:
@@ -32,7 +32,8 @@ class FakeTopicClient:
                 failed.append({"Id": entry["Id"], "Code": self.code, "SenderFault": self.code != "InternalError"})
             else:
                 self.delivered.append(event["id"])
-        return {"Successful": [], "Failed": failed}
+                successful.append({"Id": entry["Id"], "MessageId": "m"})
+        return {"Successful": successful, "Failed": failed}
 
 
 def with_topic(monkeypatch: pytest.MonkeyPatch, fake: FakeTopicClient) -> FakeTopicClient:
