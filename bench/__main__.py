@@ -72,4 +72,7 @@ def reached(found: "report.Results") -> list[Figure]:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("Stopped; nothing was written.")

@@ -59,7 +59,10 @@ def _dynalite() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as scratch:
         command = [node, str(DYNALITE), "--host", "127.0.0.1", "--port", str(port), "--path", str(Path(scratch) / "db")]
         process = subprocess.Popen(
-            [*command, "--createTableMs", "0"], stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL
+            [*command, "--createTableMs", "0"],
+            stdout=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
         )
         try:
             url = f"http://127.0.0.1:{port}"

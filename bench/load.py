@@ -95,6 +95,7 @@ def load(file: Path | None, rate: float, seconds: float, outage: float) -> None:
                 _wait_for_all(ours, watched)
             ours.backlog = [(moment - ours.start, orders, events) for moment, orders, events in backlog]
         theirs = drive(Target(port, ""), "monolith", lambda _seen: None)
+    _check_outage(ours)
     rows = _rows(ours, theirs, rate)
     table = Table()
     for column in rows[0]:
@@ -121,7 +122,7 @@ def _running(module: str, port: int, *arguments: str) -> Iterator[subprocess.Pop
     """A module in a process of its own, once it listens."""
     command = [sys.executable, "-m", module, str(port), *arguments]
     # Callers that gave up are told of by tracebacks; the table has them.
-    process = subprocess.Popen(command, cwd=PROJECT_DIR, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=PROJECT_DIR, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
         eventually(lambda: _listens(port))
         yield process
@@ -197,8 +198,18 @@ def _wait_for_all(seen: Seen, watched: arrivals.Arrivals) -> None:
     posts = [each for each in [*itertools.chain(*seen.spike.values()), *seen.closed, *seen.outage] if each.order_id]
     eventually(lambda: all(each.order_id in watched.published for each in posts), within=120)
     eventually(lambda: all(each.order_id in watched.stored for each in posts), within=120)
-    seen.placed = {each.order_id: watched.stored[each.order_id] - each.due for each in posts}
     seen.published = {each.order_id: watched.published[each.order_id] - each.due for each in posts}
+    # An event comes from what is stored: whichever was seen first is the nearer bound.
+    placed = {each.order_id: watched.stored[each.order_id] - each.due for each in posts}
+    seen.placed = {order_id: min(seconds, seen.published[order_id]) for order_id, seconds in placed.items()}
+
+
+def _check_outage(ours: Seen) -> None:
+    """Whether invoicing was behind when the services came back, and caught up: else the figures say nothing."""
+    back = ours.stopped[1] - ours.start
+    at_worst = max((events for moment, _, events in ours.backlog if moment <= back), default=0)
+    if not at_worst > ours.backlog[-1][2]:
+        raise click.ClickException(f"the outage did not show: at most {at_worst} events waited for invoicing")
 
 
 def _rows(ours: Seen, theirs: Seen, rate: float) -> list[list[str]]:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ordersctl.cost_model import LambdaReport, Load, dollars_per_million, prices, units
+from ordersctl.options import Finite
 from ordersctl.order_sizes import sizes
 from ordersctl.standing_costs import kept_per_month, standing_per_month
 
@@ -19,10 +20,12 @@ from ordersctl.standing_costs import kept_per_month, standing_per_month
 @click.option("--batch-size", "batch", type=click.IntRange(1, 1000), default=10, help="Orders per processor run.")
 @click.option("--records", type=click.IntRange(1, 1000), default=100, help="Changes per publisher run.")
 @click.option("--memory", "memory_mb", metavar="MB", type=click.IntRange(128, 10_240), default=512)
-@click.option("--accept-ms", type=click.FloatRange(min=1), default=12.0, help="Billed, per request.")
-@click.option("--cold", type=click.FloatRange(0, 1), default=0.01, help="Share of invocations that start a function.")
-@click.option("--reads", type=click.FloatRange(min=0), default=0.0, help="GET per order.")
-@click.option("--keyed", type=click.FloatRange(0, 1), default=0.0, help="Share with a key.")
+@click.option("--accept-ms", type=Finite(min=1), default=12.0, help="Billed, per request.")
+@click.option("--process-ms", type=Finite(min=1), help="Billed, per processor run.  [default: 10 + 2 per order]")
+@click.option("--publish-ms", type=Finite(min=1), help="Billed, per publisher run.  [default: 20 + 10 per ten]")
+@click.option("--cold", type=Finite(0, 1), default=0.01, help="Share of invocations that start a function.")
+@click.option("--reads", type=Finite(min=0), default=0.0, help="GET per order.")
+@click.option("--keyed", type=Finite(0, 1), default=0.0, help="Share with a key.")
 @click.option("--subscribers", type=click.IntRange(min=0), default=0, help="Queues that take every event.")
 @click.option("--log-lines/--no-log-lines", default=True, help="The service's own lines.")
 @click.option(
@@ -33,13 +36,26 @@ from ordersctl.standing_costs import kept_per_month, standing_per_month
 )
 @click.option("--kept", metavar="N", type=click.IntRange(min=0), help="Orders in the table; a month's by default.")
 @click.option("--own-key/--no-own-key", default=False, help="Encrypted with a KMS key of one's own.")
-def cost(*, orders_per_month: int, lines: int, kept: int | None, own_key: bool, **given: Any) -> None:
+def cost(
+    *,
+    orders_per_month: int,
+    lines: int,
+    kept: int | None,
+    own_key: bool,
+    process_ms: float | None,
+    publish_ms: float | None,
+    **given: Any,
+) -> None:
     """Tell what orders cost on AWS, by Lambda and by direct acceptance.
 
     The functions' durations are assumptions until they are measured: `ordersctl power-tune` does that.
     """
     price = prices()
     load = Load(size=sizes(lines), **given)
+    if process_ms is not None:
+        load = replace(load, process_ms=process_ms, process_order_ms=0)
+    if publish_ms is not None:
+        load = replace(load, publish_ms=publish_ms, publish_call_ms=0)
     by_lambda, direct = (dollars_per_million(units(each), price) for each in (load, replace(load, direct=True)))
     show_orders(by_lambda, direct, orders_per_month / 1e6, f"US dollars, list prices as of {price['as_of']}")
     kept = orders_per_month if kept is None else kept

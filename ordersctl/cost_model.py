@@ -99,7 +99,7 @@ def units(load: Load) -> Units:
         write_units=math.ceil(load.size.item) + 1,
         # A strongly consistent read is a unit per 4 KB; the one for a key is of an order that is not there.
         read_units=(0 if load.direct else load.keyed) + load.reads * math.ceil(load.size.item / 4),
-        sns_requests=_published(load.size.event),
+        sns_requests=_published(load.size.event, load.records),
         log_gb=(lines + requests * LAMBDA_REPORT_BYTES[load.lambda_report]) / GB,
         out_gb=(load.answer_kb + load.reads * (load.answer_kb + load.size.event)) * 1024 / GB,
     )
@@ -115,9 +115,9 @@ def _taken(message_kb: float, batch: int) -> float:
     return (_chunks(together * message_kb) + 1) / together
 
 
-def _published(event_kb: float) -> float:
-    """Requests per event for publishing it, in batches as full as SNS takes them."""
-    together = max(1, min(ENTRIES_PER_CALL, int(CALL_KB / event_kb)))
+def _published(event_kb: float, records: int) -> float:
+    """Requests per event for publishing it, in batches as full as SNS takes them and the stream gives."""
+    together = max(1, min(ENTRIES_PER_CALL, records, int(CALL_KB / event_kb)))
     return _chunks(together * event_kb) / together
 
 

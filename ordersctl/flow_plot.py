@@ -5,19 +5,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import click
-
 from ordersctl.flow_seen import Sample, Seen
 
 POINTS = 240  # at most, of a line: what a small picture can show
 
 
 def draw(seen: Seen, path: Path) -> None:
-    """Write an SVG or a PNG; ClickException without matplotlib."""
-    try:
-        import matplotlib as mpl  # noqa: PLC0415 - slow to import, and not needed without --plot
-    except ImportError as error:
-        raise click.ClickException("a plot needs matplotlib: pip install -r requirements-bench.txt") from error
+    """Write an SVG or a PNG."""
+    import matplotlib as mpl  # noqa: PLC0415 - slow to import, and not needed without --plot
+
     mpl.use("agg")
     mpl.rcParams["svg.hashsalt"] = "orders"  # the same run gives the same file
     from matplotlib import pyplot as plt  # noqa: PLC0415 - see above

@@ -18,6 +18,7 @@ from ordersctl.aws_session import Stage, with_stage
 from ordersctl.borrowed_function import Function, borrowed, with_reports
 from ordersctl.cost_model import prices
 from ordersctl.lambda_reports import last_report
+from ordersctl.options import plot_option
 
 SIZES = (128, 256, 512, 1024, 1769, 3008)  # MB; 1,769 is one whole processor
 
@@ -50,7 +51,7 @@ class Tried:
 @click.option(
     "--memory", "sizes", metavar="MB", type=click.IntRange(128, 10_240), multiple=True, help="Again for more."
 )
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write a plot (SVG or PNG).")
+@plot_option
 @with_stage
 def power_tune(stage: Stage, name: str, *, payload: Path, times: int, sizes: Sequence[int], plot: Path | None) -> None:
     """Invoke FUNCTION at several memory sizes, and name the cheapest and the fastest.
@@ -120,10 +121,8 @@ def show(tried: Sequence[Tried]) -> None:
 
 
 def draw(tried: Sequence[Tried], function: str, path: Path) -> None:
-    try:
-        import matplotlib as mpl  # noqa: PLC0415 - slow to import, and not needed without --plot
-    except ImportError as error:
-        raise click.ClickException("a plot needs matplotlib: pip install -r requirements-bench.txt") from error
+    import matplotlib as mpl  # noqa: PLC0415 - slow to import, and not needed without --plot
+
     mpl.use("agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415
 

@@ -12,31 +12,23 @@ from rich.table import Table
 from ordersctl.aws_limits import RAISE, Limits, Times
 from ordersctl.flow_plot import draw
 from ordersctl.flow_seen import Seen, percentile
+from ordersctl.options import Finite, plot_option
 
 _MOST = 1_000_000.0  # orders per second, and seconds: beyond what the model is for
 _COUNTS = {"concurrency", "pollers", "pollers_most", "maximum_concurrency", "batch", "records", "parallelization"}
 _COUNTS |= {"shards", "max_receives", "in_flight"}
-
-
-class Bounded(click.FloatRange):
-    """A range that has no place for what is no number, which compares with none."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        converted = super().convert(value, param, ctx)
-        if math.isnan(converted):
-            self.fail("not a number", param, ctx)
-        return converted
+_FRACTIONS = {"largest_customer", "stream_pause_seconds", "item_units"}
 
 
 @click.command()
-@click.option("--before", type=Bounded(0, _MOST), default=50.0, show_default=True, help="Orders per second.")
-@click.option("--peak", type=Bounded(0, _MOST), default=20_000.0, show_default=True, help="Orders per second.")
-@click.option("--ramp", type=Bounded(1, _MOST), default=60.0, show_default=True, help="Seconds up to the peak.")
-@click.option("--hold", type=Bounded(0, _MOST), default=120.0, show_default=True, help="Seconds at the peak.")
+@click.option("--before", type=Finite(0, _MOST), default=50.0, show_default=True, help="Orders per second.")
+@click.option("--peak", type=Finite(0, _MOST), default=20_000.0, show_default=True, help="Orders per second.")
+@click.option("--ramp", type=Finite(1, _MOST), default=60.0, show_default=True, help="Seconds up to the peak.")
+@click.option("--hold", type=Finite(0, _MOST), default=120.0, show_default=True, help="Seconds at the peak.")
 @click.option("--seconds", type=click.IntRange(10, 36_000), default=1_800, show_default=True, help="How long to look.")
 @click.option("--set", "settings", metavar="LIMIT=VALUE", multiple=True, help="A limit other than by default.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of chance; the same seed, the same run.")
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write a plot (SVG or PNG).")
+@plot_option
 def simulate(
     *,
     before: float,
@@ -57,7 +49,7 @@ def simulate(
     try:
         from ordersctl.flow_model import Flow  # noqa: PLC0415 - needs simpy, which only this command does
     except ImportError as error:
-        raise click.ClickException("this needs simpy: pip install -r requirements-bench.txt") from error
+        raise click.ClickException("this needs simpy: .venv/bin/pip install -r requirements-bench.txt") from error
 
     def demand(now: float) -> float:
         if now < ramp:
@@ -79,17 +71,26 @@ def _set(limits: Limits, times: Times, settings: tuple[str, ...]) -> tuple[Limit
             changes: dict[str, Any] = {name: float(value)}
         except ValueError:
             raise click.BadParameter(f"{setting!r} is not like write_units=20000.", param_hint="--set") from None
-        number = changes[name]
-        if name not in of_limits + of_times or not 0 < number < math.inf:
-            known = ", ".join(of_limits + of_times)
-            raise click.BadParameter(f"a number above 0, and one of {known}.", param_hint="--set")
-        if name in _COUNTS and not number.is_integer():
-            raise click.BadParameter(f"{name} is a whole number.", param_hint="--set")
+        if name not in of_limits + of_times:
+            raise click.BadParameter(f"one of {', '.join(of_limits + of_times)}.", param_hint="--set")
+        if complaint := _complaint(name, changes[name], is_limit=name in of_limits):
+            raise click.BadParameter(f"{name} is {complaint}.", param_hint="--set")
         if name in of_limits:
             limits = replace(limits, **changes)
         else:
             times = replace(times, **changes)
     return limits, times
+
+
+def _complaint(name: str, number: float, *, is_limit: bool) -> str | None:
+    """What a number should be, and is not."""
+    if not 0 < number < math.inf:
+        return "above 0"
+    if name == "largest_customer" and number > 1:
+        return "a share"
+    if is_limit and name not in _FRACTIONS and number < 1:
+        return "at least 1"
+    return "a whole number" if name in _COUNTS and not number.is_integer() else None
 
 
 def show(seen: Seen) -> None:

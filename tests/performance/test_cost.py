@@ -80,6 +80,17 @@ def test_a_large_order_is_paid_by_the_kilobyte_and_by_64_kilobytes_on_its_way() 
     assert many.sns_requests == pytest.approx(4 / 3)
 
 
+def test_events_are_published_together_only_as_far_as_they_come_together() -> None:
+    assert of_lines(10, records=1).sns_requests == 1
+    assert of_lines(10, records=4).sns_requests == pytest.approx(1 / 4)
+    assert of_lines(10, records=100).sns_requests == pytest.approx(1 / 10)
+
+
+def test_a_larger_batch_takes_longer_and_costs_less_per_order() -> None:
+    ten, hundred = of_lines(10, batch=10, cold=0), of_lines(10, batch=100, cold=0)
+    assert 0 < ten.gb_seconds - hundred.gb_seconds < (1 / 10 - 1 / 100) * 0.030 / 2  # of 512 MB
+
+
 def test_every_subscriber_receives_and_deletes() -> None:
     assert of_lines(10, subscribers=3).sqs_requests == pytest.approx(of_lines(10).sqs_requests + 3 * 2 / 10)
     assert of_lines(100, subscribers=1).sqs_requests == pytest.approx(of_lines(100).sqs_requests + 3 / 10)
@@ -173,3 +184,15 @@ def test_the_command_knows_large_orders_quiet_functions_and_a_key() -> None:
     assert float(printed["all"][0]) == pytest.approx(total(load), abs=0.01)
     assert printed["A key of one's own"] == ["1.00"]
     assert printed["0 orders kept"] == ["0.00"]
+
+
+def test_measured_durations_take_the_place_of_assumed_ones() -> None:
+    load = Load(process_ms=50, process_order_ms=0, publish_ms=200, publish_call_ms=0)
+    printed = rows("--process-ms=50", "--publish-ms=200")
+    assert float(printed["all"][0]) == pytest.approx(total(load), abs=0.01)
+
+
+@pytest.mark.parametrize("option", ["--reads=nan", "--accept-ms=inf", "--cold=nan", "--keyed=nan", "--lines=0"])
+def test_what_is_no_number_has_no_price(option: str) -> None:
+    done = CliRunner().invoke(cost, ["--orders-per-month", "1", option])
+    assert done.exit_code == 2, done.output

@@ -268,6 +268,11 @@ def test_what_is_no_limit_or_no_value_is_refused(setting: str) -> None:
         ["--set", "write_units=nan"],
         ["--set", "write_units=0"],
         ["--set", "write_units"],
+        ["--set", "partition_units=0.5"],
+        ["--set", "largest_customer=2"],
+        ["--set", "accept_seconds=inf"],
+        ["--plot", "no/such/directory/x.svg"],
+        ["--plot", "x.xyz"],
     ],
     ids=" ".join,
 )
