@@ -27,7 +27,7 @@ def _writable(_context: click.Context, _option: click.Parameter, path: Path | No
     if not path.absolute().parent.is_dir():
         raise click.BadParameter(f"there is no directory {path.absolute().parent}.")
     if find_spec("matplotlib") is None:
-        raise click.ClickException("a plot needs matplotlib: .venv/bin/pip install -r requirements-bench.txt")
+        raise click.ClickException("a plot needs matplotlib: .venv/bin/pip install -r requirements-dev.txt")
     return path
 
 

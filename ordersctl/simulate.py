@@ -49,7 +49,7 @@ def simulate(
     try:
         from ordersctl.flow_model import Flow  # noqa: PLC0415 - needs simpy, which only this command does
     except ImportError as error:
-        raise click.ClickException("this needs simpy: .venv/bin/pip install -r requirements-bench.txt") from error
+        raise click.ClickException("this needs simpy: .venv/bin/pip install -r requirements-dev.txt") from error
 
     def demand(now: float) -> float:
         if now < ramp:

@@ -287,13 +287,18 @@ MUST_MEET = {
 @pytest.mark.timeout(3_600)
 def test_the_api_does_what_the_plain_model_says(quiet: Service) -> None:
     profile = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "bounded"))
-    number = int(os.environ.get("HYPOTHESIS_SEED") or random.randrange(10**9))
-    print(f"HYPOTHESIS_SEED={number}")  # shown when this fails; without effect on the bounded profile
+    # A seed rules whatever the profile says of chance: the bounded one begins with the same each time.
+    first = int(os.environ.get("HYPOTHESIS_SEED") or (1 if profile.derandomize else random.randrange(10**9)))
     met: Counter[tuple[str, int]] = Counter()
     machine = type("Machine", (ApiMachine,), {"service": quiet, "met": met})
+    must_meet = {(request, status) for request, statuses in MUST_MEET.items() for status in statuses}
 
-    run_state_machine_as_test(seed(number)(machine), settings=profile)
+    for number in range(first, first + 5):  # what one run seldom meets, another does
+        print(f"HYPOTHESIS_SEED={number}")  # shown when this fails
+        run_state_machine_as_test(seed(number)(machine), settings=profile)
+        if not must_meet - met.keys():
+            break
 
     print(dict(sorted(met.items())))
-    seldom = {(request, status) for request, statuses in MUST_MEET.items() for status in statuses} - met.keys()
+    seldom = must_meet - met.keys()
     assert not seldom, f"the requests were not varied enough to meet {seldom}"

@@ -137,7 +137,6 @@ def test_a_signal_in_the_middle_gives_everything_back(
 
 @pytest.mark.parametrize("suffix", ["svg", "png"])
 def test_a_plot_is_written(function: Function, tmp_path: Path, suffix: str) -> None:
-    pytest.importorskip("matplotlib")
     plot = tmp_path / f"plot.{suffix}"
     done = tune(tmp_path, "{}", "--plot", str(plot))
     assert done.exit_code == 0, done.output

@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-pytest.importorskip("simpy", reason="the model needs simpy: pip install -r requirements-bench.txt")
-
 from chalicelib import aws_json, wiring
 from ordersctl import flow_model
 from ordersctl.aws_limits import RAISE, Bound, Limits, Times

@@ -2,10 +2,6 @@
 
 import statistics
 
-import pytest
-
-pytest.importorskip("simpy", reason="the model needs simpy: pip install -r requirements-bench.txt")
-
 from bench.simulation_check import Durations, checking
 
 FACTOR = 2  # the machine may be slower while it is measured than while it was calibrated
