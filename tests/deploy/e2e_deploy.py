@@ -42,6 +42,13 @@ def mappings(project: Project) -> list[dict[str, Any]]:
     )
 
 
+def what_is_logged(project: Project) -> dict[str, tuple[str, str]]:
+    """Function -> format and system log level."""
+    found = client(project, "lambda").list_functions()["Functions"]
+    settings = {each["FunctionName"]: each.get("LoggingConfig", {}) for each in found}
+    return {name: (each.get("LogFormat"), each.get("SystemLogLevel")) for name, each in settings.items()}
+
+
 def test_functions_roles_and_mappings_exist(project: Project) -> None:
     functions = client(project, "lambda").list_functions()["Functions"]
     assert {each["FunctionName"] for each in functions} == FUNCTIONS
@@ -81,11 +88,13 @@ def test_the_doctor_asks_for_tuning_and_tuning_survives_a_second_deployment(proj
     assert "ordersctl tune" in project.run("-m", "ordersctl", "doctor", "--stage", "local").stdout
     project.ordersctl("tune", "--stage", "local")
     assert project.ordersctl("tune", "--stage", "local").count("as it should be") == 2
-    tuned = mappings(project)
+    tuned, logging = mappings(project), what_is_logged(project)
+    assert set(logging.values()) == {("JSON", "WARN")}
     assert tuned[1]["DestinationConfig"]["OnFailure"]["Destination"].endswith(":orders-local-events-dlq")
     done = project.chalice("deploy", "--stage", "local")
     assert "PutRestApi" in done.stderr  # all that comes before it was done
     assert mappings(project) == tuned
+    assert what_is_logged(project) == logging
     assert {each["FunctionName"] for each in client(project, "lambda").list_functions()["Functions"]} == FUNCTIONS
 
 
