@@ -23,7 +23,7 @@ def consume(engine_url: str, service: str) -> None:
     while True:
         messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", [])
         if messages:
-            time.sleep(WORK_SECONDS)
+            time.sleep(WORK_SECONDS)  # the work that the service does
             entries = [{"Id": str(n), "ReceiptHandle": each["ReceiptHandle"]} for n, each in enumerate(messages)]
             sqs.delete_message_batch(QueueUrl=url, Entries=entries)  # type: ignore[arg-type]  # the stubs want a TypedDict
 

@@ -78,7 +78,7 @@ def open_loop(target: Target, orders: Sequence[Placeable], rate: float, seconds:
         posts = []
         for number in range(int(rate * seconds)):
             due = start + number / rate
-            time.sleep(max(0.0, due - time.time()))
+            time.sleep(max(0.0, due - time.time()))  # an open loop goes by the clock, not by the answers
             posts.append(pool.submit(target.post, orders[number % len(orders)], f"{run}-{number}", due))
         return [each.result() for each in posts]
 

@@ -21,8 +21,9 @@ from bench import grown_table, report
 from bench.capacity import Call
 from bench.grown_table import Costs
 from bench.packages import PROJECT_DIR
+from bench.processes import running
 from ordersctl.engine import client_options
-from tests.local_run import eventually, free_port
+from tests.local_run import free_port
 
 DYNALITE = PROJECT_DIR / "build" / "dynalite" / "node_modules" / "dynalite" / "cli.js"
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
@@ -58,19 +59,9 @@ def _dynalite() -> Iterator[str]:
     port = free_port()
     with tempfile.TemporaryDirectory() as scratch:
         command = [node, str(DYNALITE), "--host", "127.0.0.1", "--port", str(port), "--path", str(Path(scratch) / "db")]
-        process = subprocess.Popen(
-            [*command, "--createTableMs", "0"],
-            stdout=subprocess.DEVNULL,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        try:
-            url = f"http://127.0.0.1:{port}"
-            eventually(lambda: _answers(url))
+        url = f"http://127.0.0.1:{port}"
+        with running([*command, "--createTableMs", "0"], lambda: _answers(url), stdout=subprocess.DEVNULL):
             yield url
-        finally:
-            process.kill()
-            process.wait()
 
 
 def _answers(url: str) -> bool:

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from bench import events
 from bench.packages import PROJECT_DIR
+from bench.processes import running
 from ordersctl.engine import get_json
-from tests.local_run import eventually, free_port
+from tests.local_run import free_port
 
 VALGRIND = shutil.which("valgrind")
 ENVIRONMENT = {
@@ -111,14 +112,9 @@ def stub(delay_ms: float = 0) -> Iterator[str]:
     """A stand-in for AWS on a free port; yields its address."""
     port = free_port()
     arguments = [str(port), str(delay_ms), str(events.answers())]
-    process = subprocess.Popen([sys.executable, "-m", "bench.stub", *arguments], cwd=PROJECT_DIR)
-    try:
-        url = f"http://127.0.0.1:{port}"
-        eventually(lambda: get_json(url) is not None)
+    url = f"http://127.0.0.1:{port}"
+    with running([sys.executable, "-m", "bench.stub", *arguments], lambda: get_json(url) is not None):
         yield url
-    finally:
-        process.kill()
-        process.wait()
 
 
 def _count(command: list[str], environment: Mapping[str, str]) -> float:

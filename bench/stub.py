@@ -40,7 +40,7 @@ class Handler(BaseHTTPRequestHandler):
         if operation == "/":
             operation, answer, kind = _answer(self.headers.get("X-Amz-Target", ""), body, self.server.table)
         self.server.calls[operation] += 1
-        time.sleep(self.server.delay_seconds)
+        time.sleep(self.server.delay_seconds)  # as long as AWS is taken to need
         self._send(answer, kind)
 
     def do_GET(self) -> None:

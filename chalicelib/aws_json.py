@@ -92,6 +92,7 @@ class JsonClient:
             except (ClientError, EndpointConnectionError, ReadTimeoutError) as error:
                 if attempt == self._patience.attempts or not _is_passing(error):
                     raise
+                # Nothing tells when a service has recovered: the wait grows, and chance spreads the callers out.
                 time.sleep(random.random() * _FIRST_BACKOFF * 2**attempt)  # noqa: S311 - jitter, no secret
         raise AssertionError("there is at least one attempt")
 

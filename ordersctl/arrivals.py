@@ -96,7 +96,7 @@ def wait_for_all(arrivals: Arrivals, orders: list[Posted], timeout_seconds: floa
             return True
         if time.monotonic() > until:
             return False
-        time.sleep(POLL_SECONDS * 10)
+        time.sleep(POLL_SECONDS * 10)  # the watchers' threads find out; looking oftener would only slow them
 
 
 def percentile(values: list[float], percent: float) -> float:

@@ -40,7 +40,7 @@ class Function:
             except ClientError as error:
                 if error.response["Error"]["Code"] not in _PASSING or attempt == _ATTEMPTS:
                     raise
-                time.sleep(self.pause_seconds)
+                time.sleep(self.pause_seconds)  # Lambda does not say when the other update will have ended
         waiting = {"Delay": self.pause_seconds, "MaxAttempts": _ATTEMPTS}
         self.client.get_waiter("function_updated_v2").wait(FunctionName=self.name, WaiterConfig=waiting)
 

@@ -54,7 +54,7 @@ def consumer(name: str) -> None:
             mapping.poll()
         except (BotoCoreError, ClientError) as error:
             print(f"the engine does not answer, trying again: {type(error).__name__}", flush=True)
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(_PAUSE_SECONDS)  # who cannot be reached cannot say when it can be
 
 
 def make_inbox(endpoint_url: str, table: str) -> None:

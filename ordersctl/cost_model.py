@@ -48,9 +48,8 @@ class Load:
     accept_line_bytes: int = 181  # held against the doors' lines by tests/integration/doors/test_metrics.py
     process_line_bytes: int = 201
     publish_line_bytes: int = 242
-    lambda_report: LambdaReport = (
-        "none"  # how Lambda's own lines are logged: none is SystemLogLevel WARN, a stage's default
-    )
+    # How Lambda's own lines are logged; none is SystemLogLevel WARN, a stage's default.
+    lambda_report: LambdaReport = "none"
     subscribers: int = 0  # queues that read every event; theirs to pay, so none are counted unless asked for
 
 

@@ -59,7 +59,7 @@ def event_sources(state_dir: Path) -> None:
         thread.start()
     # A loop ends by a fault of its own only; whoever started this process starts it anew.
     while all(thread.is_alive() for thread in threads):
-        time.sleep(0.2)
+        time.sleep(0.2)  # threads are joined one at a time, and the first of many to end is waited for
     sys.exit(1)
 
 
@@ -156,7 +156,7 @@ class DeadLetterWatch:
             name = self._queue_url.rpartition("/")[2]
             self._report(f"quarantined: {depth - self._known} more in {name} ({depth} now)")
         self._known = depth
-        time.sleep(DEAD_LETTER_PAUSE_SECONDS)
+        time.sleep(DEAD_LETTER_PAUSE_SECONDS)  # a queue's depth can only be asked for
 
 
 def _poll_shard(shard: ShardMapping) -> None:
@@ -174,7 +174,7 @@ def _forever(step: Callable[[], object], report: Report) -> None:
             if not unreachable:
                 report(f"the engine does not answer, trying again: {error}")
             unreachable = True
-            time.sleep(ENGINE_PAUSE_SECONDS)
+            time.sleep(ENGINE_PAUSE_SECONDS)  # who cannot be reached cannot say when it can be
 
 
 def _own_output(log: Path) -> TextIO:

@@ -13,7 +13,7 @@ from typing import Any
 import simpy
 
 from ordersctl.aws_limits import Bound, Limits, Times
-from ordersctl.flow_parts import Account, Function, Orders, Queue, TokenBucket, take, total
+from ordersctl.flow_parts import Account, Function, Orders, Queue, TokenBucket, about, take, total
 from ordersctl.flow_seen import Seen
 from ordersctl.flow_table import Table
 
@@ -294,9 +294,4 @@ class Flow:
         self._seen.bind(bound, self._world.now)
 
     def _draw(self, mean: float) -> float:
-        """A time about its mean."""
-        spread = self._times(self._world.now).spread
-        if not spread or not mean:
-            return mean
-        variance = math.log(1 + spread**2)
-        return self._chance.lognormvariate(math.log(mean) - variance / 2, math.sqrt(variance))
+        return about(mean, self._times(self._world.now).spread, self._chance)

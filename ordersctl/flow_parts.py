@@ -1,6 +1,8 @@
 """What the model is made of: orders, a queue, token buckets, functions that share an account's concurrency."""
 
 import heapq
+import math
+import random
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,6 +34,14 @@ def take(waiting: deque[Orders], most: int) -> list[Orders]:
         most -= orders.count
         taken.append(orders)
     return taken
+
+
+def about(mean: float, spread: float, chance: random.Random) -> float:
+    """A time by chance: log-normal, of this mean, and a standard deviation of `spread` times the mean."""
+    if not spread or not mean:
+        return mean
+    variance = math.log(1 + spread**2)
+    return chance.lognormvariate(math.log(mean) - variance / 2, math.sqrt(variance))
 
 
 def total(batch: list[Orders]) -> int:

@@ -127,6 +127,17 @@ def every_function_logs_to_a_group_that_ends(template: Template) -> bool:
     )
 
 
+def every_function_reports_its_failures_alone(template: Template) -> bool:
+    levels = {"LogFormat": "JSON", "SystemLogLevel": {"Ref": "SystemLogLevel"}, "ApplicationLogLevel": "INFO"}
+    return template["Parameters"]["SystemLogLevel"]["Default"] == "WARN" and all(
+        levels.items() <= each["LoggingConfig"].items() for each in of_type(template, "AWS::Lambda::Function").values()
+    )
+
+
+def index(template: Template) -> dict[str, Any]:
+    return properties(template, "OrderTable")["GlobalSecondaryIndexes"][0]  # type: ignore[no-any-return]  # plain JSON
+
+
 def replica(template: Template) -> dict[str, Any]:
     return properties(template, "OrderTable")["Replicas"][0]  # type: ignore[no-any-return]  # plain JSON
 
@@ -273,6 +284,14 @@ FACTS = [
          lambda t: properties(t, "SubscriberQueuePolicy")["PolicyDocument"]["Statement"].pop(0)),
     Fact("log retention", every_function_logs_to_a_group_that_ends,
          lambda t: properties(t, "ProcessorLogGroup").pop("RetentionInDays")),
+    Fact("only failures are reported in the log", every_function_reports_its_failures_alone,
+         lambda t: properties(t, "PublishEvents")["LoggingConfig"].pop("SystemLogLevel")),
+    Fact("a shard's parallelization can be raised",
+         lambda t: mapping(t, "PublishEvents").get("ParallelizationFactor") == {"Ref": "EventParallelization"},
+         lambda t: mapping(t, "PublishEvents").pop("ParallelizationFactor")),
+    Fact("warm throughput is the index's too",
+         lambda t: index(t).get("WarmThroughput") == properties(t, "OrderTable")["WarmThroughput"],
+         lambda t: index(t).pop("WarmThroughput")),
     Fact("an alarm for each dead-letter queue", every_dead_letter_queue_has_an_alarm,
          lambda t: t["Resources"].pop("InvoicingDeadLetterAlarm")),
     Fact(

@@ -1,28 +1,36 @@
 """Where the small client looks for AWS, against botocore's own endpoints."""
 
-from types import SimpleNamespace
+import json
+import os
+import subprocess
+import sys
 
 import botocore.session
 import pytest
 
-from chalicelib import wiring
-from chalicelib.aws_json import Credentials, JsonClient
-from chalicelib.aws_query import QueryClient
+from bench.measure import ENVIRONMENT
+from tests.local_run import PROJECT_DIR
 
-KEYS = Credentials("key", "secret", None)
+SERVICES = ("sqs", "dynamodb", "secretsmanager", "sns", "events")
+CODE = f"""
+import json
+from chalicelib import wiring
+clients = [wiring._client(service) for service in {SERVICES}]
+print(json.dumps([[each.endpoint_url, "form" in each.kind("Any")["content-type"]] for each in clients]))
+"""
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-west-2", "ap-southeast-3", "cn-north-1"])
-@pytest.mark.parametrize("service", ["sqs", "dynamodb", "secretsmanager", "sns", "events"])
-def test_every_service_is_where_botocore_has_it(monkeypatch: pytest.MonkeyPatch, service: str, region: str) -> None:
-    monkeypatch.setenv("AWS_REGION", region)
-    monkeypatch.setattr(wiring, "settings", lambda: SimpleNamespace(endpoint_url=None))
-    monkeypatch.setattr(wiring, "_credentials", lambda: lambda: KEYS)
-    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    ours: JsonClient = wiring._client.__wrapped__(service)
-    theirs = botocore.session.get_session().create_client(
-        service, region_name=region, aws_access_key_id="key", aws_secret_access_key="secret"
+def test_every_service_is_where_botocore_has_it_and_is_spoken_to_by_its_protocol(region: str) -> None:
+    environment = ENVIRONMENT | {"AWS_REGION": region, "PATH": os.environ["PATH"]}
+    done = subprocess.run(  # noqa: S603 - what is made once per process needs a process of its own
+        [sys.executable, "-c", CODE], cwd=PROJECT_DIR, env=environment, capture_output=True, text=True, check=True
     )
-    assert ours.endpoint_url == theirs.meta.endpoint_url
-    assert isinstance(ours, QueryClient) == (theirs.meta.service_model.metadata["protocol"] == "query")
+    session = botocore.session.get_session()
+    theirs = [
+        session.create_client(service, region_name=region, aws_access_key_id="key", aws_secret_access_key="secret").meta
+        for service in SERVICES
+    ]
+    assert json.loads(done.stdout) == [
+        [each.endpoint_url, each.service_model.metadata["protocol"] == "query"] for each in theirs
+    ]

@@ -1,0 +1,21 @@
+"""What the benchmarks run beside themselves: started, waited for, and ended however the work ends."""
+
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from bench.packages import PROJECT_DIR
+from tests.local_run import eventually
+
+
+@contextmanager
+def running(command: Sequence[str], is_ready: Callable[[], Any], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """A process, once it is ready. Ctrl-C does not reach it: who still talks to it ends first."""
+    process = subprocess.Popen(command, cwd=PROJECT_DIR, stdin=subprocess.DEVNULL, start_new_session=True, **options)
+    try:
+        eventually(is_ready)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
