@@ -5,10 +5,12 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
+import botocore.session
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from chalicelib import events
+from chalicelib.event_bus import EventBus
 from chalicelib.event_topic import EventTopic
 from chalicelib.events import OrderEvent
 from chalicelib.publishing import Undelivered
@@ -193,3 +195,20 @@ def test_an_entry_that_no_answer_names_has_not_got_through(answer: dict[str, Any
     client = SimpleNamespace(publish_batch=lambda **_batch: answer)
     (undelivered,) = EventTopic(cast("Any", client), "the topic").publish([an_event()])
     assert undelivered == Undelivered(0, "unanswered", for_ever=False)
+
+
+@pytest.mark.parametrize("shape", ["InvalidParameterException", "InvalidParameterValueException"])
+def test_what_sns_calls_invalid_is_for_ever_under_the_code_that_it_sends(shape: str) -> None:
+    """A shape's code on the wire is not its name: botocore's model of PublishBatch has both."""
+    model = botocore.session.get_session().get_service_model("sns").operation_model("PublishBatch")
+    (code,) = [each.error_code for each in model.error_shapes if each.name == shape]
+    fake = FakeSns(lambda _id, _attempt: client_error(code))
+    (undelivered,) = publish(fake, some(1))
+    assert undelivered.for_ever
+
+
+def test_a_bus_that_names_no_error_has_taken_the_event() -> None:
+    """An answer in JSON may say null, which botocore leaves out."""
+    answer = {"FailedEntryCount": 0, "Entries": [{"EventId": "1", "ErrorCode": None}]}
+    client = SimpleNamespace(put_events=lambda **_entries: answer)
+    assert EventBus(cast("Any", client), "the bus").publish([an_event()]) == []
