@@ -201,7 +201,7 @@ def test_an_entry_that_no_answer_names_has_not_got_through(answer: dict[str, Any
 def test_what_sns_calls_invalid_is_for_ever_under_the_code_that_it_sends(shape: str) -> None:
     """A shape's code on the wire is not its name: botocore's model of PublishBatch has both."""
     model = botocore.session.get_session().get_service_model("sns").operation_model("PublishBatch")
-    (code,) = [each.error_code for each in model.error_shapes if each.name == shape]
+    (code,) = [each.metadata["error"]["code"] for each in model.error_shapes if each.name == shape]
     fake = FakeSns(lambda _id, _attempt: client_error(code))
     (undelivered,) = publish(fake, some(1))
     assert undelivered.for_ever
