@@ -147,8 +147,9 @@ def _line(samples: Sequence[tuple[int, float]]) -> tuple[float, float]:
 
 def _between(invocations: Sequence[Invocation], function: str) -> float:
     pauses = []
-    for poller in {each.poller for each in invocations if each.function == function}:
-        own = [each for each in invocations if each.poller == poller]
+    of_function = [each for each in invocations if each.function == function]
+    for poller in {each.poller for each in of_function}:
+        own = [each for each in of_function if each.poller == poller]
         pauses += [after.began - before.ended for before, after in itertools.pairwise(own)]
     return statistics.fmean(pauses) if pauses else 0.0
 

@@ -1,5 +1,6 @@
 """`make simulate-check`: the model of `ordersctl simulate` beside the local run, given its service times."""
 
+import math
 import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -103,15 +104,16 @@ class Check:
 
     def _burst_times(self, phase: Phase) -> tuple[Times, Times]:
         """While orders come, everything shares the machine with the API; then it has it for itself."""
-        times = partial(service_times, phase, self._watched.invocations, busy=True)
-        during = times(0, phase.posted_until)
+        return self._busy_times(phase, 0, phase.posted_until), self._busy_times(phase, phase.posted_until, math.inf)
+
+    def _busy_times(self, phase: Phase, since: float, until: float) -> Times:
         try:
-            return during, times(phase.posted_until, phase.drained_until)
-        except statistics.StatisticsError:  # nothing was left to do then
-            return during, during
+            return service_times(phase, self._watched.invocations, since, until, busy=True)
+        except statistics.StatisticsError:  # a function was not invoked then; all of a phase's orders were published
+            return service_times(phase, self._watched.invocations, 0, math.inf, busy=True)
 
     def _quiet_times(self, phase: Phase) -> Times:
-        return service_times(phase, self._watched.invocations, 0, phase.posted_until + 1, busy=False)
+        return service_times(phase, self._watched.invocations, 0, math.inf, busy=False)
 
 
 def modelled(phase: Phase, during: Times, afterwards: Times) -> Seen:

@@ -242,13 +242,16 @@ def test_a_client_that_leaves_half_way_disturbs_no_one(
 @pytest.mark.parametrize("size", [5, 20_000])
 def test_a_kept_alive_connection_waits_for_nothing(port: int, size: int) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    before = time.monotonic()
+    took = []
     for _ in range(50):
+        before = time.monotonic()
         connection.request("POST", "/echo", body=b"x" * size, headers={"Content-Type": "text/plain"})
         assert len(connection.getresponse().read()) == size
+        took.append(time.monotonic() - before)
     connection.close()
 
-    assert time.monotonic() - before < 1  # 50 times 40 ms, where Nagle's algorithm waits for a delayed ACK
+    # Where Nagle's algorithm waits for a delayed ACK, each but the first takes 40 ms; other load slows some.
+    assert sorted(took)[10] < 0.040
 
 
 def test_many_clients_at_once_find_room() -> None:
