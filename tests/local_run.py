@@ -51,12 +51,13 @@ class LocalRun:
         arguments = [*ports, "--state-dir", str(state_dir), "--visibility", "2", *options]
         with output.open("wb") as file:
             process = subprocess.Popen(  # noqa: S603 - our own command
-                [sys.executable, "-m", "ordersctl", "run", *arguments],
+                [sys.executable, "-m", "ordersctl.leash", "ordersctl.__main__:main", "run", *arguments],
                 cwd=PROJECT_DIR,
                 env={**os.environ, **environment},
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # its leash: it ends with whoever started it
+                start_new_session=True,  # Ctrl-C does not reach it: who still talks to it ends first
             )
         return cls(process, output, state_dir, api_port, engine_port)
 
@@ -87,4 +88,7 @@ class LocalRun:
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         self.process.send_signal(number)
-        return self.process.wait(10)
+        status = self.process.wait(10)
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        return status

@@ -25,8 +25,7 @@ def own_run(tmp_path: Path) -> Iterator[LocalRun]:
     try:
         yield run.ready()
     finally:
-        run.process.kill()
-        run.process.wait()
+        run.stop(signal.SIGKILL)
 
 
 def pids(run: LocalRun) -> dict[str, int]:
@@ -153,8 +152,7 @@ def test_a_signal_during_the_start_ends_everything_too(tmp_path: Path) -> None:
 def test_nothing_outlives_a_run_that_is_killed(own_run: LocalRun) -> None:
     processes = pids(own_run)
 
-    own_run.process.kill()
-    own_run.process.wait()
+    own_run.stop(signal.SIGKILL)
 
     eventually(lambda: gone(own_run, processes), within=5)
 
