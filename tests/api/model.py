@@ -39,6 +39,7 @@ class Actor:
 class Refused(Exception):
     status: int
     slug: str
+    rule: str = ""  # where answers alike have several reasons, and a run is to meet each
 
 
 @dataclass
@@ -164,10 +165,10 @@ class Model:
         if not merged["items"] or not isinstance(merged["note"], str | None) or (address and len(address) < 4):
             raise Refused(422, "invalid-order")
         if merged["items"] != shown["items"] and shown["status"] != "placed":
-            raise Refused(409, "conflict")
+            raise Refused(409, "conflict", "items are fixed")
         rest = [merged[name] != shown.get(name) for name in ("shipping_address", "note")]
         if any(rest) and shown["status"] not in {"placed", "confirmed"}:
-            raise Refused(409, "conflict")
+            raise Refused(409, "conflict", "address and note are fixed")
         return {**shown, **merged, "total": total(merged)}
 
     def _status(self, shown: Json, patch: Json, actor: Actor) -> Json:
@@ -175,9 +176,9 @@ class Model:
         if asked in (None, shown["status"]):
             return {}
         if not actor.is_service and asked != "cancelled":
-            raise Refused(403, "forbidden")
+            raise Refused(403, "forbidden", "owners only cancel")
         if asked not in NEXT[shown["status"]]:
-            raise Refused(409, "conflict")
+            raise Refused(409, "conflict", "status cannot follow")
         return {"status": asked, "status_reason": patch.get("status_reason")}
 
     def erased(self, actor: Actor, named: str | None, order_id: str) -> None:
