@@ -34,6 +34,16 @@ def real_lines(count: int) -> list[dict[str, Any]]:
     return (lines * count)[:count]
 
 
+@given(order=stored_orders() | rejected_orders(), erased=erased_orders())
+def test_an_item_is_its_customer_s_and_a_tombstone_may_be_anyone_s(order: Order, erased: ErasedOrder) -> None:
+    item, tombstone = items.to_item(order), items.to_item(erased)
+    assert items.may_be_of(item, order.customer_id)
+    assert items.may_be_of(item, None)  # nobody in particular asks: a service
+    assert not items.may_be_of(item, f"{order.customer_id}-")
+    assert not items.may_be_of(item, "")
+    assert items.may_be_of(tombstone, order.customer_id)
+
+
 @given(order=stored_orders() | rejected_orders())
 def test_an_order_comes_back_as_it_was_stored(order: Order) -> None:
     assert items.from_item(items.to_item(order)) == order

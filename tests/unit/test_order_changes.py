@@ -167,6 +167,13 @@ def test_a_change_to_what_no_order_can_be_is_refused(patch: Any) -> None:
         orders.parse(OrderChange, patch).content_of(order)
 
 
+def test_a_rejected_order_says_that_it_has_nothing_to_change() -> None:
+    rejected = an_order(status=OrderStatus.REJECTED)
+    with pytest.raises(NotChangeable, match="^an order that is rejected has nothing to change$"):
+        orders.parse(OrderChange, {"note": "n"}).content_of(rejected)
+    assert orders.parse(OrderChange, {"status": "placed"}).content_of(rejected) is None
+
+
 def test_an_order_that_is_changed_stays_as_it_was() -> None:
     order = an_order()
     changed(order, status=OrderStatus.CONFIRMED)
