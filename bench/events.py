@@ -1,8 +1,13 @@
-"""What the measured functions are called with: one order of ten lines, alone and in batches."""
+"""What the measured functions are called with: one order of ten lines, alone and in batches.
+
+`python -m bench.events accept|process|publish` prints one, of an order by itself.
+"""
 
 import json
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +99,14 @@ def authorize() -> Path:
     token = sign(key, claims(exp=int(time.time()) + 86_400))
     arn = "arn:aws:execute-api:us-east-1:000000000000:bench/api/POST/orders"
     return _written("authorize", {"type": "TOKEN", "methodArn": arn, "authorizationToken": f"Bearer {token}"})
+
+
+if __name__ == "__main__":
+    made: dict[str, Callable[[], Path]] = {
+        "accept": accept,
+        "process": partial(process, 1),
+        "publish": partial(publish, 1),
+    }
+    if len(sys.argv) != 2 or sys.argv[1] not in made:  # noqa: PLR2004 - the program and a name
+        sys.exit(f"one of {', '.join(made)}")
+    print(made[sys.argv[1]]().read_text())

@@ -21,11 +21,12 @@ from rich.table import Table
 from bench import report
 from bench.driver import Post, Target, closed_loop, open_loop
 from bench.packages import PROJECT_DIR
-from bench.processes import running
+from bench.processes import end_like_ctrl_c, running
 from ordersctl import arrivals, invoices
 from ordersctl.arrivals import percentile
 from ordersctl.engine import client_options
 from ordersctl.invoices import Placeable
+from ordersctl.options import Finite
 from ordersctl.tokens import SERVICE_SCOPE, local_token
 from tests.local_run import LocalRun, eventually, free_port
 
@@ -69,13 +70,18 @@ class Seen:
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
-@click.option("--rate", default=2.0, show_default=True, help="Orders per second that are 1 x.")
-@click.option("--seconds", default=15.0, show_default=True, help="Of each step of the spike.")
+@click.option("--rate", type=Finite(0.1, 1_000), default=2.0, show_default=True, help="Orders per second that are 1 x.")
+@click.option("--seconds", type=Finite(1, 3_600), default=15.0, show_default=True, help="Of each step of the spike.")
 @click.option(
-    "--outage", default=60.0, show_default=True, help="Seconds that the services behind are stopped, and up before."
+    "--outage",
+    type=Finite(1, 3_600),
+    default=60.0,
+    show_default=True,
+    help="Seconds that the services behind are stopped, and up before.",
 )
 def load(file: Path | None, rate: float, seconds: float, outage: float) -> None:
     """Place the orders of FILE (a CSV of invoices) over and over, on this service and on the monolith."""
+    end_like_ctrl_c()
     orders = _orders(file or PROJECT_DIR / "tests" / "data" / "online-retail-cut.csv")
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))

@@ -1,5 +1,6 @@
 """What the benchmarks run beside themselves: started, waited for, and ended however the work ends."""
 
+import signal
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -7,6 +8,12 @@ from typing import Any
 
 from bench.packages import PROJECT_DIR
 from tests.local_run import eventually
+
+
+def end_like_ctrl_c() -> None:
+    """Have SIGTERM and SIGHUP end this process as Ctrl-C does: what it runs beside itself ends with it."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
 
 
 @contextmanager

@@ -96,6 +96,8 @@ class Bound(StrEnum):
     SNS = "SNS rate"
 
 
+BY_API_GATEWAY = (Bound.STAGE_RATE, Bound.API_RATE)  # these are answered 429; a Lambda that has no room, 5xx
+
 RAISE = {
     Bound.STAGE_RATE: "raise ThrottlingRate and ThrottlingBurst, once what is behind can take it",
     Bound.API_RATE: "ask for a higher account throttle, or shard by region",
@@ -105,11 +107,11 @@ RAISE = {
     Bound.PROCESS_CONCURRENCY: "ask for more account concurrency, or reserve some for the processor",
     Bound.PUBLISH_CONCURRENCY: "ask for more account concurrency, or reserve some for the publisher",
     Bound.POLLER_SCALING: "provisioned pollers (which exclude MaximumConcurrency); else 300 more a minute",
-    Bound.POLLERS: "raise OrderMaximumConcurrency, as far as the table's write units go",
+    Bound.POLLERS: "raise OrderMaximumConcurrency (to 1,000; pollers end at 1,250), as far as write units go",
     Bound.IN_FLIGHT: "ask for more, or lower OrderMaximumConcurrency: fewer writes fail and wait out their visibility",
     Bound.TABLE: "set warm throughput (WarmWrites) before the promotion",
     Bound.INDEX: "set warm throughput (WarmWrites, which is the index's too) before the promotion",
     Bound.PARTITION: "spread that customer's orders over time, or over customer ids",
-    Bound.SHARDS: "raise EventParallelization (1 to 10)",
+    Bound.SHARDS: "raise EventParallelization (to 10); beyond, WarmWrites: a shard per 1,000 write units",
     Bound.SNS: "ask for a higher publish quota",
 }

@@ -13,20 +13,24 @@ from ordersctl.options import Finite
 from ordersctl.order_sizes import sizes
 from ordersctl.standing_costs import kept_per_month, standing_per_month
 
+_MOST_ORDERS = 10**12
+_MOST_MS = 900_000.0  # Lambda ends a function after 15 minutes
+
 
 @click.command(context_settings={"show_default": True})
-@click.option("--orders-per-month", metavar="N", type=click.IntRange(min=1), required=True)
+@click.option("--orders-per-month", metavar="N", type=click.IntRange(1, _MOST_ORDERS), required=True)
 @click.option("--lines", metavar="N", type=click.IntRange(1, 2000), default=10, help="Per order.")
 @click.option("--batch-size", "batch", type=click.IntRange(1, 1000), default=10, help="Orders per processor run.")
 @click.option("--records", type=click.IntRange(1, 1000), default=100, help="Changes per publisher run.")
 @click.option("--memory", "memory_mb", metavar="MB", type=click.IntRange(128, 10_240), default=512)
-@click.option("--accept-ms", type=Finite(min=1), default=12.0, help="Billed, per request.")
-@click.option("--process-ms", type=Finite(min=1), help="Billed, per processor run.  [default: 10 + 2 per order]")
-@click.option("--publish-ms", type=Finite(min=1), help="Billed, per publisher run.  [default: 20 + 10 per ten]")
+@click.option("--accept-ms", type=Finite(1, _MOST_MS), default=12.0, help="Billed, per request.")
+@click.option("--process-ms", type=Finite(1, _MOST_MS), help="Billed, per processor run.  [default: 10 + 2 per order]")
+@click.option("--publish-ms", type=Finite(1, _MOST_MS), help="Billed, per publisher run.  [default: 20 + 10 per ten]")
 @click.option("--cold", type=Finite(0, 1), default=0.01, help="Share of invocations that start a function.")
-@click.option("--reads", type=Finite(min=0), default=0.0, help="GET per order.")
+@click.option("--reads", type=Finite(0, 1_000), default=0.0, help="GET per order.")
 @click.option("--keyed", type=Finite(0, 1), default=0.0, help="Share with a key.")
-@click.option("--subscribers", type=click.IntRange(min=0), default=0, help="Queues that take every event.")
+@click.option("--authorized", type=Finite(0, 1), default=0.02, help="Authorizer runs per order: one serves 5 minutes.")
+@click.option("--subscribers", type=click.IntRange(0, 1_000), default=0, help="Queues that take every event.")
 @click.option("--log-lines/--no-log-lines", default=True, help="The service's own lines.")
 @click.option(
     "--lambda-report",
@@ -34,7 +38,9 @@ from ordersctl.standing_costs import kept_per_month, standing_per_month
     default=Load.lambda_report,
     help="Lambda's lines of a success: as text, as JSON, or none (system log level WARN).",
 )
-@click.option("--kept", metavar="N", type=click.IntRange(min=0), help="Orders in the table; a month's by default.")
+@click.option(
+    "--kept", metavar="N", type=click.IntRange(0, _MOST_ORDERS), help="Orders in the table; a month's by default."
+)
 @click.option("--own-key/--no-own-key", default=False, help="Encrypted with a KMS key of one's own.")
 def cost(
     *,
@@ -58,6 +64,7 @@ def cost(
         load = replace(load, publish_ms=publish_ms, publish_call_ms=0)
     by_lambda, direct = (dollars_per_million(units(each), price) for each in (load, replace(load, direct=True)))
     show_orders(by_lambda, direct, orders_per_month / 1e6, f"US dollars, list prices as of {price['as_of']}")
+    show_assumptions(load, price)
     kept = orders_per_month if kept is None else kept
     standing = standing_per_month(price, own_key=own_key)
     show_standing({**standing, f"{kept:,} orders kept": kept_per_month(kept, load.size, price)})
@@ -74,6 +81,24 @@ def show_orders(by_lambda: Mapping[str, float], direct: Mapping[str, float], mil
         values = [value for of in (by_lambda, direct) for value in (of[name], of[name] * millions)]
         table.add_row(name, *(f"{value:,.2f}" for value in values))
     Console().print(table)
+
+
+def show_assumptions(load: Load, price: Mapping[str, Any]) -> None:
+    """What the total hangs on most: how full batches are, and how often a token is used again."""
+
+    def both(**changes: float) -> str:
+        totals = [dollars_per_million(units(replace(load, direct=each, **changes)), price) for each in (False, True)]  # type: ignore[arg-type]  # mypy takes each change for any field's
+        return " and ".join(f"${sum(each.values()):.2f}" for each in totals)
+
+    console = Console(highlight=False)
+    console.print(
+        f"With {load.batch} orders per processor run and {load.records} changes per publisher run: full batches are a "
+        f"spike's. Where each order comes alone, a million are {both(batch=1, records=1)}."
+    )
+    console.print(
+        f"With {load.authorized:g} authorizer runs per order: one serves a token's requests for five minutes. "
+        f"Where each order has a token of its own, a million are {both(authorized=1)}.\n"
+    )
 
 
 def show_standing(standing: Mapping[str, float]) -> None:

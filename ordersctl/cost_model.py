@@ -43,7 +43,8 @@ class Load:
     cold: float = 0.01  # the share of invocations that start a function; AWS says fewer
     init_ms: float = 400.0  # such a start, which is billed
     memory_mb: int = 512
-    authorized: float = 0.02  # authorizer invocations per order: its answer is kept for five minutes
+    authorized: float = 0.02  # authorizer invocations per order: its answer serves a token for five minutes
+    authorize_ms: float = 3.0
     log_lines: bool = True
     accept_line_bytes: int = 181  # held against the doors' lines by tests/integration/doors/test_metrics.py
     process_line_bytes: int = 201
@@ -75,7 +76,7 @@ def units(load: Load) -> Units:
     calls = math.ceil(load.records / ENTRIES_PER_CALL)
     invocations = {
         "accept": (accepts + load.reads, load.accept_ms),
-        "authorizer": (load.authorized, 3.0),
+        "authorizer": (load.authorized, load.authorize_ms),
         "process": (1 / load.batch, load.process_ms + load.batch * load.process_order_ms),
         "publish": (1 / load.records, load.publish_ms + calls * load.publish_call_ms),
     }

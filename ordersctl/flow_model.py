@@ -31,6 +31,7 @@ LEAST_SECONDS = 0.001  # of a wait, lest rounding makes it none
 # What explains pollers or shards that are all busy, and would only be made worse by more of them.
 _BEHIND_POLLERS = {Bound.TABLE, Bound.INDEX, Bound.PARTITION, Bound.PROCESS_CONCURRENCY, Bound.IN_FLIGHT}
 _BEHIND_SHARDS = {Bound.SNS, Bound.PUBLISH_CONCURRENCY}
+_TRIFLE = 0.1  # of what gets through: so little held up behind them explains no backlog before them
 
 
 def poisson(demand: Callable[[float], float], chance: random.Random) -> Arrivals:
@@ -129,7 +130,7 @@ class Flow:
     def _refuse(self, count: int, bound: Bound) -> None:
         if count:
             self._seen.refused[bound] += count
-            self._bind(bound)
+            self._bind(bound, count)
 
     def _answer_after(self, seconds: float, count: int) -> None:
         born = self._world.now
@@ -171,23 +172,23 @@ class Flow:
             batch = self._queue.receive(int(self._limits.batch))
             if not batch:
                 if self._queue.is_full():
-                    self._bind(Bound.IN_FLIGHT)
+                    self._bind(Bound.IN_FLIGHT, int(self._limits.batch))
                 yield self._queue.wait()
                 continue
             received = self._world.now
             times = self._times(received)
             yield self._world.timeout(self._draw(times.receive_seconds))
             seconds = self._draw(times.process_seconds + total(batch) * times.process_order_seconds)
-            yield from self._invoke(self._process, seconds, Bound.PROCESS_CONCURRENCY)
+            yield from self._invoke(self._process, seconds, Bound.PROCESS_CONCURRENCY, total(batch))
             failed = yield from self._store(batch)
             self._account.end(1)
             self._give_back(failed, self._limits.visibility_seconds - (self._world.now - received))
 
-    def _invoke(self, function: Function, seconds: float, bound: Bound) -> _Steps:
+    def _invoke(self, function: Function, seconds: float, bound: Bound, count: int) -> _Steps:
         """Wait for an execution environment, and until it has worked for so long. It is still the caller's then."""
         cold_seconds = self._draw(self._times(self._world.now).cold_seconds)
         while not any(begun := function.begin(1, seconds, cold_seconds, self._world.now)):
-            self._bind(bound)
+            self._bind(bound, count)
             yield self._world.timeout(THROTTLED_PAUSE_SECONDS)
         yield self._world.timeout(seconds + begun[1] * cold_seconds)
 
@@ -211,12 +212,12 @@ class Flow:
             if orders.count:
                 self._seen.db_throttles += orders.count
                 for bound in bounds:
-                    self._bind(bound)
+                    self._bind(bound, orders.count)
                 refused.append(orders)
         return refused
 
     def _note_placed(self, orders: Orders) -> None:
-        self._seen.note_placed(self._world.now - orders.born, orders.count)
+        self._seen.note_placed(self._world.now - orders.born, orders.count, self._world.now)
         self._queue.leave(orders.count)
         lane = self._chance.randrange(len(self._lanes))
         self._lanes[lane].append(orders)
@@ -257,7 +258,7 @@ class Flow:
                 yield self._world.timeout((phase - self._world.now) % pause)  # until the next look
             batch = deque(take(waiting, int(self._limits.records)))
             seconds = self._draw(self._times(self._world.now).publish_seconds)
-            yield from self._invoke(self._publish, seconds, Bound.PUBLISH_CONCURRENCY)
+            yield from self._invoke(self._publish, seconds, Bound.PUBLISH_CONCURRENCY, total(list(batch)))
             while batch:
                 yield from self._tell(take(batch, PUBLISH_AT_ONCE))
             self._account.end(1)
@@ -266,12 +267,11 @@ class Flow:
         count = total(step)
         yield self._world.timeout(self._draw(self._times(self._world.now).publish_call_seconds))
         while (missing := count - self._sns.available(self._world.now)) > 0:
-            self._bind(Bound.SNS)
+            self._bind(Bound.SNS, count)
             yield self._world.timeout(max(missing / self._limits.sns_rate, LEAST_SECONDS))
         self._sns.spend(count)
-        self._seen.published += count
         for orders in step:
-            self._seen.published_waits[round(self._world.now - orders.born, 3)] += orders.count
+            self._seen.note_published(self._world.now - orders.born, orders.count, self._world.now)
 
     # --- what is seen of it -----------------------------------------------------------------------------------------
 
@@ -282,16 +282,17 @@ class Flow:
             yield self._world.timeout(sample_seconds)
 
     def _find_who_is_busy(self) -> None:
-        """Too few pollers or shards hold orders up when more wait than they take next, and nothing behind them does."""
-        lately = self._seen.bound_lately(self._world.now)
-        if self._queue.visible > self._pollers * self._limits.batch and not lately & _BEHIND_POLLERS:
+        """Too few pollers or shards hold orders up when more wait than they take next, and little behind them does."""
+        behind_pollers = self._seen.held_share(_BEHIND_POLLERS, self._world.now, of_published=False)
+        if self._queue.visible > self._pollers * self._limits.batch and behind_pollers < _TRIFLE:
             self._bind(Bound.POLLERS if self._pollers >= self._most_pollers else Bound.POLLER_SCALING)
         of_all_lanes = self._limits.records * len(self._lanes)
-        if self._seen.unpublished > 2 * of_all_lanes and not lately & _BEHIND_SHARDS:  # one in hand, one waiting
+        behind_shards = self._seen.held_share(_BEHIND_SHARDS, self._world.now, of_published=True)
+        if self._seen.unpublished > 2 * of_all_lanes and behind_shards < _TRIFLE:  # one in hand, one waiting
             self._bind(Bound.SHARDS)
 
-    def _bind(self, bound: Bound) -> None:
-        self._seen.bind(bound, self._world.now)
+    def _bind(self, bound: Bound, orders: int = 1) -> None:
+        self._seen.bind(bound, self._world.now, orders)
 
     def _draw(self, mean: float) -> float:
         return about(mean, self._times(self._world.now).spread, self._chance)

@@ -24,6 +24,7 @@ def draw(seen: Seen, path: Path) -> None:
         ("asked for", lambda each: each.asked / seconds),
         ("placed", lambda each: each.placed / seconds),
         ("refused (429)", lambda each: each.refused / seconds),
+        ("no environment (5xx)", lambda each: each.failed / seconds),
         ("throttled by DynamoDB", lambda each: each.db_throttles / seconds),
     ):
         _line(rates, seen.samples, of, statistics.fmean, label)

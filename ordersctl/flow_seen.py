@@ -1,9 +1,10 @@
 """What is seen of a run of the model: counts, waits, and a sample per second."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ordersctl.aws_limits import Bound
+from ordersctl.aws_limits import BY_API_GATEWAY, Bound
 
 Waits = Counter[float]  # seconds, to the millisecond -> orders
 
@@ -14,7 +15,8 @@ class Sample:
 
     second: float
     asked: int  # requests
-    refused: int  # of them, with 429
+    refused: int  # of them, by API Gateway: 429
+    failed: int  # of them, for want of an execution environment: 5xx
     db_throttles: int  # writes that DynamoDB refused, most of which were tried again at once
     placed: int
     backlog: int  # orders that are accepted and not stored
@@ -38,7 +40,10 @@ class Seen:
     published_waits: Waits = field(default_factory=Counter)
     _lately: Waits = field(default_factory=Counter)  # until stored, since the last sample
     samples: list[Sample] = field(default_factory=list)
-    _bound: defaultdict[Bound, set[int]] = field(default_factory=lambda: defaultdict(set))  # in which seconds
+    # Bound -> second -> orders that it held up; one that is tried again and again counts each time.
+    _held: defaultdict[Bound, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
+    _placed_in: Counter[int] = field(default_factory=Counter)  # second -> orders
+    _published_in: Counter[int] = field(default_factory=Counter)
     _before: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -53,25 +58,34 @@ class Seen:
     @property
     def binding(self) -> Counter[Bound]:
         """In how many seconds each limit held something up."""
-        return Counter({bound: len(seconds) for bound, seconds in self._bound.items()})
+        return Counter({bound: len(seconds) for bound, seconds in self._held.items()})
 
-    def note_placed(self, wait: float, count: int) -> None:
+    def note_placed(self, wait: float, count: int, now: float) -> None:
         self.placed += count
+        self._placed_in[int(now)] += count
         for waits in (self.waits, self._lately):
             waits[round(wait, 3)] += count
 
-    def bind(self, bound: Bound, now: float) -> None:
-        self._bound[bound].add(int(now))
+    def note_published(self, wait: float, count: int, now: float) -> None:
+        self.published += count
+        self._published_in[int(now)] += count
+        self.published_waits[round(wait, 3)] += count
 
-    def bound_lately(self, now: float) -> set[Bound]:
-        """What held something up in this second or the one before."""
-        lately = {int(now), int(now) - 1}
-        return {bound for bound, seconds in self._bound.items() if seconds & lately}
+    def bind(self, bound: Bound, now: float, orders: int = 1) -> None:
+        self._held[bound][int(now)] += orders
+
+    def held_share(self, bounds: Iterable[Bound], now: float, *, of_published: bool) -> float:
+        """How many orders these held up in this second and the one before, by those that got through."""
+        lately = (int(now), int(now) - 1)
+        through = self._published_in if of_published else self._placed_in
+        held = sum(self._held[bound][second] for bound in bounds if bound in self._held for second in lately)
+        return held / max(1, sum(through[second] for second in lately))
 
     def sample(self, now: float, concurrency: int) -> None:
         counts = Counter(
             asked=self.asked,
-            refused=self.refused.total(),
+            refused=sum(self.refused[bound] for bound in BY_API_GATEWAY),
+            failed=self.refused.total() - sum(self.refused[bound] for bound in BY_API_GATEWAY),
             db_throttles=self.db_throttles,
             placed=self.placed,
         )
@@ -81,6 +95,7 @@ class Seen:
                 second=now,
                 asked=new["asked"],
                 refused=new["refused"],
+                failed=new["failed"],
                 db_throttles=new["db_throttles"],
                 placed=new["placed"],
                 backlog=self.backlog,

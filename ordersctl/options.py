@@ -26,6 +26,13 @@ def _writable(_context: click.Context, _option: click.Parameter, path: Path | No
         raise click.BadParameter(f"{path} is not an .svg or a .png.")
     if not path.absolute().parent.is_dir():
         raise click.BadParameter(f"there is no directory {path.absolute().parent}.")
+    existed = path.exists()
+    try:
+        path.open("ab").close()
+    except OSError as error:
+        raise click.BadParameter(f"{path} cannot be written: {error.strerror}.") from None
+    if not existed:
+        path.unlink()
     if find_spec("matplotlib") is None:
         raise click.ClickException("a plot needs matplotlib: .venv/bin/pip install -r requirements-dev.txt")
     return path

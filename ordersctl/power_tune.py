@@ -1,6 +1,7 @@
 """`ordersctl power-tune`: what a function costs and how fast it is at each memory size."""
 
 import base64
+import json
 import math
 import shlex
 import statistics
@@ -20,6 +21,8 @@ from ordersctl.cost_model import prices
 from ordersctl.lambda_reports import last_report
 from ordersctl.options import plot_option
 
+_COLD_AT_MOST = 3  # invocations for each warm one that is asked for
+_REFUSED = 400
 SIZES = (128, 256, 512, 1024, 1769, 3008)  # MB; 1,769 is one whole processor
 
 
@@ -56,12 +59,13 @@ class Tried:
 def power_tune(stage: Stage, name: str, *, payload: Path, times: int, sizes: Sequence[int], plot: Path | None) -> None:
     """Invoke FUNCTION at several memory sizes, and name the cheapest and the fastest.
 
-    The payload does for real what it asks for, N times at each size. For the time of it the function logs reports.
+    The payload does for real what it asks for, N times at each size; a processor's order is a duplicate from the second
+    time on. For the time of it the function logs reports.
     Memory and logging are given back at the end, after Ctrl-C and SIGTERM too. What to type if this is killed outright
     is printed first.
     """
     function = Function(stage.client("lambda"), name)
-    event = payload.read_bytes()
+    event = _event(payload)
     tried: list[Tried] = []
     with borrowed(function, by_hand(stage, function)) as before:
         for size in sorted(set(sizes or SIZES)):
@@ -71,6 +75,16 @@ def power_tune(stage: Stage, name: str, *, payload: Path, times: int, sizes: Seq
     show(tried)
     if plot:
         draw(tried, name, plot)
+
+
+def _event(payload: Path) -> bytes:
+    """An event as Lambda takes it: refused here, and not once the function has been changed."""
+    event = payload.read_bytes()
+    try:
+        json.loads(event)
+    except ValueError as error:
+        raise click.BadParameter(f"{payload} is no JSON: {error}", param_hint="--payload") from None
+    return event
 
 
 def by_hand(stage: Stage, function: Function) -> str:
@@ -88,13 +102,15 @@ def invoked(stage: Stage, function: str, event: bytes, times: int) -> tuple[list
     """Billed milliseconds of `times` warm invocations, and of the first one's start. ClickException if one fails."""
     billed: list[float] = []
     started: float | None = None
-    for number in range(times + 1):
+    for number in range(_COLD_AT_MOST * times + 1):
+        if len(billed) == times:
+            break
         before = time.perf_counter()
         answer = stage.client("lambda").invoke(FunctionName=function, Payload=event, LogType="Tail")
         with answer["Payload"] as payload:
             said = payload.read()
         elapsed_ms = math.ceil((time.perf_counter() - before) * 1000)
-        if "FunctionError" in answer:
+        if "FunctionError" in answer or _refuses(said):
             raise click.ClickException(f"{function} fails on this payload: {said[:500]!r}")
         log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")
         report = last_report(log)
@@ -102,9 +118,25 @@ def invoked(stage: Stage, function: str, event: bytes, times: int) -> tuple[list
             raise click.ClickException(f"Lambda reports nothing of {function} at the end of its log")
         if number == 0:  # the first one starts the function anew, and would be no fair part of the mean
             started = report.init_ms if report else None
-        else:  # the embedded engine bills nothing: there, what the call took
-            billed.append(report.billed_ms if report else elapsed_ms)
+        elif report is None:  # the embedded engine bills nothing: there, what the call took
+            billed.append(elapsed_ms)
+        elif report.init_ms is None:  # not one that other traffic left no warm environment for
+            billed.append(report.billed_ms)
+    if len(billed) < times:
+        raise click.ClickException(f"{function} was started anew too often: other traffic takes what is warm")
     return billed, started
+
+
+def _refuses(said: bytes) -> bool:
+    """Whether a function answered that it did not do what it was asked: an API's status, a batch's failures."""
+    try:
+        answer = json.loads(said)
+    except ValueError:
+        return False
+    if not isinstance(answer, dict):
+        return False
+    status = answer.get("statusCode")
+    return bool(answer.get("batchItemFailures")) or (isinstance(status, int) and status >= _REFUSED)
 
 
 def show(tried: Sequence[Tried]) -> None:

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from ordersctl.aws_limits import RAISE, Limits, Times
+from ordersctl.aws_limits import BY_API_GATEWAY, RAISE, Limits, Times
 from ordersctl.flow_plot import draw
 from ordersctl.flow_seen import Seen, percentile
 from ordersctl.options import Finite, plot_option
@@ -17,6 +17,9 @@ from ordersctl.options import Finite, plot_option
 _MOST = 1_000_000.0  # orders per second, and seconds: beyond what the model is for
 _COUNTS = {"concurrency", "pollers", "pollers_most", "maximum_concurrency", "batch", "records", "parallelization"}
 _COUNTS |= {"shards", "max_receives", "in_flight"}
+# At most: https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html; of spread, what a log-normal
+# distribution can be drawn with.
+_MOST_OF = {"batch": 10_000, "records": 10_000, "parallelization": 10, "maximum_concurrency": 1_000, "spread": 3}
 _FRACTIONS = {"largest_customer", "stream_pause_seconds", "item_units"}
 
 
@@ -79,6 +82,10 @@ def _set(limits: Limits, times: Times, settings: tuple[str, ...]) -> tuple[Limit
             limits = replace(limits, **changes)
         else:
             times = replace(times, **changes)
+    if times.process_seconds + limits.batch * times.process_order_seconds >= limits.visibility_seconds:
+        raise click.BadParameter(
+            "a batch takes longer than visibility_seconds: it would come again.", param_hint="--set"
+        )
     return limits, times
 
 
@@ -90,6 +97,8 @@ def _complaint(name: str, number: float, *, is_limit: bool) -> str | None:
         return "a share"
     if is_limit and name not in _FRACTIONS and number < 1:
         return "at least 1"
+    if number > _MOST_OF.get(name, math.inf):
+        return f"at most {_MOST_OF[name]:,}"
     return "a whole number" if name in _COUNTS and not number.is_integer() else None
 
 
@@ -98,14 +107,16 @@ def show(seen: Seen) -> None:
     most = max(seen.samples, key=lambda each: each.backlog)
     table = Table("", "", show_header=False)
     table.add_row("accepted", f"{seen.accepted:,}")
-    table.add_row("refused with 429", f"{seen.refused.total():,}")
+    refused = sum(seen.refused[bound] for bound in BY_API_GATEWAY)
+    table.add_row("refused by API Gateway (429)", f"{refused:,}")
+    table.add_row("no room in Lambda (5xx)", f"{seen.refused.total() - refused:,}")
     table.add_row("largest backlog", f"{most.backlog:,} orders, after {most.second:.0f} s")
     table.add_row("most environments", f"{max(each.concurrency for each in seen.samples):,}")
     table.add_row("writes that DynamoDB throttled", f"{seen.db_throttles:,}")
     table.add_row("given up (dead-letter queue)", f"{seen.given_up:,}")
     for name, waits in (("placed", seen.waits), ("published", seen.published_waits)):
-        p50, p99 = (percentile(waits, percent) for percent in (50, 99))
-        table.add_row(f"time to {name}", f"p50 {p50:,.2f} s, p99 {p99:,.2f} s")
+        p50, p99 = (f"{percentile(waits, percent):,.2f} s" if waits else "-" for percent in (50, 99))
+        table.add_row(f"time to {name}", f"p50 {p50}, p99 {p99}")
     table.add_row("at the end", f"{seen.backlog:,} wait, {seen.unpublished:,} not told")
     console.print(table)
     if not seen.binding:

@@ -1,4 +1,4 @@
-"""The floor: no framework; pydantic, and a botocore client with the service's own settings."""
+"""No framework: pydantic, and a botocore client with the service's own settings. The floor of what uses botocore."""
 
 import functools
 import json

@@ -115,8 +115,9 @@ def test_a_start_of_a_function_is_billed() -> None:
 # --- dollars ----------------------------------------------------------------------------------------------------------
 
 
-def test_without_log_lines_a_million_orders_cost_what_was_aimed_at() -> None:
-    assert total(Load(**QUIET)) <= 6.2
+def test_a_million_orders_in_full_batches_cost_what_was_aimed_at() -> None:
+    assert total(Load()) <= 6.2
+    assert total(Load(direct=True)) <= 5.745  # aimed at was 5.7: docs/performance.md says why it is missed
     assert total(Load(direct=True, **QUIET)) <= 5.7
 
 

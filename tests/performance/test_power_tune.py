@@ -1,5 +1,6 @@
 """`ordersctl power-tune` on a function in the embedded engine, and its parts on what the engine does not do."""
 
+import base64
 import io
 import json
 import os
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ def handler(event, context):
     if event.get("fails"):
         raise ValueError("told to")
     time.sleep(40 / int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]))
+    return event.get("answer")
 """
 QUIET = {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "WARN", "LogGroup": "/aws/lambda/f"}
 LOUD = QUIET | {"SystemLogLevel": "INFO"}
@@ -106,6 +109,33 @@ def test_a_function_that_fails_gets_everything_back_too(function: Function, tmp_
     assert done.exit_code == 1
     assert "fails on this payload" in done.output
     assert function.settings() == OWN
+
+
+@pytest.mark.parametrize(
+    "answer", [{"statusCode": 503, "body": ""}, {"batchItemFailures": [{"itemIdentifier": "1"}]}], ids=str
+)
+def test_a_function_that_answers_that_it_failed_is_no_measurement(
+    function: Function, tmp_path: Path, answer: dict[str, Any]
+) -> None:
+    done = tune(tmp_path, json.dumps({"answer": answer}))
+    assert done.exit_code == 1
+    assert "fails on this payload" in done.output
+    assert function.settings() == OWN
+
+
+@pytest.mark.parametrize("answer", [{"statusCode": 202}, {"batchItemFailures": []}, "done"], ids=str)
+def test_any_other_answer_is_one(function: Function, tmp_path: Path, answer: object) -> None:
+    assert function.settings() == OWN
+    done = tune(tmp_path, json.dumps({"answer": answer}))
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize("event", ["", "{", "order"])
+def test_a_payload_that_is_no_json_changes_nothing(tmp_path: Path, event: str) -> None:
+    done = tune(tmp_path, event)
+    assert done.exit_code == 2
+    assert "is no JSON" in done.output
+    assert "give back by hand" not in done.output
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -229,6 +259,36 @@ def test_the_line_to_type_is_what_the_function_had() -> None:
         "--logging-config",
         "LogFormat=JSON,ApplicationLogLevel=INFO,SystemLogLevel=WARN,LogGroup=/aws/lambda/f",
     ]
+
+
+class Reporting:
+    """A stage on AWS whose function is cold as often as `inits` says."""
+
+    is_local = False
+
+    def __init__(self, inits: list[float | None]) -> None:
+        self.inits = iter(inits)
+
+    def client(self, _name: str) -> "Reporting":
+        return self
+
+    def invoke(self, **_: Any) -> dict[str, Any]:
+        metrics = {"billedDurationMs": 20.0}
+        if (init := next(self.inits)) is not None:
+            metrics = {"billedDurationMs": 520.0, "initDurationMs": init}
+        log = base64.b64encode(json_report(metrics).encode()).decode()
+        return {"Payload": closing(io.BytesIO(b"{}")), "LogResult": log}
+
+
+def test_invocations_that_start_the_function_again_are_no_warm_ones() -> None:
+    stage: Any = Reporting([500.0, None, 480.0, None, None])
+    assert power_tune.invoked(stage, "f", b"{}", 3) == ([20.0, 20.0, 20.0], 500.0)
+
+
+def test_a_function_that_is_never_warm_is_told_of() -> None:
+    stage: Any = Reporting([500.0] * 10)
+    with pytest.raises(click.ClickException, match="other traffic"):
+        power_tune.invoked(stage, "f", b"{}", 3)
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,29 @@ def test_pollers_grow_by_five_a_second_up_to_the_maximum_concurrency() -> None:
     assert {Bound.POLLER_SCALING, Bound.POLLERS} <= set(seen.binding)
 
 
+def test_a_trifle_behind_the_pollers_does_not_hide_them() -> None:
+    """Of 1,500 a second the pollers take 500. One customer's partition, too, throttles, but a few of them only."""
+    limits: dict[str, float] = {"pollers": 15, "maximum_concurrency": 15, "largest_customer": 0.01}
+    seen = run((1_500, 30), times=replace(EXACT, process_seconds=0.25), until=30, partition_units=1, **limits)
+    assert seen.binding[Bound.PARTITION] > 20
+    assert seen.binding[Bound.POLLERS] > 20
+
+
+def test_throttled_writes_are_what_holds_up_pollers_that_are_busy_with_them() -> None:
+    seen = run((2_000, 30), write_units=100, until=30)
+    assert seen.binding[Bound.TABLE] > 20
+    assert Bound.POLLERS not in seen.binding
+
+
+def test_api_gateway_refuses_with_429_and_a_lambda_without_room_is_a_5xx() -> None:
+    by_stage = run((2_000, 5), stage_rate=1_000, stage_burst=1).samples
+    by_lambda = run((500, 5), times=replace(EXACT, accept_seconds=0.001), concurrency=20).samples
+    assert sum(each.refused for each in by_stage) > 4_000
+    assert not any(each.failed for each in by_stage)
+    assert sum(each.failed for each in by_lambda) > 1_000
+    assert not any(each.refused for each in by_lambda)
+
+
 def test_an_index_without_units_throttles_its_table() -> None:
     seen = run((2_000, 10), index_units=1_000, until=10)
     assert seen.placed == pytest.approx(1_000 + 1_000 * 10, rel=0.02)  # a second's units are there at the start
@@ -236,14 +259,22 @@ def test_the_command_names_the_limit_and_what_to_do(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     said = " ".join(done.output.split())
     assert re.search(r"API Gateway rate \(stage\) binds for 1[2-4] s: raise ThrottlingRate", said)
-    assert "refused with 429" in said
+    assert re.search(r"refused by API Gateway \(429\) │ [1-9]", said)
     assert 0 < plot.stat().st_size < 150_000
+
+
+def test_waits_of_nothing_are_no_waits() -> None:
+    done = CliRunner().invoke(
+        simulate,
+        ["--before", "5", "--peak", "5", "--seconds", "20", "--set", "write_units=1", "--set", "item_units=24"],
+    )
+    assert "p50 -, p99 -" in done.output
 
 
 def test_what_is_raised_binds_no_more() -> None:
     done = CliRunner().invoke(simulate, [*SMALL, "--set", "stage_rate=5000", "--set", "process_seconds=0.02"])
     assert done.exit_code == 0, done.output
-    assert "API Gateway" not in done.output
+    assert "API Gateway rate" not in done.output
 
 
 @pytest.mark.parametrize("setting", ["luck=7", "write_units=0", "write_units=nan", "write_units=many"])
@@ -269,6 +300,11 @@ def test_what_is_no_limit_or_no_value_is_refused(setting: str) -> None:
         ["--set", "partition_units=0.5"],
         ["--set", "largest_customer=2"],
         ["--set", "accept_seconds=inf"],
+        ["--set", "parallelization=11"],
+        ["--set", "batch=100000"],
+        ["--set", "spread=1e200"],
+        ["--set", "process_seconds=200"],  # more than its message stays hidden
+        ["--plot", "/proc/x.svg"],
         ["--plot", "no/such/directory/x.svg"],
         ["--plot", "x.xyz"],
     ],

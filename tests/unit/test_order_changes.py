@@ -169,7 +169,7 @@ def test_a_change_to_what_no_order_can_be_is_refused(patch: Any) -> None:
 
 def test_a_rejected_order_says_that_it_has_nothing_to_change() -> None:
     rejected = an_order(status=OrderStatus.REJECTED)
-    with pytest.raises(NotChangeable, match="^an order that is rejected has nothing to change$"):
+    with pytest.raises(NotChangeable, match=r"^an order that is rejected has nothing to change$"):
         orders.parse(OrderChange, {"note": "n"}).content_of(rejected)
     assert orders.parse(OrderChange, {"status": "placed"}).content_of(rejected) is None
 

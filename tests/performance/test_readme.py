@@ -1,0 +1,62 @@
+"""The README's figures are those of docs/performance.md and of the cost model."""
+
+import re
+
+import pytest
+
+from ordersctl.cost_model import Load, dollars_per_million, prices, units
+from tests.local_run import PROJECT_DIR
+
+README = (PROJECT_DIR / "README.md").read_text().partition("## What an order costs")[2]
+PAGE = (PROJECT_DIR / "docs" / "performance.md").read_text()
+
+
+def measured(*figures: str) -> list[str]:
+    """The ratios of rows of the page's first table."""
+    cells = [line.strip("|").split("|") for line in PAGE.splitlines() if line.startswith("| ")]
+    ratio = {row[0].strip(): row[3].strip() for row in cells if len(row) == 5}
+    return [ratio[figure] for figure in figures]
+
+
+def warm(*calls: str) -> list[str]:
+    """Ours by Chalice's, from the table of warm calls, whose figures are rounded."""
+    rows = [line.strip("|").split("|") for line in PAGE.splitlines() if line.startswith("| ")]
+    named = {row[0].strip(): row for row in rows if len(row) == 7}
+    return [f"{float(named[call][1]) / float(named[call][3]):.2f}" for call in calls]
+
+
+@pytest.mark.parametrize(
+    ("row", "ratios"),
+    [
+        ("by `ordersctl package`", measured("cold accept, by `ordersctl package`, against Chalice's own")),
+        (
+            "bytecode in both packages",
+            measured(
+                "cold accept, bytecode for both, against FastAPI + Mangum",
+                "cold accept, bytecode for both, against Powertools",
+                "cold accept, bytecode for both, against Chalice",
+            ),
+        ),
+        ("a warm accept, read, list of 20", warm("accept", "read", "list of 20")),
+        ("a warm accept, instructions", measured("warm accept against the raw handler")),
+        (
+            "a hundred orders processed",
+            measured("process 100, wall, against one by one", "process 100, CPU, against one by one"),
+        ),
+        (
+            "a hundred events published",
+            measured("publish 100, wall, against one by one", "publish 100, CPU, against one by one"),
+        ),
+    ],
+)
+def test_a_ratio_is_the_page_s(row: str, ratios: list[str]) -> None:
+    (line,) = [line for line in README.splitlines() if line.startswith("|") and row in line]
+    assert line.strip("|").split("|")[1].strip() == ", ".join(ratios)
+
+
+def test_dollars_are_the_model_s() -> None:
+    said = [float(each) for each in re.findall(r"\$(\d+\.\d\d)", README)]
+    loads = (Load(), Load(batch=1, records=1))
+    assert said == pytest.approx(
+        [sum(dollars_per_million(units(each), prices()).values()) for each in loads], abs=0.006
+    )
