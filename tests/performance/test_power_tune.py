@@ -24,7 +24,7 @@ from ordersctl.borrowed_function import Function, arguments, borrowed, with_repo
 from ordersctl.children import stop
 from ordersctl.engine import HEALTH, client_options, engine, get_json
 from ordersctl.lambda_reports import Report, last_report
-from tests.local_run import eventually, free_port
+from tests.local_run import PROJECT_DIR, eventually, free_port
 
 CODE = """
 import os, time
@@ -136,6 +136,16 @@ def test_a_payload_that_is_no_json_changes_nothing(tmp_path: Path, event: str) -
     assert done.exit_code == 2
     assert "is no JSON" in done.output
     assert "give back by hand" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("name", "part"), [("accept", "requestContext"), ("process", "Records"), ("publish", "Records")]
+)
+def test_there_is_a_payload_for_each_function(name: str, part: str) -> None:
+    done = subprocess.run(  # noqa: S603 - this project's own command
+        [sys.executable, "-m", "bench.events", name], cwd=PROJECT_DIR, capture_output=True, check=True
+    )
+    assert json.loads(done.stdout)[part]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
