@@ -93,20 +93,23 @@ class Check:
         self._target.close()
 
     def figures(self, durations: Durations) -> list[Figure]:
-        self._burst(4, 1, "warm")
-        busy, free = self._burst_times(self._burst(CLIENTS, durations.calibration, "calibrate"))
+        self.warm()
+        busy, free = self.burst_times(self.burst(durations.calibration, "calibrate"))
         calm = self._quiet_times(self._quiet(durations.quiet, "calibrate-quiet"))
-        burst = self._burst(CLIENTS, durations.burst, "burst")
+        burst = self.burst(durations.burst, "burst")
         quiet = self._quiet(durations.quiet, "quiet")
-        return [*_of_burst(burst, busy, free), *_of_quiet(quiet, calm)]
+        return [*of_burst(burst, busy, free), *_of_quiet(quiet, calm)]
 
-    def _burst(self, clients: int, seconds: float, name: str) -> Phase:
+    def warm(self) -> None:
+        self.burst(1, "warm", clients=4)
+
+    def burst(self, seconds: float, name: str, clients: int = CLIENTS) -> Phase:
         return self._watched.phase(partial(local_phases.burst, self._target, self._orders, clients, seconds, name))
 
     def _quiet(self, seconds: float, name: str) -> Phase:
         return self._watched.phase(partial(local_phases.quiet, self._target, self._orders, QUIET_RATE, seconds, name))
 
-    def _burst_times(self, phase: Phase) -> tuple[Times, Times]:
+    def burst_times(self, phase: Phase) -> tuple[Times, Times]:
         """While orders come, everything shares the machine with the API; then it has it for itself."""
         return self._busy_times(phase, 0, phase.posted_until), self._busy_times(phase, phase.posted_until, math.inf)
 
@@ -135,7 +138,7 @@ def _one_by_one(moments: Sequence[float]) -> Iterator[tuple[float, int]]:
     yield from ((moment, 1) for moment in sorted(moments))
 
 
-def _of_burst(phase: Phase, busy: Times, free: Times) -> list[Figure]:
+def of_burst(phase: Phase, busy: Times, free: Times) -> list[Figure]:
     seen = modelled(phase, busy, free)
     measured = phase.drained_until - phase.posted_until
     drained = next(each.second for each in seen.samples if each.second > phase.posted_until and not each.backlog)

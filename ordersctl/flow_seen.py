@@ -52,6 +52,11 @@ class Seen:
         return self.accepted - self.placed - self.given_up
 
     @property
+    def refused_by_api_gateway(self) -> int:
+        """Requests that were answered 429; the others that were refused were answered 5xx."""
+        return sum(self.refused[bound] for bound in BY_API_GATEWAY)
+
+    @property
     def unpublished(self) -> int:
         return self.placed - self.published
 
@@ -84,8 +89,8 @@ class Seen:
     def sample(self, now: float, concurrency: int) -> None:
         counts = Counter(
             asked=self.asked,
-            refused=sum(self.refused[bound] for bound in BY_API_GATEWAY),
-            failed=self.refused.total() - sum(self.refused[bound] for bound in BY_API_GATEWAY),
+            refused=self.refused_by_api_gateway,
+            failed=self.refused.total() - self.refused_by_api_gateway,
             db_throttles=self.db_throttles,
             placed=self.placed,
         )

@@ -21,7 +21,7 @@ from ordersctl.cost_model import prices
 from ordersctl.lambda_reports import last_report
 from ordersctl.options import plot_option
 
-_COLD_AT_MOST = 3  # invocations for each warm one that is asked for
+_TRIES_PER_WARM = 3  # invocations for each warm one that is asked for
 _REFUSED = 400
 SIZES = (128, 256, 512, 1024, 1769, 3008)  # MB; 1,769 is one whole processor
 
@@ -102,7 +102,7 @@ def invoked(stage: Stage, function: str, event: bytes, times: int) -> tuple[list
     """Billed milliseconds of `times` warm invocations, and of the first one's start. ClickException if one fails."""
     billed: list[float] = []
     started: float | None = None
-    for number in range(_COLD_AT_MOST * times + 1):
+    for number in range(_TRIES_PER_WARM * times + 1):
         if len(billed) == times:
             break
         before = time.perf_counter()

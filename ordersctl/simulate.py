@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from ordersctl.aws_limits import BY_API_GATEWAY, RAISE, Limits, Times
+from ordersctl.aws_limits import RAISE, Limits, Times
 from ordersctl.flow_plot import draw
 from ordersctl.flow_seen import Seen, percentile
 from ordersctl.options import Finite, plot_option
@@ -107,9 +107,8 @@ def show(seen: Seen) -> None:
     most = max(seen.samples, key=lambda each: each.backlog)
     table = Table("", "", show_header=False)
     table.add_row("accepted", f"{seen.accepted:,}")
-    refused = sum(seen.refused[bound] for bound in BY_API_GATEWAY)
-    table.add_row("refused by API Gateway (429)", f"{refused:,}")
-    table.add_row("no room in Lambda (5xx)", f"{seen.refused.total() - refused:,}")
+    table.add_row("refused by API Gateway (429)", f"{seen.refused_by_api_gateway:,}")
+    table.add_row("no room in Lambda (5xx)", f"{seen.refused.total() - seen.refused_by_api_gateway:,}")
     table.add_row("largest backlog", f"{most.backlog:,} orders, after {most.second:.0f} s")
     table.add_row("most environments", f"{max(each.concurrency for each in seen.samples):,}")
     table.add_row("writes that DynamoDB throttled", f"{seen.db_throttles:,}")

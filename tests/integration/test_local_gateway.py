@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import statistics
 import threading
 import time
 from collections.abc import Iterator
@@ -251,7 +252,7 @@ def test_a_kept_alive_connection_waits_for_nothing(port: int, size: int) -> None
     connection.close()
 
     # Where Nagle's algorithm waits for a delayed ACK, each but the first takes 40 ms; other load slows some.
-    assert sorted(took)[10] < 0.040
+    assert statistics.median(took) < 0.020
 
 
 def test_many_clients_at_once_find_room() -> None:
