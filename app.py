@@ -12,14 +12,26 @@ from chalicelib import logs, wiring
 from chalicelib.lazy import Lazy
 
 if TYPE_CHECKING:
-    from chalicelib import batch, orders, use_cases
-    from chalicelib.http import authorization, cursors, problems, requests, responses
-    from chalicelib.http import principal as principals
+    from chalicelib import lambda_batches
+    from chalicelib.application import use_cases
+    from chalicelib.domain import orders
+    from chalicelib.http import cursors, problems, requests, responses
+    from chalicelib.http.auth import authorizer as authorization
+    from chalicelib.http.auth import principal as principals
 else:  # a function imports what it uses, and no more: docs/adr/0009-a-small-client-where-orders-wait.md
-    batch, orders, use_cases = (Lazy(f"chalicelib.{name}") for name in ("batch", "orders", "use_cases"))
-    authorization, cursors, principals, problems, requests, responses = (
-        Lazy(f"chalicelib.http.{name}")
-        for name in ("authorization", "cursors", "principal", "problems", "requests", "responses")
+    lambda_batches, use_cases, orders, cursors, problems, requests, responses, authorization, principals = (
+        Lazy(f"chalicelib.{name}")
+        for name in (
+            "lambda_batches",
+            "application.use_cases",
+            "domain.orders",
+            "http.cursors",
+            "http.problems",
+            "http.requests",
+            "http.responses",
+            "http.auth.authorizer",
+            "http.auth.principal",
+        )
     )
 
 if "AWS_CHALICE_CLI_MODE" in os.environ:
@@ -178,8 +190,8 @@ def process_orders(event: SQSEvent) -> Any:
     process = functools.partial(
         use_cases.process_message, table=wiring.order_table(), dead_letters=wiring.order_dead_letters()
     )
-    failed = batch.each(messages, process, remaining_ms=_remaining_ms(event))
-    return batch.settle_messages(
+    failed = lambda_batches.each(messages, process, remaining_ms=_remaining_ms(event))
+    return lambda_batches.settle_messages(
         messages,
         failed,
         reporting=wiring.settings().reports_batch_item_failures,
@@ -200,8 +212,8 @@ def publish_events(event: DynamoDBEvent) -> Any:
         publisher=wiring.publisher(),
         dead_letters=wiring.event_dead_letters(),
     )
-    first_failed = batch.in_order(event.to_dict()["Records"], publish, remaining_ms=_remaining_ms(event))
-    return batch.settle_records(first_failed, reporting=wiring.settings().reports_batch_item_failures)
+    first_failed = lambda_batches.in_order(event.to_dict()["Records"], publish, remaining_ms=_remaining_ms(event))
+    return lambda_batches.settle_records(first_failed, reporting=wiring.settings().reports_batch_item_failures)
 
 
 def _remaining_ms(event: BaseLambdaEvent) -> Callable[[], float]:

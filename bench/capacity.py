@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
-from chalicelib import items
+from chalicelib.adapters import order_items
 from tests.item_sizes import WRITE_UNIT, index_entry, item_size
 
 READ_WRITE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html"
@@ -58,7 +58,7 @@ class Counting:
 
     def put_item(self, **parameters: Any) -> Any:
         new = parameters["Item"]
-        key = items.key(new[items.ORDER_ID]["S"])
+        key = order_items.key(new[order_items.ORDER_ID]["S"])
         old = self.client.get_item(TableName=parameters["TableName"], Key=key, ConsistentRead=True).get("Item")
         try:
             answer = self.client.put_item(**parameters, ReturnConsumedCapacity="INDEXES")
@@ -84,7 +84,7 @@ def put_units(old: _Item, new: _Item) -> float:
 
 def _index_units(old: _Item, new: _Item) -> float:
     """An entry is written when it appears, goes or changes; one whose key changes is deleted and put."""
-    entries = [index_entry(item) if item and items.CUSTOMER_ID in item else None for item in (old, new)]
+    entries = [index_entry(item) if item and order_items.CUSTOMER_ID in item else None for item in (old, new)]
     sizes = [item_size(entry) for entry in entries if entry is not None]
     if not sizes or entries[0] == entries[1]:
         return 0
@@ -94,7 +94,7 @@ def _index_units(old: _Item, new: _Item) -> float:
 
 
 def _index_keys(item: _Item) -> list[Any]:
-    return [(item or {})[name] for name in (items.CUSTOMER_ID, items.PLACED_KEY)]
+    return [(item or {})[name] for name in (order_items.CUSTOMER_ID, order_items.PLACED_KEY)]
 
 
 def _write_units(size: int) -> float:

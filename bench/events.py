@@ -14,7 +14,8 @@ from typing import Any
 from joserfc.jwk import RSAKey
 
 from bench.packages import BUILD
-from chalicelib import items, order_ids
+from chalicelib.adapters import order_items
+from chalicelib.domain import order_ids
 from tests.builders import (
     ADDRESS,
     SECRET,
@@ -57,7 +58,7 @@ def list_orders() -> Path:
 
 def answers() -> Path:
     """What the stand-in's table holds: one order, and a page of the index without a next one."""
-    item = items.to_item(an_order(order_id=ORDER_ID, customer_id=CUSTOMER, new=ORDER))
+    item = order_items.to_item(an_order(order_id=ORDER_ID, customer_id=CUSTOMER, new=ORDER))
     projected = {"order_id", "customer_id", "placed_key", "status", "version", "total", "item_count", "currency"}
     entry = {name: value for name, value in item.items() if name in projected | {"updated_at"}}
     page = {"Items": [entry] * LISTED, "Count": LISTED, "ScannedCount": LISTED}

@@ -12,10 +12,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from bench.capacity import Call, Counting
-from chalicelib import items, order_ids, use_cases
-from chalicelib.commands import PlaceOrder
-from chalicelib.order_table import OrderTable
-from chalicelib.orders import Order, OrderStatus
+from chalicelib.adapters import order_items
+from chalicelib.adapters.order_table import OrderTable
+from chalicelib.application import use_cases
+from chalicelib.domain import order_ids
+from chalicelib.domain.commands import PlaceOrder
+from chalicelib.domain.orders import Order, OrderStatus
 from ordersctl import templates
 from tests.builders import SECRET, an_order, command, line, new_order
 
@@ -73,7 +75,7 @@ def fill(client: Any, name: str, start: int, size: int) -> None:
 
     def write(first: int) -> None:
         numbers = range(first, min(first + _BATCH, size))
-        puts = [{"PutRequest": {"Item": items.to_item(_order(number))}} for number in numbers]
+        puts = [{"PutRequest": {"Item": order_items.to_item(_order(number))}} for number in numbers]
         assert not client.batch_write_item(RequestItems={name: puts}).get("UnprocessedItems")  # noqa: S101 - engines throttle nobody
 
     with ThreadPoolExecutor(2) as pool:

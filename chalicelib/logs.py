@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import PurePath
 from typing import Any
 
-from chalicelib.errors import Fault
+from chalicelib.domain.errors import Fault
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 _FRAMES = 6  # of a traceback, the innermost

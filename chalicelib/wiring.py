@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     import botocore.config
     import botocore.session
 
-    from chalicelib.aws_json import Credentials
-    from chalicelib.http.tokens import TokenChecker
-    from chalicelib.order_queue import DeadLetterQueue, OrderQueue
-    from chalicelib.order_table import OrderTable
-    from chalicelib.publishing import Publisher
+    from chalicelib.adapters.order_table import OrderTable
+    from chalicelib.adapters.publishing import Publisher
+    from chalicelib.adapters.queues import DeadLetterQueue, OrderQueue
+    from chalicelib.aws.json_client import Credentials
+    from chalicelib.http.auth.tokens import TokenChecker
 
 # ruff: noqa: PLC0415 - each function of the service imports its own adapters only (docs/adr/0009)
 
@@ -54,7 +54,7 @@ def _session() -> "botocore.session.Session":
 @_once
 def _credentials() -> "Callable[[], Credentials]":
     """Lambda hands a function its keys in the environment; elsewhere botocore knows where to look."""
-    from chalicelib.aws_json import Credentials
+    from chalicelib.aws.json_client import Credentials
 
     if "AWS_ACCESS_KEY_ID" in os.environ:
         names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -74,11 +74,11 @@ def _credentials() -> "Callable[[], Credentials]":
 
 @functools.cache
 def _client(service: str, patience: Patience = _PATIENT) -> Any:
-    from chalicelib.aws_json import JsonClient
+    from chalicelib.aws.json_client import JsonClient
 
     make = JsonClient
     if service == "sns":
-        from chalicelib.aws_query import QueryClient
+        from chalicelib.aws.query_client import QueryClient
 
         make = QueryClient
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
@@ -106,14 +106,14 @@ def _config(patience: Patience) -> "botocore.config.Config":
 
 @_once
 def order_table() -> "OrderTable":
-    from chalicelib.order_table import OrderTable
+    from chalicelib.adapters.order_table import OrderTable
 
     return OrderTable(_client("dynamodb"), settings().order_table)
 
 
 @_once
 def impatient_order_table() -> "OrderTable":
-    from chalicelib.order_table import OrderTable
+    from chalicelib.adapters.order_table import OrderTable
 
     return OrderTable(_client("dynamodb", _IMPATIENT), settings().order_table)
 
@@ -125,8 +125,8 @@ def read_table() -> "OrderTable":
         return order_table()
     from amazondax import AmazonDaxClient
 
-    from chalicelib.aws import faults
-    from chalicelib.order_table import OrderTable
+    from chalicelib.adapters.faults import faults
+    from chalicelib.adapters.order_table import OrderTable
 
     with faults("dax"):
         cache = AmazonDaxClient(_session(), endpoint_url=settings().dax_endpoint, config=_config(_PATIENT))
@@ -135,21 +135,21 @@ def read_table() -> "OrderTable":
 
 @_once
 def order_queue() -> "OrderQueue":
-    from chalicelib.order_queue import OrderQueue
+    from chalicelib.adapters.queues import OrderQueue
 
     return OrderQueue(_client("sqs"), settings().order_queue_url)
 
 
 @_once
 def order_dead_letters() -> "DeadLetterQueue":
-    from chalicelib.order_queue import DeadLetterQueue
+    from chalicelib.adapters.queues import DeadLetterQueue
 
     return DeadLetterQueue(_client("sqs"), settings().order_dead_letter_queue_url)
 
 
 @_once
 def event_dead_letters() -> "DeadLetterQueue":
-    from chalicelib.order_queue import DeadLetterQueue
+    from chalicelib.adapters.queues import DeadLetterQueue
 
     return DeadLetterQueue(_client("sqs"), settings().event_dead_letter_queue_url)
 
@@ -157,10 +157,10 @@ def event_dead_letters() -> "DeadLetterQueue":
 @_once
 def publisher() -> "Publisher":
     if settings().event_bus_name:
-        from chalicelib.event_bus import EventBus
+        from chalicelib.adapters.event_bus import EventBus
 
         return EventBus(_client("events"), settings().event_bus_name)
-    from chalicelib.event_topic import EventTopic
+    from chalicelib.adapters.event_topic import EventTopic
 
     return EventTopic(_client("sns"), settings().event_topic_arn)
 
@@ -168,7 +168,7 @@ def publisher() -> "Publisher":
 @_once
 def id_secret() -> bytes:
     """The stage's secret; raises Fault."""
-    from chalicelib.aws import faults
+    from chalicelib.adapters.faults import faults
 
     with faults("secretsmanager"):
         answer = _client("secretsmanager").get_secret_value(SecretId=settings().id_secret_arn)
@@ -177,6 +177,6 @@ def id_secret() -> bytes:
 
 @_once
 def token_checker() -> "TokenChecker":
-    from chalicelib.http.tokens import KeySet, TokenChecker
+    from chalicelib.http.auth.tokens import KeySet, TokenChecker
 
     return TokenChecker(KeySet(settings().jwt_jwks), issuer=settings().jwt_issuer, audience=settings().jwt_audience)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from chalicelib import items
+from chalicelib.adapters import order_items
 from ordersctl import local
 from ordersctl.aws_session import LOCAL, Stage
 from ordersctl.engine import client_options
@@ -159,7 +159,7 @@ def _watch_table(dynamodb: "DynamoDBClient", arrivals: Arrivals, stop: Event) ->
         found = dynamodb.batch_get_item(
             RequestItems={
                 table: {
-                    "Keys": [items.key(order_id) for order_id in batch],
+                    "Keys": [order_items.key(order_id) for order_id in batch],
                     "ProjectionExpression": "order_id, #status",
                     "ExpressionAttributeNames": {"#status": "status"},
                 }

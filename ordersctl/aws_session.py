@@ -11,7 +11,7 @@ import click
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.errors import Fault
+from chalicelib.domain.errors import Fault
 from ordersctl import local
 from ordersctl.engine import client_options
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from chalicelib.domain.orders import NewOrder
 from chalicelib.http.problems import title
 from chalicelib.http.requests import MAX_BODY_BYTES
-from chalicelib.orders import NewOrder
 
 CONDITION = "WithDirectAccept"
 _MODEL = "NewOrder"

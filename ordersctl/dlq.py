@@ -11,7 +11,7 @@ from typing import Any
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.errors import Fault, Poison
+from chalicelib.domain.errors import Fault, Poison
 from ordersctl import letters, local
 from ordersctl.aws_session import Stage, as_json, with_stage
 from ordersctl.letters import Letter

@@ -8,11 +8,11 @@ from typing import Any
 import click
 import yaml
 
-from chalicelib import events
-from chalicelib.codes import COUNTRIES
-from chalicelib.errors import Violation
-from chalicelib.events import OrderEvent
-from chalicelib.orders import TRANSITIONS, ErasedOrder, Order, OrderStatus
+from chalicelib.domain import events
+from chalicelib.domain.errors import Violation
+from chalicelib.domain.events import OrderEvent
+from chalicelib.domain.iso_codes import COUNTRIES
+from chalicelib.domain.orders import TRANSITIONS, ErasedOrder, Order, OrderStatus
 from ordersctl import local, openapi_schemas
 from ordersctl.openapi_schemas import ORDER, ORDER_ID, TIME, Schema
 from ordersctl.schema_compatibility import breaks

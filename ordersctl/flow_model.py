@@ -22,7 +22,7 @@ _TIMES = Times()
 _Steps = Generator[Any, Any, None]
 
 TOGETHER_SECONDS = 0.002
-WRITE_ATTEMPTS = 3  # as chalicelib/wiring.py has it, with the pauses of chalicelib/aws_json.py
+WRITE_ATTEMPTS = 3  # as chalicelib/wiring.py has it, with the pauses of chalicelib/aws/json_client.py
 FIRST_BACKOFF_SECONDS = 0.1
 PUBLISH_AT_ONCE = 10  # SNS PublishBatch
 THROTTLED_PAUSE_SECONDS = 0.1  # a poller's, when Lambda has no room for its batch; not documented

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
-from chalicelib.codes import CURRENCY_EXPONENTS
+from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
 from ordersctl import local
 
 COLUMNS = ("InvoiceNo", "StockCode", "Description", "Quantity", "UnitPrice", "CustomerID")

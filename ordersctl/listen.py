@@ -11,7 +11,7 @@ from typing import Any
 import click
 import httpx
 
-from chalicelib.orders import OrderStatus
+from chalicelib.domain.orders import OrderStatus
 from ordersctl.aws_session import Stage, as_json, with_stage
 from ordersctl.stage_queues import LISTENER
 

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from chalicelib.codes import CURRENCY_EXPONENTS
+from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
 from ordersctl import arrivals, invoices, local, tokens
 from ordersctl.engine import HEALTH, get_json
 from ordersctl.invoices import NotPlaced, Placeable

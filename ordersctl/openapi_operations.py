@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.http.principal import ADMIN, READ, WRITE
+from chalicelib.domain.orders import OrderStatus
+from chalicelib.http.auth.principal import ADMIN, READ, WRITE
 from chalicelib.http.requests import MAX_BODY_BYTES, MAX_PAGE
-from chalicelib.orders import OrderStatus
 from ordersctl import openapi_schemas as models
 
 JSON = "application/json"

@@ -4,9 +4,9 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from chalicelib.codes import CURRENCY_EXPONENTS
-from chalicelib.order_ids import ORDER_ID_PATTERN
-from chalicelib.orders import (
+from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
+from chalicelib.domain.order_ids import ORDER_ID_PATTERN
+from chalicelib.domain.orders import (
     CUSTOMER_ID_PATTERN,
     INTERNAL,
     MAX_AMOUNT,

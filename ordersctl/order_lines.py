@@ -5,10 +5,11 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib import commands, items
-from chalicelib.codes import CURRENCY_EXPONENTS
-from chalicelib.errors import Poison
-from chalicelib.orders import ErasedOrder, Order, OrderStatus
+from chalicelib.adapters import order_items
+from chalicelib.domain import commands
+from chalicelib.domain.errors import Poison
+from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
+from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
 from ordersctl.invocation import Report
 
 _SYMBOLS = {"EUR": "€", "GBP": "£", "JPY": "¥", "USD": "$"}
@@ -44,13 +45,13 @@ class OrderLines:
         if "NewImage" not in images:
             return  # a removed item is no event
         try:
-            after = items.from_item(images["NewImage"])
+            after = order_items.from_item(images["NewImage"])
         except Poison as error:
             self._report(f"{_clock(now)}  a record that is no order went to the dead-letter queue: {error}")
             return
         if "OldImage" not in images and isinstance(after, Order):
             self._report(self._first_line(after, now))
-        elif (images.get("OldImage") or {}).get(items.VERSION) != images["NewImage"].get(items.VERSION):
+        elif (images.get("OldImage") or {}).get(order_items.VERSION) != images["NewImage"].get(order_items.VERSION):
             self._report(_change_line(after, images.get("OldImage") or {}, now))
 
     def _first_line(self, order: Order, published_at: float) -> str:
@@ -84,14 +85,14 @@ def money(minor_units: int, currency: str | None) -> str:
     return f"{_SYMBOLS[currency]}{amount}" if currency in _SYMBOLS else f"{currency} {amount}"
 
 
-def _change_line(order: Order | ErasedOrder, before: items.Item, published_at: float) -> str:
+def _change_line(order: Order | ErasedOrder, before: order_items.Item, published_at: float) -> str:
     changed_at = _seconds(order.updated_at)
     if isinstance(order, ErasedOrder):
         return (
             f"{_clock(changed_at)}  {_short(order.order_id)}  erased v{order.version}"
             f" → published {_after(changed_at, published_at)}"
         )
-    status_before = before.get(items.STATUS, {}).get("S")
+    status_before = before.get(order_items.STATUS, {}).get("S")
     what = "changed" if status_before == order.status else order.status.value
     return f"{_head(order, changed_at)}  {what} v{order.version} → published {_after(changed_at, published_at)}"
 

@@ -14,14 +14,15 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib import commands, use_cases
-from chalicelib.errors import Fault, OrderNotFound, Poison
-from chalicelib.event_bus import EventBus
-from chalicelib.event_topic import EventTopic
-from chalicelib.order_queue import DeadLetterQueue
-from chalicelib.order_table import OrderTable
-from chalicelib.orders import ErasedOrder
-from chalicelib.publishing import Publisher
+from chalicelib.adapters.event_bus import EventBus
+from chalicelib.adapters.event_topic import EventTopic
+from chalicelib.adapters.order_table import OrderTable
+from chalicelib.adapters.publishing import Publisher
+from chalicelib.adapters.queues import DeadLetterQueue
+from chalicelib.application import use_cases
+from chalicelib.domain import commands
+from chalicelib.domain.errors import Fault, OrderNotFound, Poison
+from chalicelib.domain.orders import ErasedOrder
 from ordersctl.aws_session import Stage
 from ordersctl.letters import Letter, at, cloud_event, open_private
 from ordersctl.stage_queues import Queue

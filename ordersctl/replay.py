@@ -11,14 +11,15 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from chalicelib import events, items
-from chalicelib.errors import OrderNotFound, Poison
-from chalicelib.event_topic import message_attributes
-from chalicelib.events import OrderEvent
-from chalicelib.order_ids import is_well_formed
-from chalicelib.order_table import OrderTable
-from chalicelib.orders import ErasedOrder, Order, OrderStatus
-from chalicelib.publishing import fitting
+from chalicelib.adapters import order_items
+from chalicelib.adapters.event_topic import message_attributes
+from chalicelib.adapters.order_table import OrderTable
+from chalicelib.adapters.publishing import fitting
+from chalicelib.domain import events
+from chalicelib.domain.errors import OrderNotFound, Poison
+from chalicelib.domain.events import OrderEvent
+from chalicelib.domain.order_ids import is_well_formed
+from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
 from ordersctl.aws_session import Stage, as_json, with_stage
 from ordersctl.redrive import Pace, publisher, send, source_of
 from ordersctl.replay_progress import Progressed
@@ -233,7 +234,9 @@ def _changed(table: OrderTable, since: str, until: str, after: Any) -> Iterator[
             **where,
         )
         after = answer.get("LastEvaluatedKey")
-        found = [_readable(each[items.ORDER_ID]["S"], partial(items.from_item, each)) for each in answer["Items"]]
+        found = [
+            _readable(each[order_items.ORDER_ID]["S"], partial(order_items.from_item, each)) for each in answer["Items"]
+        ]
         yield Page(found, after, answer["ScannedCount"])
         if after is None:
             return

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from chalicelib.errors import OrderNotFound
-from chalicelib.order_ids import is_well_formed
-from chalicelib.order_table import OrderTable
-from chalicelib.orders import ErasedOrder, Order
+from chalicelib.adapters.order_table import OrderTable
+from chalicelib.domain.errors import OrderNotFound
+from chalicelib.domain.order_ids import is_well_formed
+from chalicelib.domain.orders import ErasedOrder, Order
 from ordersctl import letters, local
 from ordersctl.aws_session import Stage, as_json, with_stage
 from ordersctl.stage_queues import StageQueues

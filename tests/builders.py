@@ -12,8 +12,9 @@ from chalice.app import Chalice
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
-from chalicelib import items, order_ids, orders
-from chalicelib.orders import ErasedOrder, NewOrder, Order, OrderStatus
+from chalicelib.adapters import order_items
+from chalicelib.domain import order_ids, orders
+from chalicelib.domain.orders import ErasedOrder, NewOrder, Order, OrderStatus
 
 NOW = "2026-01-31T12:00:00.000Z"
 LATER = "2026-01-31T13:00:00.000Z"
@@ -123,15 +124,15 @@ def stream_record(before: Stored, after: Stored, sequence_number: int = 100) -> 
     stands = after or before
     change: dict[str, Any] = {
         "ApproximateCreationDateTime": 1769860800.0,
-        "Keys": items.key(stands.order_id if stands else "?"),
+        "Keys": order_items.key(stands.order_id if stands else "?"),
         "SequenceNumber": str(sequence_number),
         "SizeBytes": 1,
         "StreamViewType": "NEW_AND_OLD_IMAGES",
     }
     if before is not None:
-        change["OldImage"] = items.to_item(before)
+        change["OldImage"] = order_items.to_item(before)
     if after is not None:
-        change["NewImage"] = items.to_item(after)
+        change["NewImage"] = order_items.to_item(after)
     return {
         "eventID": uuid.uuid4().hex,
         "eventName": name,

@@ -20,7 +20,7 @@ from chalice.app import (
 )
 from pydantic import ValidationError
 
-from chalicelib.orders import NewOrder
+from chalicelib.domain.orders import NewOrder
 
 app = Chalice(app_name="orders")
 sqs = boto3.client("sqs")

@@ -9,7 +9,7 @@ import boto3
 from fastapi import FastAPI
 from mangum import Mangum
 
-from chalicelib.orders import NewOrder
+from chalicelib.domain.orders import NewOrder
 
 sqs = boto3.client("sqs")
 table = boto3.resource("dynamodb").Table(os.environ["ORDER_TABLE"])

@@ -10,7 +10,7 @@ from apig_wsgi import make_lambda_handler
 from flask import Flask, request
 from pydantic import ValidationError
 
-from chalicelib.orders import NewOrder
+from chalicelib.domain.orders import NewOrder
 
 sqs = boto3.client("sqs")
 table = boto3.resource("dynamodb").Table(os.environ["ORDER_TABLE"])

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from pydantic import ValidationError
 
-from chalicelib.orders import NewOrder
+from chalicelib.domain.orders import NewOrder
 
 WORKERS = 16
 TIMEOUT = 2.0  # seconds for each of the three

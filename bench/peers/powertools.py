@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 
-from chalicelib.orders import NewOrder
+from chalicelib.domain.orders import NewOrder
 
 sqs = boto3.client("sqs")
 table = boto3.resource("dynamodb").Table(os.environ["ORDER_TABLE"])

@@ -10,7 +10,7 @@ import botocore.session
 from botocore.config import Config
 from pydantic import ValidationError
 
-from chalicelib.orders import NewOrder
+from chalicelib.domain.orders import NewOrder
 
 _session = botocore.session.get_session()
 _config = Config(

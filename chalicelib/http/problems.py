@@ -7,8 +7,9 @@ from typing import Any
 
 from chalice.app import Request, Response
 
-from chalicelib import errors, logs, order_ids
-from chalicelib.errors import OrdersError, Violation
+from chalicelib import logs
+from chalicelib.domain import errors, order_ids
+from chalicelib.domain.errors import OrdersError, Violation
 from chalicelib.http import responses
 
 logger = logging.getLogger("orders")

@@ -8,9 +8,9 @@ from typing import Any, NoReturn
 
 from chalice.app import MultiDict, Request
 
-from chalicelib.commands import TRACEPARENT_PATTERN
+from chalicelib.domain.commands import TRACEPARENT_PATTERN
+from chalicelib.domain.orders import OrderStatus
 from chalicelib.http.problems import Problem
-from chalicelib.orders import OrderStatus
 
 MAX_BODY_BYTES = 240 * 1024  # leaves room in SNS's and an item's limits for what is added on the way
 MAX_PAGE = 100

@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 
 from chalice.app import CORSConfig, Request, Response
 
-from chalicelib.order_table import Page
-from chalicelib.orders import Order
-from chalicelib.use_cases import Accepted
+from chalicelib.adapters.order_table import Page
+from chalicelib.application.use_cases import Accepted
+from chalicelib.domain.orders import Order
 
 _RETRY_SOON = {"Retry-After": "1"}  # seconds
 

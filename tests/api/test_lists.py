@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
-from chalicelib import items
-from chalicelib.orders import Order, OrderStatus
+from chalicelib.adapters import order_items
+from chalicelib.domain.orders import Order, OrderStatus
 from tests.api.callers import Caller, Service
 from tests.builders import Answer, an_order, fresh_order_id, new_order
 
@@ -92,8 +92,8 @@ def shopper(service: Service, reads: Reads, count: int) -> Iterator[Shopper]:
     """A customer with orders that were written past the doors, for as long as they are looked at."""
     customer = f"many-{uuid.uuid4().hex[:8]}"
     stored = [_order(customer, number) for number in range(count)]
-    puts: list[Any] = [{"PutRequest": {"Item": items.to_item(each)}} for each in stored]
-    deletes: list[Any] = [{"DeleteRequest": {"Key": items.key(each.order_id)}} for each in stored]
+    puts: list[Any] = [{"PutRequest": {"Item": order_items.to_item(each)}} for each in stored]
+    deletes: list[Any] = [{"DeleteRequest": {"Key": order_items.key(each.order_id)}} for each in stored]
     order = sorted(stored, key=lambda each: (each.placed_at, each.order_id), reverse=True)
     _write(service, puts)
     yield Shopper(service.caller(customer), f"/customers/{customer}/orders", [each.order_id for each in order], reads)

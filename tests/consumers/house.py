@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib.orders import TRANSITIONS, OrderStatus
+from chalicelib.domain.orders import TRANSITIONS, OrderStatus
 from ordersctl import event_schemas
 from ordersctl.consumers import EXAMPLES, make_inbox
 from ordersctl.engine import client_options

@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib.event_topic import EventTopic
+from chalicelib.adapters.event_topic import EventTopic
 from ordersctl.consumers import NAMES
 from ordersctl.engine import client_options, deploy
 from tests.events.house import Subscriber, lives

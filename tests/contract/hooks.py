@@ -12,8 +12,8 @@ from typing import Any
 
 import schemathesis
 
-from chalicelib.errors import InvalidOrder
-from chalicelib.orders import CUSTOMER_ID_PATTERN, OrderContent, parse
+from chalicelib.domain.errors import InvalidOrder
+from chalicelib.domain.orders import CUSTOMER_ID_PATTERN, OrderContent, parse
 from ordersctl.openapi_operations import PARAMETERS
 from ordersctl.openapi_schemas import ACCEPTED, NEW_ORDER
 

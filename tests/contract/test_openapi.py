@@ -9,10 +9,10 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
-from chalicelib.errors import InvalidOrder
+from chalicelib.adapters.order_items import CUSTOMER_ID, ORDER_ID
+from chalicelib.domain.errors import InvalidOrder
+from chalicelib.domain.orders import NewOrder, OrderChange, parse
 from chalicelib.http import problems
-from chalicelib.items import CUSTOMER_ID, ORDER_ID
-from chalicelib.orders import NewOrder, OrderChange, parse
 from ordersctl import openapi
 from ordersctl.openapi_operations import OPERATIONS, PROBLEMS
 from ordersctl.openapi_schemas import CHANGE, NEW_ORDER

@@ -10,11 +10,12 @@ import boto3
 import httpx
 import pytest
 
-from chalicelib import commands, order_ids, use_cases
-from chalicelib.http.principal import READ, SERVICE
-from chalicelib.order_queue import DeadLetterQueue
-from chalicelib.order_table import OrderTable
-from chalicelib.orders import NewOrder, Order, parse
+from chalicelib.adapters.order_table import OrderTable
+from chalicelib.adapters.queues import DeadLetterQueue
+from chalicelib.application import use_cases
+from chalicelib.domain import commands, order_ids
+from chalicelib.domain.orders import NewOrder, Order, parse
+from chalicelib.http.auth.principal import READ, SERVICE
 from ordersctl import invoices
 from ordersctl.engine import client_options, deploy
 from ordersctl.local import PROJECT_DIR

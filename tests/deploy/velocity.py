@@ -12,7 +12,7 @@ import airspeed.operators
 import httpx
 from jsonschema import Draft4Validator
 
-from chalicelib.http.principal import WRITE
+from chalicelib.http.auth.principal import WRITE
 from tests import builders
 
 # 2026-01-31T12:00:00.042Z, in the two forms that API Gateway gives.

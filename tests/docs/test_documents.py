@@ -12,9 +12,10 @@ import botocore.session
 import pytest
 
 import chalicelib
-from chalicelib import items, order_ids, orders
-from chalicelib.errors import Violation
-from chalicelib.orders import Address, ErasedOrder, LineItem, NewOrder, Order, OrderStatus
+from chalicelib.adapters import order_items
+from chalicelib.domain import order_ids, orders
+from chalicelib.domain.errors import Violation
+from chalicelib.domain.orders import Address, ErasedOrder, LineItem, NewOrder, Order, OrderStatus
 from chalicelib.settings import Settings
 from ordersctl import invoices
 from tests.local_run import PROJECT_DIR
@@ -163,12 +164,12 @@ def size(value: Mapping[str, Any]) -> int:
 def indexed() -> set[str]:
     projected = re.search(r"NonKeyAttributes: \[(.+)\]", TEMPLATE)
     assert projected
-    return {items.ORDER_ID, items.CUSTOMER_ID, items.PLACED_KEY, *projected[1].split(", ")}
+    return {order_items.ORDER_ID, order_items.CUSTOMER_ID, order_items.PLACED_KEY, *projected[1].split(", ")}
 
 
 def test_the_item_s_table_names_exactly_the_attributes_that_are_written() -> None:
     told = [cells[:2] for cells in rows(ACCESS_PATTERNS, "## The item")]
-    written = items.to_item(full_order(OrderStatus.REJECTED)) | {items.CHANGE_ID: {"S": "0"}}
+    written = order_items.to_item(full_order(OrderStatus.REJECTED)) | {order_items.CHANGE_ID: {"S": "0"}}
     assert {name.strip("`"): kind[0] for name, kind in told} == {name: next(iter(v)) for name, v in written.items()}
 
 
@@ -178,7 +179,7 @@ def test_the_item_s_table_marks_exactly_what_the_index_has() -> None:
 
 
 def test_a_line_s_names_are_told() -> None:
-    (line,) = items.to_item(full_order(OrderStatus.PLACED))["items"]["L"]
+    (line,) = order_items.to_item(full_order(OrderStatus.PLACED))["items"]["L"]
     (told,) = (cells[2] for cells in rows(ACCESS_PATTERNS, "## The item") if cells[0] == "`items`")
     assert set(re.findall("`(.)`", told)) == set(line["M"])
 
@@ -192,7 +193,7 @@ def test_the_tombstone_s_attributes_are_told() -> None:
         traceparent=TRACEPARENT,
     )
     told = ACCESS_PATTERNS.partition("### The tombstone\n")[2].partition(". It names no")[0]
-    assert set(re.findall(r"`(\w+)`", told)) - {"erased"} == {*items.to_item(erased), items.CHANGE_ID}
+    assert set(re.findall(r"`(\w+)`", told)) - {"erased"} == {*order_items.to_item(erased), order_items.CHANGE_ID}
 
 
 def test_the_statuses_are_told() -> None:
@@ -211,6 +212,6 @@ def test_the_sizes_are_those_of_the_real_orders() -> None:
         update = {"items": new.items, "total": new.total, "reference": new.reference, "status": OrderStatus.PLACED}
         absent = dict.fromkeys(("status_reason", "shipping_address", "note", "violations", "traceparent"))
         order = full_order(OrderStatus.PLACED).model_copy(update=update | absent)
-        sizes = {attribute: len(attribute) + size(value) for attribute, value in items.to_item(order).items()}
+        sizes = {attribute: len(attribute) + size(value) for attribute, value in order_items.to_item(order).items()}
         assert item_size == f"{sum(sizes.values())} bytes"
         assert entry_size == f"{sum(sizes[name] for name in indexed() & set(sizes))} bytes"

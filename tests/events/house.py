@@ -10,13 +10,13 @@ from typing import Any
 
 import boto3
 
-from chalicelib import events
-from chalicelib.aws_json import Credentials, JsonClient
-from chalicelib.aws_query import QueryClient
-from chalicelib.event_bus import EventBus
-from chalicelib.event_topic import EventTopic
-from chalicelib.events import OrderEvent
-from chalicelib.orders import TRANSITIONS, ErasedOrder, Order, OrderStatus
+from chalicelib.adapters.event_bus import EventBus
+from chalicelib.adapters.event_topic import EventTopic
+from chalicelib.aws.json_client import Credentials, JsonClient
+from chalicelib.aws.query_client import QueryClient
+from chalicelib.domain import events
+from chalicelib.domain.events import OrderEvent
+from chalicelib.domain.orders import TRANSITIONS, ErasedOrder, Order, OrderStatus
 from chalicelib.settings import Patience
 from ordersctl.engine import client_options
 from tests.builders import LATER, an_order, fresh_order_id

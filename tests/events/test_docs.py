@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 from jsonschema import Draft7Validator
 
-from chalicelib.events import OrderEvent
+from chalicelib.domain.events import OrderEvent
 from ordersctl import event_schemas
 from ordersctl.engine import client_options
 from tests.builders import line

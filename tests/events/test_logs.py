@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib import logs
-from chalicelib.aws import faults
-from chalicelib.commands import PlaceOrder
+from chalicelib.adapters.faults import faults
+from chalicelib.domain.commands import PlaceOrder
 
 SECRET = "1 High Street"
 

@@ -9,10 +9,10 @@ from typing import Any, cast
 
 import pytest
 
-from chalicelib.event_bus import EventBus
-from chalicelib.event_topic import EventTopic
-from chalicelib.events import OrderEvent
-from chalicelib.publishing import Undelivered
+from chalicelib.adapters.event_bus import EventBus
+from chalicelib.adapters.event_topic import EventTopic
+from chalicelib.adapters.publishing import Undelivered
+from chalicelib.domain.events import OrderEvent
 from tests.builders import line
 from tests.events.house import SOURCE, House, lives
 from tests.local_run import PROJECT_DIR

@@ -4,9 +4,9 @@ import io
 import json
 from typing import Any, cast
 
-from chalicelib import use_cases
-from chalicelib.event_bus import EventBus
-from chalicelib.order_queue import DeadLetterQueue
+from chalicelib.adapters.event_bus import EventBus
+from chalicelib.adapters.queues import DeadLetterQueue
+from chalicelib.application import use_cases
 from tests.builders import an_order, fresh_order_id, stream_record
 from tests.events.house import SOURCE, House
 from tests.events.test_publishers import FakeBus

@@ -13,10 +13,10 @@ from cloudevents.core.bindings.http import HTTPMessage, from_structured_event
 from hypothesis import given, settings
 from jsonschema import Draft7Validator, FormatChecker
 
-from chalicelib import events
-from chalicelib.event_topic import message_attributes
-from chalicelib.events import OrderEvent
-from chalicelib.orders import TRANSITIONS, ErasedOrder, Order, OrderStatus
+from chalicelib.adapters.event_topic import message_attributes
+from chalicelib.domain import events
+from chalicelib.domain.events import OrderEvent
+from chalicelib.domain.orders import TRANSITIONS, ErasedOrder, Order, OrderStatus
 from ordersctl import event_schemas
 from ordersctl.schema_compatibility import breaks
 from tests.builders import LATER

@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from chalicelib import batch
 from tests.faults.faults import Killed, StandInClient, Weather, is_retried
 from tests.faults.stand_in import Message, Queue, Table, Topic
 
@@ -43,7 +42,7 @@ def repeatable(seed: int, **environment: str) -> Iterator[None]:
     """One thread, a seeded source of random bytes, and the environment of the stand-in."""
     source = random.Random(seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batch, "WORKERS", 1)
+        patch.setattr(lambda_batches, "WORKERS", 1)
         patch.setattr(logging.getLogger("orders"), "disabled", True)
         patch.setattr(secrets, "token_bytes", source.randbytes)
         for name in ("AWS_CHALICE_CLI_MODE", "REPORT_BATCH_ITEM_FAILURES", "CUSTOMER_CLAIM", "EVENT_BUS_NAME"):

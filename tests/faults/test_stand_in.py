@@ -8,7 +8,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib import items
+from chalicelib.adapters import order_items
 from ordersctl.engine import client_options, deploy
 from tests.builders import an_order
 from tests.faults.cloud import Cloud
@@ -36,17 +36,17 @@ def puts(clients: Clients, names: Names) -> list[Any]:
     absent = {**shared, "ConditionExpression": "attribute_not_exists(order_id)"}
     seen_1 = {**shared, "ConditionExpression": "version = :seen", "ExpressionAttributeValues": {":seen": {"N": "1"}}}
     put = clients["dynamodb"].put_item
-    read = {"TableName": names["OrderTable"], "Key": items.key(placed.order_id), "ConsistentRead": True}
+    read = {"TableName": names["OrderTable"], "Key": order_items.key(placed.order_id), "ConsistentRead": True}
     return [
-        outcome(put, Item=items.to_item(noted), **seen_1),
-        outcome(put, Item=items.to_item(placed), **absent),
-        outcome(put, Item=items.to_item(noted), **absent),
-        outcome(put, Item=items.to_item(placed), **{**absent, "ReturnValuesOnConditionCheckFailure": "NONE"}),
-        outcome(put, Item=items.to_item(noted), **seen_1),
-        outcome(put, Item=items.to_item(noted), **seen_1),
-        outcome(put, Item=items.to_item(noted), TableName=names["OrderTable"]),  # writes what is there: no record
+        outcome(put, Item=order_items.to_item(noted), **seen_1),
+        outcome(put, Item=order_items.to_item(placed), **absent),
+        outcome(put, Item=order_items.to_item(noted), **absent),
+        outcome(put, Item=order_items.to_item(placed), **{**absent, "ReturnValuesOnConditionCheckFailure": "NONE"}),
+        outcome(put, Item=order_items.to_item(noted), **seen_1),
+        outcome(put, Item=order_items.to_item(noted), **seen_1),
+        outcome(put, Item=order_items.to_item(noted), TableName=names["OrderTable"]),  # writes what is there: no record
         outcome(clients["dynamodb"].get_item, "Item", **read),
-        outcome(clients["dynamodb"].get_item, "Item", **{**read, "Key": items.key("none")}),
+        outcome(clients["dynamodb"].get_item, "Item", **{**read, "Key": order_items.key("none")}),
     ]
 
 
@@ -59,12 +59,12 @@ def lists(clients: Clients, names: Names) -> list[Any]:
             placed_at=f"2026-01-0{number + 1}T00:00:00.000Z",
             new={"note": "not in the index"},
         )
-        clients["dynamodb"].put_item(TableName=names["OrderTable"], Item=items.to_item(order))
+        clients["dynamodb"].put_item(TableName=names["OrderTable"], Item=order_items.to_item(order))
     query: dict[str, Any] = {
         "TableName": names["OrderTable"],
-        "IndexName": items.INDEX,
+        "IndexName": order_items.INDEX,
         "KeyConditionExpression": "#customer = :customer",
-        "ExpressionAttributeNames": {"#customer": items.CUSTOMER_ID},
+        "ExpressionAttributeNames": {"#customer": order_items.CUSTOMER_ID},
         "ExpressionAttributeValues": {":customer": {"S": "lister"}},
         "ScanIndexForward": False,
         "Limit": 2,
@@ -75,11 +75,11 @@ def lists(clients: Clients, names: Names) -> list[Any]:
         found.append({name: answer.get(name) for name in ("Items", "ScannedCount", "LastEvaluatedKey")})
         query["ExclusiveStartKey"] = answer.get("LastEvaluatedKey")
     del query["ExclusiveStartKey"]
-    query["ExpressionAttributeNames"]["#placed"] = items.PLACED_KEY
+    query["ExpressionAttributeNames"]["#placed"] = order_items.PLACED_KEY
     query["KeyConditionExpression"] += " AND #placed BETWEEN :from AND :to"
     query["ExpressionAttributeValues"] |= {":from": {"S": "2026-01-02"}, ":to": {"S": "2026-01-04"}}
     found.append(outcome(clients["dynamodb"].query, "Items", "ScannedCount", **query))
-    query["ExpressionAttributeNames"]["#status"] = items.STATUS
+    query["ExpressionAttributeNames"]["#status"] = order_items.STATUS
     query["ExpressionAttributeValues"][":status"] = {"S": "cancelled"}
     found.append(
         outcome(clients["dynamodb"].query, "Items", **{**query, "FilterExpression": "#status = :status", "Limit": 9})

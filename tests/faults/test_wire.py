@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.errors import Fault
+from chalicelib.domain.errors import Fault
 from tests.faults.cloud import ENVIRONMENT, ROOT, copied
 
 Answer = Callable[["Server"], None]

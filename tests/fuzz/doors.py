@@ -8,7 +8,7 @@ from typing import Any
 
 from chalice.app import AuthRequest
 
-from chalicelib.http.authorization import Unauthorized
+from chalicelib.http.auth.authorizer import Unauthorized
 from tests.builders import CUSTOMER, an_order, http_event, stream_record
 from tests.faults.cloud import Cloud, Container
 from tests.faults.faults import Weather

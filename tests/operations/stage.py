@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from click.testing import CliRunner, Result
 
-from chalicelib import items, order_ids
-from chalicelib.orders import ErasedOrder, Order
+from chalicelib.adapters import order_items
+from chalicelib.domain import order_ids
+from chalicelib.domain.orders import ErasedOrder, Order
 from ordersctl.__main__ import main
 from ordersctl.engine import client_options
 from ordersctl.stream_mapping import Checkpoints
@@ -82,14 +83,14 @@ class OperatedStage:
 
     def store(self, *orders: Order | ErasedOrder) -> None:
         for order in orders:
-            self.dynamodb.put_item(TableName=TABLE, Item=items.to_item(order))
+            self.dynamodb.put_item(TableName=TABLE, Item=order_items.to_item(order))
 
     def store_many(self, orders: Sequence[Order]) -> None:
-        self._write_many([{"PutRequest": {"Item": items.to_item(order)}} for order in orders])
+        self._write_many([{"PutRequest": {"Item": order_items.to_item(order)}} for order in orders])
 
     def stored(self, order_id: str) -> Order | ErasedOrder | None:
-        answer = self.dynamodb.get_item(TableName=TABLE, Key=items.key(order_id))
-        return items.from_item(answer["Item"]) if "Item" in answer else None
+        answer = self.dynamodb.get_item(TableName=TABLE, Key=order_items.key(order_id))
+        return order_items.from_item(answer["Item"]) if "Item" in answer else None
 
     def empty(self) -> None:
         for url in self.sqs.list_queues().get("QueueUrls", []):

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib import events, orders
-from chalicelib.orders import NewOrder, Order, OrderStatus
+from chalicelib.domain import events, orders
+from chalicelib.domain.orders import NewOrder, Order, OrderStatus
 from ordersctl.aws_session import Stage
 from ordersctl.redrive import Pace, send
 from ordersctl.stage_queues import Queue

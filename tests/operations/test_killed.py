@@ -6,7 +6,7 @@ import subprocess
 from collections import Counter
 from functools import partial
 
-from chalicelib.orders import Order
+from chalicelib.domain.orders import Order
 from tests import builders
 from tests.local_run import eventually
 from tests.operations.stage import OperatedStage

@@ -11,9 +11,9 @@ from typing import Any
 import click
 import pytest
 
-from chalicelib import events
-from chalicelib.event_topic import EventTopic
-from chalicelib.orders import Order
+from chalicelib.adapters.event_topic import EventTopic
+from chalicelib.domain import events
+from chalicelib.domain.orders import Order
 from ordersctl.event_schemas import schemas
 from ordersctl.listen import listen
 from tests import builders

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from chalicelib import events
-from chalicelib.orders import Order, OrderStatus
+from chalicelib.domain import events
+from chalicelib.domain.orders import Order, OrderStatus
 from ordersctl.invocation import Function
 from ordersctl.queue_mapping import QueueMapping
 from ordersctl.tokens import SERVICE_SCOPE, local_token

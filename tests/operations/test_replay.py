@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib import events, items
-from chalicelib.orders import TRANSITIONS, Order, OrderStatus
+from chalicelib.adapters import order_items
+from chalicelib.domain import events
+from chalicelib.domain.orders import TRANSITIONS, Order, OrderStatus
 from ordersctl.replay import event_of
 from tests import builders
 from tests.operations.stage import OperatedStage
@@ -112,7 +113,7 @@ def test_a_question_that_makes_no_sense_is_refused(stage: OperatedStage, asked: 
 def test_what_cannot_be_read_is_skipped_counted_and_told(stage: OperatedStage) -> None:
     good, broken = (builders.an_order(order_id=builders.fresh_order_id()) for _ in range(2))
     stage.store(good)
-    item = items.to_item(broken)
+    item = order_items.to_item(broken)
     del item["fingerprint"]
     stage.dynamodb.put_item(TableName="orders-local", Item=item)
     for asked, sent in (

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from orders_consumer import Consumer
 
-from chalicelib import events
+from chalicelib.domain import events
 from ordersctl.consumers import make_inbox
 from tests import builders
 from tests.operations.stage import OperatedStage

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from chalicelib import commands, event_topic, events, items, orders
-from chalicelib.orders import NewOrder
+from chalicelib.adapters import event_topic, order_items
+from chalicelib.domain import commands, events, orders
+from chalicelib.domain.orders import NewOrder
 from ordersctl.cost import cost
 from ordersctl.cost_model import Load, Units, dollars_per_million, prices, units
 from ordersctl.order_sizes import INDEX_ENTRY, KB, sizes
@@ -48,10 +49,10 @@ def test_sizes_are_those_of_real_orders(lines: int) -> None:
     assert event is not None
     attributes = event_topic._size(event_topic.message_attributes(event))
     size = sizes(lines)
-    assert size.item * KB == pytest.approx(item_size(items.to_item(order)), rel=0.02)
+    assert size.item * KB == pytest.approx(item_size(order_items.to_item(order)), rel=0.02)
     assert size.command * KB == pytest.approx(len(command.encode()), rel=0.02)
     assert size.event * KB == pytest.approx(len(event.to_json().encode()) + attributes, rel=0.02)
-    assert pytest.approx(item_size(index_entry(items.to_item(order))), rel=0.02) == INDEX_ENTRY
+    assert pytest.approx(item_size(index_entry(order_items.to_item(order))), rel=0.02) == INDEX_ENTRY
 
 
 # --- units ------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import pytest
 from bench import capacity, grown_table
 from bench.capacity import Call
 from bench.grown_table import Costs
-from chalicelib import items
+from chalicelib.adapters import order_items
 from ordersctl.engine import client_options
 from tests.builders import LATER, an_order
 
@@ -91,8 +91,8 @@ def test_the_rules_charge_a_write_as_the_engine_does(costs: dict[int, Costs]) ->
 def test_units_are_reckoned_by_the_rules() -> None:
     assert [capacity.read_units(size, consistent=True) for size in (0, 1, 4096, 4097)] == [1, 1, 1, 2]
     assert [capacity.read_units(size, consistent=False) for size in (0, 4096, 4097)] == [0.5, 0.5, 1]
-    one, long = items.to_item(an_order()), items.to_item(an_order(new={"note": "n" * 1_000}))
+    one, long = order_items.to_item(an_order()), order_items.to_item(an_order(new={"note": "n" * 1_000}))
     assert capacity.put_units(None, one) == 1 + 1
     assert capacity.put_units(long, one) == capacity.put_units(one, long) == 2 + 0
-    assert capacity.put_units(one, items.to_item(an_order(version=2))) == 1 + 1
-    assert capacity.put_units(one, items.to_item(an_order(placed_at=LATER))) == 1 + 2
+    assert capacity.put_units(one, order_items.to_item(an_order(version=2))) == 1 + 1
+    assert capacity.put_units(one, order_items.to_item(an_order(placed_at=LATER))) == 1 + 2

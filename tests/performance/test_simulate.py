@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from chalicelib import aws_json, wiring
+from chalicelib import wiring
+from chalicelib.aws import json_client
 from ordersctl import flow_model
 from ordersctl.aws_limits import RAISE, Bound, Limits, Times
 from ordersctl.flow_model import Flow
@@ -243,7 +244,7 @@ def test_the_limits_are_what_the_service_deploys_with() -> None:
 
 def test_writes_are_tried_again_as_the_processor_does() -> None:
     assert wiring._PATIENT.attempts == flow_model.WRITE_ATTEMPTS
-    assert aws_json._FIRST_BACKOFF == flow_model.FIRST_BACKOFF_SECONDS
+    assert json_client._FIRST_BACKOFF == flow_model.FIRST_BACKOFF_SECONDS
 
 
 def test_there_is_something_to_do_about_every_limit() -> None:

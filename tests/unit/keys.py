@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from joserfc.jwk import ECKey, RSAKey
 
-from chalicelib.http.tokens import KeySet, TokenChecker
+from chalicelib.http.auth.tokens import KeySet, TokenChecker
 from tests.builders import AUDIENCE, ISSUER, claims
 
 RSA = RSAKey.generate_key(2048, {"kid": "rsa-1"})

@@ -4,10 +4,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from chalicelib import orders
-from chalicelib.codes import COUNTRIES, CURRENCY_EXPONENTS
-from chalicelib.errors import Violation
-from chalicelib.orders import Address, ErasedOrder, LineItem, NewOrder, Order, OrderStatus
+from chalicelib.domain import orders
+from chalicelib.domain.errors import Violation
+from chalicelib.domain.iso_codes import COUNTRIES, CURRENCY_EXPONENTS
+from chalicelib.domain.orders import Address, ErasedOrder, LineItem, NewOrder, Order, OrderStatus
 from tests.builders import CUSTOMER, LATER, NOW, fresh_order_id
 
 _PRINTABLE = st.characters(exclude_categories=["Cc", "Cs"])

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.aws_json import Credentials, JsonClient, sign
+from chalicelib.aws.json_client import Credentials, JsonClient, sign
 from chalicelib.settings import Patience
 from tests.local_run import free_port
 

@@ -10,8 +10,8 @@ from botocore.serialize import create_serializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.aws_json import Credentials
-from chalicelib.aws_query import QueryClient, quoted
+from chalicelib.aws.json_client import Credentials
+from chalicelib.aws.query_client import QueryClient, quoted
 from chalicelib.settings import Patience
 
 PUBLISH_BATCH = botocore.session.get_session().get_service_model("sns").operation_model("PublishBatch")

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib import batch
-from chalicelib.batch import BatchFailed
+from chalicelib import lambda_batches
+from chalicelib.lambda_batches import BatchFailed
 
 
 def in_time() -> float:
@@ -38,27 +38,27 @@ def test_each_is_done_and_only_what_fails_is_told() -> None:
             seen.append(thing)
         fails_on(3, 7)(thing)
 
-    assert batch.each(range(10), handle, remaining_ms=in_time) == [3, 7]
+    assert lambda_batches.each(range(10), handle, remaining_ms=in_time) == [3, 7]
     assert sorted(seen) == list(range(10))
 
 
 def test_nothing_is_nothing() -> None:
-    assert batch.each([], fails_on(), remaining_ms=in_time) == []
-    assert batch.in_order([], len, remaining_ms=in_time) is None
+    assert lambda_batches.each([], fails_on(), remaining_ms=in_time) == []
+    assert lambda_batches.in_order([], len, remaining_ms=in_time) is None
 
 
 def test_things_are_handled_at_the_same_time() -> None:
-    together = threading.Barrier(batch.WORKERS, timeout=10)
+    together = threading.Barrier(lambda_batches.WORKERS, timeout=10)
 
     def handle(_thing: int) -> None:
         together.wait()
 
-    assert batch.each(range(batch.WORKERS), handle, remaining_ms=in_time) == []
+    assert lambda_batches.each(range(lambda_batches.WORKERS), handle, remaining_ms=in_time) == []
 
 
 def test_without_time_nothing_is_begun() -> None:
     seen: list[int] = []
-    assert batch.each([1, 2], seen.append, remaining_ms=lambda: 900) == [1, 2]
+    assert lambda_batches.each([1, 2], seen.append, remaining_ms=lambda: 900) == [1, 2]
     assert seen == []
 
 
@@ -69,7 +69,7 @@ def test_without_time_no_step_is_begun() -> None:
         steps.extend(step)
         return len(step)
 
-    assert batch.in_order([1, 2], handle, remaining_ms=lambda: 900) == 1
+    assert lambda_batches.in_order([1, 2], handle, remaining_ms=lambda: 900) == 1
     assert steps == []
 
 
@@ -81,7 +81,7 @@ def test_what_hangs_is_handed_back_before_the_deadline() -> None:
             release.wait(30)
 
     try:
-        failed = batch.each([1, 2], handle, remaining_ms=lambda: 1_100)
+        failed = lambda_batches.each([1, 2], handle, remaining_ms=lambda: 1_100)
         assert failed == [1]
     finally:
         release.set()
@@ -94,12 +94,12 @@ def test_order_is_kept_and_the_first_failure_stops() -> None:
         steps.append(list(step))
         return len(step) if 14 not in step else list(step).index(14)
 
-    assert batch.in_order(list(range(25)), handle, remaining_ms=in_time) == 14
+    assert lambda_batches.in_order(list(range(25)), handle, remaining_ms=in_time) == 14
     assert steps == [list(range(10)), list(range(10, 20))]
 
 
 def test_all_in_order_is_none_failed() -> None:
-    assert batch.in_order(list(range(25)), len, remaining_ms=in_time) is None
+    assert lambda_batches.in_order(list(range(25)), len, remaining_ms=in_time) is None
 
 
 def test_an_unforeseen_error_stops_at_the_steps_start() -> None:
@@ -107,36 +107,38 @@ def test_an_unforeseen_error_stops_at_the_steps_start() -> None:
         fails_on(10)(step[0])
         return len(step)
 
-    assert batch.in_order(list(range(25)), handle, remaining_ms=in_time) == 10
+    assert lambda_batches.in_order(list(range(25)), handle, remaining_ms=in_time) == 10
 
 
 def test_time_that_runs_out_stops_between_steps() -> None:
     left = iter([15_000.0, 15_000.0, 500.0])
-    assert batch.in_order(list(range(30)), len, remaining_ms=lambda: next(left)) == 20
+    assert lambda_batches.in_order(list(range(30)), len, remaining_ms=lambda: next(left)) == 20
 
 
 def test_a_mapping_that_reads_reports_is_told_which_messages_failed() -> None:
     all_of_them = messages(3)
-    report = batch.settle_messages(all_of_them, [all_of_them[1]], reporting=True, delete=fails_on())
+    report = lambda_batches.settle_messages(all_of_them, [all_of_them[1]], reporting=True, delete=fails_on())
     assert report == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
-    assert batch.settle_messages(all_of_them, [], reporting=True, delete=fails_on()) == {"batchItemFailures": []}
+    assert lambda_batches.settle_messages(all_of_them, [], reporting=True, delete=fails_on()) == {
+        "batchItemFailures": []
+    }
 
 
 def test_for_any_other_mapping_what_is_done_is_deleted_and_the_rest_raised() -> None:
     deleted: list[Any] = []
     all_of_them = messages(3)
     with pytest.raises(BatchFailed, match="1 of 3"):
-        batch.settle_messages(all_of_them, [all_of_them[1]], reporting=False, delete=deleted.append)
+        lambda_batches.settle_messages(all_of_them, [all_of_them[1]], reporting=False, delete=deleted.append)
     assert deleted == [["h0", "h2"]]
 
 
 def test_for_any_other_mapping_a_batch_that_is_done_is_left_to_lambda() -> None:
-    assert batch.settle_messages(messages(3), [], reporting=False, delete=fails_on()) is None
+    assert lambda_batches.settle_messages(messages(3), [], reporting=False, delete=fails_on()) is None
 
 
 def test_a_stream_mapping_is_told_where_to_go_on() -> None:
-    assert batch.settle_records(record(7), reporting=True) == {"batchItemFailures": [{"itemIdentifier": "7"}]}
-    assert batch.settle_records(None, reporting=True) == {"batchItemFailures": []}
-    assert batch.settle_records(None, reporting=False) is None
+    assert lambda_batches.settle_records(record(7), reporting=True) == {"batchItemFailures": [{"itemIdentifier": "7"}]}
+    assert lambda_batches.settle_records(None, reporting=True) == {"batchItemFailures": []}
+    assert lambda_batches.settle_records(None, reporting=False) is None
     with pytest.raises(BatchFailed, match="7"):
-        batch.settle_records(record(7), reporting=False)
+        lambda_batches.settle_records(record(7), reporting=False)

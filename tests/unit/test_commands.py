@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import commands, orders
-from chalicelib.errors import Poison
-from chalicelib.orders import NewOrder
+from chalicelib.domain import commands, orders
+from chalicelib.domain.errors import Poison
+from chalicelib.domain.orders import NewOrder
 from tests.builders import CUSTOMER, NOW, ORDER_ID, command, new_order
 from tests.unit.strategies import new_orders
 

@@ -9,11 +9,11 @@ import botocore.session
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from chalicelib import events
-from chalicelib.event_bus import EventBus
-from chalicelib.event_topic import EventTopic
-from chalicelib.events import OrderEvent
-from chalicelib.publishing import Undelivered
+from chalicelib.adapters.event_bus import EventBus
+from chalicelib.adapters.event_topic import EventTopic
+from chalicelib.adapters.publishing import Undelivered
+from chalicelib.domain import events
+from chalicelib.domain.events import OrderEvent
 from tests.builders import an_order, fresh_order_id, line
 
 KIB = 1024

@@ -5,10 +5,10 @@ import json
 import pytest
 from hypothesis import given
 
-from chalicelib import events
-from chalicelib.errors import Violation
-from chalicelib.events import OrderEvent
-from chalicelib.orders import ErasedOrder, Order, OrderStatus
+from chalicelib.domain import events
+from chalicelib.domain.errors import Violation
+from chalicelib.domain.events import OrderEvent
+from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
 from tests.builders import ADDRESS, CUSTOMER, LATER, NOW, ORDER_ID, an_order
 from tests.unit.strategies import stored_orders
 

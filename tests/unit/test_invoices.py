@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.orders import NewOrder, parse
+from chalicelib.domain.orders import NewOrder, parse
 from ordersctl.invoices import NotPlaced, Placeable, UnreadableFileError, judge, read
 
 REAL = (Path(__file__).parent.parent / "data" / "online-retail-cut.csv").read_bytes()

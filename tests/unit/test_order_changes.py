@@ -6,9 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import orders
-from chalicelib.errors import IllegalTransition, InvalidOrder, NotChangeable, NotPermitted
-from chalicelib.orders import TRANSITIONS, ErasedOrder, Order, OrderChange, OrderContent, OrderStatus, merge_patch
+from chalicelib.domain import orders
+from chalicelib.domain.errors import IllegalTransition, InvalidOrder, NotChangeable, NotPermitted
+from chalicelib.domain.orders import (
+    TRANSITIONS,
+    ErasedOrder,
+    Order,
+    OrderChange,
+    OrderContent,
+    OrderStatus,
+    merge_patch,
+)
 from tests.builders import ADDRESS, CUSTOMER, LATER, ORDER_ID, an_order, line
 from tests.unit.strategies import stored_orders
 

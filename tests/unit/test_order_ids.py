@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import order_ids
-from chalicelib.order_ids import is_sealed_for, is_unsealed, is_well_formed, mint
+from chalicelib.domain import order_ids
+from chalicelib.domain.order_ids import is_sealed_for, is_unsealed, is_well_formed, mint
 from tests.builders import CUSTOMER, SECRET
 
 CUSTOMERS = st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmatch=True)

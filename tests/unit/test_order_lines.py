@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib import items
-from chalicelib.errors import Violation
-from chalicelib.orders import ErasedOrder, OrderStatus
+from chalicelib.adapters import order_items
+from chalicelib.domain.errors import Violation
+from chalicelib.domain.orders import ErasedOrder, OrderStatus
 from ordersctl.order_lines import OrderLines, money
 from tests.builders import LATER, ORDER_ID, an_order, line, new_order, sqs_event, stream_record
 
@@ -102,6 +102,6 @@ def test_no_message_stops_the_lines(body: str) -> None:
 @pytest.mark.parametrize("placed_at", ["nonsense", "", "9999-12-31T23:59:59.999Z", "0001-01-01T00:00:00.000Z"])
 def test_no_stored_order_stops_the_lines(placed_at: str) -> None:
     said: list[str] = []
-    image = items.to_item(an_order().model_copy(update={"placed_at": placed_at, "updated_at": placed_at}))
+    image = order_items.to_item(an_order().model_copy(update={"placed_at": placed_at, "updated_at": placed_at}))
     OrderLines(said.append).published({"eventName": "INSERT", "dynamodb": {"NewImage": image}})
     assert len(said) == 1

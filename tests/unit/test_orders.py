@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import orders
-from chalicelib.errors import InvalidOrder
-from chalicelib.orders import NewOrder
+from chalicelib.domain import orders
+from chalicelib.domain.errors import InvalidOrder
+from chalicelib.domain.orders import NewOrder
 from tests.builders import ADDRESS, line, new_order
 
 NAN, INFINITY = float("nan"), float("inf")

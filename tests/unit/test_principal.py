@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from chalice.app import AuthRequest
 
-from chalicelib.http.authorization import Unauthorized, authorize
-from chalicelib.http.principal import ADMIN, READ, SERVICE, WRITE, Principal
+from chalicelib.http.auth.authorizer import Unauthorized, authorize
+from chalicelib.http.auth.principal import ADMIN, READ, SERVICE, WRITE, Principal
+from chalicelib.http.auth.tokens import LEEWAY
 from chalicelib.http.problems import Problem
-from chalicelib.http.tokens import LEEWAY
 from tests.builders import CUSTOMER, claims, sign
 from tests.unit.keys import EC, RSA, TokenRoom
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from chalice.app import Request, Response
 
-from chalicelib import errors
-from chalicelib.errors import OrdersError, Violation
+from chalicelib.domain import errors
+from chalicelib.domain.errors import OrdersError, Violation
 from chalicelib.http import problems
 from chalicelib.http.problems import Problem
 from tests.builders import LambdaContext, http_event

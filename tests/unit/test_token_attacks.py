@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from joserfc.jwk import ECKey, RSAKey
 
-from chalicelib.http.tokens import InvalidToken
+from chalicelib.http.auth.tokens import InvalidToken
 from tests.builders import claims, sign
 from tests.unit.keys import EC, RSA, TokenRoom, base64url, ec_signature, raw_jws, rsa_signature, signing_input, token
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey, RSAKey
 
-from chalicelib.http.tokens import LEEWAY, InvalidToken, KeySet, TokenChecker
+from chalicelib.http.auth.tokens import LEEWAY, InvalidToken, KeySet, TokenChecker
 from tests.builders import AUDIENCE, CUSTOMER, ISSUER, claims, sign
 from tests.unit.keys import EC, RSA, TokenRoom, raw_jws
 

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from chalicelib import batch, events, items, order_ids, orders
-from chalicelib.errors import IllegalTransition, InvalidOrder, NotChangeable, NotPermitted, Poison
-from chalicelib.orders import ErasedOrder, LineItem, NewOrder, Order, OrderChange, OrderContent, OrderStatus
+from chalicelib import lambda_batches
+from chalicelib.adapters import order_items
+from chalicelib.domain import events, order_ids, orders
+from chalicelib.domain.errors import IllegalTransition, InvalidOrder, NotChangeable, NotPermitted, Poison
+from chalicelib.domain.orders import ErasedOrder, LineItem, NewOrder, Order, OrderChange, OrderContent, OrderStatus
 from tests.builders import ADDRESS, CUSTOMER, LATER, an_order, line, new_order
 
 TRACE = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
@@ -44,8 +46,8 @@ def test_a_document_has_the_fingerprint_that_it_has_always_had() -> None:
 def test_a_trace_goes_from_an_order_into_its_item_its_tombstone_and_its_events() -> None:
     order = an_order(traceparent=TRACE)
     erased = order.erase(LATER)
-    assert items.from_item(items.to_item(order)) == order
-    assert items.from_item(items.to_item(erased)) == erased
+    assert order_items.from_item(order_items.to_item(order)) == order
+    assert order_items.from_item(order_items.to_item(erased)) == erased
     for told in (events.between(None, order, source="s"), events.between(order, erased, source="s")):
         assert told is not None
         assert told.traceparent == TRACE
@@ -99,20 +101,20 @@ def test_an_unknown_country_is_told_in_plain_words() -> None:
 
 
 def test_what_an_address_does_not_have_has_no_attribute() -> None:
-    item = items.to_item(an_order(new={"shipping_address": ADDRESS}))
+    item = order_items.to_item(an_order(new={"shipping_address": ADDRESS}))
     assert item["shipping_address"]["M"].keys() == ADDRESS.keys()
 
 
 def test_what_is_no_item_is_poison_that_names_what_is_missing_and_no_value() -> None:
-    item = items.to_item(an_order())
+    item = order_items.to_item(an_order())
     with pytest.raises(Poison, match=r"^not an order's item: 'fingerprint'$"):
-        items.from_item({name: value for name, value in item.items() if name != "fingerprint"})
+        order_items.from_item({name: value for name, value in item.items() if name != "fingerprint"})
     with pytest.raises(Poison, match=r"^not an order's item: ValueError$"):
-        items.from_item({**item, "total": {"N": "secret"}})
+        order_items.from_item({**item, "total": {"N": "secret"}})
 
 
 def test_an_erased_order_comes_back_as_one() -> None:
-    assert isinstance(items.from_item(items.to_item(an_order().erase(LATER))), ErasedOrder)
+    assert isinstance(order_items.from_item(order_items.to_item(an_order().erase(LATER))), ErasedOrder)
 
 
 # --- batches ---------------------------------------------------------------------------------------------------------
@@ -142,14 +144,14 @@ def test_an_unforeseen_error_is_logged_by_its_name(heard: list[str]) -> None:
     def fails_alone(thing: str) -> None:
         fails(thing)
 
-    batch.each(["a"], fails_alone, remaining_ms=lambda: 9_000)
-    batch.in_order(["a"], fails, remaining_ms=lambda: 9_000)
+    lambda_batches.each(["a"], fails_alone, remaining_ms=lambda: 9_000)
+    lambda_batches.in_order(["a"], fails, remaining_ms=lambda: 9_000)
     assert heard == ["message.failed", "records.failed"]
 
 
 def test_a_second_is_time_enough_to_begin() -> None:
-    assert batch.each(["a"], lambda _thing: None, remaining_ms=lambda: 1_000) == []
-    assert batch.in_order(["a"], len, remaining_ms=lambda: 1_000) is None
+    assert lambda_batches.each(["a"], lambda _thing: None, remaining_ms=lambda: 1_000) == []
+    assert lambda_batches.in_order(["a"], len, remaining_ms=lambda: 1_000) is None
 
 
 def hanging(remaining_ms: int) -> tuple[list[int], int, float]:
@@ -165,7 +167,7 @@ def hanging(remaining_ms: int) -> tuple[list[int], int, float]:
 
     started = time.monotonic()
     others = set(threading.enumerate())
-    failed = batch.each(list(range(20)), hang, remaining_ms=clock)
+    failed = lambda_batches.each(list(range(20)), hang, remaining_ms=clock)
     took = time.monotonic() - started
     release.set()
     for thread in set(threading.enumerate()) - others:
@@ -176,7 +178,7 @@ def hanging(remaining_ms: int) -> tuple[list[int], int, float]:
 def test_what_waits_behind_something_that_hangs_is_never_begun() -> None:
     failed, begun, took = hanging(remaining_ms=600)
     assert failed == list(range(20))
-    assert begun <= batch.WORKERS
+    assert begun <= lambda_batches.WORKERS
     assert took < 0.9
 
 

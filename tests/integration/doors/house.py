@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib import items, wiring
-from chalicelib.aws_json import JsonClient
-from chalicelib.orders import ErasedOrder, Order
+from chalicelib import wiring
+from chalicelib.adapters import order_items
+from chalicelib.aws.json_client import JsonClient
+from chalicelib.domain.orders import ErasedOrder, Order
 from ordersctl.stream_mapping import lambda_record
 from tests.builders import ApiClient, LambdaContext, sqs_event
 from tests.local_run import eventually
@@ -103,8 +104,8 @@ class House:
 
     def stored(self, order_id: str) -> Order | ErasedOrder | None:
         """The order in the table, read past the service."""
-        answer = self.dynamodb.get_item(TableName="orders-doors", Key=items.key(order_id), ConsistentRead=True)
-        return items.from_item(answer["Item"]) if "Item" in answer else None
+        answer = self.dynamodb.get_item(TableName="orders-doors", Key=order_items.key(order_id), ConsistentRead=True)
+        return order_items.from_item(answer["Item"]) if "Item" in answer else None
 
     def streamed(self, order_id: str) -> Any:
         """The first record that the table's stream has of an order, as Lambda hands it over."""
@@ -121,7 +122,7 @@ class House:
         raise AssertionError(f"the stream has no record of {order_id}")
 
     def put(self, order: Order | ErasedOrder) -> None:
-        self.dynamodb.put_item(TableName="orders-doors", Item=items.to_item(order))
+        self.dynamodb.put_item(TableName="orders-doors", Item=order_items.to_item(order))
 
     def empty_queues(self) -> None:
         for queue in QUEUES:

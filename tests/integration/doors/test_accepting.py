@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectTimeoutError
 
-from chalicelib import commands, order_ids, wiring
+from chalicelib import wiring
+from chalicelib.domain import commands, order_ids
 from tests.builders import CUSTOMER, command, line, new_order
 from tests.integration.doors.house import House, throttled
 

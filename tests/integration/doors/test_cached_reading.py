@@ -11,7 +11,8 @@ import pytest
 from amazondax.DaxError import DaxServiceError
 from botocore.exceptions import ClientError
 
-from chalicelib import order_ids, wiring
+from chalicelib import wiring
+from chalicelib.domain import order_ids
 from tests.builders import Answer, an_order, new_order
 from tests.integration.doors.house import House
 from tests.local_run import free_port

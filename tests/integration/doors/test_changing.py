@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.orders import ErasedOrder, Order
+from chalicelib.domain.orders import ErasedOrder, Order
 from tests.builders import ADDRESS, CUSTOMER, Answer, line, new_order
 from tests.integration.doors.house import House, throttled
 

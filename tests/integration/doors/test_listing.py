@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from chalicelib.orders import OrderStatus
+from chalicelib.domain.orders import OrderStatus
 from tests.builders import Answer, ApiClient, an_order, fresh_order_id, new_order
 from tests.integration.doors.house import House
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.batch import BatchFailed
-from chalicelib.errors import VersionConflict
-from chalicelib.orders import ErasedOrder, Order, OrderStatus
+from chalicelib.domain.errors import VersionConflict
+from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
+from chalicelib.lambda_batches import BatchFailed
 from tests.builders import LATER, an_order, command, fresh_order_id, line, new_order
 from tests.integration.doors.house import House, throttled
 

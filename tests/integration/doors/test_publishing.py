@@ -6,9 +6,9 @@ from typing import Any, cast
 import pytest
 
 from chalicelib import wiring
-from chalicelib.batch import BatchFailed
-from chalicelib.event_topic import EventTopic
-from chalicelib.orders import Order, OrderStatus
+from chalicelib.adapters.event_topic import EventTopic
+from chalicelib.domain.orders import Order, OrderStatus
+from chalicelib.lambda_batches import BatchFailed
 from tests.builders import ADDRESS, LATER, NOW, an_order, fresh_order_id, line, stream_event, stream_record
 from tests.integration.doors.house import House, throttled
 

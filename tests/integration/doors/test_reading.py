@@ -6,7 +6,8 @@ import uuid
 
 import pytest
 
-from chalicelib import order_ids, wiring
+from chalicelib import wiring
+from chalicelib.domain import order_ids
 from tests.builders import CUSTOMER, Answer, an_order, command, new_order
 from tests.integration.doors.house import House, throttled
 

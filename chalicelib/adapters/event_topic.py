@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from chalicelib import publishing
-from chalicelib.aws import faults
-from chalicelib.events import OrderEvent
-from chalicelib.publishing import CONTENT_ERRORS, Entry, Undelivered
+from chalicelib.adapters import publishing
+from chalicelib.adapters.faults import faults
+from chalicelib.adapters.publishing import CONTENT_ERRORS, Entry, Undelivered
+from chalicelib.domain.events import OrderEvent
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient

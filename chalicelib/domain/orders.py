@@ -18,8 +18,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from chalicelib.codes import COUNTRIES, CURRENCY_EXPONENTS
-from chalicelib.errors import IllegalTransition, InvalidOrder, NotChangeable, NotPermitted, Violation
+from chalicelib.domain.errors import IllegalTransition, InvalidOrder, NotChangeable, NotPermitted, Violation
+from chalicelib.domain.iso_codes import COUNTRIES, CURRENCY_EXPONENTS
 
 MAX_AMOUNT = 10**12  # minor units, for a price and for a total
 MAX_ITEMS = 2_000

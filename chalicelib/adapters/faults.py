@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.errors import Fault
+from chalicelib.domain.errors import Fault
 
 
 @contextmanager

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib.domain.orders import CUSTOMER_ID_PATTERN
 from chalicelib.http.problems import Problem
-from chalicelib.orders import CUSTOMER_ID_PATTERN
 
 READ, WRITE, SERVICE, ADMIN = "orders/read", "orders/write", "orders/service", "orders/admin"
 _CUSTOMER_ID = re.compile(CUSTOMER_ID_PATTERN)

@@ -4,7 +4,7 @@ import logging
 
 from chalice.app import AuthRequest, AuthResponse
 
-from chalicelib.http.tokens import LEEWAY, InvalidToken, TokenChecker
+from chalicelib.http.auth.tokens import LEEWAY, InvalidToken, TokenChecker
 
 logger = logging.getLogger("orders")
 

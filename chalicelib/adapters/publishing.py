@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from chalicelib.errors import Fault
-from chalicelib.events import OrderEvent
+from chalicelib.domain.errors import Fault
+from chalicelib.domain.events import OrderEvent
 
 # PublishBatch and PutEvents take ten entries. 256 KiB together is SNS's limit; EventBridge would take more, but which
 # events are thin should not depend on who carries them.

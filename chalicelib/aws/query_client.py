@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
-from chalicelib.aws_json import JsonClient
+from chalicelib.aws.json_client import JsonClient
 
 _VERSIONS = {"sns": "2010-03-31"}
 # What JSON is full of, "%" first. Replacing text by text is three times as fast as quote(), which goes byte by byte;

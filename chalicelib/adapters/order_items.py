@@ -7,8 +7,8 @@ are stored as often as there are lines, and ten lines should stay within 1 KB, o
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.errors import Poison, Violation
-from chalicelib.orders import Address, ErasedOrder, LineItem, Order, OrderStatus
+from chalicelib.domain.errors import Poison, Violation
+from chalicelib.domain.orders import Address, ErasedOrder, LineItem, Order, OrderStatus
 
 INDEX = "by-customer"
 ORDER_ID = "order_id"

@@ -7,9 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from chalicelib import commands, items, logs, order_ids, orders
-from chalicelib.commands import PlaceOrder
-from chalicelib.errors import (
+from chalicelib import logs
+from chalicelib.adapters import order_items
+from chalicelib.adapters.order_table import OrderTable
+from chalicelib.adapters.queues import DeadLetterQueue, OrderQueue
+from chalicelib.domain import commands, order_ids, orders
+from chalicelib.domain.commands import PlaceOrder
+from chalicelib.domain.errors import (
     Fault,
     InvalidOrder,
     KeyReused,
@@ -19,9 +23,7 @@ from chalicelib.errors import (
     Poison,
     VersionConflict,
 )
-from chalicelib.order_queue import DeadLetterQueue, OrderQueue
-from chalicelib.order_table import OrderTable
-from chalicelib.orders import (
+from chalicelib.domain.orders import (
     ErasedOrder,
     NewOrder,
     Order,
@@ -30,8 +32,8 @@ from chalicelib.orders import (
 )
 
 if TYPE_CHECKING:  # what the publisher alone needs
-    from chalicelib import events
-    from chalicelib.publishing import Publisher
+    from chalicelib.adapters.publishing import Publisher
+    from chalicelib.domain import events
 
 # SQS takes the characters of XML 1.0; JSON has escaped the control characters already.
 _NO_MESSAGE_TEXT = re.compile("[\ud800-\udfff\ufffe\uffff]")
@@ -293,13 +295,13 @@ def _event_ids(event: "events.OrderEvent") -> dict[str, Any]:
 
 
 def _event(record: Mapping[str, Any], source: str) -> "events.OrderEvent | None":
-    from chalicelib import events  # noqa: PLC0415 - here because the other functions do without
+    from chalicelib.domain import events  # noqa: PLC0415 - here because the other functions do without
 
     change = record.get("dynamodb")
     if not isinstance(change, dict):
         raise Poison("not a stream record")
     before, after = (
-        None if change.get(name) is None else items.from_item(change[name]) for name in ("OldImage", "NewImage")
+        None if change.get(name) is None else order_items.from_item(change[name]) for name in ("OldImage", "NewImage")
     )
     if before is None and after is None:
         raise Poison("a stream record without an image")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.aws import faults
-from chalicelib.errors import Fault
+from chalicelib.adapters.faults import faults
+from chalicelib.domain.errors import Fault
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

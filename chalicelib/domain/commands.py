@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 from pydantic_core import from_json
 
-from chalicelib.errors import Poison
-from chalicelib.order_ids import ORDER_ID_PATTERN
-from chalicelib.orders import CUSTOMER_ID_PATTERN, TIMESTAMP_PATTERN, NewOrder
+from chalicelib.domain.errors import Poison
+from chalicelib.domain.order_ids import ORDER_ID_PATTERN
+from chalicelib.domain.orders import CUSTOMER_ID_PATTERN, TIMESTAMP_PATTERN, NewOrder
 
 CORRELATION_ID_PATTERN = r"^[\x21-\x7e]{1,128}$"
 TRACEPARENT_PATTERN = r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"  # W3C Trace Context, section 3.2

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib import items
-from chalicelib.aws import faults
-from chalicelib.errors import Fault, OrderNotFound, VersionConflict
-from chalicelib.orders import ErasedOrder, Order, OrderStatus
+from chalicelib.adapters import order_items
+from chalicelib.adapters.faults import faults
+from chalicelib.domain.errors import Fault, OrderNotFound, VersionConflict
+from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_ABSENT = f"attribute_not_exists({items.ORDER_ID})"
-_UNCHANGED = f"{items.VERSION} = :seen"
+_ABSENT = f"attribute_not_exists({order_items.ORDER_ID})"
+_UNCHANGED = f"{order_items.VERSION} = :seen"
 _STEP = 100
 _READ_AT_MOST = 1_000  # index entries per listing: a filter that matches little ends in a cursor, not in a long wait
 
@@ -38,12 +38,12 @@ class OrderTable:
             with faults("dynamodb"):
                 self.client.put_item(
                     TableName=self.name,
-                    Item=items.to_item(order),
+                    Item=order_items.to_item(order),
                     ConditionExpression=_ABSENT,
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
         except Fault as fault:
-            return items.from_item(_refused(fault)["Item"])
+            return order_items.from_item(_refused(fault)["Item"])
         return None
 
     def get(self, order_id: str, owner: str | None = None) -> Order | ErasedOrder:
@@ -52,23 +52,23 @@ class OrderTable:
         if item is None and not self.consistent:
             item = self._item(order_id, consistent=True)  # a cache remembers, too, what was not there yet
         # Judged before it is read: how long a stranger waits must not tell how long the order is.
-        if item is None or not items.may_be_of(item, owner):
+        if item is None or not order_items.may_be_of(item, owner):
             raise OrderNotFound(order_id)
-        return items.from_item(item)
+        return order_items.from_item(item)
 
     def _item(self, order_id: str, *, consistent: bool) -> Any:
         with faults("dynamodb"):
-            answer = self.client.get_item(TableName=self.name, Key=items.key(order_id), ConsistentRead=consistent)
+            answer = self.client.get_item(TableName=self.name, Key=order_items.key(order_id), ConsistentRead=consistent)
         return answer.get("Item")
 
     def replace(self, order: Order | ErasedOrder) -> None:
         """Store the next version of an order; raises VersionConflict when another was faster, Fault."""
-        mark = {items.CHANGE_ID: {"S": secrets.token_hex(8)}}
+        mark = {order_items.CHANGE_ID: {"S": secrets.token_hex(8)}}
         try:
             with faults("dynamodb"):
                 self.client.put_item(
                     TableName=self.name,
-                    Item=items.to_item(order) | mark,
+                    Item=order_items.to_item(order) | mark,
                     ConditionExpression=_UNCHANGED,
                     ExpressionAttributeValues={":seen": {"N": str(order.version - 1)}},
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
@@ -97,18 +97,18 @@ class OrderTable:
         last = start_after
         while len(found) < limit and read < _READ_AT_MOST:
             if last is not None:
-                query["ExclusiveStartKey"] = items.index_key(customer_id, last)
+                query["ExclusiveStartKey"] = order_items.index_key(customer_id, last)
             room = limit - len(found)
             with faults("dynamodb"):
                 # One more than is shown tells whether there is a next page. Behind a filter larger steps save calls.
                 answer = self.client.query(TableName=self.name, Limit=room + 1 if status is None else _STEP, **query)
             entries = answer["Items"]
             read += answer["ScannedCount"]
-            found += [items.to_summary(entry) for entry in entries[:room]]
+            found += [order_items.to_summary(entry) for entry in entries[:room]]
             if len(entries) > room:
-                last = entries[room - 1][items.PLACED_KEY]["S"]
+                last = entries[room - 1][order_items.PLACED_KEY]["S"]
             elif "LastEvaluatedKey" in answer:
-                last = answer["LastEvaluatedKey"][items.PLACED_KEY]["S"]
+                last = answer["LastEvaluatedKey"][order_items.PLACED_KEY]["S"]
             else:
                 return Page(found, None)
         return Page(found, last)
@@ -117,24 +117,24 @@ class OrderTable:
 def _query(
     customer_id: str, status: OrderStatus | None, placed_after: str | None, placed_before: str | None
 ) -> dict[str, Any]:
-    names = {"#customer": items.CUSTOMER_ID}
+    names = {"#customer": order_items.CUSTOMER_ID}
     values: dict[str, Any] = {":customer": {"S": customer_id}}
     keys = "#customer = :customer"
     if placed_after or placed_before:
-        names["#placed"] = items.PLACED_KEY
+        names["#placed"] = order_items.PLACED_KEY
         # "#" sorts before every character that follows a timestamp's last digit, "$" right after "#".
         values[":from"] = {"S": f"{placed_after}$" if placed_after else "0"}
         values[":to"] = {"S": placed_before or "~"}  # after every year
         keys += " AND #placed BETWEEN :from AND :to"
     query: dict[str, Any] = {
-        "IndexName": items.INDEX,
+        "IndexName": order_items.INDEX,
         "KeyConditionExpression": keys,
         "ExpressionAttributeNames": names,
         "ExpressionAttributeValues": values,
         "ScanIndexForward": False,
     }
     if status is not None:
-        names["#status"] = items.STATUS
+        names["#status"] = order_items.STATUS
         values[":status"] = {"S": status.value}
         query["FilterExpression"] = "#status = :status"
     return query

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from chalicelib.orders import ErasedOrder, Order, OrderStatus
+from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
 
 SCHEMA_VERSION = 1
 
