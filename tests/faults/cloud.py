@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib import lambda_batches
 from tests.faults.faults import Killed, StandInClient, Weather, is_retried
 from tests.faults.stand_in import Message, Queue, Table, Topic
 
