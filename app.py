@@ -35,9 +35,9 @@ else:  # a function imports what it uses, and no more: docs/adr/0009-a-small-cli
     )
 
 if "AWS_CHALICE_CLI_MODE" in os.environ:
-    from ordersctl import local_gateway
+    from ordersctl.local import api_gateway
 
-    local_gateway.install()
+    api_gateway.install()
 
 logs.configure()
 app = Chalice(app_name="orders", configure_logs=False)

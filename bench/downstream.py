@@ -12,7 +12,7 @@ import boto3
 
 from bench.peers.monolith import SERVICES
 from bench.stub import Handler, Server
-from ordersctl.engine import client_options
+from ordersctl.local.engine import client_options
 
 WORK_SECONDS = 0.020
 

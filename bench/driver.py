@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from ordersctl.invoices import Placeable
+from ordersctl.client.invoices import Placeable
 
 CLIENTS = 64
 TIMEOUT = 30.0  # seconds

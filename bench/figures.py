@@ -10,9 +10,9 @@ from pathlib import Path
 from bench import events, measure
 from bench.measure import Program
 from bench.packages import CHALICE, FASTAPI, FLASK, ORDERS, POWERTOOLS, RAW, Package, build, runtime
-from ordersctl.bytecode import NEVER_IMPORTED
-from ordersctl.cost_model import Load, dollars_per_million, prices, units
-from ordersctl.engine import get_json
+from ordersctl.deploy.bytecode import NEVER_IMPORTED
+from ordersctl.estimate.cost.per_order import Load, dollars_per_million, prices, units
+from ordersctl.local.engine import get_json
 
 PEERS = (RAW, CHALICE, FASTAPI, POWERTOOLS, FLASK)
 FUNCTIONS = ("accept", "authorizer", "process 10", "publish 10")

@@ -18,7 +18,7 @@ from chalicelib.application import use_cases
 from chalicelib.domain import order_ids
 from chalicelib.domain.commands import PlaceOrder
 from chalicelib.domain.orders import Order, OrderStatus
-from ordersctl import templates
+from ordersctl.shared import templates
 from tests.builders import SECRET, an_order, command, line, new_order
 
 PAGE = 20

@@ -22,7 +22,7 @@ from bench.capacity import Call
 from bench.grown_table import Costs
 from bench.packages import PROJECT_DIR
 from bench.processes import running
-from ordersctl.engine import client_options
+from ordersctl.local.engine import client_options
 from tests.local_run import free_port
 
 DYNALITE = PROJECT_DIR / "build" / "dynalite" / "node_modules" / "dynalite" / "cli.js"

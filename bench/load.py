@@ -22,12 +22,12 @@ from bench import report
 from bench.driver import Post, Target, closed_loop, open_loop
 from bench.packages import PROJECT_DIR
 from bench.processes import end_like_ctrl_c, running
-from ordersctl import arrivals, invoices
-from ordersctl.arrivals import percentile
-from ordersctl.engine import client_options
-from ordersctl.invoices import Placeable
-from ordersctl.options import Finite
-from ordersctl.tokens import SERVICE_SCOPE, local_token
+from ordersctl.client import arrivals, invoices
+from ordersctl.client.arrivals import percentile
+from ordersctl.client.invoices import Placeable
+from ordersctl.local.engine import client_options
+from ordersctl.local.tokens import SERVICE_SCOPE, local_token
+from ordersctl.shared.options import Finite
 from tests.local_run import LocalRun, eventually, free_port
 
 SPIKE = (1, 10, 50)

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.driver import Post, Target, closed_loop, open_loop
-from ordersctl.aws_limits import Times
-from ordersctl.flow_model import PUBLISH_AT_ONCE
-from ordersctl.invoices import Placeable
+from ordersctl.client.invoices import Placeable
+from ordersctl.estimate.simulation.limits import Times
+from ordersctl.estimate.simulation.model import PUBLISH_AT_ONCE
 from tests.local_run import LocalRun, eventually
 
 PROCESSOR, PUBLISHER = "process-orders", "publish-events"

@@ -15,7 +15,7 @@ from pathlib import Path
 from bench import events
 from bench.packages import PROJECT_DIR
 from bench.processes import running
-from ordersctl.engine import get_json
+from ordersctl.local.engine import get_json
 from tests.local_run import free_port
 
 VALGRIND = shutil.which("valgrind")

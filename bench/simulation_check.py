@@ -18,16 +18,16 @@ from bench.driver import Target
 from bench.local_phases import Phase, Watched, service_times
 from bench.packages import PROJECT_DIR
 from bench.processes import end_like_ctrl_c
-from ordersctl import invoices
-from ordersctl.arrivals import percentile
-from ordersctl.aws_limits import Limits, Times
-from ordersctl.event_sources import QUEUE_POLLERS, STREAM_PAUSE_SECONDS
-from ordersctl.flow_model import Flow
-from ordersctl.flow_seen import Seen
-from ordersctl.flow_seen import percentile as weighted_percentile
-from ordersctl.invoices import Placeable
-from ordersctl.options import Finite
-from ordersctl.tokens import SERVICE_SCOPE, local_token
+from ordersctl.client import invoices
+from ordersctl.client.arrivals import percentile
+from ordersctl.client.invoices import Placeable
+from ordersctl.estimate.simulation.limits import Limits, Times
+from ordersctl.estimate.simulation.model import Flow
+from ordersctl.estimate.simulation.observations import Seen
+from ordersctl.estimate.simulation.observations import percentile as weighted_percentile
+from ordersctl.local.event_sources.command import QUEUE_POLLERS, STREAM_PAUSE_SECONDS
+from ordersctl.local.tokens import SERVICE_SCOPE, local_token
+from ordersctl.shared.options import Finite
 from tests.local_run import LocalRun
 
 CLIENTS = 32  # what they post is more than the local processor does beside them

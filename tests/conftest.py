@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib import logs
-from ordersctl.children import stop
-from ordersctl.engine import HEALTH, deploy, engine, get_json
+from ordersctl.local.engine import HEALTH, deploy, engine, get_json
+from ordersctl.local.processes import stop
 from tests.local_run import LocalRun, eventually, free_port
 
 

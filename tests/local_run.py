@@ -51,7 +51,7 @@ class LocalRun:
         arguments = [*ports, "--state-dir", str(state_dir), "--visibility", "2", *options]
         with output.open("wb") as file:
             process = subprocess.Popen(  # noqa: S603 - our own command
-                [sys.executable, "-m", "ordersctl.leash", "ordersctl.__main__:main", "run", *arguments],
+                [sys.executable, "-m", "ordersctl.local.die_with_parent", "ordersctl.cli:main", "run", *arguments],
                 cwd=PROJECT_DIR,
                 env={**os.environ, **environment},
                 stdout=file,

@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from typing import Any
 
-from ordersctl import templates
+from ordersctl.shared import templates
 
 _TERM = re.compile(r'\$\.(\w+) = (?:"([^"]*)"|(\*))')
 

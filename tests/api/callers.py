@@ -13,8 +13,8 @@ import httpx
 from chalice.app import Chalice
 from joserfc.jwk import RSAKey
 
-from ordersctl import local
-from ordersctl.tokens import PRIVATE_KEY
+from ordersctl.local.tokens import PRIVATE_KEY
+from ordersctl.shared import project
 from tests.builders import Answer, LambdaContext, claims, http_event, sign, sqs_event
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ _API_ARN = "arn:aws:execute-api:us-east-1:000000000000:orders/api"
 
 @functools.cache
 def signing_key() -> RSAKey:
-    return RSAKey.import_key(json.loads((local.state_dir() / PRIVATE_KEY).read_text()))
+    return RSAKey.import_key(json.loads((project.state_dir() / PRIVATE_KEY).read_text()))
 
 
 def local_claims(subject: str, scope: str = CUSTOMER, **changes: Any) -> dict[str, Any]:
-    issuer, audience = local.setting("JWT_ISSUER"), local.setting("JWT_AUDIENCE")
+    issuer, audience = project.setting("JWT_ISSUER"), project.setting("JWT_AUDIENCE")
     return claims(sub=subject, scope=scope, iss=issuer, aud=audience, jti=uuid.uuid4().hex, **changes)
 
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import Phase, settings
 
 from chalicelib import wiring
-from ordersctl.engine import client_options
-from ordersctl.local import PROJECT_DIR, state_dir
-from ordersctl.tokens import ensure_keys
+from ordersctl.local.engine import client_options
+from ordersctl.local.tokens import ensure_keys
+from ordersctl.shared.project import PROJECT_DIR, state_dir
 from tests.api.callers import Caller, Service, over_http, token
 from tests.local_run import LocalRun
 

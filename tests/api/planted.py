@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ordersctl.local import PROJECT_DIR
+from ordersctl.shared.project import PROJECT_DIR
 
 COPIED = ("app.py", "chalicelib", "ordersctl", "infra", "tests", ".chalice", "pyproject.toml")
 _FAILED = 1  # pytest's exit code for "some tests failed"; others mean that nothing was shown

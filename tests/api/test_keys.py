@@ -12,8 +12,8 @@ import boto3
 import httpx
 import pytest
 
-from ordersctl import local
-from ordersctl.engine import client_options
+from ordersctl.local.engine import client_options
+from ordersctl.shared import project
 from tests.api.callers import Caller, over_http, token
 from tests.api.conftest import HttpCallers
 from tests.builders import Answer, new_order
@@ -60,7 +60,7 @@ def quarantined(run: LocalRun, order_ids: set[str]) -> list[tuple[str, str]]:
     """The ids of messages in the order queue's dead-letter queue, with their reasons; they stay there."""
     options: Any = client_options(run.engine_url)
     sqs: SQSClient = boto3.client("sqs", **options)
-    url, found = local.setting("ORDER_DEAD_LETTER_QUEUE_URL"), []
+    url, found = project.setting("ORDER_DEAD_LETTER_QUEUE_URL"), []
     seen: set[str] = set()
     while messages := sqs.receive_message(
         QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0, VisibilityTimeout=2, MessageAttributeNames=["All"]

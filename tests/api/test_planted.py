@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ordersctl.local import PROJECT_DIR
+from ordersctl.shared.project import PROJECT_DIR
 from tests.api.planted import PLANTS, Plant, occurrences
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from ordersctl.engine import client_options
+from ordersctl.local.engine import client_options
 from tests.api.callers import SERVICE, Caller, Service
 from tests.builders import Answer, new_order
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ordersctl.consumers import NAMES
+from ordersctl.local.consumers import NAMES
 from tests.consumers.house import Api, SampleConsumer
 
 

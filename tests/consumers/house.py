@@ -16,9 +16,9 @@ import boto3
 import pytest
 
 from chalicelib.domain.orders import TRANSITIONS, OrderStatus
-from ordersctl import event_schemas
-from ordersctl.consumers import EXAMPLES, make_inbox
-from ordersctl.engine import client_options
+from ordersctl.contract import event_schemas
+from ordersctl.local.consumers import EXAMPLES, make_inbox
+from ordersctl.local.engine import client_options
 from tests.builders import LambdaContext, sqs_event
 
 Event = dict[str, Any]

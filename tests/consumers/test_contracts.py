@@ -7,7 +7,7 @@ from urllib.error import HTTPError
 
 import pytest
 
-from ordersctl.consumers import NAMES
+from ordersctl.local.consumers import NAMES
 from tests.builders import LambdaContext, sqs_event
 from tests.consumers.house import THIN, WHOLE, Api, Event, FakeTable, SampleConsumer, at, of_another_order
 

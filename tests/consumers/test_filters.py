@@ -8,8 +8,8 @@ import boto3
 import pytest
 
 from chalicelib.adapters.event_topic import EventTopic
-from ordersctl.consumers import NAMES
-from ordersctl.engine import client_options, deploy
+from ordersctl.local.consumers import NAMES
+from ordersctl.local.engine import client_options, deploy
 from tests.events.house import Subscriber, lives
 
 STAGE = "filters"

@@ -9,7 +9,7 @@ import sys
 import pytest
 from orders_consumer import KeepsChangingError
 
-from ordersctl.consumers import EXAMPLES
+from ordersctl.local.consumers import EXAMPLES
 from tests.builders import line, sqs_event
 from tests.consumers.house import THIN, Api, Event, SampleConsumer, at, of_another_order
 

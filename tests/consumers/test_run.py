@@ -17,8 +17,8 @@ import boto3
 import httpx
 import pytest
 
-from ordersctl.engine import client_options
-from ordersctl.tokens import CUSTOMER_SCOPE, SERVICE_SCOPE, local_token
+from ordersctl.local.engine import client_options
+from ordersctl.local.tokens import CUSTOMER_SCOPE, SERVICE_SCOPE, local_token
 from tests.builders import ADDRESS, new_order
 from tests.local_run import PROJECT_DIR, LocalRun, eventually
 

@@ -14,8 +14,8 @@ import schemathesis
 
 from chalicelib.domain.errors import InvalidOrder
 from chalicelib.domain.orders import CUSTOMER_ID_PATTERN, OrderContent, parse
-from ordersctl.openapi_operations import PARAMETERS
-from ordersctl.openapi_schemas import ACCEPTED, NEW_ORDER
+from ordersctl.contract.openapi.operations import PARAMETERS
+from ordersctl.contract.openapi.schemas import ACCEPTED, NEW_ORDER
 
 Case = schemathesis.Case[Any]
 SERVICE, ITS_CUSTOMER = "service-1", "customer-1"

@@ -13,9 +13,9 @@ from chalicelib.adapters.order_items import CUSTOMER_ID, ORDER_ID
 from chalicelib.domain.errors import InvalidOrder
 from chalicelib.domain.orders import NewOrder, OrderChange, parse
 from chalicelib.http import problems
-from ordersctl import openapi
-from ordersctl.openapi_operations import OPERATIONS, PROBLEMS
-from ordersctl.openapi_schemas import CHANGE, NEW_ORDER
+from ordersctl.contract.openapi import document as openapi
+from ordersctl.contract.openapi.operations import OPERATIONS, PROBLEMS
+from ordersctl.contract.openapi.schemas import CHANGE, NEW_ORDER
 from tests.local_run import PROJECT_DIR
 
 Routes = openapi.Routes
@@ -76,7 +76,7 @@ def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:
 
 
 def test_every_problem_type_in_the_code_is_described_and_no_other() -> None:
-    sources = [*(PROJECT_DIR / "chalicelib").rglob("*.py"), PROJECT_DIR / "ordersctl" / "local_gateway.py"]
+    sources = [*(PROJECT_DIR / "chalicelib").rglob("*.py"), PROJECT_DIR / "ordersctl" / "local" / "api_gateway.py"]
     raised = {slug for each in sources for slug in re.findall(r'Problem\(\s*"([a-z-]+)"', each.read_text())}
     raised |= {slug for slug, _, _ in problems._PROBLEMS.values()}
     of_the_framework_and_the_gateway = {"method-not-allowed", "unsupported-media-type", "too-many-requests"}

@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ordersctl.openapi_schemas import NEW_ORDER
-from ordersctl.tokens import ADMIN_SCOPE, CUSTOMER_SCOPE, SERVICE_SCOPE, local_token
+from ordersctl.contract.openapi.schemas import NEW_ORDER
+from ordersctl.local.tokens import ADMIN_SCOPE, CUSTOMER_SCOPE, SERVICE_SCOPE, local_token
 from tests.contract.hooks import ITS_CUSTOMER, SERVICE
 from tests.local_run import PROJECT_DIR, LocalRun
 

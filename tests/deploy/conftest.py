@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ordersctl import package
-from ordersctl.sam import translated
+from ordersctl.deploy import package
+from ordersctl.deploy.sam import translated
 from tests.deploy.template_facts import Template
 
 

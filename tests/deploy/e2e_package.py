@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ordersctl.tokens import CUSTOMER_SCOPE, ensure_keys, mint
+from ordersctl.local.tokens import CUSTOMER_SCOPE, ensure_keys, mint
 from tests import builders
 from tests.deploy.project import ARCHITECTURE, Project, full_engine, settle, stage_on, with_numbers
 from tests.local_run import eventually

@@ -14,11 +14,11 @@ from typing import Any
 
 import boto3
 
-from ordersctl.aws_session import Stage
-from ordersctl.children import stop
-from ordersctl.engine import HEALTH, client_options, engine, get_json
-from ordersctl.local import PROJECT_DIR
-from ordersctl.package import copy_sources
+from ordersctl.deploy.package import copy_sources
+from ordersctl.local.engine import HEALTH, client_options, engine, get_json
+from ordersctl.local.processes import stop
+from ordersctl.shared.project import PROJECT_DIR
+from ordersctl.shared.stage import Stage
 from tests.local_run import eventually, free_port
 
 # This machine's, as Lambda calls it: the engine runs functions from the package on this machine.

@@ -8,8 +8,8 @@ import click
 import pytest
 
 from chalicelib.http.responses import cors
-from ordersctl import package
-from ordersctl.sam import translated
+from ordersctl.deploy import package
+from ordersctl.deploy.sam import translated
 from tests.deploy.template_facts import Template, gateway_answers, properties
 from tests.deploy.test_template import complaints
 

@@ -16,9 +16,9 @@ from chalicelib.application import use_cases
 from chalicelib.domain import commands, order_ids
 from chalicelib.domain.orders import NewOrder, Order, parse
 from chalicelib.http.auth.principal import READ, SERVICE
-from ordersctl import invoices
-from ordersctl.engine import client_options, deploy
-from ordersctl.local import PROJECT_DIR
+from ordersctl.client import invoices
+from ordersctl.local.engine import client_options, deploy
+from ordersctl.shared.project import PROJECT_DIR
 from tests import builders
 from tests.deploy.velocity import PLACED_AT, DirectGateway, Reply
 

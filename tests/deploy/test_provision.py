@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib.settings import Settings
-from ordersctl import templates
-from ordersctl.provision import filled_in
-from ordersctl.stacks import Stack
+from ordersctl.deploy.provision import filled_in
+from ordersctl.deploy.stack import Stack
+from ordersctl.shared import templates
 from tests.deploy.project import Project, full_engine, settle, stage_on
 
 OUTPUTS = {

@@ -10,9 +10,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from ordersctl import templates
-from ordersctl.local import PROJECT_DIR
-from ordersctl.package import package
+from ordersctl.deploy.package import package
+from ordersctl.shared import templates
+from ordersctl.shared.project import PROJECT_DIR
 
 DAX = "daxs://orders.x1y2z3.dax-clusters.eu-west-1.amazonaws.com"
 FIT = {"Stage": "dev", "JwtIssuer": "https://issuer.example", "JwtAudience": "orders", "JwtJwks": "keys.json"}

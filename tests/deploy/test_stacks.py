@@ -8,7 +8,7 @@ import click
 import pytest
 from botocore.exceptions import ClientError
 
-from ordersctl.stacks import Change, Plan, Stack
+from ordersctl.deploy.stack import Change, Plan, Stack
 
 TEMPLATE = {"TemplateBody": "{}"}
 CHANGES = [

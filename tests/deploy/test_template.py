@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from chalicelib.settings import Settings
-from ordersctl import templates
-from ordersctl.local import PROJECT_DIR
+from ordersctl.shared import templates
+from ordersctl.shared.project import PROJECT_DIR
 from tests.deploy.template_facts import FACTS, Fact, Template, of_type, properties, statements
 
 

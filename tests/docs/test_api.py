@@ -3,7 +3,7 @@
 import re
 
 from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
-from ordersctl.openapi_operations import ANYONES, AUTHORIZED, OPERATIONS, PROBLEMS
+from ordersctl.contract.openapi.operations import ANYONES, AUTHORIZED, OPERATIONS, PROBLEMS
 from tests.docs.conftest import Terminal
 from tests.local_run import PROJECT_DIR
 

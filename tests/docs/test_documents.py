@@ -17,7 +17,7 @@ from chalicelib.domain import order_ids, orders
 from chalicelib.domain.errors import Violation
 from chalicelib.domain.orders import Address, ErasedOrder, LineItem, NewOrder, Order, OrderStatus
 from chalicelib.settings import Settings
-from ordersctl import invoices
+from ordersctl.client import invoices
 from tests.local_run import PROJECT_DIR
 
 DOCUMENTS = [

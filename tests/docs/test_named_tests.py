@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from ordersctl.local import PROJECT_DIR
+from ordersctl.shared.project import PROJECT_DIR
 
 NAMED = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 DOCUMENTS = ["docs/security.md", "docs/reliability.md"]

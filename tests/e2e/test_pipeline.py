@@ -17,8 +17,8 @@ import boto3
 import httpx
 import pytest
 
-from ordersctl import local
-from ordersctl.tokens import mint
+from ordersctl.local.tokens import mint
+from ordersctl.shared import project
 from tests.local_run import PROJECT_DIR, LocalRun, eventually
 
 SMALL_FILE = PROJECT_DIR / "tests" / "data" / "online-retail-cut.csv"
@@ -159,7 +159,7 @@ def test_eight_clients_at_once_each_get_their_own_answers(
     def one_client(number: int) -> list[float]:
         customer, times = f"client-{number}", []
         token = mint(
-            local.state_dir(),
+            project.state_dir(),
             subject=customer,
             scope="orders/read orders/write",
             issuer="https://issuer.orders.local",

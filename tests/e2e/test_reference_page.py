@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from ordersctl.openapi_operations import OPERATIONS
-from ordersctl.tokens import CUSTOMER_SCOPE, local_token
+from ordersctl.contract.openapi.operations import OPERATIONS
+from ordersctl.local.tokens import CUSTOMER_SCOPE, local_token
 from tests.local_run import LocalRun
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -14,7 +14,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from ordersctl.engine import client_options
+from ordersctl.local.engine import client_options
 from tests.local_run import PROJECT_DIR, LocalRun, eventually, free_port
 
 

@@ -18,7 +18,7 @@ from chalicelib.domain import events
 from chalicelib.domain.events import OrderEvent
 from chalicelib.domain.orders import TRANSITIONS, ErasedOrder, Order, OrderStatus
 from chalicelib.settings import Patience
-from ordersctl.engine import client_options
+from ordersctl.local.engine import client_options
 from tests.builders import LATER, an_order, fresh_order_id
 from tests.local_run import eventually
 

@@ -14,8 +14,8 @@ import boto3
 from jsonschema import Draft7Validator
 
 from chalicelib.domain.events import OrderEvent
-from ordersctl import event_schemas
-from ordersctl.engine import client_options
+from ordersctl.contract import event_schemas
+from ordersctl.local.engine import client_options
 from tests.builders import line
 from tests.consumers.house import Api
 from tests.events.house import House, lives

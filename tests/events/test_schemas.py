@@ -17,8 +17,8 @@ from chalicelib.adapters.event_topic import message_attributes
 from chalicelib.domain import events
 from chalicelib.domain.events import OrderEvent
 from chalicelib.domain.orders import TRANSITIONS, ErasedOrder, Order, OrderStatus
-from ordersctl import event_schemas
-from ordersctl.schema_compatibility import breaks
+from ordersctl.contract import event_schemas
+from ordersctl.contract.compatibility import breaks
 from tests.builders import LATER
 from tests.unit.strategies import rejected_orders, stored_orders
 

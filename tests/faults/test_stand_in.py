@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.adapters import order_items
-from ordersctl.engine import client_options, deploy
+from ordersctl.local.engine import client_options, deploy
 from tests.builders import an_order
 from tests.faults.cloud import Cloud
 from tests.faults.faults import StandInClient, Weather

@@ -5,7 +5,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from ordersctl.engine import client_options
+from ordersctl.local.engine import client_options
 from tests.integration.event_sources import QueueSource, TableSource
 
 

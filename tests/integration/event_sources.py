@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from ordersctl.engine import client_options
-from ordersctl.invocation import Function, Handler
-from ordersctl.queue_mapping import QueueMapping
-from ordersctl.stream_mapping import Checkpoints, ShardMapping
+from ordersctl.local.engine import client_options
+from ordersctl.local.event_sources.dynamodb_streams import Checkpoints, ShardMapping
+from ordersctl.local.event_sources.invocation import Function, Handler
+from ordersctl.local.event_sources.sqs import QueueMapping
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -16,8 +16,8 @@ import boto3
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from ordersctl import local
-from ordersctl.engine import client_options
+from ordersctl.local.engine import client_options
+from ordersctl.shared import project
 
 
 class Service(ThreadingHTTPServer):
@@ -115,4 +115,4 @@ class Downstream:
             self.dynamodb.put_item(TableName="orders-local", Item=item)
         event = json.dumps({"id": f"{order_id}.1", "subject": order_id, "type": "order.placed"})
         for message in [*self.noise, *[event] * (self.events.pop() if self.events else 1)]:
-            self.sns.publish(TopicArn=local.setting("EVENT_TOPIC_ARN"), Message=message)
+            self.sns.publish(TopicArn=project.setting("EVENT_TOPIC_ARN"), Message=message)

@@ -10,10 +10,10 @@ from typing import Any
 
 import boto3
 
-from ordersctl.engine import client_options
-from ordersctl.invocation import Function
-from ordersctl.queue_mapping import QueueMapping
-from ordersctl.stream_mapping import Checkpoints, ShardMapping
+from ordersctl.local.engine import client_options
+from ordersctl.local.event_sources.dynamodb_streams import Checkpoints, ShardMapping
+from ordersctl.local.event_sources.invocation import Function
+from ordersctl.local.event_sources.sqs import QueueMapping
 from tests.integration.event_sources import QueueSource, TableSource, bodies, ids
 from tests.local_run import PROJECT_DIR, eventually
 

@@ -7,7 +7,7 @@ from threading import Thread
 import pytest
 from click.testing import CliRunner, Result
 
-from ordersctl.load import load
+from ordersctl.client.load import load
 from tests.integration.load_stand_ins import Downstream, Service
 from tests.local_run import free_port
 

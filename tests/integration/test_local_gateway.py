@@ -15,7 +15,7 @@ import pytest
 from chalice.app import AuthRequest, AuthResponse, Chalice, Response
 from chalice.config import Config
 
-from ordersctl import local_gateway
+from ordersctl.local import api_gateway
 
 app = Chalice("gateway-test", configure_logs=False)
 
@@ -68,7 +68,7 @@ def nothing() -> Response:
 def port() -> Iterator[int]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(chalice.local, "LocalDevServer", chalice.local.LocalDevServer)  # put back afterwards
-        local_gateway.install()
+        api_gateway.install()
         server = chalice.local.create_local_server(app, Config(), "127.0.0.1", 0)
     thread = threading.Thread(target=server.server.serve_forever, args=(0.02,))
     thread.start()
@@ -198,7 +198,7 @@ def test_a_body_too_large_is_refused_though_the_client_sends_it_all(port: int) -
 
 
 def test_a_body_of_the_largest_size_passes(port: int) -> None:
-    body = b"x" * local_gateway.MAX_BODY_BYTES
+    body = b"x" * api_gateway.MAX_BODY_BYTES
     status, _, answer = ask(port, "POST", "/things/a", body=body, headers={"Content-Type": "text/plain"})
 
     assert (status, json.loads(answer)["bytes"]) == (200, len(body))
@@ -256,7 +256,7 @@ def test_a_kept_alive_connection_waits_for_nothing(port: int, size: int) -> None
 
 
 def test_many_clients_at_once_find_room() -> None:
-    server = local_gateway.DevServer(app, Config(), "127.0.0.1", 0)  # listens, and takes no one in yet
+    server = api_gateway.DevServer(app, Config(), "127.0.0.1", 0)  # listens, and takes no one in yet
     try:
         with ExitStack() as connections:
             for _ in range(100):

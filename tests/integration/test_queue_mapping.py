@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ordersctl.invocation import Handler
-from ordersctl.queue_mapping import QueueMapping
+from ordersctl.local.event_sources.invocation import Handler
+from ordersctl.local.event_sources.sqs import QueueMapping
 from tests.integration.event_sources import MOST_RECEIVES, QueueSource, bodies, depth_of, failing
 from tests.local_run import eventually
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ordersctl.stream_mapping import Checkpoints, ShardMapping, lambda_record
+from ordersctl.local.event_sources.dynamodb_streams import Checkpoints, ShardMapping, lambda_record
 from tests.integration.event_sources import TableSource, failing, ids
 
 

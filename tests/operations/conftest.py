@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ordersctl.children import stop
-from ordersctl.engine import HEALTH, deploy, engine, get_json
+from ordersctl.local.engine import HEALTH, deploy, engine, get_json
+from ordersctl.local.processes import stop
 from tests.local_run import eventually, free_port
 from tests.operations.stage import OperatedStage
 

@@ -15,9 +15,9 @@ from click.testing import CliRunner, Result
 from chalicelib.adapters import order_items
 from chalicelib.domain import order_ids
 from chalicelib.domain.orders import ErasedOrder, Order
-from ordersctl.__main__ import main
-from ordersctl.engine import client_options
-from ordersctl.stream_mapping import Checkpoints
+from ordersctl.cli import main
+from ordersctl.local.engine import client_options
+from ordersctl.local.event_sources.dynamodb_streams import Checkpoints
 from tests import builders
 from tests.integration.event_sources import depth_of
 from tests.local_run import PROJECT_DIR

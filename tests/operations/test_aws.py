@@ -11,8 +11,8 @@ from typing import Any
 import boto3
 import pytest
 
-from ordersctl.children import stop
-from ordersctl.engine import HEALTH, SERVICES, client_options, deploy, engine, get_json
+from ordersctl.local.engine import HEALTH, SERVICES, client_options, deploy, engine, get_json
+from ordersctl.local.processes import stop
 from tests import builders
 from tests.local_run import eventually, free_port
 from tests.operations.stage import OperatedStage

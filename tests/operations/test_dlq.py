@@ -9,9 +9,9 @@ import pytest
 
 from chalicelib.domain import events, orders
 from chalicelib.domain.orders import NewOrder, Order, OrderStatus
-from ordersctl.aws_session import Stage
-from ordersctl.redrive import Pace, send
-from ordersctl.stage_queues import Queue
+from ordersctl.operate.dlq.redrive import Pace, send
+from ordersctl.operate.stage_queues import Queue
+from ordersctl.shared.stage import Stage
 from tests import builders
 from tests.operations.stage import OperatedStage
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from ordersctl.__main__ import main
+from ordersctl.cli import main
 from tests.local_run import PROJECT_DIR
 
 TEXT = (PROJECT_DIR / "docs" / "operations.md").read_text()

@@ -14,8 +14,8 @@ import pytest
 from chalicelib.adapters.event_topic import EventTopic
 from chalicelib.domain import events
 from chalicelib.domain.orders import Order
-from ordersctl.event_schemas import schemas
-from ordersctl.listen import listen
+from ordersctl.contract.event_schemas import schemas
+from ordersctl.operate.listen import listen
 from tests import builders
 from tests.local_run import eventually
 from tests.operations.stage import OperatedStage

@@ -12,9 +12,9 @@ import pytest
 
 from chalicelib.domain import events
 from chalicelib.domain.orders import Order, OrderStatus
-from ordersctl.invocation import Function
-from ordersctl.queue_mapping import QueueMapping
-from ordersctl.tokens import SERVICE_SCOPE, local_token
+from ordersctl.local.event_sources.invocation import Function
+from ordersctl.local.event_sources.sqs import QueueMapping
+from ordersctl.local.tokens import SERVICE_SCOPE, local_token
 from tests import builders
 from tests.local_run import LocalRun, eventually
 from tests.operations.stage import OperatedStage

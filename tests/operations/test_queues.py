@@ -88,7 +88,7 @@ def test_the_local_stage_uses_no_profile_of_the_machine(stage: OperatedStage) ->
 
 def test_another_stage_has_a_stack_of_its_own(stage: OperatedStage, engine_url: str) -> None:
     """The same code for AWS: here the endpoint and the credentials come from the environment, as boto3 has them."""
-    from ordersctl.engine import deploy  # noqa: PLC0415 - only here
+    from ordersctl.local.engine import deploy  # noqa: PLC0415 - only here
 
     deploy(engine_url, stage="dev")
     stage.environment |= {

@@ -7,7 +7,7 @@ import pytest
 from orders_consumer import Consumer
 
 from chalicelib.domain import events
-from ordersctl.consumers import make_inbox
+from ordersctl.local.consumers import make_inbox
 from tests import builders
 from tests.operations.stage import OperatedStage
 

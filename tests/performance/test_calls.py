@@ -3,7 +3,7 @@
 import pytest
 
 from bench import figures, measure
-from ordersctl.cost_model import Load, units
+from ordersctl.estimate.cost.per_order import Load, units
 
 
 def test_an_order_takes_no_more_calls_than_it_must() -> None:

@@ -10,10 +10,10 @@ from click.testing import CliRunner
 from chalicelib.adapters import event_topic, order_items
 from chalicelib.domain import commands, events, orders
 from chalicelib.domain.orders import NewOrder
-from ordersctl.cost import cost
-from ordersctl.cost_model import Load, Units, dollars_per_million, prices, units
-from ordersctl.order_sizes import INDEX_ENTRY, KB, sizes
-from ordersctl.standing_costs import kept_per_month, standing_per_month
+from ordersctl.estimate.cost.command import cost
+from ordersctl.estimate.cost.order_sizes import INDEX_ENTRY, KB, sizes
+from ordersctl.estimate.cost.per_order import Load, Units, dollars_per_million, prices, units
+from ordersctl.estimate.cost.standing import kept_per_month, standing_per_month
 from tests.builders import CUSTOMER, NOW, ORDER_ID, an_order
 from tests.item_sizes import index_entry, item_size
 from tests.unit.test_items import real_lines

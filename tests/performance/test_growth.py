@@ -13,7 +13,7 @@ from bench import capacity, grown_table
 from bench.capacity import Call
 from bench.grown_table import Costs
 from chalicelib.adapters import order_items
-from ordersctl.engine import client_options
+from ordersctl.local.engine import client_options
 from tests.builders import LATER, an_order
 
 SMALL, LARGE = 1_000, 20_000  # orders, a tenth of them one customer's: 100 and 2,000

@@ -19,11 +19,11 @@ import pytest
 from botocore.stub import Stubber
 from click.testing import CliRunner, Result
 
-from ordersctl import power_tune
-from ordersctl.borrowed_function import Function, arguments, borrowed, with_reports
-from ordersctl.children import stop
-from ordersctl.engine import HEALTH, client_options, engine, get_json
-from ordersctl.lambda_reports import Report, last_report
+from ordersctl.estimate.power_tuning import command
+from ordersctl.estimate.power_tuning.lambda_reports import Report, last_report
+from ordersctl.estimate.power_tuning.temporary_settings import Function, arguments, borrowed, with_reports
+from ordersctl.local.engine import HEALTH, client_options, engine, get_json
+from ordersctl.local.processes import stop
 from tests.local_run import PROJECT_DIR, eventually, free_port
 
 CODE = """
@@ -91,7 +91,7 @@ def options(tmp_path: Path, event: str, *more: str) -> list[str]:
 
 
 def tune(tmp_path: Path, event: str, *more: str) -> Result:
-    return CliRunner().invoke(power_tune.power_tune, options(tmp_path, event, "--times", "2", *more))
+    return CliRunner().invoke(command.power_tune, options(tmp_path, event, "--times", "2", *more))
 
 
 def test_it_names_the_cheapest_and_the_fastest_and_gives_everything_back(function: Function, tmp_path: Path) -> None:
@@ -292,13 +292,13 @@ class Reporting:
 
 def test_invocations_that_start_the_function_again_are_no_warm_ones() -> None:
     stage: Any = Reporting([500.0, None, 480.0, None, None])
-    assert power_tune.invoked(stage, "f", b"{}", 3) == ([20.0, 20.0, 20.0], 500.0)
+    assert command.invoked(stage, "f", b"{}", 3) == ([20.0, 20.0, 20.0], 500.0)
 
 
 def test_a_function_that_is_never_warm_is_told_of() -> None:
     stage: Any = Reporting([500.0] * 10)
     with pytest.raises(click.ClickException, match="other traffic"):
-        power_tune.invoked(stage, "f", b"{}", 3)
+        command.invoked(stage, "f", b"{}", 3)
 
 
 @pytest.mark.parametrize(

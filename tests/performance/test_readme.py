@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ordersctl.cost_model import Load, dollars_per_million, prices, units
+from ordersctl.estimate.cost.per_order import Load, dollars_per_million, prices, units
 from tests.local_run import PROJECT_DIR
 
 README = (PROJECT_DIR / "README.md").read_text().partition("## What an order costs")[2]

@@ -12,14 +12,14 @@ from click.testing import CliRunner
 
 from chalicelib import wiring
 from chalicelib.aws import json_client
-from ordersctl import flow_model
-from ordersctl.aws_limits import RAISE, Bound, Limits, Times
-from ordersctl.flow_model import Flow
-from ordersctl.flow_parts import Orders
-from ordersctl.flow_seen import Seen, percentile
-from ordersctl.flow_table import Table
-from ordersctl.simulate import simulate
-from ordersctl.templates import every_parameter, resources
+from ordersctl.estimate.simulation import model
+from ordersctl.estimate.simulation.command import simulate
+from ordersctl.estimate.simulation.dynamodb import Table
+from ordersctl.estimate.simulation.limits import RAISE, Bound, Limits, Times
+from ordersctl.estimate.simulation.model import Flow
+from ordersctl.estimate.simulation.observations import Seen, percentile
+from ordersctl.estimate.simulation.parts import Orders
+from ordersctl.shared.templates import every_parameter, resources
 
 OPEN = Limits(stage_rate=1e6, stage_burst=1e6, api_rate=1e6, api_burst=1e6)  # the door, and nothing else
 EXACT = Times(cold_seconds=0, spread=0)
@@ -152,7 +152,7 @@ def test_an_order_is_written_fifteen_times_at_most_and_then_given_up() -> None:
     assert seen.backlog == 0
     assert seen.placed + seen.given_up == 20
     assert seen.given_up > 0
-    assert seen.db_throttles <= 20 * flow_model.WRITE_ATTEMPTS * Limits().max_receives
+    assert seen.db_throttles <= 20 * model.WRITE_ATTEMPTS * Limits().max_receives
 
 
 def test_no_more_are_in_flight_than_a_queue_allows() -> None:
@@ -243,8 +243,8 @@ def test_the_limits_are_what_the_service_deploys_with() -> None:
 
 
 def test_writes_are_tried_again_as_the_processor_does() -> None:
-    assert wiring._PATIENT.attempts == flow_model.WRITE_ATTEMPTS
-    assert json_client._FIRST_BACKOFF == flow_model.FIRST_BACKOFF_SECONDS
+    assert wiring._PATIENT.attempts == model.WRITE_ATTEMPTS
+    assert json_client._FIRST_BACKOFF == model.FIRST_BACKOFF_SECONDS
 
 
 def test_there_is_something_to_do_about_every_limit() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from bench.local_phases import PROCESSOR, PUBLISHER, Invocation, Phase, service_times
 from bench.simulation_check import Durations, checking, modelled, of_burst
-from ordersctl.aws_limits import Times
+from ordersctl.estimate.simulation.limits import Times
 
 BEGAN = 1_800_000_000.0  # seconds since the epoch, as a log has it
 ACCEPT, PUBLISH = 0.01, 0.05  # seconds

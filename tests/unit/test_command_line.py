@@ -5,7 +5,7 @@ import importlib
 import click
 import pytest
 
-from ordersctl.__main__ import COMMANDS
+from ordersctl.cli import COMMANDS
 
 
 @pytest.mark.parametrize("name", COMMANDS)

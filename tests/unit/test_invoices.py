@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.orders import NewOrder, parse
-from ordersctl.invoices import NotPlaced, Placeable, UnreadableFileError, judge, read
+from ordersctl.client.invoices import NotPlaced, Placeable, UnreadableFileError, judge, read
 
 REAL = (Path(__file__).parent.parent / "data" / "online-retail-cut.csv").read_bytes()
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"

@@ -8,7 +8,7 @@ import pytest
 from chalicelib.adapters import order_items
 from chalicelib.domain.errors import Violation
 from chalicelib.domain.orders import ErasedOrder, OrderStatus
-from ordersctl.order_lines import OrderLines, money
+from ordersctl.local.order_lines import OrderLines, money
 from tests.builders import LATER, ORDER_ID, an_order, line, new_order, sqs_event, stream_record
 
 CHANGED = {"version": 2, "updated_at": LATER}

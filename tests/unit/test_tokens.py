@@ -14,8 +14,8 @@ from joserfc import jwt
 from joserfc.errors import BadSignatureError
 from joserfc.jwk import KeySet
 
-from ordersctl.local import PROJECT_DIR
-from ordersctl.tokens import ensure_keys, mint, token
+from ordersctl.local.tokens import ensure_keys, mint, token
+from ordersctl.shared.project import PROJECT_DIR
 
 
 def claims_of(signed: str, state_dir: Path) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def test_the_key_stays_the_same(tmp_path: Path) -> None:
 def test_processes_that_make_the_key_at_once_end_up_with_one(tmp_path: Path) -> None:
     state_dir = tmp_path / "state"
     code = (
-        "import sys; from pathlib import Path; from ordersctl.tokens import ensure_keys, mint\n"
+        "import sys; from pathlib import Path; from ordersctl.local.tokens import ensure_keys, mint\n"
         "sys.stdin.read()  # until all are ready\n"
         f"d = Path({str(state_dir)!r}); ensure_keys(d)\n"
         "print(mint(d, subject='c', scope='', issuer='i', audience='a'))"

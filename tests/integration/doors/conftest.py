@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from chalicelib import wiring
-from ordersctl.engine import client_options, deploy
+from ordersctl.local.engine import client_options, deploy
 from tests.builders import AUDIENCE, ISSUER
 from tests.integration.doors.house import House
 

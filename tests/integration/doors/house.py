@@ -12,7 +12,7 @@ from chalicelib import wiring
 from chalicelib.adapters import order_items
 from chalicelib.aws.json_client import JsonClient
 from chalicelib.domain.orders import ErasedOrder, Order
-from ordersctl.stream_mapping import lambda_record
+from ordersctl.local.event_sources.dynamodb_streams import lambda_record
 from tests.builders import ApiClient, LambdaContext, sqs_event
 from tests.local_run import eventually
 

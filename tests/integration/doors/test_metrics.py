@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ordersctl.cost_model import Load
+from ordersctl.estimate.cost.per_order import Load
 from tests.builders import an_order, command, fresh_order_id, new_order, stream_event
 from tests.integration.doors.house import House
 from tests.metric_filters import counted, filters

@@ -1,0 +1,151 @@
+"""Posts orders to a running service, as a service does for its customers."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from threading import Event
+from typing import Literal
+
+import httpx
+
+from ordersctl.client.invoices import Placeable
+
+ATTEMPTS = 6
+FIRST_BACKOFF_SECONDS = 0.1  # doubled at each attempt: 3 s in all
+LONGEST_RETRY_AFTER_SECONDS = 10
+RETRIED = {429, 502, 503, 504}  # a post with an Idempotency-Key may be repeated whatever became of it
+
+
+class HopelessError(Exception):
+    """No order can be posted at all; the message says why."""
+
+
+@dataclass(frozen=True)
+class Posted:
+    """What became of one invoice: sent at `sent_at` (seconds since the epoch), answered `seconds` later."""
+
+    invoice: str
+    customer_id: str
+    outcome: Literal["accepted", "already there", "failed"]
+    reason: str
+    sent_at: float = 0.0
+    seconds: float = 0.0
+    order_id: str = ""
+
+
+def connect(url: str, token: str, connections: int) -> httpx.Client:
+    """Return a client of the service at `url`, safe to use from as many threads."""
+    return httpx.Client(
+        base_url=url,
+        headers={"Authorization": f"Bearer {token}"},
+        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+        timeout=httpx.Timeout(30, connect=5),
+        # The way to one's own machine leads through no proxy.
+        trust_env=httpx.URL(url).host not in {"127.0.0.1", "localhost", "::1"},
+    )
+
+
+def post_all(client: httpx.Client, orders: list[Placeable], connections: int) -> Iterator[Posted]:
+    """Post each order once, `connections` at a time, yielding as they are answered.
+
+    Raises HopelessError at the first sign that no order can be posted; the rest is then not tried.
+    """
+    stop = Event()
+    with ThreadPoolExecutor(connections) as threads:
+        posts = [threads.submit(_post_unless_stopped, client, order, stop) for order in orders]
+        try:
+            for done in as_completed(posts):
+                if (posted := done.result()) is not None:
+                    yield posted
+        finally:
+            stop.set()
+            threads.shutdown(cancel_futures=True)
+
+
+def _post_unless_stopped(client: httpx.Client, order: Placeable, stop: Event) -> Posted | None:
+    if stop.is_set():
+        return None
+    try:
+        return post(client, order, stop)
+    except HopelessError:
+        stop.set()
+        raise
+
+
+def post(client: httpx.Client, order: Placeable, stop: Event) -> Posted:
+    """Post one order, again after a passing failure, under one key; HopelessError when no order would do."""
+    sent_at, started = time.time(), time.monotonic()
+    response: httpx.Response | httpx.RequestError
+    for attempt in range(ATTEMPTS):
+        backoff = FIRST_BACKOFF_SECONDS * 2**attempt
+        try:
+            response = _send(client, order)
+        except httpx.RequestError as error:
+            response = error
+        else:
+            if response.status_code not in RETRIED:
+                break
+            backoff = _retry_after(response) or backoff
+        if attempt + 1 == ATTEMPTS or stop.wait(backoff):
+            break
+    if isinstance(response, httpx.ConnectError):
+        raise HopelessError(f"Nothing answers at {client.base_url}: is the service running (make run)?") from response
+    outcome, reason, order_id = _outcome(response)
+    seconds = time.monotonic() - started
+    return Posted(order.invoice, order.customer_id, outcome, reason, sent_at, seconds, order_id)
+
+
+def _send(client: httpx.Client, order: Placeable) -> httpx.Response:
+    return client.post(
+        "/orders",
+        params={"customer_id": order.customer_id},
+        headers={"Idempotency-Key": order.invoice},
+        json=order.order,
+    )
+
+
+def _retry_after(response: httpx.Response) -> float:
+    """Return the seconds that the service asks for (RFC 9110, 10.2.3); 0 if it names none, or a date."""
+    seconds = response.headers.get("Retry-After", "")
+    return min(float(seconds), LONGEST_RETRY_AFTER_SECONDS) if seconds.isdecimal() else 0.0
+
+
+def _outcome(
+    response: httpx.Response | httpx.RequestError,
+) -> tuple[Literal["accepted", "already there", "failed"], str, str]:
+    if isinstance(response, httpx.RequestError):
+        return "failed", f"no answer ({type(response).__name__})", ""
+    if response.status_code in {401, 403}:
+        raise HopelessError(
+            f"The service does not take the token (HTTP {response.status_code}): "
+            "it must be this project's own local run, which reads .local/jwks.json."
+        )
+    body = _json_object(response)
+    if response.status_code != httpx.codes.ACCEPTED:
+        return "failed", _problem(response.status_code, body), ""
+    order_id = body.get("order_id")
+    if not isinstance(order_id, str):
+        return "failed", "HTTP 202 without an order_id", ""
+    if response.headers.get("Idempotency-Replayed") == "true":
+        return "already there", "placed before, by the same number", order_id
+    return "accepted", "", order_id
+
+
+def _json_object(response: httpx.Response) -> dict[str, object]:
+    try:
+        body = response.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _problem(status: int, problem: dict[str, object]) -> str:
+    """Say what is wrong in the words of the answer (RFC 9457), without what differs from order to order."""
+    said = f"HTTP {status}"
+    if title := problem.get("title"):
+        said += f" {title}"
+    errors = problem.get("errors")
+    if isinstance(errors, list) and errors and isinstance(errors[0], dict):
+        return f"{said}: {errors[0].get('pointer')} {errors[0].get('detail')}"
+    return f"{said}: {problem['detail']}" if problem.get("detail") else said

@@ -1,0 +1,290 @@
+"""`ordersctl event-schemas`: what consumers are promised, made from the models: JSON Schemas, and AsyncAPI."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from chalicelib.domain import events
+from chalicelib.domain.errors import Violation
+from chalicelib.domain.events import OrderEvent
+from chalicelib.domain.iso_codes import COUNTRIES
+from chalicelib.domain.orders import TRANSITIONS, ErasedOrder, Order, OrderStatus
+from ordersctl.contract.compatibility import breaks
+from ordersctl.contract.openapi import schemas as openapi_schemas
+from ordersctl.contract.openapi.schemas import ORDER, ORDER_ID, TIME, Schema
+from ordersctl.shared import project
+
+FOLDER = project.PROJECT_DIR / "docs" / "events"
+PUBLISHED = FOLDER / "published"
+_NULL = {"type": "null"}
+_CONTENT = ["currency", "items"]  # what every order has but a rejected one
+
+# type -> what happened, the statuses it leaves an order in, what its data always has beside what any order has
+_EVENTS: Mapping[str, tuple[str, list[str], list[str]]] = {
+    "order.placed": ("An order was stored.", ["placed"], _CONTENT),
+    "order.rejected": ("An order was accepted, but cannot be carried out; violations say why.", ["rejected"], []),
+    "order.changed": (
+        "Items, address or note are others; the status is as it was.",
+        ["placed", "confirmed"],
+        _CONTENT,
+    ),
+    **{
+        f"order.{status}": (f"The order's status became {status}.", [status], _CONTENT)
+        for status in ("confirmed", "shipped", "delivered", "cancelled")
+    },
+}
+_ERASED = "An order's personal data was erased; so should be every copy of it."
+
+
+def schemas() -> dict[str, Schema]:
+    """The schema of each event by its type, with examples that the service's own code has made."""
+    examples = {event.type: event for event in sample_events()}
+    found = {
+        event_type: _envelope(event_type, what, _order_data(statuses, required), examples[event_type])
+        for event_type, (what, statuses, required) in _EVENTS.items()
+    }
+    data: Schema = {
+        "type": "object",
+        "properties": {"order_id": ORDER_ID, "status": {"const": "erased"}},
+        "required": ["order_id", "status"],
+    }
+    return found | {"order.erased": _envelope("order.erased", _ERASED, data, examples["order.erased"])}
+
+
+def _envelope(event_type: str, what: str, data: Schema, example: OrderEvent) -> Schema:
+    model = _told(OrderEvent.model_json_schema(mode="serialization"), {})
+    name = _schema_name(event_type)
+    properties: Schema = model["properties"] | {
+        "id": {"type": "string", "pattern": ORDER_ID["pattern"][:-1] + r"\.[1-9][0-9]*$"},
+        "source": {"type": "string", "pattern": "^urn:orders:[a-z][a-z0-9-]*$"},
+        "type": {"const": event_type},
+        "subject": ORDER_ID,
+        "time": TIME,
+        "dataschema": {"const": name},
+        "sequence": {"type": "string", "pattern": "^[1-9][0-9]*$"},
+        "dataref": {"type": "string", "format": "uri-reference"},
+        "data": {"$id": name, **data},
+    }
+    thin = [] if event_type == "order.erased" else [example.thin()]
+    always = [name for name, field in OrderEvent.model_fields.items() if field.default is not None]
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$id": f"{name}:event",
+        "title": event_type,
+        "description": what,
+        "type": "object",
+        "properties": properties,
+        "required": always + ([] if thin else ["data"]),
+        **({"anyOf": [{"required": ["data"]}, {"required": ["dataref"]}]} if thin else {}),
+        "examples": [json.loads(each.to_json()) for each in [example, *thin]],
+    }
+
+
+def _order_data(statuses: list[str], required: list[str]) -> Schema:
+    """An order as the API shows it, as far as an event of these statuses says more."""
+    found = openapi_schemas.schemas()
+    order = _told(found["Order"], found)
+    before = [each.value for each, nexts in TRANSITIONS.items() if nexts & set(statuses)]
+    properties = order["properties"] | {"status": {"enum": statuses}}
+    if before:
+        known = before if len(statuses) == 1 else statuses
+        properties["previous_status"] = {"enum": known, "description": "Absent from an event that was replayed."}
+    return {"type": "object", "properties": properties, "required": sorted({*order["required"], *required})}
+
+
+def _told(schema: Any, definitions: Mapping[str, Schema]) -> Any:
+    """A schema as consumers should read it: in one piece, nothing null, and open to what is added later."""
+    if isinstance(schema, list):
+        return [_told(each, definitions) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _told(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    kept = [kind for kind in schema.get("anyOf", []) if kind != _NULL]
+    if len(kept) == 1:
+        return _told(kept[0], definitions)
+    if schema.get("enum") == sorted(COUNTRIES):  # a new country breaks no promise
+        return {"type": "string", "pattern": "^[A-Z]{2}$", "description": "ISO 3166-1 alpha-2."}
+    left_out = {"additionalProperties", "examples", "default", "title"}
+    return {
+        name: {key: _told(each, definitions) for key, each in value.items()}
+        if name == "properties"
+        else _told(value, definitions)
+        for name, value in schema.items()
+        if name not in left_out
+    }
+
+
+def sample_events() -> list[OrderEvent]:
+    placed = Order.model_validate(
+        ORDER
+        | {
+            "fingerprint": "-",
+            "correlation_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
+            "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        }
+    )
+
+    def later(order: Order, **changes: Any) -> Order:
+        return order.model_copy(
+            update={"version": order.version + 1, "updated_at": "2026-01-31T12:30:00.000Z"} | changes
+        )
+
+    confirmed = later(placed, status=OrderStatus.CONFIRMED)
+    shipped = later(confirmed, status=OrderStatus.SHIPPED)
+    rejected = placed.model_copy(
+        update={
+            "status": OrderStatus.REJECTED,
+            "currency": None,
+            "items": (),
+            "total": 0,
+            "shipping_address": None,
+            "reference": None,
+            "violations": (Violation("/currency", "Input should be a currency code of ISO 4217"),),
+        }
+    )
+    changes: list[tuple[Order | None, Order | ErasedOrder]] = [
+        (None, placed),
+        (None, rejected),
+        (placed, later(placed, note="Leave it with a neighbour")),
+        (placed, confirmed),
+        (confirmed, shipped),
+        (shipped, later(shipped, status=OrderStatus.DELIVERED)),
+        (placed, later(placed, status=OrderStatus.CANCELLED, status_reason="ordered twice")),
+        (placed, placed.erase("2026-01-31T12:30:00.000Z")),
+    ]
+    made = (events.between(before, after, source="urn:orders:dev") for before, after in changes)
+    return [event for event in made if event is not None]
+
+
+def _schema_name(event_type: str) -> str:
+    return f"urn:orders:events:{event_type}:v{events.SCHEMA_VERSION}"
+
+
+def _file_name(event_type: str) -> str:
+    return f"{event_type}.v{events.SCHEMA_VERSION}.schema.json"
+
+
+def asyncapi() -> dict[str, Any]:
+    """The AsyncAPI 3 document (https://www.asyncapi.com/docs/reference/specification/v3.0.0)."""
+    found = schemas()
+    names = {event_type: "order" + event_type.removeprefix("order.").capitalize() for event_type in found}
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Order events",
+            "version": str(events.SCHEMA_VERSION),
+            "description": "What happened to orders, as CloudEvents 1.0 in structured JSON. How to subscribe, and what "
+            "a consumer must do about repeats and order: docs/events.md.",
+            "license": {"name": "MIT"},
+        },
+        "defaultContentType": "application/cloudevents+json",
+        "channels": {
+            "orderEvents": {
+                "address": "orders-{stage}-events",
+                "description": "An SNS topic; orders-{stage}-events.fifo where the stage is FIFO. With EVENT_BUS_NAME "
+                "set it is that EventBridge bus, and the event is the detail.",
+                "parameters": {"stage": {"description": "The stage's name.", "examples": ["dev"]}},
+                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names.values()},
+            }
+        },
+        "operations": {
+            "tellOfOrders": {
+                "action": "send",
+                "channel": {"$ref": "#/channels/orderEvents"},
+                "summary": "At least once. In order per order on a FIFO topic only.",
+            }
+        },
+        "components": {
+            "messages": {names[event_type]: _message(event_type, schema) for event_type, schema in found.items()},
+            "schemas": {"attributes": _attributes()},
+            "correlationIds": {
+                "correlationId": {
+                    "description": "Of the request that placed the order.",
+                    "location": "$message.payload#/correlationid",
+                }
+            },
+        },
+    }
+
+
+def _message(event_type: str, schema: Schema) -> dict[str, Any]:
+    return {
+        "name": event_type,
+        "title": event_type,
+        "summary": schema["description"],
+        "headers": {"$ref": "#/components/schemas/attributes"},
+        "correlationId": {"$ref": "#/components/correlationIds/correlationId"},
+        "payload": {
+            "schemaFormat": "application/schema+json;version=draft-07",
+            "schema": {"$ref": f"./{_file_name(event_type)}"},
+        },
+    }
+
+
+def _attributes() -> Schema:
+    text = {"type": "string"}
+    return {
+        "type": "object",
+        "description": "SNS message attributes, for filter policies. order.erased has type and status alone.",
+        "properties": {
+            "type": text,
+            "status": text,
+            "currency": text,
+            "customer_id": text,
+            "total": {"type": "number", "description": "In minor units."},
+            "replayed": {"const": "true", "description": "On events that an operator had told again."},
+        },
+        "required": ["type", "status"],
+    }
+
+
+def files() -> dict[Path, str]:
+    """Every generated file and what should be in it."""
+    found = {
+        FOLDER / _file_name(event_type): json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+        for event_type, schema in schemas().items()
+    }
+    return found | {FOLDER / "asyncapi.yaml": yaml.safe_dump(asyncapi(), sort_keys=False, width=110)}
+
+
+def broken_promises() -> list[str]:
+    """What a consumer of the published schemas would stumble over."""
+    wrong: list[str] = []
+    for path in sorted(PUBLISHED.glob("*.json")):
+        published = json.loads(path.read_text())
+        current = schemas().get(published["title"])
+        if current is None:
+            wrong.append(f"{published['title']}: no such event any more")
+        elif current["$id"] == published["$id"]:  # another version is another promise
+            wrong += [f"{published['title']}: {each}" for each in breaks(published, current)]
+    return wrong
+
+
+@click.command("event-schemas")
+@click.option("--check", is_flag=True, help="Change nothing; fail if a file is not as it should be.")
+@click.option("--publish", is_flag=True, help="Promise the schemas as they are now: for a release.")
+def event_schemas(*, check: bool, publish: bool) -> None:
+    """Write docs/events: a JSON Schema per event type, and the AsyncAPI document.
+
+    Fails when a published schema would be broken: such a change needs a new SCHEMA_VERSION.
+    """
+    if wrong := broken_promises():
+        raise click.ClickException("\n  ".join(["consumers were promised otherwise:", *wrong]))
+    made = files()
+    stale = [path for path, text in made.items() if not path.exists() or path.read_text() != text]
+    if check and stale:
+        names = ", ".join(path.name for path in stale)
+        raise click.ClickException(f"not as the models say: {names}. Run: python -m ordersctl event-schemas")
+    for path in stale:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(made[path])
+    if publish:
+        PUBLISHED.mkdir(exist_ok=True)
+        for path, text in made.items():
+            if path.suffix == ".json":
+                (PUBLISHED / path.name).write_text(text)

@@ -1,0 +1,261 @@
+"""What the OpenAPI document says of each operation beyond its route: by the name of its view in app.py."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib.domain.orders import OrderStatus
+from chalicelib.http.auth.principal import ADMIN, READ, WRITE
+from chalicelib.http.requests import MAX_BODY_BYTES, MAX_PAGE
+from ordersctl.contract.openapi import schemas as models
+
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+TIME_EXAMPLE = "2026-01-31T12:00:00Z"
+
+Headers = tuple[str, ...]
+Problems = Mapping[int, tuple[str, ...]]  # status -> slugs of problem types
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """An answer that is no problem: what is in its body and headers, and where a client can go from it."""
+
+    description: str
+    schema: Any = None
+    headers: Headers = ()  # sent always
+    some: Headers = ()  # sent where they apply
+    links: Mapping[str, Any] = field(default_factory=dict)
+    example: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    summary: str
+    successes: Mapping[int, Success]
+    description: str = ""
+    scope: str | None = None
+    parameters: tuple[str, ...] = ()
+    body: Mapping[str, Any] | None = None  # media type -> content
+    problems: Problems = field(default_factory=dict)
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _link(operation: str, description: str, **parameters: str) -> dict[str, Any]:
+    return {
+        "operationId": operation,
+        "description": description,
+        "parameters": {name.replace("_match", "-Match"): value for name, value in parameters.items()},
+    }
+
+
+ANYONES: Problems = {429: ("too-many-requests",), 500: ("internal-server-error",)}
+AUTHORIZED: Problems = {
+    400: ("invalid-parameter", "bad-request"),
+    401: ("unauthorized",),
+    403: ("forbidden",),
+    503: ("unavailable",),
+}
+_BODY: Problems = {
+    400: ("malformed-json", "invalid-parameter", "bad-request"),
+    413: ("content-too-large",),
+    415: ("unsupported-media-type",),
+}
+# What each problem type means: the end of `urn:problem:orders:…`.
+PROBLEMS: Mapping[str, str] = {
+    "bad-request": "The request cannot be read.",
+    "conflict": "The order's status does not allow this; `allowed_statuses` says what it may become.",
+    "content-too-large": f"A body is at most {MAX_BODY_BYTES} bytes.",
+    "customer-required": "A service names the customer that it acts for: `?customer_id=`.",
+    "forbidden": "The token is good, but not for this.",
+    "gone": "The order was erased.",
+    "idempotency-key-reused": "The key stands for another order already.",
+    "internal-server-error": "A mistake of ours.",
+    "invalid-cursor": "The cursor was made for another asker or other filters, or was changed.",
+    "invalid-order": "The content is not what an order is made of; `errors` says where.",
+    "invalid-parameter": "A parameter or header is not as described here, or is none of this operation.",
+    "malformed-json": "The body is not JSON, or has a name twice in one object.",
+    "method-not-allowed": "The path has other methods; `Allow` names them.",
+    "not-found": "There is no such order, or it is not the asker's.",
+    "not-yet-stored": "The order is accepted and on its way.",
+    "precondition-failed": "The order has changed since the version of If-Match.",
+    "precondition-required": "A change needs If-Match.",
+    "too-many-requests": "More requests than are allowed at a time.",
+    "unauthorized": "There is no token, or it is not valid here, or not any more.",
+    "unavailable": "Something that this needs does not answer. It may have been done or not.",
+    "unsupported-media-type": "The body's media type is not taken here.",
+}
+RETRY_AFTER = {404, 409, 503}  # their problems may say when to try again
+
+_PATH: dict[str, Any] = {"in": "path", "required": True}
+_QUERY: dict[str, Any] = {"in": "query"}
+_HEADER: dict[str, Any] = {"in": "header"}
+_ETAG = r'(W/)?"[\x21\x23-\x7e]*"'
+_TIME = {"type": "string", "format": "date-time"}
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "order_id": {"name": "order_id", **_PATH, "schema": models.ORDER_ID, "example": models.ACCEPTED["order_id"]},
+    "customer_in_path": {"name": "customer_id", **_PATH, "schema": models.CUSTOMER_ID, "example": "17850"},
+    "customer_id": {
+        "name": "customer_id",
+        **_QUERY,
+        "description": "The customer that a service acts for. A customer's own token names one already.",
+        "schema": models.CUSTOMER_ID,
+    },
+    "idempotency_key": {
+        "name": "Idempotency-Key",
+        **_HEADER,
+        "description": "Names this order for ever: a repeated request with the same key places it once. 1 to 255 "
+        "visible ASCII characters, bare or as a quoted string.",
+        "schema": {"type": "string", "pattern": '^(?!""$)[\\x21-\\x7e]{1,255}$'},
+        "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
+    },
+    "if_match": {
+        "name": "If-Match",
+        **_HEADER,
+        "required": True,
+        "description": "The ETag of the version that is changed, several of them, or * for any.",
+        "schema": {"type": "string", "pattern": rf"^(\*|{_ETAG}(, {_ETAG})*)$"},
+        "example": '"1"',
+    },
+    "if_none_match": {
+        "name": "If-None-Match",
+        **_HEADER,
+        "description": "ETags of versions that need not be sent again.",
+        "schema": {"type": "string"},
+        "example": '"1"',
+    },
+    "status": {"name": "status", **_QUERY, "schema": {"enum": list(OrderStatus)}},
+    "placed_after": {"name": "placed_after", **_QUERY, "schema": _TIME, "example": TIME_EXAMPLE},
+    "placed_before": {"name": "placed_before", **_QUERY, "schema": _TIME},
+    "limit": {
+        "name": "limit",
+        **_QUERY,
+        "schema": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": 20},
+    },
+    "cursor": {
+        "name": "cursor",
+        **_QUERY,
+        "description": "next_cursor of the page before. It is good for the same asker and the same filters only.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,512}$"},
+    },
+}
+
+_THE_ORDER = {"order_id": "$response.body#/order_id"}
+_READ = _link("read_order", "Read it.", **_THE_ORDER)
+_CHANGE_ANY = _link("change_order", "Change it, whatever its version.", **_THE_ORDER, If_match="*")
+_CHANGE = _link("change_order", "Change what was read.", **_THE_ORDER, If_match="$response.header.ETag")
+_ERASE = _link("erase_order", "Erase its personal data.", **_THE_ORDER)
+_NEXT = _link(
+    "list_orders", "The next page.", customer_id="$request.path.customer_id", cursor="$response.body#/next_cursor"
+)
+_NEWEST = _link("read_order", "Read the newest.", order_id="$response.body#/orders/0/order_id")
+_NEW_ORDER = {"schema": _ref("NewOrder"), "examples": {"order": {"value": models.NEW_ORDER}}}
+_CHANGE_BODY = {"schema": _ref("OrderChange"), "examples": {"cancel": {"value": models.CHANGE}}}
+
+OPERATIONS: Mapping[str, Operation] = {
+    "place_order": Operation(
+        "Place an order",
+        {
+            202: Success(
+                "Accepted, and on its way to being stored.",
+                _ref("Accepted"),
+                headers=("Location", "Retry-After"),
+                some=("Idempotency-Replayed",),
+                links={"read": _READ, "change": _CHANGE_ANY, "erase": _ERASE},
+                example=models.ACCEPTED,
+            )
+        },
+        "For the token's customer, or the one that a service names.",
+        scope=WRITE,
+        parameters=("customer_id", "idempotency_key"),
+        body={JSON: _NEW_ORDER},
+        problems={
+            **_BODY,
+            400: ("malformed-json", "invalid-parameter", "customer-required", "bad-request"),
+            410: ("gone",),
+            422: ("invalid-order", "idempotency-key-reused"),
+        },
+    ),
+    "read_order": Operation(
+        "Read an order",
+        {
+            200: Success(
+                "The order; or, until it is stored, that it was accepted.",
+                {"oneOf": [_ref("Order"), _ref("Accepted")]},
+                some=("ETag", "Retry-After"),
+                links={"change": _CHANGE, "again": _READ},
+                example=models.ORDER,
+            ),
+            304: Success("The version is one of If-None-Match.", headers=("ETag",)),
+        },
+        scope=READ,
+        parameters=("order_id", "customer_id", "if_none_match"),
+        problems={404: ("not-found",), 410: ("gone",)},
+    ),
+    "change_order": Operation(
+        "Change an order",
+        {
+            200: Success(
+                "The order as it is now.",
+                _ref("Order"),
+                headers=("ETag",),
+                links={"read": _READ, "change": _CHANGE},
+                example=models.ORDER,
+            )
+        },
+        "Items can change while it is placed, address and note until it is shipped. Its owner may cancel it; a service "
+        "may also confirm, ship and deliver it.",
+        scope=WRITE,
+        parameters=("order_id", "customer_id", "if_match"),
+        body={MERGE_PATCH: _CHANGE_BODY, JSON: _CHANGE_BODY},
+        problems={
+            **_BODY,
+            404: ("not-found",),
+            409: ("conflict", "not-yet-stored"),
+            410: ("gone",),
+            412: ("precondition-failed",),
+            422: ("invalid-order",),
+            428: ("precondition-required",),
+        },
+    ),
+    "erase_order": Operation(
+        "Erase an order's personal data",
+        {204: Success("Erased; only its id remains.")},
+        "Erasing again is answered alike.",
+        scope=ADMIN,
+        parameters=("order_id", "customer_id"),
+        problems={404: ("not-found",), 409: ("not-yet-stored",), 412: ("precondition-failed",)},
+    ),
+    "list_orders": Operation(
+        "List a customer's orders",
+        {
+            200: Success(
+                "A page of orders, newest first.",
+                _ref("Page"),
+                some=("Link",),
+                links={"next": _NEXT, "newest": _NEWEST},
+            )
+        },
+        "Both times are exclusive. A page may be short, and still have a next one.",
+        scope=READ,
+        parameters=("customer_in_path", "status", "placed_after", "placed_before", "limit", "cursor"),
+        problems={400: ("invalid-parameter", "invalid-cursor", "bad-request")},
+    ),
+    "openapi": Operation("This document", {200: Success("OpenAPI 3.1.", {"type": "object"})}),
+    "health": Operation(
+        "Whether the service answers",
+        {
+            200: Success(
+                "It does.",
+                {
+                    "type": "object",
+                    "properties": {"status": {"const": "ok"}, "service": {"const": "orders"}, "stage": {}},
+                    "required": ["status", "service", "stage"],
+                },
+            )
+        },
+    ),
+}

@@ -1,0 +1,139 @@
+"""`ordersctl package`: a stage as one CloudFormation stack, by `chalice package` and what it cannot say."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import ChainMap
+from pathlib import Path
+
+import click
+from chalice.app import CORSConfig
+
+from chalicelib.http import responses
+from ordersctl.deploy.bytecode import add_bytecode
+from ordersctl.deploy.overlay import direct_accept
+from ordersctl.deploy.overlay.gateway_responses import gateway_responses
+from ordersctl.deploy.sam import translated
+from ordersctl.shared.project import PROJECT_DIR
+from ordersctl.shared.templates import (
+    CONFIG,
+    INFRA,
+    Template,
+    check_dax_client,
+    load,
+    merged,
+    resources,
+    stage_settings,
+)
+
+BUILD = PROJECT_DIR / "build"
+TEMPLATE = "sam.json"
+CORS = "CORS_ALLOW_ORIGIN"
+MAX_ZIP_BYTES = 5 * 1024 * 1024
+_SOURCES = ("app.py", "chalicelib", "ordersctl", "infra", ".chalice")
+_NOT_COPIED = shutil.ignore_patterns("__pycache__", "deployments", "deployed")
+
+
+def _known(_: click.Context, __: click.Parameter, stage: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", stage) or not (INFRA / "stages" / f"{stage}.json").exists():
+        raise click.BadParameter(f"there is no stage {stage}: infra/stages/{stage}.json does not exist")
+    if stage not in json.loads(CONFIG.read_text())["stages"]:
+        raise click.BadParameter(f"there is no stage {stage} in .chalice/config.json")
+    return stage
+
+
+@click.command()
+@click.option("--stage", required=True, callback=_known)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Default: build/<stage>.")
+@click.option("--template-only", is_flag=True, help="For checks: no dependencies, no network.")
+def package(stage: str, out: Path | None, *, template_only: bool) -> None:
+    """Make a stage's template and deployment package."""
+    out = out or BUILD / stage
+    if not template_only:
+        check_dax_client(stage_settings(stage)[0])
+    with tempfile.TemporaryDirectory() as scratch:
+        project = _without_dependencies(Path(scratch)) if template_only else PROJECT_DIR
+        build(project, stage, out)
+    add_bytecode(out / "deployment.zip")
+    if template_only:
+        plain = translated(json.loads((out / TEMPLATE).read_text()))
+        (out / "cloudformation.json").write_text(json.dumps(plain, indent=1))
+    size = (out / "deployment.zip").stat().st_size
+    if size > MAX_ZIP_BYTES:
+        raise click.ClickException(f"deployment.zip is {size} bytes; more than {MAX_ZIP_BYTES} starts slowly")
+    click.echo(f"{out / TEMPLATE}, deployment.zip of {size / 1024:.0f} KiB")
+
+
+def build(project: Path, stage: str, out: Path) -> None:
+    """Run `chalice package --merge-template` in a project directory. ClickException if it fails."""
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    merge = out / "merge.json"
+    merge.write_text(json.dumps(overlay(allowed_origin(project, stage))))
+    arguments = ["package", "--stage", stage, "--merge-template", str(merge.resolve()), str(out.resolve())]
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from chalice.cli import main; sys.exit(main())",
+            "--project-dir",
+            str(project),
+            *arguments,
+        ],
+        # Chalice wants a region, for the names of service principals only.
+        env={"AWS_DEFAULT_REGION": "us-east-1", **os.environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise click.ClickException(f"chalice package failed:\n{done.stderr or done.stdout}")
+    merge.unlink()
+
+
+def allowed_origin(project: Path, stage: str) -> str:
+    """Return the origin whose pages may call a stage's API; none is "". ClickException if it is no origin."""
+    config = json.loads((project / ".chalice" / "config.json").read_text())
+    levels = (config["stages"].get(stage, {}), config)
+    origin = str(ChainMap(*(level.get("environment_variables", {}) for level in levels)).get(CORS, ""))
+    if not re.fullmatch(r"|\*|https?://[^\s/'\"$]+", origin):
+        raise click.ClickException(f"{CORS}: {origin!r}: an origin, as in https://shop.example.com, or *")
+    return origin
+
+
+def overlay(origin: str) -> Template:
+    """Return what is merged over Chalice's SAM template."""
+    shown = _shown_to(origin)
+    definition = {"x-amazon-apigateway-gateway-responses": gateway_responses(shown), **direct_accept.definition(shown)}
+    api = {"Resources": {"RestAPI": {"Properties": {"DefinitionBody": definition}}}}
+    return merged(resources(), load(INFRA / "overrides.yaml"), api)
+
+
+def _shown_to(origin: str) -> dict[str, str]:
+    """Return the headers that let an origin's pages see an answer, as API Gateway writes constants."""
+    cors = responses.cors(origin)
+    if not isinstance(cors, CORSConfig):
+        return {}
+    headers: dict[str, str] = cors.get_access_control_headers()
+    of_every_answer = ("Access-Control-Allow-Origin", "Access-Control-Expose-Headers")
+    return {name: f"'{headers[name]}'" for name in of_every_answer}
+
+
+def copy_sources(directory: Path) -> None:
+    """Copy what packaging needs of the project, but for its requirements."""
+    for name in _SOURCES:
+        source = PROJECT_DIR / name
+        if source.is_dir():
+            shutil.copytree(source, directory / name, ignore=_NOT_COPIED)
+        else:
+            shutil.copy(source, directory / name)
+
+
+def _without_dependencies(directory: Path) -> Path:
+    copy_sources(directory)
+    (directory / "requirements.txt").touch()
+    return directory

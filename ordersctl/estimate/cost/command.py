@@ -1,0 +1,110 @@
+"""`ordersctl cost`: what so many orders a month cost on AWS, component by component."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, get_args
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from ordersctl.estimate.cost.order_sizes import sizes
+from ordersctl.estimate.cost.per_order import LambdaReport, Load, dollars_per_million, prices, units
+from ordersctl.estimate.cost.standing import kept_per_month, standing_per_month
+from ordersctl.shared.options import Finite
+
+_MOST_ORDERS = 10**12
+_MOST_MS = 900_000.0  # Lambda ends a function after 15 minutes
+
+
+@click.command(context_settings={"show_default": True})
+@click.option("--orders-per-month", metavar="N", type=click.IntRange(1, _MOST_ORDERS), required=True)
+@click.option("--lines", metavar="N", type=click.IntRange(1, 2000), default=10, help="Per order.")
+@click.option("--batch-size", "batch", type=click.IntRange(1, 1000), default=10, help="Orders per processor run.")
+@click.option("--records", type=click.IntRange(1, 1000), default=100, help="Changes per publisher run.")
+@click.option("--memory", "memory_mb", metavar="MB", type=click.IntRange(128, 10_240), default=512)
+@click.option("--accept-ms", type=Finite(1, _MOST_MS), default=12.0, help="Billed, per request.")
+@click.option("--process-ms", type=Finite(1, _MOST_MS), help="Billed, per processor run.  [default: 10 + 2 per order]")
+@click.option("--publish-ms", type=Finite(1, _MOST_MS), help="Billed, per publisher run.  [default: 20 + 10 per ten]")
+@click.option("--cold", type=Finite(0, 1), default=0.01, help="Share of invocations that start a function.")
+@click.option("--reads", type=Finite(0, 1_000), default=0.0, help="GET per order.")
+@click.option("--keyed", type=Finite(0, 1), default=0.0, help="Share with a key.")
+@click.option("--authorized", type=Finite(0, 1), default=0.02, help="Authorizer runs per order: one serves 5 minutes.")
+@click.option("--subscribers", type=click.IntRange(0, 1_000), default=0, help="Queues that take every event.")
+@click.option("--log-lines/--no-log-lines", default=True, help="The service's own lines.")
+@click.option(
+    "--lambda-report",
+    type=click.Choice(get_args(LambdaReport)),
+    default=Load.lambda_report,
+    help="Lambda's lines of a success: as text, as JSON, or none (system log level WARN).",
+)
+@click.option(
+    "--kept", metavar="N", type=click.IntRange(0, _MOST_ORDERS), help="Orders in the table; a month's by default."
+)
+@click.option("--own-key/--no-own-key", default=False, help="Encrypted with a KMS key of one's own.")
+def cost(
+    *,
+    orders_per_month: int,
+    lines: int,
+    kept: int | None,
+    own_key: bool,
+    process_ms: float | None,
+    publish_ms: float | None,
+    **given: Any,
+) -> None:
+    """Tell what orders cost on AWS, by Lambda and by direct acceptance.
+
+    The functions' durations are assumptions until they are measured: `ordersctl power-tune` does that.
+    """
+    price = prices()
+    load = Load(size=sizes(lines), **given)
+    if process_ms is not None:
+        load = replace(load, process_ms=process_ms, process_order_ms=0)
+    if publish_ms is not None:
+        load = replace(load, publish_ms=publish_ms, publish_call_ms=0)
+    by_lambda, direct = (dollars_per_million(units(each), price) for each in (load, replace(load, direct=True)))
+    show_orders(by_lambda, direct, orders_per_month / 1e6, f"US dollars, list prices as of {price['as_of']}")
+    show_assumptions(load, price)
+    kept = orders_per_month if kept is None else kept
+    standing = standing_per_month(price, own_key=own_key)
+    show_standing({**standing, f"{kept:,} orders kept": kept_per_month(kept, load.size, price)})
+
+
+def show_orders(by_lambda: Mapping[str, float], direct: Mapping[str, float], millions: float, title: str) -> None:
+    table = Table(title=title, title_justify="left", show_footer=True)
+    table.add_column("Component", footer="all", no_wrap=True)
+    for column, of in (("By Lambda", by_lambda), ("Direct", direct)):
+        total = sum(of.values())
+        table.add_column(f"{column}, per million", footer=f"{total:.2f}", justify="right")
+        table.add_column("per month", footer=f"{total * millions:,.2f}", justify="right")
+    for name in by_lambda:
+        values = [value for of in (by_lambda, direct) for value in (of[name], of[name] * millions)]
+        table.add_row(name, *(f"{value:,.2f}" for value in values))
+    Console().print(table)
+
+
+def show_assumptions(load: Load, price: Mapping[str, Any]) -> None:
+    """What the total hangs on most: how full batches are, and how often a token is used again."""
+
+    def both(**changes: float) -> str:
+        totals = [dollars_per_million(units(replace(load, direct=each, **changes)), price) for each in (False, True)]  # type: ignore[arg-type]  # mypy takes each change for any field's
+        return " and ".join(f"${sum(each.values()):.2f}" for each in totals)
+
+    console = Console(highlight=False)
+    console.print(
+        f"With {load.batch} orders per processor run and {load.records} changes per publisher run: full batches are a "
+        f"spike's. Where each order comes alone, a million are {both(batch=1, records=1)}."
+    )
+    console.print(
+        f"With {load.authorized:g} authorizer runs per order: one serves a token's requests for five minutes. "
+        f"Where each order has a token of its own, a million are {both(authorized=1)}.\n"
+    )
+
+
+def show_standing(standing: Mapping[str, float]) -> None:
+    table = Table(title="Whether or not anyone orders", title_justify="left", show_footer=True)
+    table.add_column("What is there", footer="all of it", no_wrap=True)
+    table.add_column("per month", footer=f"{sum(standing.values()):,.2f}", justify="right")
+    for name, value in standing.items():
+        table.add_row(name, f"{value:,.2f}")
+    Console().print(table)

@@ -1,0 +1,142 @@
+"""What an order costs on AWS: units per order by component, times prices."""
+
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ordersctl.estimate.cost.order_sizes import Sizes, sizes
+
+PRICES = Path(__file__).with_name("prices.toml")
+GB = 1e9
+CHUNK_KB = 64  # of a call to SQS or SNS: each begun one is a request
+ENTRIES_PER_CALL = 10  # ReceiveMessage, DeleteMessageBatch, PublishBatch
+CALL_KB = 256  # PublishBatch; larger events go by themselves
+LOG_LINE_OVERHEAD = 26  # bytes that CloudWatch Logs adds to an event
+
+LambdaReport = Literal["text", "json", "none"]
+# Lambda's own lines of a successful invocation, in bytes with their overhead. text: START, END and REPORT. json, level
+# INFO: platform.start (234, with the function's ARN) and platform.report (237), by records of 2026. none: level WARN.
+LAMBDA_REPORT_BYTES: dict[LambdaReport, int] = {"text": 400, "json": 234 + 237 + 2 * LOG_LINE_OVERHEAD, "none": 0}
+TEN_LINES = sizes(10)
+
+
+@dataclass(frozen=True)
+class Load:
+    """How orders come, and how the functions were measured. Milliseconds are billed durations of one invocation."""
+
+    direct: bool = False  # API Gateway puts orders on the queue itself
+    keyed: float = 0.0  # the share of orders with an Idempotency-Key
+    reads: float = 0.0  # GET /orders/{id} per order
+    batch: int = 10  # messages per invocation of the processor
+    records: int = 100  # stream records per invocation of the publisher
+    size: Sizes = TEN_LINES
+    # Of an accept's answer with its headers: a test holds ours, and 260 bytes are API Gateway's.
+    answer_kb: float = 0.58
+    accept_ms: float = 12.0
+    process_ms: float = 10.0  # of the processor's invocation, and
+    process_order_ms: float = 2.0  # of each order in it
+    publish_ms: float = 20.0  # of the publisher's, and
+    publish_call_ms: float = 10.0  # of each PublishBatch in it
+    cold: float = 0.01  # the share of invocations that start a function; AWS says fewer
+    init_ms: float = 400.0  # such a start, which is billed
+    memory_mb: int = 512
+    authorized: float = 0.02  # authorizer invocations per order: its answer serves a token for five minutes
+    authorize_ms: float = 3.0
+    log_lines: bool = True
+    accept_line_bytes: int = 181  # held against the doors' lines by tests/integration/doors/test_metrics.py
+    process_line_bytes: int = 201
+    publish_line_bytes: int = 242
+    # How Lambda's own lines are logged; none is SystemLogLevel WARN, a stage's default.
+    lambda_report: LambdaReport = "none"
+    subscribers: int = 0  # queues that read every event; theirs to pay, so none are counted unless asked for
+
+
+@dataclass(frozen=True)
+class Units:
+    """Per order."""
+
+    rest_requests: float
+    lambda_requests: float
+    gb_seconds: float
+    sqs_requests: float
+    sqs_fair_requests: float  # those of them that carry a message group
+    write_units: float
+    read_units: float
+    sns_requests: float
+    log_gb: float
+    out_gb: float
+
+
+def units(load: Load) -> Units:
+    """What one order uses up, from the API to its event published."""
+    accepts = 0.0 if load.direct else 1.0
+    calls = math.ceil(load.records / ENTRIES_PER_CALL)
+    invocations = {
+        "accept": (accepts + load.reads, load.accept_ms),
+        "authorizer": (load.authorized, load.authorize_ms),
+        "process": (1 / load.batch, load.process_ms + load.batch * load.process_order_ms),
+        "publish": (1 / load.records, load.publish_ms + calls * load.publish_call_ms),
+    }
+    requests = sum(count for count, _ in invocations.values())
+    milliseconds = sum(count * ms for count, ms in invocations.values()) + requests * load.cold * load.init_ms
+    lines = 0.0
+    if load.log_lines:
+        lines = accepts * (load.accept_line_bytes + LOG_LINE_OVERHEAD)
+        lines += load.process_line_bytes + load.publish_line_bytes + 2 * LOG_LINE_OVERHEAD
+    sent = _chunks(load.size.command)
+    return Units(
+        rest_requests=1 + load.reads,
+        lambda_requests=requests,
+        gb_seconds=milliseconds / 1000 * load.memory_mb / 1024,
+        sqs_requests=sent
+        + _taken(load.size.command, load.batch)
+        + load.subscribers * _taken(load.size.event, ENTRIES_PER_CALL),
+        sqs_fair_requests=sent,
+        # The item, and its entry in the index, which holds no lines.
+        write_units=math.ceil(load.size.item) + 1,
+        # A strongly consistent read is a unit per 4 KB; the one for a key is of an order that is not there.
+        read_units=(0 if load.direct else load.keyed) + load.reads * math.ceil(load.size.item / 4),
+        sns_requests=_published(load.size.event, load.records),
+        log_gb=(lines + requests * LAMBDA_REPORT_BYTES[load.lambda_report]) / GB,
+        out_gb=(load.answer_kb + load.reads * (load.answer_kb + load.size.event)) * 1024 / GB,
+    )
+
+
+def _chunks(kilobytes: float) -> int:
+    return math.ceil(kilobytes / CHUNK_KB)
+
+
+def _taken(message_kb: float, batch: int) -> float:
+    """Requests per message for receiving and deleting it; Lambda's poller gathers more than ten by several calls."""
+    together = min(batch, ENTRIES_PER_CALL)
+    return (_chunks(together * message_kb) + 1) / together
+
+
+def _published(event_kb: float, records: int) -> float:
+    """Requests per event for publishing it, in batches as full as SNS takes them and the stream gives."""
+    together = max(1, min(ENTRIES_PER_CALL, records, int(CALL_KB / event_kb)))
+    return _chunks(together * event_kb) / together
+
+
+def prices() -> dict[str, Any]:
+    return tomllib.loads(PRICES.read_text())
+
+
+def dollars_per_million(used: Units, price: Mapping[str, Any]) -> dict[str, float]:
+    """Component -> US dollars for a million orders."""
+    lambda_price, dynamodb, sqs = price["lambda"], price["dynamodb"], price["sqs"]
+    return {
+        "API Gateway": used.rest_requests * price["rest_api"]["per_million_requests"],
+        "Data out": used.out_gb * 1e6 * price["data_transfer"]["per_gb"],
+        "Lambda requests": used.lambda_requests * lambda_price["per_million_requests"],
+        "Lambda time": used.gb_seconds * lambda_price["per_million_gb_seconds"],
+        "SQS": used.sqs_requests * sqs["per_million_requests"]
+        + used.sqs_fair_requests * sqs["per_million_fair_requests"],
+        "DynamoDB writes": used.write_units * dynamodb["per_million_write_units"],
+        "DynamoDB reads": used.read_units * dynamodb["per_million_read_units"],
+        "SNS": used.sns_requests * price["sns"]["per_million_requests"],
+        "Logs": used.log_gb * 1e6 * price["cloudwatch"]["per_gb_of_logs"],
+    }

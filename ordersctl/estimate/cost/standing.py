@@ -1,0 +1,42 @@
+"""What a stage costs each month whether or not anyone orders: what the templates make, counted, times prices."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ordersctl.estimate.cost.order_sizes import INDEX_ENTRY, KB, Sizes
+from ordersctl.shared import templates
+
+ITEM_OVERHEAD = 100  # bytes that DynamoDB bills for each stored item and index entry ("Item sizes and formats")
+GIB = 1024**3  # DynamoDB's GB ("Constraints in Amazon DynamoDB")
+# Lambda's pollers of an idle queue: five, each waiting 20 s at a time, for 30 days. Under load they are among the
+# requests of the orders. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+IDLE_RECEIVES = 5 * 3 * 60 * 24 * 30
+
+
+def standing_per_month(price: Mapping[str, Any], *, own_key: bool) -> dict[str, float]:
+    """What is there -> US dollars a month."""
+    made = list(templates.resources()["Resources"].values())
+    watch = price["cloudwatch"]
+    filters = [each["Properties"] for each in made if each["Type"] == "AWS::Logs::MetricFilter"]
+    # Two filters may count into one metric.
+    metrics = len({every["MetricName"] for each in filters for every in each["MetricTransformations"]})
+    alarms, dashboards, secrets = (
+        sum(each["Type"] == kind for each in made)
+        for kind in ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::SecretsManager::Secret")
+    )
+    return {
+        f"{metrics} custom metrics (while in use)": metrics * watch["per_metric_month"],
+        f"{alarms} alarms": alarms * watch["per_alarm_month"],
+        f"{dashboards} dashboard": dashboards * watch["per_dashboard_month"],
+        f"{secrets} secret": secrets * price["secrets_manager"]["per_secret_month"],
+        "Polling an idle queue": IDLE_RECEIVES / 1e6 * price["sqs"]["per_million_requests"],
+        **({"A key of one's own": price["kms"]["per_key_month"]} if own_key else {}),
+    }
+
+
+def kept_per_month(orders: int, size: Sizes, price: Mapping[str, Any]) -> float:
+    """US dollars a month for orders that stay in the table: with its index, and their backup without."""
+    dynamodb = price["dynamodb"]
+    item, entry = size.item * KB + ITEM_OVERHEAD, INDEX_ENTRY + ITEM_OVERHEAD
+    stored = (item + entry) * dynamodb["per_gb_month"] + item * dynamodb["backup_per_gb_month"]
+    return float(orders * stored / GIB)

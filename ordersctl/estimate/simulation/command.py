@@ -1,0 +1,124 @@
+"""`ordersctl simulate`: what a promotion does to the service within AWS's limits."""
+
+import math
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from ordersctl.estimate.simulation.limits import RAISE, Limits, Times
+from ordersctl.estimate.simulation.observations import Seen, percentile
+from ordersctl.estimate.simulation.plot import draw
+from ordersctl.shared.options import Finite, plot_option
+
+_MOST = 1_000_000.0  # orders per second, and seconds: beyond what the model is for
+_COUNTS = {"concurrency", "pollers", "pollers_most", "maximum_concurrency", "batch", "records", "parallelization"}
+_COUNTS |= {"shards", "max_receives", "in_flight"}
+# At most: https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html; of spread, what a log-normal
+# distribution can be drawn with.
+_MOST_OF = {"batch": 10_000, "records": 10_000, "parallelization": 10, "maximum_concurrency": 1_000, "spread": 3}
+_FRACTIONS = {"largest_customer", "stream_pause_seconds", "item_units"}
+
+
+@click.command()
+@click.option("--before", type=Finite(0, _MOST), default=50.0, show_default=True, help="Orders per second.")
+@click.option("--peak", type=Finite(0, _MOST), default=20_000.0, show_default=True, help="Orders per second.")
+@click.option("--ramp", type=Finite(1, _MOST), default=60.0, show_default=True, help="Seconds up to the peak.")
+@click.option("--hold", type=Finite(0, _MOST), default=120.0, show_default=True, help="Seconds at the peak.")
+@click.option("--seconds", type=click.IntRange(10, 36_000), default=1_800, show_default=True, help="How long to look.")
+@click.option("--set", "settings", metavar="LIMIT=VALUE", multiple=True, help="A limit other than by default.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of chance; the same seed, the same run.")
+@plot_option
+def simulate(
+    *,
+    before: float,
+    peak: float,
+    ramp: float,
+    hold: float,
+    seconds: int,
+    settings: tuple[str, ...],
+    seed: int,
+    plot: Path | None,
+) -> None:
+    """Play a promotion through the limits of API Gateway, Lambda, SQS, DynamoDB and SNS: a model, not a measurement.
+
+    It tells backlog, throttles, time to placed and published, which limit binds, and what to raise. By default the
+    limits are an account's quotas and what this service deploys with; --set write_units=20000 and the like change one,
+    or a time that work is assumed to take.
+    """
+    try:
+        from ordersctl.estimate.simulation.model import Flow  # noqa: PLC0415 - needs simpy, which only this command does
+    except ImportError as error:
+        raise click.ClickException("this needs simpy: .venv/bin/pip install -r requirements-dev.txt") from error
+
+    def demand(now: float) -> float:
+        if now < ramp:
+            return before + (peak - before) * now / ramp
+        return peak if now < ramp + hold else before
+
+    limits, times = _set(Limits(), Times(), settings)
+    seen = Flow(demand, limits, lambda _now: times, seed=seed).run(seconds)
+    show(seen)
+    if plot:
+        draw(seen, plot)
+
+
+def _set(limits: Limits, times: Times, settings: tuple[str, ...]) -> tuple[Limits, Times]:
+    of_limits, of_times = ([each.name for each in fields(kind)] for kind in (Limits, Times))
+    for setting in settings:
+        name, _, value = setting.partition("=")
+        try:
+            changes: dict[str, Any] = {name: float(value)}
+        except ValueError:
+            raise click.BadParameter(f"{setting!r} is not like write_units=20000.", param_hint="--set") from None
+        if name not in of_limits + of_times:
+            raise click.BadParameter(f"one of {', '.join(of_limits + of_times)}.", param_hint="--set")
+        if complaint := _complaint(name, changes[name], is_limit=name in of_limits):
+            raise click.BadParameter(f"{name} is {complaint}.", param_hint="--set")
+        if name in of_limits:
+            limits = replace(limits, **changes)
+        else:
+            times = replace(times, **changes)
+    if times.process_seconds + limits.batch * times.process_order_seconds >= limits.visibility_seconds:
+        raise click.BadParameter(
+            "a batch takes longer than visibility_seconds: it would come again.", param_hint="--set"
+        )
+    return limits, times
+
+
+def _complaint(name: str, number: float, *, is_limit: bool) -> str | None:
+    """What a number should be, and is not."""
+    if not 0 < number < math.inf:
+        return "above 0"
+    if name == "largest_customer" and number > 1:
+        return "a share"
+    if is_limit and name not in _FRACTIONS and number < 1:
+        return "at least 1"
+    if number > _MOST_OF.get(name, math.inf):
+        return f"at most {_MOST_OF[name]:,}"
+    return "a whole number" if name in _COUNTS and not number.is_integer() else None
+
+
+def show(seen: Seen) -> None:
+    console = Console()
+    most = max(seen.samples, key=lambda each: each.backlog)
+    table = Table("", "", show_header=False)
+    table.add_row("accepted", f"{seen.accepted:,}")
+    table.add_row("refused by API Gateway (429)", f"{seen.refused_by_api_gateway:,}")
+    table.add_row("no room in Lambda (5xx)", f"{seen.refused.total() - seen.refused_by_api_gateway:,}")
+    table.add_row("largest backlog", f"{most.backlog:,} orders, after {most.second:.0f} s")
+    table.add_row("most environments", f"{max(each.concurrency for each in seen.samples):,}")
+    table.add_row("writes that DynamoDB throttled", f"{seen.db_throttles:,}")
+    table.add_row("given up (dead-letter queue)", f"{seen.given_up:,}")
+    for name, waits in (("placed", seen.waits), ("published", seen.published_waits)):
+        p50, p99 = (f"{percentile(waits, percent):,.2f} s" if waits else "-" for percent in (50, 99))
+        table.add_row(f"time to {name}", f"p50 {p50}, p99 {p99}")
+    table.add_row("at the end", f"{seen.backlog:,} wait, {seen.unpublished:,} not told")
+    console.print(table)
+    if not seen.binding:
+        console.print("No limit binds.")
+    for bound, seconds in seen.binding.most_common():
+        console.print(f"{bound} binds for {seconds} s: {RAISE[bound]}.")

@@ -1,0 +1,187 @@
+"""Makes `chalice local` answer as API Gateway does with this API's gateway responses.
+
+Chalice's own server drops connections where API Gateway has an answer, and is slow over kept-alive ones. This one is
+for development too: it replaces one class of chalice.local, and nothing of it ships.
+"""
+
+import json
+import logging
+import socket
+import uuid
+from contextlib import suppress
+from email.errors import MultipartInvariantViolationDefect, NoBoundaryInMultipartDefect, StartBoundaryNotFoundDefect
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import unquote
+
+import chalice.local
+from chalice.app import Chalice
+from chalice.config import Config
+from chalice.local import (
+    ChaliceRequestHandler,
+    ForbiddenError,
+    LocalDevServer,
+    LocalGateway,
+    NotAuthorizedError,
+    ThreadedHTTPServer,
+)
+
+from chalicelib.http.problems import Problem, title
+from ordersctl.local import docs_page
+
+MAX_BODY_BYTES = 10 * 1024 * 1024  # API Gateway quotas, "Payload size"
+IDLE_SECONDS = 65
+_WITHOUT_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
+# What the standard library's parser misses after the head of a multipart request: it reads heads only.
+_OF_A_BODY = (
+    MultipartInvariantViolationDefect,
+    NoBoundaryInMultipartDefect,
+    StartBoundaryNotFoundDefect,
+)
+
+logger = logging.getLogger("orders")
+
+
+def install() -> None:
+    """Make `chalice local` use the server below."""
+    chalice.local.LocalDevServer = DevServer  # type: ignore[misc,assignment]  # the name that it looks up
+
+
+class DevServer(LocalDevServer):
+    def __init__(self, app_object: Chalice, config: Config, host: str, port: int) -> None:
+        super().__init__(app_object, config, host, port, handler_cls=RequestHandler, server_cls=Server)
+
+
+class Server(ThreadedHTTPServer):
+    request_queue_size = 128  # five clients at once overflow the standard backlog
+
+    def shutdown_request(self, request: Any) -> None:
+        # Closing with bytes unread resets the connection, and the client may lose the answer that refused them.
+        with suppress(OSError):
+            request.shutdown(socket.SHUT_WR)
+            request.settimeout(1)
+            left = 4 * MAX_BODY_BYTES
+            while left > 0 and (got := len(request.recv(65536))):
+                left -= got
+        self.close_request(request)
+
+
+class Gateway(LocalGateway):
+    def _generate_lambda_event(self, method: str, path: str, headers: Any, body: Any) -> dict[str, Any]:
+        try:
+            event: dict[str, Any] = super()._generate_lambda_event(method, path, headers, body)
+        except ValueError as error:
+            raise Problem("not-found", 404, "No such path") from error
+        # Chalice passes path parameters as they are in the request line, API Gateway decodes them.
+        parameters = event["pathParameters"]
+        event["pathParameters"] = {name: unquote(value) for name, value in parameters.items()}
+        return event
+
+    def handle_request(self, method: str, path: str, headers: Any, body: Any) -> Any:
+        try:
+            return super().handle_request(method, path, headers, body)
+        except NotAuthorizedError as error:
+            raise _unauthorized() from error
+        except ForbiddenError as error:
+            raise Problem("forbidden", 403, "The token does not allow this") from error
+        except Exception as error:
+            # An authorizer says 401 by raising exactly this (API Gateway guide, "Use Lambda authorizers").
+            if str(error) == "Unauthorized":
+                raise _unauthorized() from error
+            raise
+
+
+def _unauthorized() -> Problem:
+    return Problem("unauthorized", 401, "Send a valid token", headers={"WWW-Authenticate": "Bearer"})
+
+
+class RequestHandler(ChaliceRequestHandler):
+    disable_nagle_algorithm = True  # with it, each answer on a kept-alive connection waits 40 ms
+    wbufsize = -1  # head and body leave in one packet
+    timeout = IDLE_SECONDS  # a client that falls silent does not hold its thread for ever
+
+    def setup(self) -> None:
+        super().setup()
+        self.local_gateway.__class__ = Gateway  # Chalice makes it in the constructor that also serves
+
+    def handle(self) -> None:
+        # A client that has gone is no event: there is no one to answer, nothing to tell.
+        with suppress(ConnectionError):
+            super().handle()
+
+    def _generic_handle(self) -> None:
+        try:
+            body = self._body()
+            if self.command == "GET" and (found := docs_page.page(self.path)):
+                self._answer(200, {"Content-Type": found[0], "Content-Security-Policy": docs_page.POLICY}, found[1])
+                return
+            answer = self.local_gateway.handle_request(self.command, self.path, dict(self.headers), body)
+            headers = {**answer["headers"], **answer["multiValueHeaders"]}
+            self._answer(answer["statusCode"], headers, self._handle_binary(answer)["body"])
+        except Problem as problem:
+            self._refuse(problem)
+        except (ConnectionError, TimeoutError):
+            raise
+        except Exception:  # a server's last line: where a function fails, API Gateway answers 500
+            logger.exception("gateway.failed")
+            self._refuse(Problem("internal-server-error", 500, "Try again"))
+
+    # The standard library's server looks its methods up by these names.
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _generic_handle  # noqa: N815
+    do_TRACE = do_QUERY = _generic_handle  # noqa: N815 - no operation has them: 405, not the standard library's 501
+
+    def _body(self) -> bytes | None:
+        lengths = set(self.headers.get_all("Content-Length", ["0"]))
+        length = lengths.pop()
+        if "Transfer-Encoding" in self.headers:
+            raise self._closing(Problem("bad-request", 411, "Send a Content-Length"))
+        unreadable = any(not isinstance(defect, _OF_A_BODY) for defect in self.headers.defects)
+        if unreadable or lengths or not (length.isascii() and length.isdigit()):
+            raise self._closing(Problem("bad-request", 400, "The headers cannot be read"))
+        if len(length) > len(str(MAX_BODY_BYTES)) or int(length) > MAX_BODY_BYTES:
+            raise self._closing(Problem("content-too-large", 413, f"The most is {MAX_BODY_BYTES} bytes"))
+        body: bytes = self.rfile.read(int(length))
+        if len(body) < int(length):
+            raise ConnectionResetError("the body ended early")
+        return body or None
+
+    def _closing(self, problem: Problem) -> Problem:
+        self.close_connection = True  # where the next request would begin is unknown
+        return problem
+
+    def handle_expect_100(self) -> bool:
+        go_on: bool = super().handle_expect_100()
+        self.wfile.flush()  # the client waits for it
+        return go_on
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer what the standard library's parser refuses."""
+        del message, explain
+        self.request_version = self.protocol_version  # else what is too broken to have a version gets no headers
+        self._refuse(self._closing(Problem("bad-request", code, HTTPStatus(code).phrase)))
+
+    def _refuse(self, problem: Problem) -> None:
+        self._headers_buffer: list[bytes] = []  # what an answer that failed half way has left
+        document = {
+            "type": f"urn:problem:orders:{problem.slug}",
+            "title": title(problem.slug),
+            "status": problem.status,
+            "detail": problem.detail,
+            "instance": str(uuid.uuid4()),
+        }
+        headers = {"Content-Type": "application/problem+json", **problem.headers}
+        self._answer(problem.status, headers, json.dumps(document))
+
+    def _answer(self, status: int, headers: Any, body: str | bytes | None) -> None:
+        content = body.encode() if isinstance(body, str) else body or b""
+        if status not in _WITHOUT_BODY:
+            headers = {"Content-Type": "application/json", **headers, "Content-Length": str(len(content))}
+        if self.close_connection:
+            headers = {**headers, "Connection": "close"}
+        self.send_response(status)
+        for name, value in headers.items():
+            for each in value if isinstance(value, list) else [value]:
+                self.send_header(name, str(each))
+        self.end_headers()
+        if self.command != "HEAD" and status not in _WITHOUT_BODY:
+            self.wfile.write(content)

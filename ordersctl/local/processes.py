@@ -1,0 +1,77 @@
+"""Child processes of the local run: each on a leash, in a session of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ordersctl.shared.project import PROJECT_DIR
+
+GRACE_SECONDS = 0.5
+
+
+@dataclass
+class Child:
+    """One program and how to start it. `log` takes its output; without one it writes to ours."""
+
+    name: str
+    entry: str  # "module:function"
+    args: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)  # on top of ours
+    log: Path | None = None
+    process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    def start(self) -> None:
+        log = None if self.log is None else self.log.open("wb")
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "ordersctl.local.die_with_parent", self.entry, *self.args],
+                cwd=PROJECT_DIR,
+                env={**os.environ, **self.environment},
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=None if log is None else subprocess.STDOUT,
+                # Ctrl-C in the terminal reaches us alone, and we end our children in order.
+                start_new_session=True,
+            )
+        finally:
+            if log is not None:
+                log.close()
+
+    @property
+    def pid(self) -> int | None:
+        return None if self.process is None else self.process.pid
+
+    def ended(self) -> str | None:
+        """Say how it ended, or None while it runs."""
+        if self.process is None or (code := self.process.poll()) is None:
+            return None
+        return f"exit {code}" if code >= 0 else signal.Signals(-code).name
+
+    def last_words(self, lines: int = 5) -> str:
+        """Return the end of its log, for the message that tells of its death."""
+        if self.log is None:
+            return ""
+        return "\n".join(f"  {line}" for line in self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def stop(children: Sequence[Child]) -> None:
+    """End all of them: asked at once, killed after GRACE_SECONDS. Nothing here has anything to save."""
+    processes = [child.process for child in children if child.process is not None]
+    for process in processes:
+        process.terminate()
+    deadline = time.monotonic() + GRACE_SECONDS
+    for process in processes:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, deadline - time.monotonic()))
+        # The group, for whatever the program may have started; it is gone already if all went well.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if process.stdin is not None:
+            process.stdin.close()

@@ -1,0 +1,102 @@
+"""The queues of a stage: its own by the stack's outputs, those of consumers by the topic's subscriptions."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import click
+from botocore.exceptions import ClientError
+
+from ordersctl.shared.stage import Stage
+
+LISTENER = "-listen-"  # in the name of every queue that `ordersctl listen` makes
+_NOT_OURS = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "AccessDenied", "AccessDeniedException"}
+
+
+@dataclass(frozen=True)
+class Queue:
+    """One queue. `name` is what the operator types; `source` is where a dead-letter queue's messages go again."""
+
+    name: str
+    kind: Literal["orders", "events", "consumer"]
+    url: str
+    source: "Queue | None" = None
+    filter_policy: str | None = None  # of a consumer's subscription, JSON
+
+    @property
+    def full_name(self) -> str:
+        return self.url.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class StageQueues:
+    live: tuple[Queue, ...]
+    dead: tuple[Queue, ...]
+
+    @classmethod
+    def of(cls, stage: Stage) -> "StageQueues":
+        orders = Queue("orders", "orders", stage.output("OrderQueueUrl"))
+        live = [orders]
+        dead = [
+            Queue("orders", "orders", stage.output("OrderDeadLetterQueueUrl"), source=orders),
+            Queue("events", "events", stage.output("EventDeadLetterQueueUrl")),
+        ]
+        for consumer, dead_letter_arns in _consumers(stage):
+            live.append(consumer)
+            dead += [
+                Queue(consumer.name, "consumer", url, source=consumer)
+                for arn in sorted(dead_letter_arns)
+                if (url := _url(stage, arn)) is not None
+            ]
+        return cls(tuple(live), tuple(dead))
+
+    def dead_named(self, name: str | None) -> tuple[Queue, ...]:
+        """Return the dead-letter queues of a name, or all; BadParameter when there is none."""
+        found = tuple(queue for queue in self.dead if name in (None, queue.name))
+        if not found:
+            known = ", ".join(sorted({queue.name for queue in self.dead}))
+            raise click.BadParameter(f"there is no {name}; there are {known}.", param_hint="--queue")
+        return found
+
+    def consumer(self, name: str) -> Queue:
+        """Return a consumer's queue; BadParameter when there is none."""
+        for queue in self.live:
+            if queue.kind == "consumer" and name in (queue.name, queue.full_name):
+                return queue
+        known = ", ".join(queue.name for queue in self.live if queue.kind == "consumer")
+        raise click.BadParameter(f"no consumer has the queue {name}; there are {known}.", param_hint="--to")
+
+
+def _consumers(stage: Stage) -> Iterator[tuple[Queue, set[str]]]:
+    """Every queue that is subscribed to the topic, with the ARNs of where its messages end when they cannot."""
+    sns, sqs = stage.client("sns"), stage.client("sqs")
+    pages = sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=stage.output("EventTopicArn"))
+    subscriptions = [each for page in pages for each in page["Subscriptions"] if each["Protocol"] == "sqs"]
+    for each in sorted(subscriptions, key=lambda each: each["Endpoint"]):
+        full_name = each["Endpoint"].rpartition(":")[2]
+        if LISTENER in full_name or (url := _url(stage, each["Endpoint"])) is None:
+            continue
+        policies = [
+            sns.get_subscription_attributes(SubscriptionArn=each["SubscriptionArn"])["Attributes"],
+            sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"]).get("Attributes", {}),
+        ]
+        dead_letters = {
+            str(json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"])
+            for attributes in policies
+            if attributes.get("RedrivePolicy")
+        }
+        name = full_name.removeprefix(f"orders-{stage.name}-").removesuffix(".fifo")
+        yield Queue(name, "consumer", url, filter_policy=policies[0].get("FilterPolicy")), dead_letters
+
+
+def _url(stage: Stage, arn: str) -> str | None:
+    """The URL of a queue; None when it is gone, or is another account's that lets nobody look."""
+    account, name = arn.split(":")[4:6]
+    try:
+        answer: dict[str, Any] = stage.client("sqs").get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _NOT_OURS:
+            return None
+        raise
+    return str(answer["QueueUrl"])

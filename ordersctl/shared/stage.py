@@ -1,0 +1,101 @@
+"""A stage as the operator's commands reach it: the local engine or AWS, by the same code."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import botocore.session
+import click
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.domain.errors import Fault
+from ordersctl.local.engine import client_options
+from ordersctl.shared import project
+
+LOCAL = "local"
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """One stage; `options` are what boto3 clients need to reach it."""
+
+    name: str
+    session: boto3.Session
+    options: dict[str, Any]
+
+    @classmethod
+    def at(cls, name: str, *, profile: str | None = None, region: str | None = None) -> "Stage":
+        """Return the stage: `local` is the engine, with made-up credentials; any other is where boto3 finds AWS."""
+        if name == LOCAL:
+            options = client_options(project.engine_url())
+            # The engine answers, or is not there: that should not take seconds to find out.
+            options["config"] = options["config"].merge(Config(retries={"total_max_attempts": 1}))
+            # A session that knows no profile: AWS_PROFILE may name one that is not here.
+            bare = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
+            return cls(name, boto3.Session(botocore_session=bare), options)
+        return cls(name, boto3.Session(profile_name=profile, region_name=region), {})
+
+    @property
+    def is_local(self) -> bool:
+        return self.name == LOCAL
+
+    @property
+    def wait_seconds(self) -> int:
+        """How long to wait for messages: AWS asks all its servers only when it may wait (SQS guide, long polling)."""
+        return 0 if self.is_local else 1
+
+    def client(self, service: Any) -> Any:
+        """Return a client of an AWS service, the same one each time."""
+        return _client(self.session, service, tuple(self.options.items()))
+
+    def output(self, name: str) -> str:
+        """Return an output of the stage's stack; ClickException when there is none."""
+        found = self.outputs().get(name)
+        if found is None:
+            raise click.ClickException(f"the stack orders-{self.name} has no output {name}.")
+        return found
+
+    def outputs(self) -> dict[str, str]:
+        return _described(self)["outputs"]
+
+    @property
+    def event_bus(self) -> str | None:
+        """The EventBridge bus that events go to in place of the topic, where there is one."""
+        return _described(self)["parameters"].get("EventBusName") or None
+
+
+@functools.cache
+def _client(session: boto3.Session, service: Any, options: tuple[tuple[str, Any], ...]) -> Any:
+    return session.client(service, **dict(options))
+
+
+@functools.cache
+def _described(stage: Stage) -> dict[str, dict[str, str]]:
+    stack = stage.client("cloudformation").describe_stacks(StackName=f"orders-{stage.name}")["Stacks"][0]
+    return {
+        "outputs": {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])},
+        "parameters": {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", [])},
+    }
+
+
+def with_stage(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command --stage, --profile and --region, and the Stage they mean; AWS's errors become plain messages."""
+
+    @click.option("--stage", default=LOCAL, show_default=True, help="Which stage; local is the embedded engine.")
+    @click.option("--profile", help="A profile of the AWS configuration; never used for the local stage.")
+    @click.option("--region", help="An AWS region, when the profile names none.")
+    @functools.wraps(command)
+    def wrapped(*, stage: str, profile: str | None, region: str | None, **options: Any) -> None:
+        try:
+            command(stage=Stage.at(stage, profile=profile, region=region), **options)
+        except (BotoCoreError, ClientError, Fault) as error:
+            hint = " Is the service running (make run)?" if stage == LOCAL else ""
+            raise click.ClickException(f"stage {stage}: {error}.{hint}") from error
+
+    return wrapped
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="JSON for scripts, in place of tables.")
