@@ -7,10 +7,10 @@
 # make faults [SEEDS=200]         lives under all faults at once, crash points, overload; a seed repeats: FAULT_SEED=7
 # make teeth [ARGS="key-ignored"] bugs planted one at a time, each of which its test must find
 # make fuzz [SECONDS=60]          atheris at every door
-# make mutants                    mutations of the domain that no unit test notices: docs/reliability.md
+# make mutants                    mutations of the domain that no unit test notices: docs/explain/reliability.md
 # make audit                      known faults in what this depends on; needs the network
 # make check                      format, lint, types, imports, templates
-# make package STAGE=prod          a stage as one stack, in build/<stage>: docs/deploy.md
+# make package STAGE=prod          a stage as one stack, in build/<stage>: docs/operate/deploy.md
 # make e2e-package e2e-deploy      both ways of deploying, on the embedded engine; fetches Lambda's wheels
 # make audit-template             a second opinion on the template (checkov)
 # make bench                      instructions, time and calls against peers; minutes; needs valgrind
@@ -38,10 +38,10 @@ openapi: .venv/installed
 	.venv/bin/python -m ordersctl openapi
 
 property: .venv/installed
-	HYPOTHESIS_PROFILE=full .venv/bin/python -m pytest tests/api/test_model.py tests/api/test_lists.py $(ARGS)
+	HYPOTHESIS_PROFILE=full .venv/bin/python -m pytest tests/properties/test_api_model.py tests/service/http/test_list_at_scale.py $(ARGS)
 
 planted: .venv/installed
-	.venv/bin/python -m tests.api.planted $(ARGS)
+	.venv/bin/python -m testkit.seeded_bugs_api $(ARGS)
 
 # Known formats of keys and tokens, and random text. Not by name, for here many a "secret" is none. The lines left out
 # hold order ids and their alphabet; the files, keys and ids that tests made up.
@@ -49,10 +49,10 @@ NO_SECRETS = --disable-plugin KeywordDetector --exclude-lines 'hjkmnp|ord_' \
 	--exclude-files '^tests/(unit/test_(cursors|token_attacks|unnoticed)|integration/test_queue_mapping)\.py$$'
 
 faults: .venv/installed
-	FAULT_SEEDS=$(or $(SEEDS),200) .venv/bin/python -m pytest tests/faults -q -rP $(ARGS)
+	FAULT_SEEDS=$(or $(SEEDS),200) .venv/bin/python -m pytest tests/resilience -q -rP $(ARGS)
 
 teeth: .venv/installed
-	.venv/bin/python -m tests.faults.teeth $(ARGS)
+	.venv/bin/python -m testkit.seeded_bugs $(ARGS)
 
 fuzz: .venv/audit
 	for door in api queue record token cursor; do \
@@ -81,10 +81,10 @@ package: .venv/installed
 	.venv/bin/python -m ordersctl package --stage $(or $(STAGE),$(error name a stage: make package STAGE=prod))
 
 e2e-package: .venv/installed
-	.venv/bin/python -m pytest tests/deploy/e2e_package.py $(ARGS)
+	.venv/bin/python -m pytest tests/tools/deploy/e2e_package.py $(ARGS)
 
 e2e-deploy: .venv/installed
-	.venv/bin/python -m pytest tests/deploy/e2e_deploy.py $(ARGS)
+	.venv/bin/python -m pytest tests/tools/deploy/e2e_deploy.py $(ARGS)
 
 # Its dependencies do not agree with ours, so it lives by itself.
 audit-template: .venv/installed
@@ -93,7 +93,7 @@ audit-template: .venv/installed
 	build/audit/bin/checkov --config-file infra/checkov.yaml --file build/check/cloudformation.json
 
 bench: .venv/bench-installed
-	.venv/bin/python -m bench
+	.venv/bin/python -m bench.instructions
 
 load: .venv/bench-installed
 	.venv/bin/python -m bench.load $(ARGS)
@@ -107,7 +107,7 @@ build/dynalite/node_modules/dynalite:
 	npm install --prefix build/dynalite --no-save --no-audit --no-fund --ignore-scripts --loglevel error dynalite@4.0.0
 
 simulate-check: .venv/installed
-	.venv/bin/python -m bench.simulation_check $(ARGS)
+	.venv/bin/python -m bench.simulation $(ARGS)
 
 format: .venv/installed
 	.venv/bin/ruff format .

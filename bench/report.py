@@ -1,14 +1,14 @@
-"""docs/performance.md's measured part, and its plots."""
+"""docs/explain/performance.md's measured part, and its plots."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.figures import Figure
-from bench.packages import ORDERS, PROJECT_DIR
+from bench.instructions.figures import Figure
+from bench.instructions.packages import ORDERS, PROJECT_DIR
 
-PAGE = PROJECT_DIR / "docs" / "performance.md"
-PLOTS = PROJECT_DIR / "docs" / "performance"
+PAGE = PROJECT_DIR / "docs" / "explain" / "performance.md"
+PLOTS = PROJECT_DIR / "docs" / "explain" / "performance"
 _OURS, _PEERS = "#1f6f8b", "#b8c4cc"
 _Times = Sequence[float]  # CPU seconds to the first answer; CPU and wall seconds of each further call
 

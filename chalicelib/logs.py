@@ -1,6 +1,6 @@
 """One JSON line per thing that happened: a name, ids, how long it took. Nothing personal, no token, no body.
 
-Metrics are made of these lines by infra/operations.yaml: docs/adr/0012-metrics-are-counted-where-lines-are-kept.md.
+Metrics are made of these lines by infra/monitoring.yaml: docs/adr/0012-metrics-are-counted-where-lines-are-kept.md.
 """
 
 import json

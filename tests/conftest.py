@@ -9,7 +9,8 @@ import pytest
 from chalicelib import logs
 from ordersctl.local.engine import HEALTH, deploy, engine, get_json
 from ordersctl.local.processes import stop
-from tests.local_run import LocalRun, eventually, free_port
+from testkit.local_run import LocalRun, eventually, free_port
+from tests.service.topics import House as EventTopics
 
 
 @pytest.fixture(scope="session")
@@ -56,3 +57,9 @@ def log() -> Iterator[io.StringIO]:
     yield stream
     logs.logger.removeHandler(handler)
     logs.logger.setLevel(level)
+
+
+@pytest.fixture
+def topics(engine_url: str) -> EventTopics:
+    """The engine as publishers and subscribers see it."""
+    return EventTopics(engine_url)

@@ -18,7 +18,7 @@ from ordersctl.contract.openapi import schemas as openapi_schemas
 from ordersctl.contract.openapi.schemas import ORDER, ORDER_ID, TIME, Schema
 from ordersctl.shared import project
 
-FOLDER = project.PROJECT_DIR / "docs" / "events"
+FOLDER = project.PROJECT_DIR / "docs" / "contract" / "events"
 PUBLISHED = FOLDER / "published"
 _NULL = {"type": "null"}
 _CONTENT = ["currency", "items"]  # what every order has but a rejected one
@@ -179,7 +179,7 @@ def asyncapi() -> dict[str, Any]:
             "title": "Order events",
             "version": str(events.SCHEMA_VERSION),
             "description": "What happened to orders, as CloudEvents 1.0 in structured JSON. How to subscribe, and what "
-            "a consumer must do about repeats and order: docs/events.md.",
+            "a consumer must do about repeats and order: docs/guide/events.md.",
             "license": {"name": "MIT"},
         },
         "defaultContentType": "application/cloudevents+json",
@@ -269,7 +269,7 @@ def broken_promises() -> list[str]:
 @click.option("--check", is_flag=True, help="Change nothing; fail if a file is not as it should be.")
 @click.option("--publish", is_flag=True, help="Promise the schemas as they are now: for a release.")
 def event_schemas(*, check: bool, publish: bool) -> None:
-    """Write docs/events: a JSON Schema per event type, and the AsyncAPI document.
+    """Write docs/contract/events: a JSON Schema per event type, and the AsyncAPI document.
 
     Fails when a published schema would be broken: such a change needs a new SCHEMA_VERSION.
     """

@@ -187,4 +187,4 @@ def _alarms(stage: Stage, settings: dict[str, str], remedies: Remedies) -> Itera
     missing = [name for name in expected if not any(f"-{name}" in alarm["AlarmName"] for alarm in alarms)]
     yield Finding(not missing, f"alarms that are missing: {', '.join(missing) or 'none'}", remedies.stack)
     ringing = [alarm["AlarmName"] for alarm in alarms if alarm["StateValue"] == "ALARM"]
-    yield Finding(not ringing, f"alarms that ring: {', '.join(ringing) or 'none'}", "docs/operations.md")
+    yield Finding(not ringing, f"alarms that ring: {', '.join(ringing) or 'none'}", "docs/operate/operations.md")

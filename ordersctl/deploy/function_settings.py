@@ -1,4 +1,4 @@
-"""What Chalice cannot say of functions and mappings, as infra/overrides.yaml says it for the packaged way."""
+"""What Chalice cannot say of functions and mappings, as infra/package.yaml says it for the packaged way."""
 
 from collections.abc import Mapping
 from typing import Any

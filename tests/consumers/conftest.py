@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from ordersctl.local.consumers import NAMES
-from tests.consumers.house import Api, SampleConsumer
+from tests.consumers.harness import Api, SampleConsumer
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from urllib.error import HTTPError
 import pytest
 
 from ordersctl.local.consumers import NAMES
-from tests.builders import LambdaContext, sqs_event
-from tests.consumers.house import THIN, WHOLE, Api, Event, FakeTable, SampleConsumer, at, of_another_order
+from testkit.builders import LambdaContext, sqs_event
+from tests.consumers.harness import THIN, WHOLE, Api, Event, FakeTable, SampleConsumer, at, of_another_order
 
 Consumers = dict[str, SampleConsumer]
 

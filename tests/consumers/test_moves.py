@@ -10,8 +10,8 @@ import pytest
 from orders_consumer import KeepsChangingError
 
 from ordersctl.local.consumers import EXAMPLES
-from tests.builders import line, sqs_event
-from tests.consumers.house import THIN, Api, Event, SampleConsumer, at, of_another_order
+from testkit.builders import line, sqs_event
+from tests.consumers.harness import THIN, Api, Event, SampleConsumer, at, of_another_order
 
 Consumers = dict[str, SampleConsumer]
 OTHER_ITEMS = [line(sku="other", quantity=3), line(sku="another", quantity=1), line(sku="other", quantity=2)]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.local_run import PROJECT_DIR, LocalRun
+from testkit.local_run import PROJECT_DIR, LocalRun
 
 _END = "--- the block has ended ---"
 

@@ -1,13 +1,13 @@
-"""docs/api.md: its blocks run and are answered as it says, and its tables are what the code has."""
+"""docs/guide/api.md: its blocks run and are answered as it says, and its tables are what the code has."""
 
 import re
 
 from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
 from ordersctl.contract.openapi.operations import ANYONES, AUTHORIZED, OPERATIONS, PROBLEMS
+from testkit.local_run import PROJECT_DIR
 from tests.docs.conftest import Terminal
-from tests.local_run import PROJECT_DIR
 
-TEXT = (PROJECT_DIR / "docs" / "api.md").read_text()
+TEXT = (PROJECT_DIR / "docs" / "guide" / "api.md").read_text()
 BLOCK = re.compile(r"^```sh\n(.*?)^```$(?:\n\n```text\n(.*?)\n```$)?", re.MULTILINE | re.DOTALL)
 
 

@@ -18,15 +18,15 @@ from chalicelib.domain.errors import Violation
 from chalicelib.domain.orders import Address, ErasedOrder, LineItem, NewOrder, Order, OrderStatus
 from chalicelib.settings import Settings
 from ordersctl.client import invoices
-from tests.local_run import PROJECT_DIR
+from testkit.local_run import PROJECT_DIR
 
 DOCUMENTS = [
     path for folder in (".", "docs", "docs/adr", "tests/data") for path in sorted((PROJECT_DIR / folder).glob("*.md"))
 ]
 SOURCES = ["app.py", *(str(path.relative_to(PROJECT_DIR)) for path in sorted(PROJECT_DIR.glob("chalicelib/**/*.py")))]
 TEMPLATE = "".join(path.read_text() for path in sorted((PROJECT_DIR / "infra").glob("*.yaml")))
-ACCESS_PATTERNS = (PROJECT_DIR / "docs" / "access-patterns.md").read_text()
-ARCHITECTURE = (PROJECT_DIR / "docs" / "architecture.md").read_text()
+ACCESS_PATTERNS = (PROJECT_DIR / "docs" / "explain" / "access-patterns.md").read_text()
+ARCHITECTURE = (PROJECT_DIR / "docs" / "explain" / "architecture.md").read_text()
 NOT_OURS = {"Infinity", "Link", "ReportBatchItemFailures"}  # of JavaScript, HTTP and Lambda
 
 of_each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT_DIR)))

@@ -8,7 +8,7 @@ import pytest
 from ordersctl.shared.project import PROJECT_DIR
 
 NAMED = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
-DOCUMENTS = ["docs/security.md", "docs/reliability.md"]
+DOCUMENTS = ["docs/explain/security.md", "docs/explain/reliability.md"]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -23,6 +23,6 @@ def test_every_test_that_a_document_names_exists(document: str) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_planted_bug_that_a_document_names_exists(document: str) -> None:
-    planted = {path.stem for path in (PROJECT_DIR / "tests/faults/planted").glob("*.patch")}
+    planted = {path.stem for path in (PROJECT_DIR / "tests/seeded_bugs").glob("*.patch")}
     for name in re.findall(r"planted bug `([\w-]+)`", (PROJECT_DIR / document).read_text(encoding="utf-8")):
         assert name in planted

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
+from testkit.local_run import PROJECT_DIR, eventually
 from tests.docs.conftest import Terminal
-from tests.local_run import PROJECT_DIR, eventually
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PASTED = "## A first session", "## The API"  # where the blocks to paste begin, and where they end

@@ -19,7 +19,7 @@ import pytest
 
 from ordersctl.local.tokens import mint
 from ordersctl.shared import project
-from tests.local_run import PROJECT_DIR, LocalRun, eventually
+from testkit.local_run import PROJECT_DIR, LocalRun, eventually
 
 SMALL_FILE = PROJECT_DIR / "tests" / "data" / "online-retail-cut.csv"
 PLACEABLE = 7  # five, and two that name no customer

@@ -15,7 +15,7 @@ import boto3
 import pytest
 
 from ordersctl.local.engine import client_options
-from tests.local_run import PROJECT_DIR, LocalRun, eventually, free_port
+from testkit.local_run import PROJECT_DIR, LocalRun, eventually, free_port
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.cloud import repeatable
-from tests.fuzz.doors import Doors
-from tests.unit.keys import EC, RSA
+from testkit.fake_aws.lambda_ import repeatable
+from tests.fuzz.entry_points import Doors
+from tests.unit.http.auth.keys import EC, RSA
 
 
 @pytest.fixture(scope="session")

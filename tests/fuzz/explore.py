@@ -20,10 +20,10 @@ with atheris.instrument_imports(include=["chalicelib"]):
     for _module in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
         importlib.import_module(_module.name)
 
-from tests.builders import claims, command, new_order, sign, stream_record
-from tests.faults.cloud import repeatable
-from tests.fuzz.doors import METHODS, RESOURCES, SCOPES, Doors
-from tests.unit.keys import EC, RSA
+from testkit.builders import claims, command, new_order, sign, stream_record
+from testkit.fake_aws.lambda_ import repeatable
+from tests.fuzz.entry_points import METHODS, RESOURCES, SCOPES, Doors
+from tests.unit.http.auth.keys import EC, RSA
 
 _HEADERS = ("idempotency-key", "if-match", "if-none-match", "traceparent", "content-type")
 

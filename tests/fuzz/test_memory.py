@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.builders import command, line, new_order
-from tests.fuzz.doors import Doors
+from testkit.builders import command, line, new_order
+from tests.fuzz.entry_points import Doors
 
 MB = 1_000_000
 POSTED = {

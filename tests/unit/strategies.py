@@ -8,7 +8,7 @@ from chalicelib.domain import orders
 from chalicelib.domain.errors import Violation
 from chalicelib.domain.iso_codes import COUNTRIES, CURRENCY_EXPONENTS
 from chalicelib.domain.orders import Address, ErasedOrder, LineItem, NewOrder, Order, OrderStatus
-from tests.builders import CUSTOMER, LATER, NOW, fresh_order_id
+from testkit.builders import CUSTOMER, LATER, NOW, fresh_order_id
 
 _PRINTABLE = st.characters(exclude_categories=["Cc", "Cs"])
 

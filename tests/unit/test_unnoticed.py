@@ -12,7 +12,7 @@ from chalicelib.adapters import order_items
 from chalicelib.domain import events, order_ids, orders
 from chalicelib.domain.errors import IllegalTransition, InvalidOrder, NotChangeable, NotPermitted, Poison
 from chalicelib.domain.orders import ErasedOrder, LineItem, NewOrder, Order, OrderChange, OrderContent, OrderStatus
-from tests.builders import ADDRESS, CUSTOMER, LATER, an_order, line, new_order
+from testkit.builders import ADDRESS, CUSTOMER, LATER, an_order, line, new_order
 
 TRACE = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
 

@@ -8,8 +8,8 @@ import sys
 import botocore.session
 import pytest
 
-from bench.measure import ENVIRONMENT
-from tests.local_run import PROJECT_DIR
+from bench.instructions.measure import ENVIRONMENT
+from testkit.local_run import PROJECT_DIR
 
 SERVICES = ("sqs", "dynamodb", "secretsmanager", "sns", "events")
 CODE = f"""

@@ -14,7 +14,7 @@ class Limits:
     """
 
     # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html (token buckets)
-    stage_rate: float = 1_000  # requests per second to each route: ThrottlingRate of infra/overrides.yaml
+    stage_rate: float = 1_000  # requests per second to each route: ThrottlingRate of infra/package.yaml
     stage_burst: float = 500  # ThrottlingBurst
     # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
     api_rate: float = 10_000  # requests per second to all APIs of the account
@@ -30,7 +30,7 @@ class Limits:
     pollers: float = 5
     pollers_per_minute: float = 300
     pollers_most: float = 1_250  # older copies of the page say 1,000
-    maximum_concurrency: float = 50  # OrderMaximumConcurrency of infra/overrides.yaml
+    maximum_concurrency: float = 50  # OrderMaximumConcurrency of infra/package.yaml
     batch: float = 10  # orders per invocation of the processor: OrderBatchSize
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html
     in_flight: float = 120_000  # messages received and not yet deleted
@@ -47,8 +47,8 @@ class Limits:
     table_units_most: float = 40_000  # per second
     # https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
     shards: float = 0  # 0: one per 1,000 write units
-    parallelization: float = 1  # batches of a shard at once: EventParallelization of infra/overrides.yaml
-    records: float = 100  # changes per invocation of the publisher: EventBatchSize of infra/overrides.yaml
+    parallelization: float = 1  # batches of a shard at once: EventParallelization of infra/package.yaml
+    records: float = 100  # changes per invocation of the publisher: EventBatchSize of infra/package.yaml
     # https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html: 4 times a second
     stream_pause_seconds: float = 0.25
     # https://docs.aws.amazon.com/general/latest/gr/sns.html: 30,000 in us-east-1, 300 to 9,000 elsewhere

@@ -1,0 +1,82 @@
+"""`make bench`: measure, print the table, write docs/explain/performance.md's figures and plots."""
+
+import json
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import report
+from bench.instructions import figures, measure
+from bench.instructions.figures import Bench, Figure
+from bench.instructions.packages import BUILD, CHALICE, FASTAPI, ORDERS, POWERTOOLS, RAW
+from testkit.processes import end_like_ctrl_c
+
+
+def main() -> None:
+    end_like_ctrl_c()
+    console = Console()
+    if measure.VALGRIND is None:
+        sys.exit(
+            "valgrind counts the instructions, and is not installed: apt install valgrind, or your system's own way"
+        )
+    with measure.stub() as url:
+        bench = Bench(url)
+        console.print("Calls per order …")
+        calls = figures.calls(url)
+        console.print("Warm calls (some minutes) …")
+        warm, warm_batches = figures.warm(bench), figures.warm_batches(bench)
+        console.print("Cold starts (some minutes) …")
+        cold, by_function = figures.cold(bench), figures.cold_by_function(bench)
+        interpreter = measure.interpreter_instructions()
+        zip_megabytes = figures.zip_megabytes(bench)
+        packages = (ORDERS, *figures.PEERS)
+        cpu = measure.paired({each.name: bench.accept(each) for each in packages}, times=51, rounds=5)
+    console.print(f"Batches of 100, {figures.CALL_MS:.0f} ms per call …")
+    with measure.stub(figures.CALL_MS) as slow:
+        batches = figures.batches(Bench(slow))
+    found = report.Results(interpreter, cold, by_function, warm, warm_batches, cpu, batches, calls, zip_megabytes)
+    (BUILD / "results.json").write_text(json.dumps(vars(found), indent=1))
+    table = Table(title="This service against peers, measured in one run", title_justify="left")
+    for column in ("Figure", "Ours", "Baseline", "Ratio", "Reach"):
+        table.add_column(column, justify="left" if column == "Figure" else "right")
+    for each in reached(found):
+        table.add_row(*(cell.replace("**", "") for cell in each.cells()))
+    console.print(table)
+    report.write(found, reached(found))
+    console.print("Written: docs/explain/performance.md")
+
+
+def reached(found: "report.Results") -> list[Figure]:
+    """The figures of the results that have something to reach."""
+    cold, warm = found.cold, found.warm["accept"]
+    ours, ours_bare = cold[ORDERS.name]
+    rows = [
+        Figure("cold accept, by `ordersctl package`, against Chalice's own", ours, cold[CHALICE.name][1], "M", 0.30),
+        Figure("cold accept, bytecode for both, against Chalice", ours, cold[CHALICE.name][0], "M"),
+        Figure("cold accept, by plain `chalice deploy` both", ours_bare, cold[CHALICE.name][1], "M"),
+        Figure("cold accept, bytecode for both, against FastAPI + Mangum", ours, cold[FASTAPI.name][0], "M", 0.75),
+        Figure("cold accept, bytecode for both, against Powertools", ours, cold[POWERTOOLS.name][0], "M", 0.75),
+        Figure("warm accept against Chalice at its defaults", warm[ORDERS.name], warm[CHALICE.name], "M", 0.75),
+        Figure("warm accept against the raw handler", warm[ORDERS.name], warm[RAW.name], "M", 1.15),
+    ]
+    for name, wall, cpu in (("process 100", 0.25, 0.60), ("publish 100", 0.15, 0.20)):
+        mine, theirs = found.batches[name]
+        rows += [
+            Figure(f"{name}, wall, against one by one", mine[2] * 1e3, theirs[2] * 1e3, "ms", wall),
+            Figure(f"{name}, CPU, against one by one", mine[1] * 1e3, theirs[1] * 1e3, "ms", cpu),
+        ]
+    for with_key, most, name in ((False, 2.4, "without a key"), (True, 3.4, "with a key")):
+        count = figures.calls_per_order(found.calls, with_key=with_key)
+        rows.append(Figure(f"AWS calls per order, {name}", count, None, "", most))
+    rows.append(Figure("zip without boto3", found.zip_megabytes, None, "MB", 4))
+    for name, dollars, most in zip(("REST + Lambda", "direct"), figures.dollars(), (6.2, 5.7), strict=True):
+        rows.append(Figure(f"a million orders, {name}, in the model", dollars, None, "$", most))
+    return rows
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("Stopped; nothing was written.")

@@ -1,0 +1,45 @@
+"""One function in a process of its own, as Lambda runs it: import, then answer an event so many times.
+
+`python -S -P bench/instructions/child.py MODULE ATTRIBUTE EVENT.json TIMES`; prints the CPU seconds up to
+the first answer, and the CPU and wall seconds of all further calls. Imports next to nothing: what it imports
+would be measured too.
+"""
+
+import importlib
+import json
+import sys
+import time
+
+
+class Context:
+    aws_request_id = "invocation-1"
+    function_name = "bench"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:us-east-1:000000000000:function:bench"
+
+    def get_remaining_time_in_millis(self) -> float:
+        return 60_000.0
+
+
+def main(module: str, attribute: str, event_file: str, times: str) -> None:
+    with open(event_file, encoding="utf-8") as file:  # noqa: PTH123 - pathlib is an import of its own
+        text = file.read()
+    handler = getattr(importlib.import_module(module), attribute)
+    started = 0.0
+    cpu = wall = 0.0
+    for number in range(int(times)):
+        event = json.loads(text)
+        if number == 1:
+            cpu, wall = time.process_time(), time.perf_counter()
+        answer = handler(event, Context())
+        if number == 0:
+            started = time.process_time()
+            refused = isinstance(answer, dict) and answer.get("statusCode", 200) not in {200, 202}
+            if refused or (isinstance(answer, dict) and answer.get("batchItemFailures")):
+                sys.exit(f"{module}: {answer}")
+    result = [started, time.process_time() - cpu, time.perf_counter() - wall]
+    sys.stderr.write(f"bench:{json.dumps(result)}\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,135 @@
+"""Counting what a function costs: instructions by cachegrind, CPU and wall time beside them."""
+
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.instructions import lambda_events
+from bench.instructions.packages import PROJECT_DIR
+from ordersctl.local.engine import get_json
+from testkit.local_run import free_port
+from testkit.processes import running
+
+VALGRIND = shutil.which("valgrind")
+ENVIRONMENT = {
+    "STAGE": "bench",
+    "ORDER_TABLE": "orders-bench",
+    "ORDER_STREAM_ARN": "arn:aws:dynamodb:us-east-1:000000000000:table/orders-bench/stream/bench",
+    "ORDER_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/000000000000/orders-bench-queue",
+    "ORDER_DEAD_LETTER_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/000000000000/orders-bench-queue-dlq",
+    "EVENT_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:orders-bench-events",
+    "EVENT_DEAD_LETTER_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/000000000000/orders-bench-events-dlq",
+    "ID_SECRET_ARN": "orders-bench-id-secret",
+    "JWT_ISSUER": "https://issuer.example",
+    "JWT_AUDIENCE": "orders",
+    "JWT_JWKS": "build/bench/jwks.json",
+    "REPORT_BATCH_ITEM_FAILURES": "1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "bench",
+    "AWS_SECRET_ACCESS_KEY": "bench",
+    "AWS_SESSION_TOKEN": "bench",
+    "AWS_LAMBDA_FUNCTION_NAME": "bench",
+    "POWERTOOLS_METRICS_DISABLED": "1",
+    "PYTHONHASHSEED": "0",  # the order of sets, and with it the count, is the same in each run
+    "PYTHONDONTWRITEBYTECODE": "1",  # as on Lambda, where the package is read-only
+    "HOME": "/nonexistent",  # no AWS profile of this machine
+}
+
+
+@dataclass(frozen=True)
+class Program:
+    """A handler of a package, and an event for it."""
+
+    path: tuple[Path, ...]
+    handler: str
+    event: Path
+    endpoint_url: str
+    extra: Mapping[str, str] | None = None
+
+    def command(self, times: int) -> list[str]:
+        module, _, attribute = self.handler.rpartition(".")
+        child = str(PROJECT_DIR / "bench" / "instructions" / "child.py")
+        return [sys.executable, "-S", "-P", child, module, attribute, str(self.event), str(times)]
+
+    def environment(self) -> dict[str, str]:
+        path = os.pathsep.join(str(each) for each in self.path)
+        return ENVIRONMENT | {"PYTHONPATH": path, "AWS_ENDPOINT_URL": self.endpoint_url} | dict(self.extra or {})
+
+
+def cold_instructions(program: Program) -> float:
+    """Instructions (millions) from the start of the process to the first answer."""
+    return _count(program.command(1), program.environment())
+
+
+def warm_instructions(program: Program, few: int = 3, many: int = 13) -> float:
+    """Instructions (millions) of one further call: what many calls cost beyond a few."""
+    counted = [_count(program.command(times), program.environment()) for times in (few, many)]
+    return (counted[1] - counted[0]) / (many - few)
+
+
+def interpreter_instructions() -> float:
+    """Instructions (millions) of an interpreter that does nothing: part of every cold start."""
+    return _count([sys.executable, "-S", "-P", "-c", "pass"], ENVIRONMENT)
+
+
+def seconds(program: Program, times: int) -> tuple[float, float, float]:
+    """CPU seconds to the first answer; CPU and wall seconds of each further call."""
+    done = _run(program.command(times), program.environment())
+    found = re.search(r"^bench:(.*)$", done, re.MULTILINE)
+    assert found, done  # noqa: S101 - child.py prints it
+    cold, cpu, wall = json.loads(found[1])
+    calls = max(times - 1, 1)
+    return cold, cpu / calls, wall / calls
+
+
+def paired(programs: Mapping[str, Program], times: int, rounds: int) -> dict[str, tuple[float, float, float]]:
+    """Medians of `seconds`, the programs taking turns: what else the machine does meets all of them alike."""
+    runs: dict[str, list[tuple[float, float, float]]] = {name: [] for name in programs}
+    for _ in range(rounds):
+        for name, program in programs.items():
+            runs[name].append(seconds(program, times))
+    return {
+        name: (
+            statistics.median(run[0] for run in each),
+            statistics.median(run[1] for run in each),
+            statistics.median(run[2] for run in each),
+        )
+        for name, each in runs.items()
+    }
+
+
+@contextmanager
+def stub(delay_ms: float = 0) -> Iterator[str]:
+    """A stand-in for AWS on a free port; yields its address."""
+    port = free_port()
+    arguments = [str(port), str(delay_ms), str(lambda_events.answers())]
+    url = f"http://127.0.0.1:{port}"
+    with running([sys.executable, "-m", "testkit.aws_stub", *arguments], lambda: get_json(url) is not None):
+        yield url
+
+
+def _count(command: list[str], environment: Mapping[str, str]) -> float:
+    assert VALGRIND, "valgrind counts the instructions, and is not installed"  # noqa: S101 - callers look first
+    counter = [VALGRIND, "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
+    said = _run([*counter, *command], environment)
+    found = re.search(r"I\s+refs:\s+([\d,]+)", said)
+    assert found, said  # noqa: S101 - valgrind always prints it
+    return int(found[1].replace(",", "")) / 1e6
+
+
+def _run(command: list[str], environment: Mapping[str, str]) -> str:
+    done = subprocess.run(
+        command, env=environment, cwd=PROJECT_DIR, capture_output=True, text=True, check=False, timeout=600
+    )
+    if done.returncode:
+        raise RuntimeError(f"{command} ended with {done.returncode}:\n{done.stderr}")
+    return done.stderr

@@ -1,0 +1,88 @@
+"""Deployment packages of ours and of the peers, made of what is installed: no network, the same versions for all."""
+
+import compileall
+import py_compile
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+PROJECT_DIR = Path(__file__).resolve().parents[2]
+BUILD = PROJECT_DIR / "build" / "bench"
+
+
+@dataclass(frozen=True)
+class Package:
+    """A function's code and what ships with it. boto3 is in Lambda's runtime, and in none of them."""
+
+    name: str
+    handler: str  # module.attribute
+    needs: tuple[str, ...]
+    source: str | None  # a module of bench/peers; None is this service
+
+
+ORDERS = Package("orders", "app.app", ("pydantic", "ecdsa"), None)
+RAW = Package("raw handler", "handler.handler", ("pydantic",), "raw")
+CHALICE = Package("Chalice, defaults", "handler.app", ("pydantic",), "chalice_defaults")
+FASTAPI = Package("FastAPI + Mangum", "handler.handler", ("fastapi", "mangum"), "fastapi_mangum")
+POWERTOOLS = Package("Powertools resolver", "handler.handler", ("aws-lambda-powertools", "pydantic"), "powertools")
+FLASK = Package("Flask + apig-wsgi", "handler.handler", ("flask", "apig-wsgi", "pydantic"), "flask_wsgi")
+PACKAGES = (ORDERS, RAW, CHALICE, FASTAPI, POWERTOOLS, FLASK)
+
+
+def runtime() -> Path:
+    """What Lambda's runtime brings: boto3 and its dependencies, compiled."""
+    directory = BUILD / "runtime"
+    if not directory.exists():
+        _copy(_closure(["boto3"]), directory)
+        _compile(directory)
+    return directory
+
+
+def build(package: Package, *, compiled: bool) -> Path:
+    """Make a package's directory anew: with bytecode that holds wherever it is unpacked, or without any."""
+    directory = BUILD / package.name.replace(" ", "-") / ("compiled" if compiled else "source")
+    shutil.rmtree(directory, ignore_errors=True)
+    _copy(_closure(package.needs) - _closure(["boto3"]), directory)
+    if package in {ORDERS, CHALICE}:  # what Chalice puts into a package of its own
+        (directory / "chalice").mkdir()
+        for name in ("__init__.py", "app.py"):
+            shutil.copy(str(metadata.distribution("chalice").locate_file(f"chalice/{name}")), directory / "chalice")
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(PROJECT_DIR / "chalicelib", directory / "chalicelib", ignore=ignore)
+    if package.source is None:
+        shutil.copy(PROJECT_DIR / "app.py", directory)
+    else:
+        shutil.copy(PROJECT_DIR / "bench" / "peers" / f"{package.source}.py", directory / "handler.py")
+    if compiled:
+        _compile(directory)
+    return directory
+
+
+def _compile(directory: Path) -> None:
+    # By hash, unchecked: a package's files are dated 1980, and bytecode that goes by dates would be stale.
+    compileall.compile_dir(directory, quiet=2, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+
+
+def _closure(names: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop().lower().replace("_", "-")
+        if name not in found:
+            found.add(name)
+            needed = [Requirement(text) for text in metadata.requires(name) or ()]
+            waiting += [each.name for each in needed if each.marker is None or each.marker.evaluate({"extra": ""})]
+    return found
+
+
+def _copy(names: Iterable[str], directory: Path) -> None:
+    for name in sorted(names):
+        for file in metadata.files(name) or ():
+            if ".." not in file.parts and "__pycache__" not in file.parts:
+                target = directory / file
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(file.locate(), target)

@@ -1,0 +1,192 @@
+"""What consumers are promised: the schemas are the models', every event keeps to them, and a promise stays."""
+
+import copy
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from cloudevents.core.bindings.http import HTTPMessage, from_structured_event
+from hypothesis import given, settings
+from jsonschema import Draft7Validator, FormatChecker
+
+from chalicelib.adapters.event_topic import message_attributes
+from chalicelib.domain import events
+from chalicelib.domain.events import OrderEvent
+from chalicelib.domain.orders import TRANSITIONS, ErasedOrder, Order, OrderStatus
+from ordersctl.contract import event_schemas
+from ordersctl.contract.compatibility import breaks
+from testkit.builders import LATER
+from tests.unit.strategies import rejected_orders, stored_orders
+
+SCHEMAS = event_schemas.schemas()
+PLACED = SCHEMAS["order.placed"]
+Change = Callable[[dict[str, Any]], object]
+
+
+def check(event: OrderEvent) -> None:
+    """Fail unless an event keeps to its schema and is a CloudEvent to the SDK."""
+    text = event.to_json()
+    Draft7Validator(SCHEMAS[event.type], format_checker=FormatChecker()).validate(json.loads(text))
+    message = HTTPMessage({"content-type": "application/cloudevents+json"}, text.encode())
+    read = from_structured_event(message)
+    assert (read.get_id(), read.get_type(), read.get_subject()) == (event.id, event.type, event.subject)
+    assert read.get_data() == event.data
+
+
+@pytest.mark.parametrize("path", event_schemas.files(), ids=lambda path: path.name)
+def test_the_files_are_as_the_models_say(path: Path) -> None:
+    assert path.read_text() == event_schemas.files()[path], "run: python -m ordersctl event-schemas"
+
+
+def test_the_command_that_checks_them_finds_nothing() -> None:
+    assert CliRunner().invoke(event_schemas.event_schemas, ["--check"]).exit_code == 0
+
+
+def test_every_schema_is_one_and_its_examples_keep_to_it() -> None:
+    for schema in SCHEMAS.values():
+        Draft7Validator.check_schema(schema)
+        for example in schema["examples"]:
+            Draft7Validator(schema, format_checker=FormatChecker()).validate(example)
+
+
+def told_of(order: Order) -> Iterator[OrderEvent | None]:
+    """Every event that may follow on an order's being as it is."""
+
+    def event(before: Order | None, after: Order | ErasedOrder) -> OrderEvent | None:
+        return events.between(before, after, source="urn:orders:test")
+
+    if order.status is OrderStatus.PLACED:
+        yield event(None, order)
+    later = {"version": order.version + 1, "updated_at": LATER, "status_reason": None}
+    if order.status in {OrderStatus.PLACED, OrderStatus.CONFIRMED}:
+        yield event(order, order.model_copy(update=later | {"note": "another"}))
+    for status in TRANSITIONS[order.status]:
+        yield event(order, order.model_copy(update=later | {"status": status, "status_reason": "because"}))
+    yield event(order, order.erase(LATER))
+
+
+@settings(max_examples=100)
+@given(order=stored_orders())
+def test_every_event_of_an_order_keeps_to_its_schema_thin_or_not(order: Order) -> None:
+    for event in told_of(order):
+        assert event is not None
+        check(event)
+        check(event.model_copy(update={"replayed": True}))
+        if event.type != "order.erased":
+            check(event.thin())
+
+
+@settings(max_examples=20)
+@given(order=rejected_orders())
+def test_every_event_of_a_rejected_order_does_too(order: Order) -> None:
+    event = events.between(None, order, source="urn:orders:test")
+    assert event is not None
+    check(event)
+
+
+def test_an_event_that_misses_its_data_is_none() -> None:
+    for schema in SCHEMAS.values():
+        example = {name: value for name, value in schema["examples"][0].items() if name != "data"}
+        assert not Draft7Validator(schema).is_valid(example)
+
+
+# --- promises --------------------------------------------------------------------------------------------------------
+
+
+def test_every_event_is_promised_and_no_promise_is_broken() -> None:
+    promised = {json.loads(path.read_text())["title"] for path in event_schemas.PUBLISHED.glob("*.json")}
+    assert promised == SCHEMAS.keys()
+    assert event_schemas.broken_promises() == []
+
+
+def changed(change: Change) -> list[str]:
+    """What is wrong with a change of the schema's data for a consumer of what was promised."""
+    schema = copy.deepcopy(PLACED)
+    change(schema)
+    return breaks(PLACED, schema)
+
+
+def data(schema: dict[str, Any]) -> Any:
+    return schema["properties"]["data"]["properties"]
+
+
+BREAKING: dict[str, Change] = {
+    "/data/total is gone": lambda s: data(s).pop("total"),
+    "/data/customer_id is gone": lambda s: data(s).update(customer=data(s).pop("customer_id")),
+    "/data/total: type integer became string": lambda s: data(s)["total"].update(type="string"),
+    "/data/total may be missing": lambda s: s["properties"]["data"]["required"].remove("total"),
+    "/sequence may be missing": lambda s: s["required"].remove("sequence"),
+    "/data/status may be on hold": lambda s: data(s)["status"].update(enum=["placed", "on hold"]),
+    "/data/status may be anything": lambda s: data(s).update(status={"type": "string"}),
+    "/type may be order.made": lambda s: s["properties"]["type"].update(const="order.made"),
+    "/data/total: maximum 1000000000000 became None": lambda s: data(s)["total"].pop("maximum"),
+    "/data/version: minimum 1 became 0": lambda s: data(s)["version"].update(minimum=0),
+    "/data/items/*/quantity: maximum 1000000 became 1000001": lambda s: data(s)["items"]["items"]["properties"][
+        "quantity"
+    ].update(maximum=1_000_001),
+    "/data/items/*/sku is gone": lambda s: data(s)["items"]["items"]["properties"].pop("sku"),
+    "/data/shipping_address/city may be missing": lambda s: data(s)["shipping_address"]["required"].remove("city"),
+    "/id: pattern": lambda s: s["properties"]["id"].update(pattern=".*"),
+    "/time: format date-time became None": lambda s: s["properties"]["time"].pop("format"),
+    "/: anyOf": lambda s: s.pop("anyOf"),
+}
+HARMLESS: dict[str, Change] = {
+    "a new field": lambda s: data(s).update(gift={"type": "boolean"}),
+    "a new field that is always there": lambda s: (
+        data(s).update(channel={"type": "string"}),
+        s["properties"]["data"]["required"].append("channel"),
+    ),
+    "an optional field is always there": lambda s: s["properties"]["data"]["required"].append("reference"),
+    "a lower maximum": lambda s: data(s)["total"].update(maximum=10),
+    "a higher minimum": lambda s: data(s)["version"].update(minimum=2),
+    "other words": lambda s: s.update(description="other words", examples=[]),
+    "one of the values is no longer used": lambda s: data(s)["status"].update(enum=["placed"]),
+}
+
+
+@pytest.mark.parametrize("told", BREAKING)
+def test_a_change_that_breaks_a_consumer_is_told_with_its_place(told: str) -> None:
+    (wrong,) = changed(BREAKING[told])
+    assert wrong.startswith(told)
+
+
+@pytest.mark.parametrize("what", HARMLESS)
+def test_a_change_that_a_consumer_need_not_notice_is_none(what: str) -> None:
+    assert changed(HARMLESS[what]) == []
+
+
+# --- AsyncAPI --------------------------------------------------------------------------------------------------------
+
+
+def references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if "$ref" in value:
+            yield value["$ref"]
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from references(each)
+
+
+def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
+    document = yaml.safe_load((event_schemas.FOLDER / "asyncapi.yaml").read_text())
+    found = list(references(document))
+    assert len(found) >= 3 * len(SCHEMAS)
+    for reference in found:
+        if reference.startswith("./"):
+            assert (event_schemas.FOLDER / reference).is_file()
+            continue
+        place = document
+        for step in reference.removeprefix("#/").split("/"):
+            place = place[step]
+
+
+def test_the_document_has_the_attributes_that_go_along() -> None:
+    described = event_schemas.asyncapi()["components"]["schemas"]["attributes"]
+    for event in event_schemas.sample_events():
+        attributes = message_attributes(event.model_copy(update={"replayed": True}))
+        assert set(described["required"]) <= attributes.keys() <= described["properties"].keys()

@@ -1,0 +1,48 @@
+"""docs/operate/operations.md: every command in it is one, and every alarm is in it."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from ordersctl.cli import main
+from testkit.local_run import PROJECT_DIR
+
+TEXT = (PROJECT_DIR / "docs" / "operate" / "operations.md").read_text()
+COMMANDS = sorted(set(re.findall(r"python -m ordersctl ([^`\n]+)", TEXT)))
+TOLD_OF = {"queues", "dlq", "replay", "listen", "trigger", "trace"}
+
+
+def parse(command: click.Command, arguments: list[str]) -> None:
+    """Parse arguments as the command line would, and run nothing; click's UsageError if they are none."""
+    context = command.make_context(command.name, list(arguments))
+    if isinstance(command, click.Group):
+        name, inner, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+        assert name is not None
+        assert inner is not None
+        parse(inner, rest)
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_every_command_is_understood(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "letter.json").touch()  # which the line before it made
+    parse(main, shlex.split(line))
+
+
+def test_no_operator_command_is_left_out() -> None:
+    assert {line.split()[0] for line in COMMANDS} == TOLD_OF
+
+
+@pytest.mark.parametrize("line", ["queus", "dlq list --reson x", "replay --since yesterday", "dlq show 2ec"])
+def test_a_slip_in_a_command_would_be_seen(line: str) -> None:
+    with pytest.raises(click.UsageError):
+        parse(main, shlex.split(line))
+
+
+def test_every_alarm_has_its_paragraph_and_no_other() -> None:
+    templates = "".join(Path(path).read_text() for path in sorted((PROJECT_DIR / "infra").glob("*.yaml")))
+    alarms = re.findall(r"^  (\w+Alarm):$", templates, re.MULTILINE)
+    assert sorted(re.findall(r"^### (\w+)$", TEXT, re.MULTILINE)) == sorted(alarms)

@@ -1,0 +1,228 @@
+"""The local run with its sample consumers: orders go their whole way, under one id, and nobody's secrets are told."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+
+from ordersctl.local.engine import client_options
+from ordersctl.local.tokens import CUSTOMER_SCOPE, SERVICE_SCOPE, local_token
+from testkit.builders import ADDRESS, new_order
+from testkit.local_run import PROJECT_DIR, LocalRun, eventually
+
+CANARY = "canary-2f8e1c"
+SECRET_ADDRESS = ADDRESS | {"name": f"{CANARY} Ann", "line1": f"1 {CANARY} Street"}
+SECRET_ORDER = new_order(shipping_address=SECRET_ADDRESS, note=f"the key is under {CANARY}")
+ORDERS = 60
+Line = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRun]:
+    run = LocalRun.start(tmp_path_factory.mktemp("consumers"), "--with-consumers")
+    try:
+        yield run.ready()
+    finally:
+        run.stop()
+
+
+@pytest.fixture(scope="module")
+def api(run: LocalRun) -> Iterator[httpx.Client]:
+    token = local_token(subject="17850", scope=CUSTOMER_SCOPE)
+    with httpx.Client(base_url=run.url, headers={"Authorization": f"Bearer {token}"}, timeout=20) as client:
+        yield client
+
+
+def lines(run: LocalRun, *logs: str) -> list[Line]:
+    """What the service and the consumers logged so far."""
+    texts = ((run.state_dir / "logs" / f"{log}.log").read_text() for log in logs)
+    # A line without its end is being written.
+    whole = (line for text in texts for line in text.splitlines(keepends=True) if line.endswith("\n"))
+    return [json.loads(line) for line in whole if line.startswith("{")]
+
+
+def delivered(run: LocalRun, count: int) -> bool:
+    return [line["type"] for line in lines(run, "invoicing")].count("order.delivered") >= count
+
+
+def trace(number: int) -> dict[str, str]:
+    """Every other request belongs to a trace of its caller's."""
+    return {"traceparent": f"00-{number + 1:032x}-00f067aa0ba902b7-01"} if number % 2 else {}
+
+
+@pytest.fixture(scope="module")
+def answers(run: LocalRun, api: httpx.Client) -> list[httpx.Response]:
+    """Five hundred requests with secrets in them: sixty orders that go their way, and all that can be wrong."""
+    accepted: list[httpx.Response] = []
+
+    def place(number: int) -> httpx.Response:
+        return api.post("/orders", json=SECRET_ORDER, headers=trace(number))
+
+    with ThreadPoolExecutor(4) as clients:
+        accepted = list(clients.map(place, range(ORDERS)))
+        eventually(lambda: delivered(run, ORDERS), within=60)
+        path = accepted[0].headers["Location"]
+        post, patch = partial(api.post, "/orders"), partial(api.patch, path)
+        merge = {"Content-Type": "application/merge-patch+json", "If-Match": "*"}
+        wrong = [
+            partial(post, json=SECRET_ORDER | {"note": f"{CANARY}\n\x00"}),
+            partial(post, json=SECRET_ORDER | {"shipping_address": f"{CANARY} Street"}),
+            partial(post, json=SECRET_ORDER | {"shipping_address": SECRET_ADDRESS | {"country": CANARY}}),
+            partial(post, json=SECRET_ORDER | {"currency": CANARY, "items": CANARY}),
+            partial(post, json=SECRET_ORDER | {"note": CANARY * 200}),
+            partial(post, content=json.dumps(SECRET_ORDER)[:-1], headers={"Content-Type": "application/json"}),
+            partial(post, content=b"\xff" + CANARY.encode(), headers={"Content-Type": "application/json"}),
+            partial(post, content=CANARY, headers={"Content-Type": "text/plain"}),
+            partial(post, json=SECRET_ORDER, headers={"Authorization": f"Bearer {CANARY}"}),
+            partial(post, json=SECRET_ORDER, headers={"Authorization": f"Bearer e30.{CANARY}.e30"}),
+            partial(post, json=SECRET_ORDER, headers={"Authorization": f"{CANARY}"}),
+            partial(post, json=SECRET_ORDER, headers={"Idempotency-Key": f"{CANARY} {CANARY}"}),
+            partial(post, json=SECRET_ORDER, headers={"traceparent": CANARY}),
+            partial(patch, json={"note": f"another {CANARY}"}, headers=merge),
+            partial(patch, json={"shipping_address": {"city": CANARY}}, headers=merge),
+            partial(patch, json={"status": CANARY}, headers=merge),
+            partial(patch, json={"status": "placed", "note": CANARY}, headers=merge),
+            partial(patch, json={"note": CANARY}, headers=merge | {"If-Match": f'"{CANARY}"'}),
+            partial(api.get, path, headers={"Authorization": f"Bearer {CANARY}"}),
+        ]
+        others = list(clients.map(lambda call: call(), itertools.islice(itertools.cycle(wrong), 500 - ORDERS)))
+    refused = sum(answer.status_code >= 400 for answer in others)
+    assert refused == sum(answer.status_code != 202 for answer in others) > 400
+    return accepted + others
+
+
+def test_orders_go_their_whole_way(api: httpx.Client, answers: list[httpx.Response]) -> None:
+    for answer in answers[:ORDERS]:
+        order = api.get(answer.headers["Location"]).json()
+        assert (order["status"], order["version"]) == ("delivered", 4)
+
+
+def test_one_correlation_id_joins_all_hops_of_every_order(run: LocalRun, answers: list[httpx.Response]) -> None:
+    seen: dict[str, list[Line]] = defaultdict(list)
+    for line in lines(run, "api", "handlers", "inventory", "invoicing", "fulfilment"):
+        if "order_id" in line:
+            seen[line["order_id"]].append(line)
+    for number, answer in enumerate(answers[:ORDERS]):
+        hops = seen[answer.json()["order_id"]]
+        told = {f"{hop['event']} {hop.get('type', hop.get('status', ''))}".strip() for hop in hops}
+        assert told >= {
+            "order.accepted",
+            "order.placed",
+            *(f"order.updated {status}" for status in ("confirmed", "shipped", "delivered")),
+            *(f"event.published order.{status}" for status in ("placed", "confirmed", "shipped", "delivered")),
+            *(f"invoicing.handled order.{status}" for status in ("placed", "confirmed", "shipped", "delivered")),
+            "inventory.handled order.placed",
+            "fulfilment.handled order.confirmed",
+        }
+        assert {hop["correlation_id"] for hop in hops} == {answer.headers["X-Request-Id"]}
+        assert {hop.get("traceparent") for hop in hops} == {trace(number).get("traceparent")}
+
+
+def test_no_secret_is_in_a_log_or_in_an_error(run: LocalRun, answers: list[httpx.Response], api: httpx.Client) -> None:
+    # And what no client can send: a poisoned queue.
+    sqs = boto3.client("sqs", **client_options(run.engine_url))
+    queue = f"{run.engine_url}/000000000000/orders-local-queue"
+    poison = [CANARY, json.dumps({"type": CANARY, CANARY: CANARY}), json.dumps({"order": SECRET_ORDER})]
+    for body in poison:
+        sqs.send_message(QueueUrl=queue, MessageBody=body)
+    told = eventually(
+        lambda: [line for line in lines(run, "handlers") if line["event"] == "message.quarantined"][len(poison) - 1 :]
+    )
+    assert told[0]["level"] == "ERROR"
+
+    refused = [answer for answer in answers if answer.status_code >= 400]
+    assert len(refused) > 400
+    assert [answer.text for answer in refused if CANARY in answer.text] == []
+    token = api.headers["Authorization"].split()[1]
+    texts = {path.name: path.read_text() for path in (run.state_dir / "logs").iterdir()}
+    assert {"api.log", "handlers.log", "inventory.log", "invoicing.log", "fulfilment.log"} <= texts.keys()
+    assert "request.refused" in texts["api.log"]
+    assert [name for name, text in texts.items() if CANARY in text or token in text] == []
+
+
+def test_load_sees_its_events_whoever_consumes_them(run: LocalRun, answers: list[httpx.Response]) -> None:
+    assert answers
+    loaded = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "ordersctl", "load", "tests/data/online-retail-cut.csv", "--wait", "--url", run.url],
+        env={**os.environ, "AWS_ENDPOINT_URL": run.engine_url, "COLUMNS": "120"},
+        cwd=PROJECT_DIR,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Events published: 5; none missing, none twice." in loaded.stdout, loaded.stdout + loaded.stderr
+    assert loaded.returncode == 0
+    eventually(lambda: delivered(run, ORDERS + 5))
+
+
+@contextmanager
+def started_again(run: LocalRun, name: str) -> Iterator[None]:
+    """A consumer that has ended, once more."""
+    token = local_token(subject=name, scope=SERVICE_SCOPE)
+    environment = {"ORDERS_API_URL": run.url, "ORDERS_TOKEN": token, "AWS_ENDPOINT_URL": run.engine_url}
+    command = [sys.executable, "-m", "ordersctl", "consumer", name]
+    process = subprocess.Popen(command, env={**os.environ, **environment}, cwd=PROJECT_DIR)  # noqa: S603 - our own command
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_consumer_that_is_stopped_neither_slows_nor_fails_the_others_and_catches_up(
+    run: LocalRun, api: httpx.Client
+) -> None:
+    def placed(count: int) -> set[str]:
+        return {api.post("/orders", json=new_order()).json()["order_id"] for _ in range(count)}
+
+    def invoiced(ids: set[str]) -> bool:
+        return ids <= {line["order_id"] for line in lines(run, "invoicing")}
+
+    sqs = boto3.client("sqs", **client_options(run.engine_url))
+    queue = f"{run.engine_url}/000000000000/orders-local-inventory"
+    # The last poll of a killed consumer may still be answered, with nobody there to hear it.
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "2"})
+    first = placed(1)
+    eventually(lambda: invoiced(first))
+    os.kill(json.loads((run.state_dir / "run.json").read_text())["inventory"], signal.SIGKILL)
+    eventually(lambda: "inventory ended (SIGKILL)" in run.said())
+
+    ids = placed(10)
+    eventually(lambda: invoiced(ids), within=10)
+    assert {api.get(f"/orders/{each}").json()["status"] for each in ids} == {"placed"}, "nobody confirms them"
+    kept = sqs.get_queue_attributes(
+        QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    )["Attributes"]
+    assert sum(map(int, kept.values())) >= 10, f"its queue keeps what it missed: {kept}"
+    assert run.process.poll() is None
+
+    # Until it is back, orders may change: inventory is not told of that.
+    changed, cancelled = sorted(ids)[:2]
+    other_items = [new_order()["items"][0] | {"sku": "other", "quantity": 3}]
+    for order_id, change in ((changed, {"items": other_items}), (cancelled, {"status": "cancelled"})):
+        assert api.patch(f"/orders/{order_id}", json=change, headers={"If-Match": '"1"'}).status_code == 200
+
+    def statuses() -> dict[str, str]:
+        return {each: api.get(f"/orders/{each}").json()["status"] for each in ids}
+
+    inbox = boto3.resource("dynamodb", **client_options(run.engine_url)).Table("orders-local-inventory-inbox")
+    with started_again(run, "inventory"):
+        eventually(lambda: statuses() == dict.fromkeys(ids, "delivered") | {cancelled: "cancelled"})
+        stock: list[Any] = [
+            eventually(lambda each=each: inbox.get_item(Key={"order_id": each}).get("Item"))  # type: ignore[misc]
+            for each in (changed, cancelled)
+        ]
+    assert (stock[0]["skus"], stock[1]["stock"]) == ({"other": 3}, "released")

@@ -1,0 +1,86 @@
+"""The doors with anything put through: what comes out must be an answer, a quarantine or a refusal, never a crash."""
+
+import base64
+import json
+import random
+from collections.abc import Mapping
+from typing import Any
+
+from chalice.app import AuthRequest
+
+from chalicelib.http.auth.authorizer import Unauthorized
+from testkit.builders import CUSTOMER, an_order, http_event, stream_record
+from testkit.fake_aws.lambda_ import Cloud, Container
+from tests.resilience.faults import Weather
+
+METHODS = ("GET", "POST", "PATCH", "DELETE", "PUT")
+RESOURCES = ("/orders", "/orders/{order_id}", "/customers/{customer_id}/orders", "/openapi.json", "/health")
+SCOPES = ("orders/read orders/write", "orders/service", "orders/admin", "")
+
+
+class Doors:
+    """A container of the stand-in in calm weather, holding one order."""
+
+    def __init__(self) -> None:
+        self.cloud = Cloud(Weather(random.Random(1)))
+        self.container = Container(self.cloud)
+        self.stored = an_order()
+        self.container.deadline = float("inf")
+        self.container.app.wiring.order_table().add(self.stored)
+
+    def api(  # noqa: PLR0917 - as many as a request has parts
+        self,
+        method: str,
+        resource: str,
+        parameter: str,
+        query: str,
+        headers: Mapping[str, str],
+        body: str | bytes,
+        scope: str = SCOPES[0],
+    ) -> dict[str, Any]:
+        """Call the API; AssertionError for a 5xx, and for an error that is no problem document."""
+        event = http_event(
+            method,
+            resource.split("{", maxsplit=1)[0] + "x",
+            resource=resource.split("{", maxsplit=1)[0] + "x",
+            body=body if isinstance(body, str) else base64.b64encode(body).decode(),
+            headers={"content-type": "application/json", **headers},
+            authorizer={"sub": CUSTOMER, "scope": scope, "exp": "1e12"},
+        )
+        pairs = [pair.partition("=") for pair in query.split("&") if pair]
+        many: dict[str, list[str]] = {}
+        for name, _, value in pairs:
+            many.setdefault(name, []).append(value)
+        event |= {
+            "resource": resource,
+            "isBase64Encoded": isinstance(body, bytes),
+            "pathParameters": {"order_id": parameter, "customer_id": parameter} if "{" in resource else None,
+            "multiValueQueryStringParameters": many or None,
+        }
+        event["requestContext"]["resourcePath"] = resource
+        answer: dict[str, Any] = self.container.invoke("app", event, seconds=10)
+        assert answer["statusCode"] < 500, (event, answer)
+        if answer["statusCode"] >= 400:
+            assert {"type", "title", "status", "detail", "instance"} <= json.loads(answer["body"]).keys(), answer
+        return answer
+
+    def queue(self, body: str) -> None:
+        """Process a message: it is stored, refused or quarantined, and off the queue; BatchFailed else."""
+        message = {"messageId": "m", "receiptHandle": "h", "body": body, "eventSourceARN": "arn:aws:sqs:::q"}
+        kept = len(self.cloud.table.items) + len(self.cloud.order_dlq.messages)
+        assert self.container.invoke("process_orders", {"Records": [message]}, seconds=15) is None
+        assert len(self.cloud.table.items) + len(self.cloud.order_dlq.messages) - kept in (0, 1)
+
+    def record(self, dynamodb: Any) -> None:
+        """Publish a stream record: an event, nothing, or quarantine; BatchFailed else."""
+        record = {**stream_record(None, self.stored), "dynamodb": dynamodb}
+        assert self.container.invoke("publish_events", {"Records": [record]}, seconds=60) is None
+
+    def token(self, authorization: str) -> None:
+        """Check a token that nobody signed: it is refused, whatever it is."""
+        request = AuthRequest("TOKEN", authorization, "arn:aws:execute-api:us-east-1:0:api/stage/GET/orders")
+        try:
+            self.container.app.authorizer.func(request)
+        except Unauthorized:
+            return
+        raise AssertionError(f"admitted: {authorization!r}")

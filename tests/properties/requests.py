@@ -1,0 +1,67 @@
+"""Hypothesis strategies for requests: who asks for what, mostly in ways that come to something."""
+
+from hypothesis import strategies as st
+
+from testkit.builders import ADDRESS, line
+from tests.properties.api_model import STATUSES, Json
+from tests.service.http.callers import ADMIN, CUSTOMER, READER, SERVICE
+
+Asking = tuple[str, str | None]  # one of ACTORS, and the customer they name
+
+ACTORS = {
+    "ann": ("ann", CUSTOMER),
+    "ann, reading": ("ann", READER),
+    "ann, nothing": ("ann", ""),
+    "bob": ("bob", CUSTOMER),
+    "shop": ("shop", SERVICE),
+    "root": ("root", ADMIN),
+    "root, reading": ("root", f"{ADMIN} {READER}"),
+}
+# Who asks, and whom they name: mostly those who may, or nothing would happen.
+PLACING = st.sampled_from(
+    [("ann", None)] * 6
+    + [("bob", None), ("shop", "ann")] * 2
+    + [("ann", "ann"), ("ann", "bob"), ("shop", None), ("shop", "not a customer"), ("ann, reading", None)]
+)
+ASKING = st.sampled_from(
+    [("ann", None), ("shop", None)] * 6
+    + [("bob", None), ("shop", "ann"), ("shop", "bob")] * 2
+    + [("ann", "ann"), ("ann", "bob"), ("ann", "not a customer"), ("shop", "carl")]
+    + [(who, None) for who in ("ann, reading", "ann, nothing", "root", "root, reading")]
+)
+ERASING = st.sampled_from(
+    [("root", None)] * 3 + [("root", "ann")] * 2 + [("root", "carl"), ("shop", None), ("ann", None)]
+)
+LISTING = st.sampled_from(
+    [("ann", "ann"), ("shop", "ann"), ("bob", "bob")] * 3
+    + [("ann", "bob"), ("ann, nothing", "ann"), ("root", "ann"), ("shop", "not a customer")]
+)
+WHICH = st.integers(0, 11)
+KEYS = st.sampled_from(["k1", "k1", "k1", "k2", '"k2"', None])
+ITEMS = st.sampled_from([[line()], [line(quantity=7)], [line(name=None), line(sku="ÄÖ 🎁", unit_price=0)]])
+NOTES = st.sampled_from(["ring twice", "leave with a neighbour", " "])
+CONTENTS = st.fixed_dictionaries(
+    {"currency": st.sampled_from(["GBP", "JPY"]), "items": ITEMS},
+    optional={
+        "note": NOTES | st.none(),
+        "shipping_address": st.sampled_from([ADDRESS, None]),
+        "reference": st.just("PO 7"),
+    },
+)
+CHANGES: st.SearchStrategy[Json] = st.fixed_dictionaries(
+    {},
+    optional={
+        "items": ITEMS | st.just([]),
+        "note": NOTES | st.none() | st.just(5),
+        "shipping_address": st.sampled_from([ADDRESS, {"city": "York"}, None]),
+        "total": st.just(1),
+        "status": st.sampled_from(STATUSES),
+    },
+)
+FINE_CHANGES: st.SearchStrategy[Json] = st.one_of(
+    NOTES.map(lambda note: {"note": note}),
+    ITEMS.map(lambda items: {"items": items}),
+    st.sampled_from([{"shipping_address": ADDRESS}, {"note": None}, {}]),
+)
+STATUS_CHANGES = st.fixed_dictionaries({"status": st.sampled_from(STATUSES)}, optional={"status_reason": NOTES})
+IF_MATCH = st.sampled_from(["seen"] * 5 + ["*"] * 2 + ["listed", "stale", None, "nonsense"])

@@ -1,0 +1,284 @@
+"""Judges a history: lost, unexpected, doubled, out of order, foreign, contradicted. It shares no code with the service.
+
+In the spirit of Jepsen's queue and register checks. What it knows of the service is what docs/guide/api.md,
+docs/guide/events.md and docs/explain/access-patterns.md promise to anyone outside.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.resilience.evidence import Evidence
+
+NEXT = {
+    "placed": {"confirmed", "cancelled"},
+    "confirmed": {"shipped", "cancelled"},
+    "shipped": {"delivered"},
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    kind: str  # lost, unexpected, doubled, out of order, foreign, contradicted, unresolved, failed
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.what}"
+
+
+def check(evidence: Evidence) -> list[Finding]:
+    """Every promise that this history breaks; none is the result that is wanted."""
+    book = _Book(evidence)
+    checks = (_answers, _posts, _orders, _events, _shown, _reads, _changes, _foreign, _dead_letters, _ends)
+    return [finding for each in checks for finding in each(book)]
+
+
+@dataclass
+class _Book:
+    """The evidence, sorted by what the checks ask for."""
+
+    evidence: Evidence
+    posts: list[dict[str, Any]] = field(default_factory=list)
+    by_order: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    events: dict[str, dict[int, dict[str, Any]]] = field(default_factory=lambda: defaultdict(dict))
+    owner: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for event in self.evidence.published:
+            self.events[event["subject"]].setdefault(int(event["sequence"]), event)
+        for each in self.evidence.history:
+            if each["path"] == "/orders":
+                self.posts.append(each)
+                if each["status"] == 202:
+                    self.owner[each["answer"]["order_id"]] = each["subject"]
+            elif each["path"].startswith("/orders/"):
+                self.by_order[each["path"].split("/")[2].split("?")[0]].append(each)
+
+
+def _answers(book: _Book) -> Iterator[Finding]:
+    """No answer is the service's own failure, and one that means "later" says when."""
+    for each in book.evidence.history:
+        if each["status"] is not None and each["status"] >= 500 and each["status"] != 503:
+            yield Finding("failed", f"{each['method']} {each['path']} was answered {each['status']}")
+        if each["status"] == 503 and not each["retry_after"]:
+            yield Finding("failed", f"{each['method']} {each['path']}: 503 without Retry-After")
+
+
+def _posts(book: _Book) -> Iterator[Finding]:
+    """One key of a customer names one order; different keys, and no key, name different ones."""
+    names: dict[Any, set[str]] = defaultdict(set)
+    for number, post in enumerate(book.posts):
+        key = post["headers"].get("Idempotency-Key")
+        if post["status"] == 202:
+            names[(post["subject"], key) if key else number].add(post["answer"]["order_id"])
+    for who, ids in names.items():
+        if len(ids) > 1:
+            yield Finding("doubled", f"{who} was answered with {len(ids)} orders")
+    named = [order_id for ids in names.values() for order_id in ids]
+    if len(named) != len(set(named)):
+        yield Finding("contradicted", "two orders were given one id")
+
+
+def _orders(book: _Book) -> Iterator[Finding]:
+    """What was accepted is in the table, or quarantined as a key's second body; nothing else is, nothing twice."""
+    asked = {post["body"]["reference"]: post for post in book.posts}
+    stored: dict[str, list[str]] = defaultdict(list)
+    intruders = {_order_id_of(body) for body in book.evidence.intruded}
+    for order_id, versions in book.events.items():
+        reference = str((versions.get(1, {}).get("data") or {}).get("reference"))
+        if reference in asked:
+            stored[reference].append(order_id)
+        elif 1 in versions and order_id not in intruders:
+            yield Finding("unexpected", f"{order_id} was asked for by nobody")
+    quarantined = {_reference_of(letter["body"]) for letter in book.evidence.quarantined}
+    for reference, post in asked.items():
+        if len(stored[reference]) > 1:
+            yield Finding("doubled", f"{reference} is {len(stored[reference])} orders")
+        # Under a tombstone nobody can tell which of a key's two bodies was there: its answer is 410.
+        if post["status"] == 202 and not (stored[reference] or reference in quarantined or _is_erased(book, post)):
+            yield Finding("lost", f"{reference} was accepted and is nowhere")
+    for post in book.posts:
+        if post["status"] == 202 and post["answer"]["order_id"] not in book.evidence.table:
+            yield Finding("lost", f"{post['answer']['order_id']} was accepted and is not in the table")
+    for order_id in book.evidence.table.keys() - book.events.keys() - set(book.evidence.intruded_items):
+        yield Finding("lost", f"{order_id} is in the table, and no event told of it")
+    for order_id in book.events.keys() - book.evidence.table.keys():
+        yield Finding("unexpected", f"an event told of {order_id}, which is not in the table")
+
+
+def _events(book: _Book) -> Iterator[Finding]:
+    """Each version has one event, first told in order, and the last one is what the table says."""
+    contents: dict[str, str] = {}
+    highest: dict[str, int] = defaultdict(int)
+    for event in book.evidence.published:
+        content = json.dumps(event, sort_keys=True)
+        for name in (event["id"], f"version {event['sequence']} of {event['subject']}"):
+            if contents.setdefault(name, content) != content:
+                yield Finding("doubled", f"two different events are {name}")
+        sequence = int(event["sequence"])
+        if sequence > highest[event["subject"]] + 1:
+            yield Finding("out of order", f"{event['id']} was told before what came before it")
+        highest[event["subject"]] = max(highest[event["subject"]], sequence)
+    for order_id, versions in book.events.items():
+        yield from _one_order(order_id, versions, book.evidence.table.get(order_id))
+
+
+def _one_order(order_id: str, versions: dict[int, dict[str, Any]], item: Any) -> Iterator[Finding]:
+    if item is not None and sorted(versions) != list(range(1, int(item["version"]["N"]) + 1)):
+        yield Finding("lost", f"{order_id} has events {sorted(versions)}, and version {item['version']['N']}")
+    if item is not None and item["status"]["S"] != versions[max(versions)]["data"]["status"]:
+        yield Finding("contradicted", f"{order_id} is {item['status']['S']}, its last event says otherwise")
+    status = None
+    for _, event in sorted(versions.items()):
+        data = event["data"]
+        if status is None and data["status"] not in ("placed", "rejected"):
+            yield Finding("contradicted", f"{order_id} begins as {data['status']}")
+        if status not in (None, data["status"]) and data["status"] not in NEXT.get(str(status), set()) | {"erased"}:
+            yield Finding("contradicted", f"{order_id} went from {status} to {data['status']}")
+        if data["status"] != "erased" and data.get("previous_status") != status:
+            yield Finding("contradicted", f"{event['id']} names another previous status")
+        if "items" in data and data["total"] != sum(line["quantity"] * line["unit_price"] for line in data["items"]):
+            yield Finding("contradicted", f"{event['id']} has a wrong total")
+        if data["status"] == "erased" and data.keys() != {"order_id", "status"}:
+            yield Finding("foreign", f"{event['id']} tells more than that the order is erased")
+        status = data["status"]
+
+
+def _shown(book: _Book) -> Iterator[Finding]:
+    """The first event says what the client sent, and every answer says what the event of its version says."""
+    by_reference = {post["body"]["reference"]: post for post in book.posts}
+    for order_id, versions in book.events.items():
+        first = (versions.get(1) or {}).get("data") or {}
+        post = by_reference.get(first.get("reference"))
+        if post is None:
+            continue
+        if any(first.get(name) != value for name, value in post["body"].items()):
+            yield Finding("contradicted", f"{order_id} is not what was sent")
+        if first["customer_id"] != post["subject"]:
+            yield Finding("foreign", f"{order_id} belongs to {first['customer_id']}, {post['subject']} placed it")
+    for order_id, exchanges in book.by_order.items():
+        for each in exchanges:
+            if each["status"] != 200 or each["answer"].get("status") == "accepted":
+                continue
+            event = book.events[order_id].get(each["answer"]["version"])
+            told = {name: value for name, value in (event or {}).get("data", {}).items() if name != "previous_status"}
+            if told != each["answer"]:
+                yield Finding("contradicted", f"{order_id} was shown other than version {each['answer']['version']}")
+
+
+def _reads(book: _Book) -> Iterator[Finding]:
+    """Nothing that was answered is taken back: accepted stays known, a version stays, erased stays erased."""
+    accepted_at = [(post["answer"]["order_id"], post["end"]) for post in book.posts if post["status"] == 202]
+    for order_id, at in accepted_at:
+        for each in book.by_order[order_id]:
+            is_theirs = each["subject"] == book.owner[order_id]
+            if each["status"] == 404 and is_theirs and each["begin"] > at:
+                yield Finding("contradicted", f"{order_id} was accepted, then it was not known")
+    for order_id, exchanges in book.by_order.items():
+        for each in exchanges:
+            if each["status"] != 200 and not (each["status"] == 204 and each["method"] == "DELETE"):
+                continue
+            for later in exchanges:
+                if later["begin"] > each["end"] and later["status"] == 200 and _rank(later) < _rank(each):
+                    yield Finding("contradicted", f"{order_id} went back from {_rank(each)} to {_rank(later)}")
+
+
+def _rank(exchange: dict[str, Any]) -> float:
+    if exchange["method"] == "DELETE":
+        return float("inf")
+    return 0 if exchange["answer"]["status"] == "accepted" else float(exchange["answer"]["version"])
+
+
+def _changes(book: _Book) -> Iterator[Finding]:
+    """A change that was answered 200 happened once, as answered; one that was refused did not happen."""
+    for order_id, exchanges in book.by_order.items():
+        for each in exchanges:
+            mark = _mark(each["body"]) if each["method"] == "PATCH" else None
+            if mark is None or each["status"] is None or each["status"] == 503:
+                continue
+            others = [other for other in exchanges if other is not each and _mark(other["body"]) == mark]
+            seen = [number for number, event in sorted(book.events[order_id].items()) if mark in _marks(event)]
+            # Asking for the status that an order has already is answered 200 and changes nothing.
+            idle = each["body"].get("status") == (each["answer"] or {}).get("status")
+            if each["status"] == 200 and not seen and not idle:
+                yield Finding("lost", f"{mark} was answered 200 and never happened")
+            if each["status"] == 200 and seen and each["answer"]["version"] < seen[0]:
+                yield Finding("contradicted", f"{mark} was answered with a version from before it")
+            match = each["headers"].get("If-Match", "*").strip('"')
+            if each["status"] == 200 and match != "*" and each["answer"]["version"] - int(match) not in (0, 1):
+                yield Finding("contradicted", f"{mark} changed version {match}, and became {each['answer']['version']}")
+            if each["status"] >= 400 and seen and not others:
+                yield Finding("contradicted", f"{mark} was refused with {each['status']} and happened")
+
+
+def _mark(body: Any) -> str | None:
+    """What tells one change from all others: its note, or its reason."""
+    return (body or {}).get("note") or (body or {}).get("status_reason")
+
+
+def _marks(event: dict[str, Any]) -> set[str | None]:
+    return {event["data"].get("note"), event["data"].get("status_reason")}
+
+
+def _foreign(book: _Book) -> Iterator[Finding]:
+    """Nobody is shown, or allowed to touch, another customer's order, nor told that there is one."""
+    for each in book.evidence.history:
+        if "orders/service" in each["scope"] or "orders/admin" in each["scope"]:
+            continue
+        shown = each["answer"].get("orders", [each["answer"]]) if isinstance(each["answer"], dict) else []
+        for order in shown:
+            if order.get("customer_id", each["subject"]) != each["subject"]:
+                yield Finding("foreign", f"{each['subject']} was shown an order of {order['customer_id']}")
+    for order_id, owner in book.owner.items():
+        for each in book.by_order[order_id]:
+            is_foreign = each["scope"].startswith("orders/read") and each["subject"] != owner
+            if is_foreign and each["status"] not in (None, 503, 404):
+                yield Finding("foreign", f"{each['subject']} was answered {each['status']} for an order of {owner}")
+
+
+def _dead_letters(book: _Book) -> Iterator[Finding]:
+    """Quarantine holds what was garbage, or another order under a used key; whole, and with its reason."""
+    sent = {post["body"]["reference"] for post in book.posts}
+    known = set(book.evidence.intruded)
+    kept = {letter["body"] for letter in book.evidence.quarantined}
+    for letter in book.evidence.quarantined:
+        reused = _reference_of(letter["body"]) in sent and "idempotency-key-reused" in letter["reason"]
+        if not letter["reason"] or not (letter["body"] in known or reused):
+            yield Finding("lost", f"dead letter {letter['body'][:80]!r} ({letter['reason'] or 'no reason'})")
+    for body in known:
+        if body not in kept and _order_id_of(body) not in book.evidence.table:
+            yield Finding("lost", f"an intruder's message was dropped: {body[:80]!r}")
+    given_up = [
+        _command(letter["body"])["dynamodb"]["Keys"]["order_id"]["S"] for letter in book.evidence.quarantined_records
+    ]
+    for order_id in set(given_up) ^ set(book.evidence.intruded_items):
+        yield Finding("lost", f"a record of {order_id} was given up, or one that is unreadable was dropped")
+
+
+def _is_erased(book: _Book, post: dict[str, Any]) -> bool:
+    item = book.evidence.table.get(post["answer"]["order_id"])
+    return item is not None and item["status"]["S"] == "erased"
+
+
+def _ends(book: _Book) -> Iterator[Finding]:
+    if book.evidence.unfinished:
+        yield Finding("unresolved", f"{book.evidence.unfinished} clients and messages never came to an end")
+
+
+def _reference_of(body: str) -> str | None:
+    command = _command(body)
+    return command["order"].get("reference") if isinstance(command.get("order"), dict) else None
+
+
+def _order_id_of(body: str) -> str | None:
+    return _command(body).get("order_id")
+
+
+def _command(body: str) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

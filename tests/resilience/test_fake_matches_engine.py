@@ -1,0 +1,201 @@
+"""The stand-in against the engine: one script, the same answers."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from chalicelib.adapters import order_items
+from ordersctl.local.engine import client_options, deploy
+from testkit.builders import an_order
+from testkit.fake_aws.lambda_ import Cloud
+from testkit.local_run import eventually
+from tests.resilience.faults import StandInClient, Weather
+
+Clients = dict[str, Any]
+Names = dict[str, str]
+
+
+def outcome(call: Callable[..., Any], *kept: str, **arguments: Any) -> Any:
+    """What a call gave: the named parts of its answer, or its error's code and the old item."""
+    try:
+        answer = call(**arguments)
+    except ClientError as error:
+        return error.response["Error"]["Code"].rsplit(".", 1)[-1], error.response.get("Item")
+    return {name: answer.get(name) for name in kept}
+
+
+def puts(clients: Clients, names: Names) -> list[Any]:
+    """The conditions of the service's writes, met and not met."""
+    placed = an_order(order_id="ord_" + "a" * 32, new={"note": "ü"})
+    noted = placed.model_copy(update={"version": 2, "note": "other"})
+    shared = {"TableName": names["OrderTable"], "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+    absent = {**shared, "ConditionExpression": "attribute_not_exists(order_id)"}
+    seen_1 = {**shared, "ConditionExpression": "version = :seen", "ExpressionAttributeValues": {":seen": {"N": "1"}}}
+    put = clients["dynamodb"].put_item
+    read = {"TableName": names["OrderTable"], "Key": order_items.key(placed.order_id), "ConsistentRead": True}
+    return [
+        outcome(put, Item=order_items.to_item(noted), **seen_1),
+        outcome(put, Item=order_items.to_item(placed), **absent),
+        outcome(put, Item=order_items.to_item(noted), **absent),
+        outcome(put, Item=order_items.to_item(placed), **{**absent, "ReturnValuesOnConditionCheckFailure": "NONE"}),
+        outcome(put, Item=order_items.to_item(noted), **seen_1),
+        outcome(put, Item=order_items.to_item(noted), **seen_1),
+        outcome(put, Item=order_items.to_item(noted), TableName=names["OrderTable"]),  # writes what is there: no record
+        outcome(clients["dynamodb"].get_item, "Item", **read),
+        outcome(clients["dynamodb"].get_item, "Item", **{**read, "Key": order_items.key("none")}),
+    ]
+
+
+def lists(clients: Clients, names: Names) -> list[Any]:
+    """Pages of one customer's orders, with a range and a filter."""
+    for number in range(5):
+        order = an_order(
+            order_id=f"ord_{number}" + "b" * 31,
+            customer_id="lister",
+            placed_at=f"2026-01-0{number + 1}T00:00:00.000Z",
+            new={"note": "not in the index"},
+        )
+        clients["dynamodb"].put_item(TableName=names["OrderTable"], Item=order_items.to_item(order))
+    query: dict[str, Any] = {
+        "TableName": names["OrderTable"],
+        "IndexName": order_items.INDEX,
+        "KeyConditionExpression": "#customer = :customer",
+        "ExpressionAttributeNames": {"#customer": order_items.CUSTOMER_ID},
+        "ExpressionAttributeValues": {":customer": {"S": "lister"}},
+        "ScanIndexForward": False,
+        "Limit": 2,
+    }
+    found: list[Any] = []
+    for _ in range(3):
+        answer = clients["dynamodb"].query(**query)
+        found.append({name: answer.get(name) for name in ("Items", "ScannedCount", "LastEvaluatedKey")})
+        query["ExclusiveStartKey"] = answer.get("LastEvaluatedKey")
+    del query["ExclusiveStartKey"]
+    query["ExpressionAttributeNames"]["#placed"] = order_items.PLACED_KEY
+    query["KeyConditionExpression"] += " AND #placed BETWEEN :from AND :to"
+    query["ExpressionAttributeValues"] |= {":from": {"S": "2026-01-02"}, ":to": {"S": "2026-01-04"}}
+    found.append(outcome(clients["dynamodb"].query, "Items", "ScannedCount", **query))
+    query["ExpressionAttributeNames"]["#status"] = order_items.STATUS
+    query["ExpressionAttributeValues"][":status"] = {"S": "cancelled"}
+    found.append(
+        outcome(clients["dynamodb"].query, "Items", **{**query, "FilterExpression": "#status = :status", "Limit": 9})
+    )
+    return found
+
+
+def topics(clients: Clients, names: Names) -> list[Any]:
+    """PublishBatch within its limit of entries, and beyond it."""
+    entries = [{"Id": str(number), "Message": f"event {number}"} for number in range(11)]
+    publish, topic = clients["sns"].publish_batch, names["EventTopicArn"]
+    whole = outcome(publish, "Successful", "Failed", TopicArn=topic, PublishBatchRequestEntries=entries[:10])
+    beyond = outcome(publish, TopicArn=topic, PublishBatchRequestEntries=entries)
+    return [[each["Id"] for each in whole["Successful"]], whole["Failed"] or [], beyond]
+
+
+@pytest.fixture(scope="module")
+def names(engine_url: str) -> Names:
+    return deploy(engine_url, stage="standin")
+
+
+@pytest.fixture
+def engine(engine_url: str) -> Clients:
+    client: Any = boto3.client  # its stubs know each service by its literal name only
+    services = ("dynamodb", "dynamodbstreams", "sns", "sqs")
+    return {service: client(service, **client_options(engine_url)) for service in services}
+
+
+@pytest.fixture
+def cloud() -> Cloud:
+    return Cloud(Weather(random.Random(1)))
+
+
+@pytest.fixture
+def stand_in(cloud: Cloud) -> Clients:
+    def call(_client: StandInClient, operation: str, arguments: dict[str, Any]) -> Any:
+        return getattr(cloud, f"_{operation}")(arguments)
+
+    return {service: StandInClient(service, 1, call) for service in ("dynamodb", "sns", "sqs")}
+
+
+def test_conditional_writes_are_answered_as_by_the_engine(engine: Clients, stand_in: Clients, names: Names) -> None:
+    assert puts(stand_in, names) == puts(engine, names)
+
+
+def test_lists_are_answered_as_by_the_engine(engine: Clients, stand_in: Clients, names: Names) -> None:
+    assert lists(stand_in, names) == lists(engine, names)
+
+
+def test_publishing_is_answered_as_by_the_engine(engine: Clients, stand_in: Clients, names: Names) -> None:
+    assert topics(stand_in, names) == topics(engine, names)
+
+
+def test_the_stream_has_the_records_that_the_engine_s_has(
+    engine: Clients, stand_in: Clients, cloud: Cloud, names: Names
+) -> None:
+    table = {**names, "OrderTable": "orders-standin-stream"}
+    deploy_table(engine, table["OrderTable"])
+    puts(engine, table)
+    puts(stand_in, table)
+    arn = engine["dynamodb"].describe_table(TableName=table["OrderTable"])["Table"]["LatestStreamArn"]
+    (shard,) = engine["dynamodbstreams"].describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+    start = engine["dynamodbstreams"].get_shard_iterator(
+        StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    records = engine["dynamodbstreams"].get_records(ShardIterator=start)["Records"]
+    assert [told(record) for record in cloud.table.records] == [told(record) for record in records]
+
+
+def deploy_table(engine: Clients, name: str) -> None:
+    engine["dynamodb"].create_table(
+        TableName=name,
+        AttributeDefinitions=[{"AttributeName": "order_id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "order_id", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    )
+
+
+def told(record: Any) -> Any:
+    return record["eventName"], {name: record["dynamodb"].get(name) for name in ("Keys", "OldImage", "NewImage")}
+
+
+def test_a_message_that_nobody_deletes_is_buried_after_as_many_receives_as_in_the_engine(
+    engine: Clients, cloud: Cloud
+) -> None:
+    sqs = engine["sqs"]
+    grave = sqs.create_queue(QueueName="standin-grave")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=grave, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    policy = f'{{"deadLetterTargetArn": "{arn}", "maxReceiveCount": "3"}}'
+    attributes = {"VisibilityTimeout": "0", "RedrivePolicy": policy}
+    url = sqs.create_queue(QueueName="standin-queue", Attributes=attributes)["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="never done", MessageGroupId="anna")
+    received = 0
+    while sqs.receive_message(QueueUrl=url).get("Messages"):
+        received += 1
+    eventually(lambda: sqs.receive_message(QueueUrl=grave, VisibilityTimeout=0).get("Messages"))
+
+    cloud.order_queue.send("never done", {}, "anna")
+    stood_in = 0
+    while cloud.order_queue.receive(1000.0 * stood_in, 1):
+        stood_in += 1
+    assert (stood_in, [message.body for message in cloud.order_dlq.messages]) == (received, ["never done"])
+
+
+def test_a_deleted_message_is_gone_as_in_the_engine(engine: Clients, stand_in: Clients, cloud: Cloud) -> None:
+    url = engine["sqs"].create_queue(QueueName="standin-deletes", Attributes={"VisibilityTimeout": "0"})["QueueUrl"]
+    engine["sqs"].send_message(QueueUrl=url, MessageBody="one")
+    (message,) = engine["sqs"].receive_message(QueueUrl=url)["Messages"]
+    cloud.order_queue.send("one", {})
+    (other,) = cloud.order_queue.receive(0, 1)
+
+    def deleted(client: Any, url: str, handle: str) -> Any:
+        answer = client.delete_message_batch(QueueUrl=url, Entries=[{"Id": "0", "ReceiptHandle": handle}])
+        return answer.get("Failed") or []
+
+    assert deleted(stand_in["sqs"], "https://sqs.invalid/orders", other.handle) == []
+    assert deleted(engine["sqs"], url, message["ReceiptHandle"]) == []
+    assert cloud.order_queue.receive(1000, 1) == engine["sqs"].receive_message(QueueUrl=url).get("Messages", []) == []

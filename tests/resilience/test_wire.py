@@ -1,0 +1,107 @@
+"""The service's own clients against a server that misbehaves: each failure is a Fault, after three attempts at most."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.errors import Fault
+from testkit.fake_aws.lambda_ import ENVIRONMENT, ROOT, copied
+
+Answer = Callable[["Server"], None]
+
+
+class Server(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    misbehave: Answer
+    requests = 0
+
+    def do_POST(self) -> None:
+        type(self).requests += 1
+        self.rfile.read(int(self.headers["Content-Length"]))
+        type(self).misbehave(self)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def answer(self, status: int, body: bytes, promised: int | None = None) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body) if promised is None else promised))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def hangs_up(server: Server) -> None:
+    server.close_connection = True
+
+
+def breaks_off(server: Server) -> None:
+    server.answer(200, b'{"It', promised=1000)
+    server.close_connection = True
+
+
+MISBEHAVIOURS: dict[str, tuple[Answer, int]] = {
+    # how, and how many attempts it is worth
+    "throttled": (lambda server: server.answer(400, b'{"__type": "x#ThrottlingException", "message": "slow"}'), 3),
+    "server error": (lambda server: server.answer(500, b'{"__type": "x#InternalServerError"}'), 3),
+    "server error in HTML": (lambda server: server.answer(503, b"<html>busy</html>"), 3),
+    "server error without a body": (lambda server: server.answer(502, b""), 3),
+    "server error in bytes": (lambda server: server.answer(500, b"\xff\xfe\x00"), 3),
+    "hangs up": (hangs_up, 3),
+    "breaks off": (breaks_off, 3),
+    "denied": (lambda server: server.answer(400, b'{"__type": "x#AccessDeniedException"}'), 1),
+}
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    Server.requests = 0
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def wiring(url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A copy of the wiring whose clients ask the server."""
+    keys = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "us-east-1"}
+    for name, value in {**ENVIRONMENT, **keys, "AWS_ENDPOINT_URL": url}.items():
+        monkeypatch.setenv(name, value)
+    return copied("chalicelib.wiring", ROOT / "chalicelib" / "wiring.py")
+
+
+@pytest.mark.parametrize("how", MISBEHAVIOURS)
+def test_every_failure_on_the_wire_is_a_fault(how: str, wiring: Any) -> None:
+    Server.misbehave, attempts = MISBEHAVIOURS[how]
+    with pytest.raises(Fault):
+        wiring.order_table().get("ord_1")
+    assert Server.requests == attempts
+    with pytest.raises(Fault):
+        wiring.order_queue().send("{}", order_id="ord_1", customer_id="anna")
+    assert Server.requests == 2 * attempts
+
+
+def test_a_read_that_fails_open_is_tried_once(wiring: Any) -> None:
+    Server.misbehave, _ = MISBEHAVIOURS["throttled"]
+    with pytest.raises(Fault):
+        wiring.impatient_order_table().get("ord_1")
+    assert Server.requests == 1
+
+
+def test_a_throttling_service_is_asked_at_most_three_times_per_call_by_eight_threads(wiring: Any) -> None:
+    Server.misbehave, _ = MISBEHAVIOURS["throttled"]
+
+    def get(number: int) -> None:
+        with pytest.raises(Fault):
+            wiring.order_table().get(f"ord_{number}")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(get, range(8)))
+    assert Server.requests <= 3 * 8

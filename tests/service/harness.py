@@ -1,0 +1,175 @@
+"""What door tests work with: the handlers, the stack's queues and table, and faults that are raised before sending."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from chalicelib import wiring
+from chalicelib.adapters import order_items
+from chalicelib.aws.json_client import JsonClient
+from chalicelib.domain.orders import ErasedOrder, Order
+from ordersctl.local.event_sources.dynamodb_streams import lambda_record
+from testkit.builders import ApiClient, LambdaContext, sqs_event
+from testkit.local_run import eventually
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
+    from mypy_boto3_sqs import SQSClient
+
+QUEUES = [
+    "orders-doors-queue",
+    "orders-doors-queue-dlq",
+    "orders-doors-events-dlq",
+    "orders-doors-inventory",
+    "orders-doors-invoicing",
+    "orders-doors-fulfilment",
+]
+
+
+def throttled(operation: str = "-") -> ClientError:
+    error: Any = {"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}
+    return ClientError(error, operation)
+
+
+@dataclass(frozen=True)
+class House:
+    app: ModuleType
+    sqs: "SQSClient"
+    dynamodb: "DynamoDBClient"
+    streams: "DynamoDBStreamsClient"
+    _urls: dict[str, str] = field(default_factory=dict)
+    _hooks: list[tuple[Any, str, Any]] = field(default_factory=list)
+    _broken: list[JsonClient] = field(default_factory=list)
+
+    # --- doors
+
+    def api(self, **who: Any) -> ApiClient:
+        return ApiClient(self.app.app, **who)
+
+    def process(self, *bodies: str, remaining_ms: float = 15_000) -> Any:
+        return self.process_event(sqs_event(*bodies), remaining_ms)
+
+    def process_event(self, event: Any, remaining_ms: float = 15_000) -> Any:
+        return self.app.process_orders(event, LambdaContext(remaining_ms))
+
+    def process_queue(self) -> list[str]:
+        """Take every waiting command through the processor, as Lambda would; returns them."""
+        bodies = self.bodies("orders-doors-queue")
+        for start in range(0, len(bodies), 10):
+            self.process(*bodies[start : start + 10])
+        return bodies
+
+    def publish(self, event: Any, remaining_ms: float = 15_000) -> Any:
+        return self.app.publish_events(event, LambdaContext(remaining_ms))
+
+    # --- what is behind them
+
+    def messages(self, queue: str) -> list[Any]:
+        """Receive and delete all messages of a queue."""
+        url = self.url(queue)
+        found: list[Any] = []
+        while got := self.sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0, MessageAttributeNames=["All"]
+        ).get("Messages"):
+            for message in got:
+                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            found += got
+        return found
+
+    def bodies(self, queue: str) -> list[str]:
+        return [message["Body"] for message in self.messages(queue)]
+
+    def quarantined(self, queue: str = "orders-doors-queue-dlq") -> list[tuple[str, str]]:
+        """What was quarantined, each with its reason."""
+        return [
+            (message["Body"], message["MessageAttributes"]["reason"]["StringValue"]) for message in self.messages(queue)
+        ]
+
+    def heard(self, subscriber: str, count: int) -> list[dict[str, Any]]:
+        """The events at a subscriber, when there are so many; by id."""
+        heard: list[dict[str, Any]] = []
+
+        def listen() -> bool:
+            heard.extend(json.loads(body) for body in self.bodies(f"orders-doors-{subscriber}"))
+            return len(heard) >= count
+
+        eventually(listen)
+        assert len(heard) == count
+        return sorted(heard, key=lambda event: str(event["id"]))
+
+    def stored(self, order_id: str) -> Order | ErasedOrder | None:
+        """The order in the table, read past the service."""
+        answer = self.dynamodb.get_item(TableName="orders-doors", Key=order_items.key(order_id), ConsistentRead=True)
+        return order_items.from_item(answer["Item"]) if "Item" in answer else None
+
+    def streamed(self, order_id: str) -> Any:
+        """The first record that the table's stream has of an order, as Lambda hands it over."""
+        arn = self.dynamodb.describe_table(TableName="orders-doors")["Table"]["LatestStreamArn"]
+        (shard,) = self.streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+        start = self.streams.get_shard_iterator(
+            StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        while records := (answer := self.streams.get_records(ShardIterator=start))["Records"]:
+            for record in records:
+                if record["dynamodb"]["Keys"]["order_id"]["S"] == order_id:
+                    return lambda_record(dict(record), arn)
+            start = answer["NextShardIterator"]
+        raise AssertionError(f"the stream has no record of {order_id}")
+
+    def put(self, order: Order | ErasedOrder) -> None:
+        self.dynamodb.put_item(TableName="orders-doors", Item=order_items.to_item(order))
+
+    def empty_queues(self) -> None:
+        for queue in QUEUES:
+            self.messages(queue)
+
+    def url(self, queue: str) -> str:
+        if queue not in self._urls:
+            self._urls[queue] = self.sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+        return self._urls[queue]
+
+    # --- faults: raised before a request is sent, so that nothing of it takes effect
+
+    def fail(self, adapter: Any, operation: str, fault: Callable[[str], Exception | None]) -> None:
+        """Make calls of an operation fail; `fault` sees each request's body and says how, if at all."""
+        if isinstance(adapter.client, JsonClient):
+            self._fail_json(adapter.client, operation, fault)
+            return
+        service = adapter.client.meta.service_model.service_id.hyphenize()
+        name = f"before-send.{service}.{operation}"
+
+        def hook(request: Any, **_more: Any) -> None:
+            body = request.body or b""
+            if error := fault(body.decode() if isinstance(body, bytes) else str(body)):
+                raise error
+
+        adapter.client.meta.events.register(name, hook)
+        self._hooks.append((adapter.client, name, hook))
+
+    def _fail_json(self, client: JsonClient, operation: str, fault: Callable[[str], Exception | None]) -> None:
+        send = client.send
+
+        def faulty(called: str, body: bytes) -> dict[str, Any]:
+            if operation in ("*", called) and (error := fault(body.decode())):
+                raise error
+            return send(called, body)
+
+        vars(client)["send"] = faulty
+        self._broken.append(client)
+
+    def heal(self) -> None:
+        while self._broken:
+            vars(self._broken.pop()).pop("send", None)
+        while self._hooks:
+            client, name, hook = self._hooks.pop()
+            client.meta.events.unregister(name, hook)
+
+    def report_failures(self, monkeypatch: Any) -> None:
+        """Behave as deployed with a mapping that reads batch item failures."""
+        settings = replace(wiring.settings(), report_batch_item_failures="1")
+        monkeypatch.setattr(wiring, "settings", lambda: settings)

@@ -1,0 +1,82 @@
+"""The functions of app.py with the tests' engine behind them, and clients of the whole local run."""
+
+import importlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+from hypothesis import Phase, settings
+
+from chalicelib import wiring
+from ordersctl.local.engine import client_options
+from ordersctl.local.tokens import ensure_keys
+from ordersctl.shared.project import PROJECT_DIR, state_dir
+from testkit.local_run import LocalRun
+from tests.service.http.callers import Caller, Service, over_http, token
+
+# HYPOTHESIS_PROFILE=full, or `make property`, is what the claim of no disagreement rests on; `make test` runs a part
+# of it, the same each time, so that a change that did nothing wrong never fails.
+settings.register_profile(
+    "bounded", deadline=None, database=None, max_examples=60, stateful_step_count=40, derandomize=True, print_blob=True
+)
+settings.register_profile(
+    "full", deadline=None, database=None, max_examples=250, stateful_step_count=40, print_blob=True
+)
+
+# For planted bugs: that a disagreement is found is enough, it need not be made small.
+settings.register_profile("planted", settings.get_profile("bounded"), phases=[Phase.generate])
+
+
+@pytest.fixture(scope="package")
+def service(engine_url: str, stack: dict[str, str]) -> Iterator[Service]:
+    assert stack, "the table and queues are there"
+    config = json.loads((PROJECT_DIR / ".chalice" / "config.json").read_text())
+    environment: dict[str, str] = config["stages"]["local"]["environment_variables"]
+    environment |= {"AWS_ENDPOINT_URL": engine_url, "AWS_EC2_METADATA_DISABLED": "true"}
+    ensure_keys(state_dir())
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        functions = importlib.import_module("app")
+        importlib.reload(wiring)  # what it made before is another environment's
+        yield _service(functions, engine_url, environment)
+    importlib.reload(wiring)
+
+
+def _service(functions: Any, engine_url: str, environment: dict[str, str]) -> Service:
+    options: Any = client_options(engine_url)
+    return Service(
+        functions=functions,
+        dynamodb=boto3.client("dynamodb", **options),
+        sqs=boto3.client("sqs", **options),
+        table=environment["ORDER_TABLE"],
+        queue_url=environment["ORDER_QUEUE_URL"],
+        dead_letter_queue_url=environment["ORDER_DEAD_LETTER_QUEUE_URL"],
+    )
+
+
+@pytest.fixture
+def quiet(service: Service) -> Service:
+    """The service with nothing left in its queues."""
+    service.take_messages()
+    service.take_quarantined()
+    return service
+
+
+class HttpCallers:
+    """Makes callers of the local run."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self.client = client
+
+    def __call__(self, subject: str, scope: str = "orders/read orders/write") -> Caller:
+        return Caller(over_http(self.client), f"Bearer {token(subject, scope)}")
+
+
+@pytest.fixture
+def over_the_wire(local_run: LocalRun) -> Iterator[HttpCallers]:
+    with httpx.Client(base_url=local_run.url, timeout=20, trust_env=False) as client:
+        yield HttpCallers(client)

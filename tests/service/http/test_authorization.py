@@ -1,0 +1,268 @@
+"""Who may do what: every operation of the route table, with every kind of token, in process and over HTTP."""
+
+import functools
+import hashlib
+import hmac
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from joserfc.jwk import RSAKey
+
+from testkit.builders import new_order, sign
+from testkit.local_run import eventually
+from tests.service.http.callers import (
+    ADMIN,
+    CUSTOMER,
+    READER,
+    SERVICE,
+    Caller,
+    Send,
+    Service,
+    local_claims,
+    over_http,
+    signing_key,
+    token,
+)
+from tests.service.http.conftest import HttpCallers
+from tests.unit.http.auth.keys import base64url
+
+# What each kind of token gets. "own" is the owner's own: what an operation answers when all is well. A number with a
+# slug is a problem. Where the token itself is not to be trusted, everything is 401.
+UNTRUSTED = {
+    "no token": (401, None),
+    "malformed": (401, None),
+    "another scheme": (401, None),
+    "wrong key": (401, None),
+    "wrong issuer": (401, None),
+    "wrong audience": (401, None),
+    "expired": (401, None),
+    "not valid yet": (401, None),
+    "alg none": (401, None),
+    "HS256 with the public key": (401, None),
+    "claims changed": (401, None),
+}
+FORBIDDEN, MISSING = (403, "forbidden"), (404, "not-found")
+OUTCOMES: dict[str, dict[str, tuple[int, str | None]]] = {
+    "POST /orders": UNTRUSTED
+    | {
+        "no scope": FORBIDDEN,
+        "reading only": FORBIDDEN,
+        "owner": (202, None),
+        "other customer": (202, None),  # places an order of their own
+        "service": (400, "customer-required"),
+        "service naming the customer": (202, None),
+        "other customer naming the customer": FORBIDDEN,
+        "admin": FORBIDDEN,
+    },
+    "GET /orders/{order_id}": UNTRUSTED
+    | {
+        "no scope": FORBIDDEN,
+        "reading only": (200, None),
+        "owner": (200, None),
+        "other customer": MISSING,
+        "service": (200, None),
+        "service naming the customer": (200, None),
+        "other customer naming the customer": FORBIDDEN,
+        "admin": FORBIDDEN,
+    },
+    "PATCH /orders/{order_id}": UNTRUSTED
+    | {
+        "no scope": FORBIDDEN,
+        "reading only": FORBIDDEN,
+        "owner": (200, None),
+        "other customer": MISSING,
+        "service": (200, None),
+        "service naming the customer": (200, None),
+        "other customer naming the customer": FORBIDDEN,
+        "admin": FORBIDDEN,
+    },
+    "DELETE /orders/{order_id}": UNTRUSTED
+    | {
+        "no scope": FORBIDDEN,
+        "reading only": FORBIDDEN,
+        "owner": FORBIDDEN,
+        "other customer": FORBIDDEN,
+        "service": FORBIDDEN,
+        "service naming the customer": FORBIDDEN,
+        "other customer naming the customer": FORBIDDEN,
+        "admin": (204, None),
+    },
+    "GET /customers/{customer_id}/orders": UNTRUSTED
+    | {
+        "no scope": FORBIDDEN,
+        "reading only": (200, None),
+        "owner": (200, None),
+        "other customer": FORBIDDEN,
+        "service": (200, None),
+        "service naming the customer": (400, "invalid-parameter"),  # the path names the customer
+        "other customer naming the customer": FORBIDDEN,
+        "admin": FORBIDDEN,
+    },
+}
+PUBLIC = {"GET /openapi.json", "GET /health"}
+CASES = [(operation, kind) for operation, outcomes in OUTCOMES.items() for kind in outcomes]
+
+
+@dataclass(frozen=True)
+class World:
+    """An order of `owner` that is stored, and a way to call."""
+
+    send: Send
+    owner: str
+    order_id: str
+
+    def ask(self, operation: str, kind: str) -> tuple[int, str | None]:
+        method, template = operation.split()
+        path = template.format(order_id=self.order_id, customer_id=self.owner)
+        path += f"?customer_id={self.owner}" if "naming the customer" in kind else ""
+        value: Any = {"POST": new_order(), "PATCH": {"note": uuid.uuid4().hex}}.get(method)
+        headers = {"If_Match": "*"} if method == "PATCH" else {}
+        answer = Caller(self.send, authorization(kind, self.owner)).call(method, path, value, **headers)
+        if answer.status == 401:
+            return 401, None
+        return answer.status, answer.problem if answer.status >= 400 else None
+
+
+def authorization(kind: str, owner: str) -> str | None:
+    key, content = signing_key(), local_claims(owner)
+    good = sign(key, content)
+    made: dict[str, Callable[[], str | None]] = {
+        "no token": lambda: None,
+        "malformed": lambda: "Bearer nonsense",
+        "another scheme": lambda: f"Basic {good}",
+        "wrong key": lambda: f"Bearer {sign(other_key(key.kid), content)}",
+        "wrong issuer": lambda: f"Bearer {sign(key, content | {'iss': 'https://issuer.example'})}",
+        "wrong audience": lambda: f"Bearer {sign(key, content | {'aud': 'invoices'})}",
+        "expired": lambda: f"Bearer {sign(key, content | {'exp': content['iat'] - 60})}",
+        "not valid yet": lambda: f"Bearer {sign(key, content | {'nbf': content['iat'] + 300})}",
+        "alg none": lambda: f"Bearer {_unsigned(content)}.",
+        "HS256 with the public key": lambda: f"Bearer {_hs256(key, content)}",
+        "claims changed": lambda: f"Bearer {_with_claims(good, content | {'sub': 'someone'})}",
+        "no scope": lambda: f"Bearer {token(owner, '')}",
+        "reading only": lambda: f"Bearer {token(owner, READER)}",
+        "owner": lambda: f"Bearer {good}",
+        "other customer": lambda: f"Bearer {token('mallory', CUSTOMER)}",
+        "other customer naming the customer": lambda: f"Bearer {token('mallory', CUSTOMER)}",
+        "service": lambda: f"Bearer {token('shop', SERVICE)}",
+        "service naming the customer": lambda: f"Bearer {token('shop', SERVICE)}",
+        "admin": lambda: f"Bearer {token('root', ADMIN)}",
+    }
+    return made[kind]()
+
+
+@functools.cache
+def other_key(kid: str) -> RSAKey:
+    return RSAKey.generate_key(2048, {"kid": kid})
+
+
+def _unsigned(content: dict[str, Any], algorithm: str = "none", **header: Any) -> str:
+    head = {"alg": algorithm, "typ": "JWT"} | header
+    return ".".join(base64url(json.dumps(part).encode()) for part in (head, content))
+
+
+def _hs256(key: RSAKey, content: dict[str, Any]) -> str:
+    message = _unsigned(content, "HS256", kid=key.kid)
+    return f"{message}.{base64url(hmac.digest(key.as_pem(private=False), message.encode(), hashlib.sha256))}"
+
+
+def _with_claims(signed: str, content: dict[str, Any]) -> str:
+    head, _, signature = signed.split(".")
+    return f"{head}.{base64url(json.dumps(content).encode())}.{signature}"
+
+
+def operations(service: Service) -> set[str]:
+    routes = service.functions.app.routes
+    return {f"{method} {template}" for template, methods in routes.items() for method in methods}
+
+
+@pytest.fixture
+def in_process(service: Service) -> World:
+    owner = f"owner-{uuid.uuid4().hex[:8]}"
+    return World(service.send, owner, service.place(service.caller(owner), new_order()))
+
+
+@pytest.fixture
+def on_the_wire(over_the_wire: HttpCallers) -> World:
+    owner = f"owner-{uuid.uuid4().hex[:8]}"
+    caller = over_the_wire(owner)
+    order_id = caller.post(new_order()).json["order_id"]
+    eventually(lambda: caller.get(f"/orders/{order_id}").json["status"] == "placed")
+    return World(over_http(over_the_wire.client), owner, order_id)
+
+
+def test_every_operation_has_its_row(service: Service) -> None:
+    assert operations(service) == OUTCOMES.keys() | PUBLIC
+
+
+def test_every_operation_but_the_public_ones_is_behind_the_authorizer(service: Service) -> None:
+    routes = service.functions.app.routes
+    for operation in operations(service):
+        method, template = operation.split()
+        assert (routes[template][method].authorizer is None) == (operation in PUBLIC), operation
+
+
+@pytest.mark.parametrize("operation", sorted(PUBLIC))
+def test_what_is_public_needs_no_token(service: Service, operation: str) -> None:
+    method, path = operation.split()
+    assert Caller(service.send, None).call(method, path).status == 200
+    assert Caller(service.send, "Bearer nonsense").call(method, path).status == 200
+
+
+@pytest.mark.parametrize(("operation", "kind"), CASES)
+def test_every_token_gets_what_the_table_says(in_process: World, operation: str, kind: str) -> None:
+    assert in_process.ask(operation, kind) == OUTCOMES[operation][kind]
+
+
+@pytest.mark.parametrize("operation", OUTCOMES)
+def test_every_token_gets_the_same_over_http(on_the_wire: World, operation: str) -> None:
+    # The one that erases comes last.
+    answers = {kind: on_the_wire.ask(operation, kind) for kind in OUTCOMES[operation]}
+    assert answers == OUTCOMES[operation]
+
+
+def test_the_policy_that_the_gateway_keeps_opens_every_route_wherever_the_token_came_first(service: Service) -> None:
+    """What a token may do is the views' to say: a kept policy of one route would shut out or let in another."""
+    for scope in (CUSTOMER, READER, SERVICE, ADMIN, ""):
+        policies = []
+        for method, path in (("GET", "/orders/ord_1"), ("POST", "/orders"), ("DELETE", "/orders/a/b")):
+            service.cached_policies.clear()
+            signed = f"Bearer {token('ann', scope)}"
+            policy = service.policy(signed, method, path)
+            assert policy is not None
+            policies.append(policy["policyDocument"])
+        assert policies[0] == policies[1] == policies[2]
+        assert [s["Resource"] for s in policies[0]["Statement"]] == [
+            ["arn:aws:execute-api:us-east-1:000000000000:orders/api/*/*"]
+        ]
+
+
+def test_a_token_that_ran_out_while_its_policy_was_kept_is_refused(service: Service) -> None:
+    caller = service.caller("ann")
+    assert caller.get("/customers/ann/orders").status == 200
+    assert caller.authorization is not None
+    service.cached_policies[caller.authorization]["context"]["exp"] = "1000000000"
+
+    answer = caller.get("/customers/ann/orders")
+    assert (answer.status, answer.problem) == (401, "unauthorized")
+
+
+def test_cognitos_claims_make_the_same_principal(service: Service) -> None:
+    """With AUTHORIZER=cognito the gateway checks the token and hands its claims over, with no authorizer of ours."""
+    from testkit.builders import LambdaContext, http_event  # noqa: PLC0415
+
+    def status(authorizer: dict[str, Any]) -> int:
+        event = http_event(
+            "GET",
+            "/customers/ann/orders",
+            resource="/customers/{customer_id}/orders",
+            authorizer=authorizer,
+        )
+        return int(service.functions.app(event, LambdaContext())["statusCode"])
+
+    assert status({"claims": {"sub": "ann", "scope": READER, "exp": "Sun Nov 22 15:00:00 UTC 2026"}}) == 200
+    assert status({"claims": {"sub": "bob", "scope": READER}}) == 403
+    assert status({"claims": {"sub": "ann", "scope": ""}}) == 403

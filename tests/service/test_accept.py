@@ -1,0 +1,217 @@
+"""POST /orders: one command on the queue and a 202, or a problem and nothing on the queue."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+from botocore.exceptions import ConnectTimeoutError
+
+from chalicelib import wiring
+from chalicelib.domain import commands, order_ids
+from testkit.builders import CUSTOMER, command, line, new_order
+from tests.service.harness import House, throttled
+
+
+def a_key() -> str:
+    return uuid.uuid4().hex
+
+
+def queued(house: House) -> list[str]:
+    return house.bodies("orders-doors-queue")
+
+
+def test_an_order_is_accepted_and_queued_once(house: House) -> None:
+    answer = house.api().post("/orders", new_order(note="n"))
+    order_id = answer.json["order_id"]
+    assert (answer.status, answer.json) == (202, {"order_id": order_id, "status": "accepted"})
+    assert answer.headers["Location"] == f"/api/orders/{order_id}"
+    assert answer.headers["Retry-After"] == "1"
+    assert answer.headers["Content-Type"] == "application/json"
+    assert "Idempotency-Replayed" not in answer.headers
+    (body,) = queued(house)
+    sent = commands.decode(body)
+    assert (sent.order_id, sent.customer_id, sent.order) == (order_id, CUSTOMER, new_order(note="n"))
+    assert sent.correlation_id == answer.headers["X-Request-Id"]
+    assert order_ids.is_sealed_for(wiring.id_secret(), order_id, CUSTOMER)
+
+
+def test_accepting_writes_nothing_to_the_table(house: House) -> None:
+    order_id = house.api().post("/orders", new_order(), Idempotency_Key=a_key()).json["order_id"]
+    assert house.stored(order_id) is None
+
+
+def test_a_service_places_for_a_customer_and_is_told_where_to_read(house: House) -> None:
+    service = house.api(subject="shop", scope="orders/service")
+    answer = service.post("/orders?customer_id=17851", new_order())
+    assert answer.headers["Location"] == f"/api/orders/{answer.json['order_id']}?customer_id=17851"
+    (body,) = queued(house)
+    assert json.loads(body)["customer_id"] == "17851"
+    assert service.get(answer.headers["Location"].removeprefix("/api")).json["status"] == "accepted"
+
+
+def test_the_largest_real_order_passes(house: House) -> None:
+    large = new_order(items=[line(sku=str(n), name="WHITE HANGING HEART T-LIGHT HOLDER") for n in range(1_114)])
+    assert len(json.dumps(large)) > 90_000
+    answer = house.api().post("/orders", large)
+    assert answer.status == 202
+    house.process_queue()
+    assert house.api().get(f"/orders/{answer.json['order_id']}").json["items"] == large["items"]
+
+
+BAD: list[tuple[str, Any, int, str]] = [
+    ("nothing", "", 400, "malformed-json"),
+    ("malformed", '{"currency": "GBP"', 400, "malformed-json"),
+    ("NaN", '{"currency": NaN}', 400, "malformed-json"),
+    ("a name twice", '{"note": "a", "note": "b"}', 400, "malformed-json"),
+    ("depth", "[" * 100_000, 400, "malformed-json"),
+    ("5,000 digits", '{"currency": ' + "9" * 5_000 + "}", 400, "malformed-json"),
+    ("4,000 digits", json.dumps(new_order(items=[line(quantity=int("9" * 4_000))])), 422, "invalid-order"),
+    ("null", "null", 422, "invalid-order"),
+    ("a list", [new_order()], 422, "invalid-order"),
+    ("an empty object", {}, 422, "invalid-order"),
+    ("a text for a number", new_order(items=[line(quantity="6")]), 422, "invalid-order"),
+    ("true for a number", new_order(items=[line(quantity=True)]), 422, "invalid-order"),
+    ("a fraction", new_order(items=[line(quantity=1.5)]), 422, "invalid-order"),
+    ("an unknown field", new_order(surplus=1), 422, "invalid-order"),
+    ("a field of the service", new_order(customer_id="17851"), 422, "invalid-order"),
+    ("another field of the service", new_order(total=1), 422, "invalid-order"),
+    ("2,001 items", new_order(items=[line(name=None)] * 2_001), 422, "invalid-order"),
+    ("no items", new_order(items=[]), 422, "invalid-order"),
+    ("a lone surrogate", '{"note": "\\ud800"}', 422, "invalid-order"),
+    ("a lone surrogate for a name", '{"\\ud800": 1}', 422, "invalid-order"),
+    ("NUL", new_order(note="a\x00b"), 422, "invalid-order"),
+    ("300 KB", new_order(note="n" * 300_000), 413, "content-too-large"),
+]
+
+
+@pytest.mark.parametrize(("what", "body", "status", "slug"), BAD, ids=[each[0] for each in BAD])
+def test_a_bad_body_is_a_problem_and_nothing_is_queued(
+    house: House, what: str, body: Any, status: int, slug: str
+) -> None:
+    answer = house.api().post("/orders", body, Idempotency_Key=a_key())
+    assert (answer.status, answer.problem) == (status, slug), what
+    if slug == "invalid-order":
+        assert all(set(each) == {"pointer", "detail"} for each in answer.json["errors"])
+    assert queued(house) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "who", "refusal"),
+    [
+        ("/orders", {"Content_Type": "text/plain"}, {}, (415, "unsupported-media-type")),
+        ("/orders", {"Content_Type": "application/x-www-form-urlencoded"}, {}, (415, "unsupported-media-type")),
+        ("/orders", {"Content_Type": "application/jsonx"}, {}, (415, "unsupported-media-type")),
+        ("/orders?customer_id=17851", {}, {}, (403, "forbidden")),
+        ("/orders?customer_id=a+b", {}, {}, (400, "invalid-parameter")),
+        ("/orders?customer=17850", {}, {}, (400, "invalid-parameter")),
+        ("/orders?customer_id=17850&customer_id=17851", {}, {}, (400, "invalid-parameter")),
+        ("/orders", {"Idempotency_Key": ""}, {}, (400, "invalid-parameter")),
+        ("/orders", {"Idempotency_Key": "a b"}, {}, (400, "invalid-parameter")),
+        ("/orders", {"Idempotency_Key": "k" * 256}, {}, (400, "invalid-parameter")),
+        ("/orders", {}, {"scope": "orders/read"}, (403, "forbidden")),
+        ("/orders", {}, {"scope": ""}, (403, "forbidden")),
+        ("/orders", {}, {"scope": "orders/service"}, (400, "customer-required")),
+        ("/orders", {}, {"subject": "no customer!"}, (403, "forbidden")),
+    ],
+)
+def test_a_request_that_may_not_be_is_a_problem_and_nothing_is_queued(
+    house: House, path: str, headers: dict[str, str], who: dict[str, str], refusal: tuple[int, str]
+) -> None:
+    answer = house.api(**who).post(path, new_order(), **headers)
+    assert (answer.status, answer.problem) == refusal
+    assert queued(house) == []
+
+
+def test_a_media_type_may_have_parameters(house: House) -> None:
+    assert house.api().post("/orders", new_order(), Content_Type="application/json; charset=utf-8").status == 202
+    assert house.api().post("/orders", new_order(), Content_Type="APPLICATION/JSON").status == 202
+
+
+def test_another_method_is_a_problem_that_says_which_are_allowed(house: House) -> None:
+    answer = house.api().call("PUT", "/orders", "{}")
+    assert (answer.status, answer.problem) == (405, "method-not-allowed")
+    assert "POST" in answer.headers["Allow"]
+
+
+# --- idempotency -----------------------------------------------------------------------------------------------------
+
+
+def test_a_retry_before_it_is_stored_names_the_same_order_and_places_it_once(house: House) -> None:
+    key = a_key()
+    first, second = (house.api().post("/orders", new_order(), Idempotency_Key=key) for _ in range(2))
+    assert first.json == second.json
+    assert len(house.process_queue()) == 2
+    assert house.quarantined() == []
+
+
+def test_a_retry_after_it_is_stored_is_answered_like_the_first_and_not_queued(house: House) -> None:
+    key = a_key()
+    first = house.api().post("/orders", new_order(), Idempotency_Key=key)
+    house.process_queue()
+    again = house.api().post("/orders", new_order(), Idempotency_Key=f'"{key}"')
+    assert (again.status, again.json, again.headers["Location"]) == (202, first.json, first.headers["Location"])
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert queued(house) == []
+
+
+def test_a_key_that_named_another_order_is_refused(house: House) -> None:
+    key = a_key()
+    house.api().post("/orders", new_order(), Idempotency_Key=key)
+    house.process_queue()
+    answer = house.api().post("/orders", new_order(note="other"), Idempotency_Key=key)
+    assert (answer.status, answer.problem) == (422, "idempotency-key-reused")
+    assert queued(house) == []
+
+
+def test_another_customers_same_key_is_another_order(house: House) -> None:
+    key = a_key()
+    ids = {
+        house.api(subject=who).post("/orders", new_order(), Idempotency_Key=key).json["order_id"] for who in ("a", "b")
+    }
+    assert len(ids) == 2
+
+
+def test_without_a_key_every_post_is_an_order(house: House) -> None:
+    ids = {house.api().post("/orders", new_order()).json["order_id"] for _ in range(3)}
+    assert len(ids) == len(queued(house)) == 3
+
+
+# --- when a dependency is down ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", [throttled(), ConnectTimeoutError(endpoint_url="http://dynamodb")], ids=repr)
+def test_with_the_table_down_orders_are_accepted_all_the_same(house: House, fault: Exception) -> None:
+    house.fail(wiring.impatient_order_table(), "GetItem", lambda _body: fault)
+    assert house.api().post("/orders", new_order(), Idempotency_Key=a_key()).status == 202
+    assert len(queued(house)) == 1
+
+
+def test_with_the_queue_down_nothing_is_accepted(house: House) -> None:
+    house.fail(wiring.order_queue(), "SendMessage", lambda _body: throttled())
+    answer = house.api().post("/orders", new_order())
+    assert (answer.status, answer.problem, answer.headers["Retry-After"]) == (503, "unavailable", "1")
+    assert "sqs" not in answer.body.lower()
+    house.heal()
+    assert queued(house) == []
+
+
+def test_an_erased_order_is_not_placed_again_by_its_key(house: House) -> None:
+    key = a_key()
+    order_id = house.api().post("/orders", new_order(), Idempotency_Key=key).json["order_id"]
+    house.process_queue()
+    assert (
+        house.api(subject="ann", scope="orders/admin orders/read orders/service")
+        .call("DELETE", f"/orders/{order_id}")
+        .status
+        == 204
+    )
+    assert house.api().post("/orders", new_order(), Idempotency_Key=key).problem == "gone"
+    house.process(json.dumps(command(order_id=order_id)))
+    assert house.api().get(f"/orders/{order_id}").status == 410
+
+
+@pytest.mark.parametrize("character", ["\ufffe", "\uffff"])
+def test_text_that_no_message_can_hold_is_refused(house: House, character: str) -> None:
+    answer = house.api().post("/orders", new_order(reference=f"a{character}"))
+    assert (answer.status, answer.json["errors"][0]["pointer"]) == (422, "/reference")

@@ -1,0 +1,55 @@
+"""Records that can never be published: kept whole, counted, and in nobody's way."""
+
+import io
+import json
+from typing import Any, cast
+
+from chalicelib.adapters.event_bus import EventBus
+from chalicelib.adapters.queues import DeadLetterQueue
+from chalicelib.application import use_cases
+from testkit.builders import an_order, fresh_order_id, stream_record
+from testkit.metric_filters import counted
+from tests.service.test_publishers import FakeBus
+from tests.service.topics import SOURCE, House
+
+
+def _counts(log: io.StringIO) -> dict[str, int]:
+    return {name: len(values) for name, values in counted(log).items() if name != "PublishedAfter"}
+
+
+def kept(topics: House, url: str) -> dict[str, Any]:
+    """What the dead-letter queue has, by reason."""
+    answer = topics.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+    messages = answer.get("Messages", [])
+    return {each["MessageAttributes"]["reason"]["StringValue"]: json.loads(each["Body"]) for each in messages}
+
+
+def test_a_record_that_can_never_be_published_is_kept_whole_and_counted_and_the_shard_goes_on(
+    topics: House, log: io.StringIO
+) -> None:
+    url = topics.sqs.create_queue(QueueName="quarantine-test-dlq")["QueueUrl"]
+    records = [stream_record(None, an_order(order_id=fresh_order_id()), 100 + n) for n in range(5)]
+    del records[1]["dynamodb"]["NewImage"]["status"]
+    malformed = f"{records[3]['dynamodb']['Keys']['order_id']['S']}.1"
+    bus = EventBus(cast("Any", FakeBus({malformed: ("MalformedDetail", 9)})), "bus")
+
+    done = use_cases.publish_changes(
+        records, source=SOURCE, publisher=bus, dead_letters=DeadLetterQueue(topics.sqs, url)
+    )
+
+    assert done == len(records)
+    assert kept(topics, url) == {"not an order's item: 'status'": records[1], "MalformedDetail": records[3]}
+    assert _counts(log) == {"Published": 3, "Quarantined": 2}
+
+
+def test_a_record_that_cannot_be_published_now_stops_the_shard_there_and_is_counted(
+    topics: House, log: io.StringIO
+) -> None:
+    url = topics.sqs.create_queue(QueueName="quarantine-test-empty-dlq")["QueueUrl"]
+    records = [stream_record(None, an_order(order_id=fresh_order_id()), 100 + n) for n in range(5)]
+    throttled = f"{records[2]['dynamodb']['Keys']['order_id']['S']}.1"
+    bus = EventBus(cast("Any", FakeBus({throttled: ("ThrottlingException", 9)})), "bus")
+    dead_letters = DeadLetterQueue(topics.sqs, url)
+    assert use_cases.publish_changes(records, source=SOURCE, publisher=bus, dead_letters=dead_letters) == 2
+    assert kept(topics, url) == {}
+    assert _counts(log) == {"Published": 2, "PublishFailed": 1}

@@ -1,0 +1,212 @@
+"""Topic, FIFO topic and bus: every event arrives whole, to whom it concerns, and in order where that is promised."""
+
+import json
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from chalicelib.adapters.event_bus import EventBus
+from chalicelib.adapters.event_topic import EventTopic
+from chalicelib.adapters.publishing import Undelivered
+from chalicelib.domain.events import OrderEvent
+from testkit.builders import line
+from testkit.local_run import PROJECT_DIR
+from tests.service.topics import SOURCE, House, lives
+from tests.unit.adapters.test_event_topic import an_event
+
+Wanted = dict[str, Any]
+
+
+@pytest.mark.parametrize("kind", ["topic", "FIFO topic", "bus"])
+def test_every_event_arrives_as_it_was_sent(topics: House, kind: str) -> None:
+    publisher = topics.bus() if kind == "bus" else topics.topic(fifo=kind == "FIFO topic")
+    subscriber = topics.subscriber(publisher)
+    told = list(lives(60))
+    assert publisher.publish(told) == []
+    heard = {event["id"]: event for event in subscriber.heard(len(told))}
+    assert heard == {event.id: json.loads(event.to_json()) for event in told}
+
+
+@pytest.mark.parametrize("kind", ["topic", "FIFO topic", "bus"])
+def test_an_event_that_is_too_large_arrives_thin(topics: House, kind: str) -> None:
+    publisher = topics.bus() if kind == "bus" else topics.topic(fifo=kind == "FIFO topic")
+    subscriber = topics.subscriber(publisher)
+    large = an_event(items=[line(name="é" * 200, sku="s" * 64)] * 600)
+    assert publisher.publish([large]) == []
+    (heard,) = subscriber.heard(1)
+    assert (heard["id"], heard["dataref"], "data" in heard) == (large.id, f"/orders/{large.subject}", False)
+
+
+# --- filters ---------------------------------------------------------------------------------------------------------
+
+# Who wants what: as a filter policy of SNS, as an event pattern of EventBridge, and in Python.
+WISHES: dict[str, tuple[Wanted, Wanted, Callable[[OrderEvent, dict[str, Any]], bool]]] = {
+    "everything": ({}, {"source": [SOURCE]}, lambda _e, _d: True),
+    "some types": (
+        {"type": ["order.placed", "order.cancelled"]},
+        {"detail-type": ["order.placed", "order.cancelled"]},
+        lambda e, _d: e.type in {"order.placed", "order.cancelled"},
+    ),
+    "a status": (
+        {"status": ["confirmed"]},
+        {"detail": {"data": {"status": ["confirmed"]}}},
+        lambda _e, d: d["status"] == "confirmed",
+    ),
+    "all but a currency": (
+        {"currency": [{"anything-but": ["GBP"]}]},
+        {"detail": {"data": {"currency": [{"anything-but": ["GBP"]}]}}},
+        lambda _e, d: d.get("currency", "GBP") != "GBP",
+    ),
+    "large orders of the trade": (
+        {"total": [{"numeric": [">=", 50_000]}], "customer_id": [{"prefix": "trade-"}]},
+        {"detail": {"data": {"total": [{"numeric": [">=", 50_000]}], "customer_id": [{"prefix": "trade-"}]}}},
+        lambda _e, d: d.get("total", 0) >= 50_000 and d["customer_id"].startswith("trade-"),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ["topic", "bus"])
+def test_of_a_thousand_changes_every_subscriber_gets_exactly_its_events(topics: House, kind: str) -> None:
+    publisher = topics.topic() if kind == "topic" else topics.bus()
+    subscribers = {
+        name: topics.subscriber(publisher, policy if kind == "topic" else pattern)
+        for name, (policy, pattern, _) in WISHES.items()
+    }
+    told = list(lives(1_000))
+    assert publisher.publish(told) == []
+    for name, (_, _, wants) in WISHES.items():
+        expected = [event.id for event in told if wants(event, event.data or {})]
+        assert len(expected) >= 100, "a wish that tests something"
+        heard = Counter(event["id"] for event in subscribers[name].heard(len(expected)))
+        assert heard == Counter(expected), name
+
+
+# --- order -----------------------------------------------------------------------------------------------------------
+
+
+def test_on_a_fifo_topic_the_events_of_each_order_arrive_in_their_sequence(topics: House) -> None:
+    topic = topics.topic(fifo=True)
+    subscriber = topics.subscriber(topic)
+    told = list(lives(400, seed=2))
+    assert topic.publish(told) == []
+    sequences: dict[str, list[int]] = defaultdict(list)
+    for event in subscriber.heard(len(told)):
+        sequences[event["subject"]].append(int(event["sequence"]))
+    assert max(len(each) for each in sequences.values()) >= 4
+    assert all(each == list(range(1, len(each) + 1)) for each in sequences.values())
+
+
+def test_on_a_fifo_topic_an_event_that_is_published_again_arrives_once(topics: House) -> None:
+    topic = topics.topic(fifo=True)
+    subscriber = topics.subscriber(topic)
+    told = list(lives(20))
+    assert topic.publish(told) == topic.publish(told) == []
+    assert topic.publish([an_event()]) == []
+    assert len(subscriber.heard(21)) == 21
+
+
+class FakeSns:
+    """Refuses an event, so many times, as SNS does: in an answer of 200."""
+
+    def __init__(self, refused: str, times: int) -> None:
+        self.refused, self.times = refused, times
+        self.delivered: list[str] = []
+
+    def publish_batch(self, *, TopicArn: str, PublishBatchRequestEntries: list[Any]) -> Any:  # noqa: N803 - SNS's names
+        assert TopicArn.endswith(".fifo")
+        successful, failed = [], []
+        for entry in PublishBatchRequestEntries:
+            if entry["MessageDeduplicationId"] == self.refused and self.times > 0:
+                self.times -= 1
+                failed.append({"Id": entry["Id"], "Code": "InternalError", "SenderFault": False})
+            else:
+                self.delivered.append(entry["MessageDeduplicationId"])
+                successful.append({"Id": entry["Id"], "MessageId": "m"})
+        return {"Successful": successful, "Failed": failed}
+
+
+@pytest.mark.parametrize("times", [1, 2, 3, 1_000])
+def test_nothing_later_of_an_order_is_published_before_an_event_that_failed(times: int) -> None:
+    told = list(lives(60, seed=3))
+    refused = next(event for event in told[20:] if event.sequence == "2")
+    fake = FakeSns(refused.id, times)
+    undelivered = EventTopic(cast("Any", fake), "arn:topic.fifo").publish(told)
+    assert bool(undelivered) is (times > 2), "sent again twice"
+    ours = [each for each in fake.delivered if each.startswith(refused.subject)]
+    all_of_it = [event.id for event in told if event.subject == refused.subject]
+    assert len(all_of_it) > 2
+    assert ours == (all_of_it[:1] if undelivered else all_of_it)
+
+
+# --- the bus's own answers -------------------------------------------------------------------------------------------
+
+
+class FakeBus:
+    """Refuses events by their ids, as EventBridge does: in an answer of 200, in the entries' order."""
+
+    def __init__(self, refused: dict[str, tuple[str, int]]) -> None:
+        self.refused = refused
+        self.calls: list[int] = []
+        self.delivered: list[str] = []
+
+    def put_events(self, *, Entries: list[Any]) -> Any:  # noqa: N803 - EventBridge's name
+        self.calls.append(len(Entries))
+        results = []
+        for entry in Entries:
+            event_id = json.loads(entry["Detail"])["id"]
+            code, times = self.refused.get(event_id, ("", 0))
+            if times > 0:
+                self.refused[event_id] = (code, times - 1)
+                results.append({"ErrorCode": code, "ErrorMessage": "-"})
+            else:
+                self.delivered.append(event_id)
+                results.append({"EventId": "-"})
+        return {"FailedEntryCount": sum("ErrorCode" in each for each in results), "Entries": results}
+
+
+def events_of_their_own(count: int) -> list[OrderEvent]:
+    return [an_event() for _ in range(count)]
+
+
+def test_entries_that_the_bus_refused_are_sent_again_and_only_they() -> None:
+    told = events_of_their_own(10)
+    fake = FakeBus({told[2].id: ("ThrottlingException", 1), told[5].id: ("InternalFailure", 2)})
+    assert EventBus(cast("Any", fake), "bus").publish(told) == []
+    assert fake.calls == [10, 2, 1]
+    assert sorted(fake.delivered) == sorted(event.id for event in told)
+
+
+def test_what_the_bus_will_never_take_is_told_as_such_and_the_rest_goes_out() -> None:
+    told = events_of_their_own(12)
+    fake = FakeBus({told[2].id: ("MalformedDetail", 9), told[11].id: ("ThrottlingException", 9)})
+    assert EventBus(cast("Any", fake), "bus").publish(told) == [
+        Undelivered(2, "MalformedDetail", for_ever=True),
+        Undelivered(11, "ThrottlingException", for_ever=False),
+    ]
+    assert len(fake.delivered) == 10
+
+
+def test_what_the_engine_refuses_of_a_call_is_told(topics: House) -> None:
+    bus = topics.bus()
+    subscriber = topics.subscriber(bus)
+    told = events_of_their_own(3)
+    told[1] = told[1].model_copy(update={"source": "aws.orders"})  # a source that is AWS's own
+    (undelivered,) = bus.publish(told)
+    assert undelivered == Undelivered(1, "NotAuthorizedForSourceException", for_ever=False)
+    assert {event["id"] for event in subscriber.heard(2)} == {told[0].id, told[2].id}
+
+
+@pytest.mark.parametrize(("bus", "kind"), [("", "EventTopic"), ("orders", "EventBus")])
+def test_the_bus_is_chosen_by_its_name_and_the_topic_otherwise(bus: str, kind: str) -> None:
+    config = json.loads((PROJECT_DIR / ".chalice" / "config.json").read_text())
+    environment = config["stages"]["local"]["environment_variables"] | {"EVENT_BUS_NAME": bus}
+    # A process of its own: clients are made once in each.
+    code = "from chalicelib import wiring; print(type(wiring.publisher()).__name__)"
+    made = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", code], cwd=PROJECT_DIR, env=environment, capture_output=True, text=True, check=True
+    )
+    assert made.stdout.strip() == kind

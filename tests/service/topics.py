@@ -1,0 +1,140 @@
+"""Topics, a bus and subscribers' queues in the tests' engine, and changes of orders to tell them of."""
+
+import json
+import random
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import boto3
+
+from chalicelib.adapters.event_bus import EventBus
+from chalicelib.adapters.event_topic import EventTopic
+from chalicelib.aws.json_client import Credentials, JsonClient
+from chalicelib.aws.query_client import QueryClient
+from chalicelib.domain import events
+from chalicelib.domain.events import OrderEvent
+from chalicelib.domain.orders import TRANSITIONS, ErasedOrder, Order, OrderStatus
+from chalicelib.settings import Patience
+from ordersctl.local.engine import client_options
+from testkit.builders import LATER, an_order, fresh_order_id
+from testkit.local_run import eventually
+
+SOURCE = "urn:orders:test"
+
+
+@dataclass
+class House:
+    engine_url: str
+
+    def client(self, service: Any) -> Any:
+        return boto3.client(service, **client_options(self.engine_url))
+
+    @cached_property
+    def sqs(self) -> Any:
+        return self.client("sqs")
+
+    def topic(self, *, fifo: bool = False) -> EventTopic:
+        """A topic of its own."""
+        sns, suffix = self.client("sns"), ".fifo" if fifo else ""
+        attributes = {"FifoTopic": "true"} if fifo else {}
+        arn = sns.create_topic(Name=f"events-{uuid.uuid4().hex}{suffix}", Attributes=attributes)["TopicArn"]
+        return EventTopic(self.small_client("sns"), arn)
+
+    def bus(self) -> EventBus:
+        name = f"events-{uuid.uuid4().hex}"
+        self.client("events").create_event_bus(Name=name)
+        return EventBus(self.small_client("events"), name)
+
+    def small_client(self, service: str) -> Any:
+        """The client that the service itself uses, as wiring makes it."""
+        make = QueryClient if service == "sns" else JsonClient
+        keys, patience = Credentials("test", "test", None), Patience(1, 2, 3)
+        return make(
+            service, region="us-east-1", endpoint_url=self.engine_url, credentials=lambda: keys, patience=patience
+        )
+
+    def subscriber(self, to: EventTopic | EventBus, wanted: dict[str, Any] | None = None) -> "Subscriber":
+        """A queue that gets what a topic or bus tells, if it is wanted: a filter policy, or an event pattern."""
+        fifo = isinstance(to, EventTopic) and to.arn.endswith(".fifo")
+        name = f"subscriber-{uuid.uuid4().hex}{'.fifo' if fifo else ''}"
+        url = self.sqs.create_queue(QueueName=name, Attributes={"FifoQueue": "true"} if fifo else {})["QueueUrl"]
+        arn = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        if isinstance(to, EventTopic):
+            attributes = {"RawMessageDelivery": "true"}
+            if wanted:
+                attributes["FilterPolicy"] = json.dumps(wanted)
+            self.client("sns").subscribe(TopicArn=to.arn, Protocol="sqs", Endpoint=arn, Attributes=attributes)
+        else:
+            rule = {"Name": name, "EventBusName": to.name}
+            bus = self.client("events")
+            bus.put_rule(**rule, EventPattern=json.dumps(wanted or {"source": [SOURCE]}))
+            target = {"Id": "queue", "Arn": arn, "InputPath": "$.detail"}
+            bus.put_targets(Rule=name, EventBusName=to.name, Targets=[target])
+        return Subscriber(self.sqs, url)
+
+
+@dataclass
+class Subscriber:
+    sqs: Any
+    url: str
+
+    def heard(self, count: int) -> list[dict[str, Any]]:
+        """The events that came, in their order, once at least `count` did and the queue is empty."""
+        seen: list[dict[str, Any]] = []
+
+        def look() -> bool:
+            while messages := self.sqs.receive_message(
+                QueueUrl=self.url, MaxNumberOfMessages=10, WaitTimeSeconds=0
+            ).get("Messages"):
+                seen.extend(json.loads(message["Body"]) for message in messages)
+                entries = [{"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(messages)]
+                self.sqs.delete_message_batch(QueueUrl=self.url, Entries=entries)
+            return len(seen) >= count
+
+        eventually(look, within=30)
+        return seen
+
+
+def lives(count: int, seed: int = 1) -> Iterator[OrderEvent]:
+    """So many events of orders that live side by side: any legal change, at any time."""
+    chance = random.Random(seed)
+    living: list[Order] = []
+    for _ in range(count):
+        if not living or chance.random() < 1 / 3:
+            order = an_order(
+                order_id=fresh_order_id(),
+                customer_id=f"{chance.choice(['retail', 'trade'])}-{chance.randrange(20)}",
+                currency=chance.choice(["GBP", "EUR", "JPY"]),
+                total=chance.randrange(100_000),
+            )
+            living.append(order)
+            yield _event(None, order)
+            continue
+        place = chance.randrange(len(living))
+        before = living[place]
+        after = _later(before, chance)
+        yield _event(before, after)
+        if isinstance(after, Order) and TRANSITIONS[after.status]:
+            living[place] = after
+        else:
+            del living[place]
+
+
+def _later(order: Order, chance: random.Random) -> Order | ErasedOrder:
+    choices: list[OrderStatus | str] = ["erased", *sorted(TRANSITIONS[order.status])]
+    if order.status in {OrderStatus.PLACED, OrderStatus.CONFIRMED}:
+        choices.append("changed")
+    choice = chance.choice(choices)
+    if choice == "erased":
+        return order.erase(LATER)
+    status = order.status if choice == "changed" else OrderStatus(choice)
+    return order.model_copy(update={"status": status, "version": order.version + 1, "updated_at": LATER})
+
+
+def _event(before: Order | None, after: Order | ErasedOrder) -> OrderEvent:
+    event = events.between(before, after, source=SOURCE)
+    assert event is not None
+    return event

@@ -1,0 +1,28 @@
+"""The packaged template, for all tests that read it."""
+
+import copy
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from ordersctl.deploy import package
+from ordersctl.deploy.sam import translated
+from tests.tools.deploy.template_facts import Template
+
+
+@pytest.fixture(scope="session")
+def packaged(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """The template of stage prod, made without its dependencies."""
+    out = tmp_path_factory.mktemp("package")
+    package.package.main(["--stage", "prod", "--template-only", "--out", str(out)], standalone_mode=False)
+    template: Template = json.loads((out / package.TEMPLATE).read_text())
+    return template
+
+
+@pytest.fixture(scope="session")
+def template(packaged: Template) -> Iterator[Template]:
+    result = translated(packaged)
+    before = copy.deepcopy(result)
+    yield result
+    assert result == before, "a test changed what others read"

@@ -1,0 +1,128 @@
+"""A copy of the project that a test may deploy, and an engine with all the services that this needs."""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from ordersctl.deploy.package import copy_sources
+from ordersctl.local.engine import HEALTH, client_options, engine, get_json
+from ordersctl.local.processes import stop
+from ordersctl.shared.project import PROJECT_DIR
+from ordersctl.shared.stage import Stage
+from testkit.local_run import eventually, free_port
+
+# This machine's, as Lambda calls it: the engine runs functions from the package on this machine.
+ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
+SERVICES = (
+    "apigateway,cloudformation,cloudwatch,dynamodb,dynamodbstreams,events,iam,lambda,logs,s3,secretsmanager,sns,sqs,sts"
+)
+
+
+@contextmanager
+def full_engine(directory: Path) -> Iterator[str]:
+    """Run an engine that has Lambda, API Gateway, S3 and CloudWatch too; yields its address."""
+    (directory / "logs").mkdir(parents=True)
+    port = free_port()
+    child = engine(port, directory)
+    child.environment = {**child.environment, "SERVICES": SERVICES}
+    child.start()
+    url = f"http://127.0.0.1:{port}"
+    try:
+        eventually(lambda: get_json(url + HEALTH))
+        yield url
+    finally:
+        stop([child])
+
+
+@dataclass
+class Project:
+    directory: Path
+    engine_url: str
+
+    @classmethod
+    def copied(cls, directory: Path, engine_url: str) -> "Project":
+        copy_sources(directory)
+        shutil.copy(PROJECT_DIR / "requirements.txt", directory)
+        return cls(directory, engine_url)
+
+    def configure(self, stage: str, **settings: Any) -> None:
+        """Change a stage's settings in .chalice/config.json."""
+        path = self.directory / ".chalice" / "config.json"
+        config = json.loads(path.read_text())
+        config["stages"][stage] = {**config["stages"].get(stage, {}), **settings}
+        path.write_text(json.dumps(config))
+
+    def config(self, stage: str) -> dict[str, Any]:
+        settings: dict[str, Any] = json.loads((self.directory / ".chalice" / "config.json").read_text())
+        return settings["stages"][stage]  # type: ignore[no-any-return]  # plain JSON
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a Python module's command in the project, against the engine."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        return subprocess.run(  # noqa: S603 - our own commands
+            [sys.executable, *arguments],
+            cwd=self.directory,
+            env={
+                **kept,
+                "AWS_ENDPOINT_URL": self.engine_url,
+                "AWS_ACCESS_KEY_ID": "local",
+                "AWS_SECRET_ACCESS_KEY": "local",
+                "AWS_DEFAULT_REGION": "us-east-1",
+                "COLUMNS": "200",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=240,
+        )
+
+    def ordersctl(self, *arguments: str) -> str:
+        """Run one of our commands; AssertionError with what it said if it fails."""
+        done = self.run("-m", "ordersctl", *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def chalice(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self.run("-c", "import sys; from chalice.cli import main; sys.exit(main())", *arguments)
+
+
+def stage_on(engine_url: str, name: str) -> Stage:
+    """The engine as a stage that is not the local one."""
+    options = client_options(engine_url)
+    return Stage(name, boto3.Session(region_name=options.pop("region_name")), options)
+
+
+def settle(project: Project, stage: str, **parameters: str) -> None:
+    """Write a stage's settings."""
+    path = project.directory / "infra" / "stages" / f"{stage}.json"
+    path.write_text(json.dumps({"Parameters": parameters, "Tags": {"service": "orders", "stage": stage}}))
+
+
+def with_numbers(template: Path) -> None:
+    """Put the default of each number in place of its parameter: the engine hands a parameter to Lambda as text."""
+    document = json.loads(template.read_text())
+    numbers = {name: each["Default"] for name, each in document["Parameters"].items() if each["Type"] == "Number"}
+
+    def resolved(value: Any) -> Any:
+        match value:
+            case {"Ref": name} if name in numbers:
+                return numbers[name]
+            case dict():
+                return {key: resolved(each) for key, each in value.items()}
+            case list():
+                return [resolved(each) for each in value]
+        return value
+
+    functions = {name: resolved(each) for name, each in document["Resources"].items() if "Function" in each["Type"]}
+    document["Resources"] |= functions
+    template.write_text(json.dumps(document))

@@ -1,0 +1,192 @@
+"""Accepting without Lambda: the packaged document's own templates, its request sent to the engine's SQS."""
+
+import itertools
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+
+from chalicelib.adapters.order_table import OrderTable
+from chalicelib.adapters.queues import DeadLetterQueue
+from chalicelib.application import use_cases
+from chalicelib.domain import commands, order_ids
+from chalicelib.domain.orders import NewOrder, Order, parse
+from chalicelib.http.auth.principal import READ, SERVICE
+from ordersctl.client import invoices
+from ordersctl.local.engine import client_options, deploy
+from ordersctl.shared.project import PROJECT_DIR
+from testkit import builders
+from tests.tools.deploy.velocity import PLACED_AT, DirectGateway, Reply
+
+KEY = "0F8FAD5B-D9CB-469F-A165-70867728950E"
+HOSTILE = [
+    '"}, "customer_id": "18000", "x": {"',
+    "&Action=PurgeQueue&x=",
+    "%22%7D&MessageBody=%7B%7D",
+    "$context.authorizer.sub ${key} #set($customer='18000') #end",
+    "\\u0022},{",
+    "'\"`<>\\/ + %2B",
+    "İstanbul 漢字 😀",
+    "a+b c%20d=e;f",
+]
+
+
+@pytest.fixture(scope="module")
+def outputs(engine_url: str) -> dict[str, str]:
+    return deploy(engine_url, stage="direct")
+
+
+@pytest.fixture(scope="module")
+def sqs(engine_url: str) -> Any:
+    return boto3.client("sqs", **client_options(engine_url))
+
+
+@pytest.fixture(scope="module")
+def url(sqs: Any, outputs: dict[str, str]) -> str:
+    return str(sqs.get_queue_url(QueueName=outputs["OrderQueueUrl"].rpartition("/")[2])["QueueUrl"])
+
+
+@pytest.fixture
+def gateway(template: dict[str, Any], url: str, sqs: Any) -> Iterator[DirectGateway]:
+    with httpx.Client(timeout=30, trust_env=False) as http:
+        yield DirectGateway.of(template, url, http)
+    sqs.purge_queue(QueueUrl=url)
+
+
+def queued(gateway: DirectGateway, sqs: Any) -> list[dict[str, Any]]:
+    """Take every message off the queue."""
+    found, url = [], gateway.queue_url
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0).get("Messages"):
+        for message in messages:
+            found.append(json.loads(message["Body"]))
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return found
+
+
+def order(**changes: Any) -> str:
+    return json.dumps(builders.new_order(**changes))
+
+
+def problem(reply: Reply) -> tuple[int, str]:
+    assert reply.headers["Content-Type"] == "application/problem+json"
+    assert reply.json["status"] == reply.status
+    return reply.status, reply.json["type"].removeprefix("urn:problem:orders:")
+
+
+def test_an_order_is_queued_as_lambda_would_and_the_client_told_where_it_is(gateway: DirectGateway, sqs: Any) -> None:
+    reply = gateway.post(order(), KEY)
+    order_id = "ord_0f8fad5bd9cb469fa16570867728950e"
+    assert (reply.status, reply.json) == (202, {"order_id": order_id, "status": "accepted"})
+    assert reply.headers["Location"] == f"/prod/orders/{order_id}"
+    assert reply.headers["Retry-After"] == "1"
+    (envelope,) = queued(gateway, sqs)
+    assert envelope == builders.command(order_id=order_id, placed_at=PLACED_AT, order=builders.new_order())
+    assert commands.decode(json.dumps(envelope)).order_id == order_id
+    assert order_ids.is_well_formed(order_id)
+
+
+def test_a_service_places_for_a_customer_and_is_told_to_name_it_again(gateway: DirectGateway, sqs: Any) -> None:
+    reply = gateway.post(order(), KEY, query={"customer_id": "18000"}, sub="shop", scope=SERVICE)
+    assert reply.status == 202
+    assert reply.headers["Location"].endswith("?customer_id=18000")
+    assert [each["customer_id"] for each in queued(gateway, sqs)] == ["18000"]
+
+
+@pytest.mark.parametrize("key", ["", "not a uuid", KEY + "0", KEY.replace("-", ""), KEY + "&Action=PurgeQueue"])
+def test_a_key_that_is_no_uuid_is_refused(key: str, gateway: DirectGateway, sqs: Any) -> None:
+    assert problem(gateway.post(order(), key)) == (400, "invalid-parameter")
+    assert queued(gateway, sqs) == []
+
+
+def test_a_missing_key_is_refused_by_the_validator(gateway: DirectGateway, sqs: Any) -> None:
+    assert gateway.post(order()).body == "BAD_REQUEST_PARAMETERS"
+    assert queued(gateway, sqs) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "", "{", "[]", "null", order(items=[]), order(total=1), order(currency="XXX"),
+        order(items=[builders.line(quantity=0)]), order(items=[builders.line(quantity="1")]),
+        order(items=[builders.line(unit_price=0.5)]), order(items=[builders.line(sku="")]),
+        order(note="x" * 1_001), order() + ', "customer_id": "18000"',
+    ],
+)  # fmt: skip
+def test_a_body_that_is_no_order_is_refused_by_the_model(body: str, gateway: DirectGateway, sqs: Any) -> None:
+    assert gateway.post(body, KEY).body == "BAD_REQUEST_BODY"
+    assert queued(gateway, sqs) == []
+
+
+@pytest.mark.parametrize(
+    ("claims", "named", "expected"),
+    [
+        ({"scope": READ}, {}, (403, "forbidden")),
+        ({"scope": ""}, {}, (403, "forbidden")),
+        ({}, {"customer_id": "18000"}, (403, "forbidden")),
+        ({"scope": SERVICE}, {}, (400, "customer-required")),
+        ({"scope": SERVICE}, {"customer_id": 'x"&Action=PurgeQueue'}, (403, "forbidden")),
+        ({"sub": 'x","order_id":"y'}, {}, (403, "forbidden")),
+    ],
+)
+def test_whoever_may_not_place_is_refused(
+    claims: dict[str, str], named: dict[str, str], expected: tuple[int, str], gateway: DirectGateway, sqs: Any
+) -> None:
+    assert problem(gateway.post(order(), KEY, query=named, **claims)) == expected
+    assert queued(gateway, sqs) == []
+
+
+def test_a_body_that_is_too_large_is_refused(gateway: DirectGateway, sqs: Any) -> None:
+    body = order(items=[builders.line(name="x" * 200)] * 1_000)
+    assert problem(gateway.post(body, KEY)) == (413, "content-too-large")
+    assert queued(gateway, sqs) == []
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_text_breaks_out_of_its_field(text: str, gateway: DirectGateway, sqs: Any) -> None:
+    line = builders.line(sku=text[:64], name=text)
+    posted = builders.new_order(
+        items=[line], note=text, reference=text[:64], shipping_address=builders.ADDRESS | {"name": text, "line1": text}
+    )
+    assert gateway.post(json.dumps(posted), KEY).status == 202
+    (envelope,) = queued(gateway, sqs)
+    assert envelope["order"] == posted
+    assert envelope["customer_id"] == builders.CUSTOMER
+    assert set(envelope) == set(builders.command())
+
+
+def test_a_broken_queue_is_never_accepted(gateway: DirectGateway) -> None:
+    gateway.queue_url += "-that-is-not-there"
+    reply = gateway.post(order(), KEY)
+    assert problem(reply) == (503, "unavailable")
+    assert reply.headers["Retry-After"] == "1"
+
+
+def test_five_hundred_real_orders_end_as_they_do_through_lambda(
+    gateway: DirectGateway, sqs: Any, engine_url: str, outputs: dict[str, str]
+) -> None:
+    options = client_options(engine_url)
+    table = OrderTable(boto3.client("dynamodb", **options), outputs["OrderTable"])
+    dead_letters = DeadLetterQueue(sqs, outputs["OrderDeadLetterQueueUrl"])
+    rows = invoices.read((PROJECT_DIR / "tests" / "data" / "online-retail-cut.csv").read_bytes())
+    judged = [invoices.judge(name, each, currency="GBP", guest="guest") for name, each in rows.items()]
+    real = [each for each in judged if isinstance(each, invoices.Placeable)]
+    posted = {}
+    for number, each in zip(range(500), itertools.cycle(real), strict=False):
+        key = str(uuid.UUID(int=number))
+        reply = gateway.post(json.dumps(each.order), key, sub=each.customer_id)
+        assert reply.status == 202
+        posted[reply.json["order_id"]] = each
+    for envelope in queued(gateway, sqs):
+        message = {"messageId": "m", "body": json.dumps(envelope)}
+        use_cases.process_message(message, table=table, dead_letters=dead_letters)
+    for order_id, each in posted.items():
+        ids = {"order_id": order_id, "customer_id": each.customer_id, "placed_at": PLACED_AT}
+        through_lambda = commands.encode(parse(NewOrder, each.order), correlation_id="request-1", **ids)
+        stored = table.get(order_id)
+        assert isinstance(stored, Order)
+        assert stored == use_cases._new_order(commands.decode(through_lambda))
+    assert len(posted) == 500

@@ -1,0 +1,225 @@
+"""What comes before `chalice deploy`, and what looks at the result, on an engine."""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+
+import pytest
+
+from chalicelib.settings import Settings
+from ordersctl.deploy.provision import filled_in
+from ordersctl.deploy.stack import Stack
+from ordersctl.shared import templates
+from tests.tools.deploy.project import Project, full_engine, settle, stage_on
+
+OUTPUTS = {
+    "OrderStreamArn": "arn:aws:dynamodb:eu-west-1:123456789012:table/orders-dev/stream/2026",
+    "OrderQueueUrl": "https://sqs.eu-west-1.amazonaws.com/123456789012/orders-dev-queue",
+    "OrderDeadLetterQueueUrl": "https://sqs.eu-west-1.amazonaws.com/123456789012/orders-dev-queue-dlq",
+    "EventDeadLetterQueueUrl": "https://sqs.eu-west-1.amazonaws.com/123456789012/orders-dev-events-dlq",
+    "EventTopicArn": "arn:aws:sns:eu-west-1:123456789012:orders-dev-events",
+    "IdSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders-dev-id-secret-AbCdEf",
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """The project, its stage dev provisioned."""
+    with full_engine(tmp_path_factory.mktemp("engine") / "state") as url:
+        copy = Project.copied(tmp_path_factory.mktemp("project"), url)
+        name_issuer(copy, "https://issuer.orders.dev")
+        copy.ordersctl("provision", "--stage", "dev", "--yes")
+        yield copy
+
+
+def name_issuer(project: Project, issuer: str) -> None:
+    environment = project.config("dev")["environment_variables"]
+    project.configure("dev", environment_variables={**environment, "JWT_ISSUER": issuer})
+
+
+def test_what_was_made_is_written_down_so_that_the_service_starts(project: Project) -> None:
+    written = project.config("dev")
+    settings = Settings.from_env(written["environment_variables"])
+    assert settings.order_queue_url.endswith("/orders-dev-queue")
+    assert not settings.reports_batch_item_failures  # its mappings would not hear of it
+    for function, own in written["lambda_functions"].items():
+        policy = json.loads((project.directory / ".chalice" / own["iam_policy_file"]).read_text())
+        assert f"orders-dev{'' if function == 'api_handler' else '-' + function}:*" in json.dumps(policy)
+        assert "Fn::" not in json.dumps(policy)
+
+
+def test_nothing_is_changed_when_the_answer_is_no(project: Project) -> None:
+    path = project.directory / "infra" / "stages" / "dev.json"
+    before = path.read_text()
+    path.write_text(before.replace('"14"', '"7"'))
+    done = project.run("-m", "ordersctl", "provision", "--stage", "dev")  # with no one there to answer
+    path.write_text(before)
+    assert done.returncode == 1
+    assert "ApiLogGroup" in done.stdout
+    groups = stage_on(project.engine_url, "dev").client("logs").describe_log_groups()["logGroups"]
+    assert {group["retentionInDays"] for group in groups} == {14}
+
+
+def test_the_doctor_says_that_nothing_is_deployed_and_what_to_do(project: Project) -> None:
+    done = project.run("-m", "ordersctl", "doctor", "--stage", "dev")
+    assert done.returncode == 1
+    assert "ILL orders-dev-process-orders is deployed -> chalice deploy --stage dev" in done.stdout
+    assert "ok  alarms that are missing: none" in done.stdout
+
+
+def test_the_doctor_sees_a_setting_that_was_changed_since(project: Project) -> None:
+    path = project.directory / "infra" / "stages" / "dev.json"
+    before = path.read_text()
+    path.write_text(before.replace('"14"', '"7"'))
+    done = project.run("-m", "ordersctl", "doctor", "--stage", "dev")
+    path.write_text(before)
+    assert "ILL settings that are not those of infra/stages: LogRetention" in done.stdout
+
+
+def test_a_stage_whose_issuer_is_the_one_of_the_files_as_delivered_is_not_provisioned(project: Project) -> None:
+    before = project.config("dev")["environment_variables"]["JWT_ISSUER"]
+    name_issuer(project, "https://issuer.example.com")
+    done = project.run("-m", "ordersctl", "provision", "--stage", "dev", "--yes")
+    name_issuer(project, before)
+    assert done.returncode == 1
+    assert "JWT_ISSUER in .chalice/config.json is still https://issuer.example.com" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"OrderQueueVisibility": "89"}, "OrderQueueVisibility: 89 is less than 90"),
+        ({"ReplicaRegion": "us-east-1"}, "ReplicaRegion: us-east-1 is the region of the stage itself"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_not_provisioned(
+    project: Project, parameters: dict[str, str], said: str
+) -> None:
+    path = project.directory / "infra" / "stages" / "dev.json"
+    before = path.read_text()
+    settle(project, "dev", **parameters)
+    done = project.run("-m", "ordersctl", "provision", "--stage", "dev", "--yes")
+    path.write_text(before)
+    assert done.returncode == 1
+    assert said in done.stderr
+
+
+@pytest.fixture(scope="module")
+def whole(project: Project) -> str:
+    """A stage whose stack says that functions and API are in it; in truth the functions are missing."""
+    settle(project, "whole", SampleSubscribers="false")
+    template = templates.resources()
+    template["Outputs"]["RestAPIId"] = {"Value": "a1b2c3"}
+    stack = Stack(stage_on(project.engine_url, "whole").client("cloudformation"), "orders-whole", pause_seconds=0.1)
+    parameters = {"Stage": "whole", "SampleSubscribers": "false"}
+    plan = stack.plan({"TemplateBody": json.dumps(template, separators=(",", ":"))}, parameters, {})
+    assert plan is not None
+    stack.apply(plan)
+    return "whole"
+
+
+def test_a_stage_that_was_deployed_whole_is_not_taken_apart(project: Project, whole: str) -> None:
+    done = project.run("-m", "ordersctl", "provision", "--stage", whole, "--yes")
+    assert done.returncode == 1
+    assert "provisioning would remove its functions and its API" in done.stderr
+    assert "ordersctl deploy --stage whole" in done.stderr
+    assert stage_on(project.engine_url, whole).outputs()["RestAPIId"] == "a1b2c3"
+
+
+def test_the_doctor_prescribes_nothing_that_would_take_a_whole_stage_apart(project: Project, whole: str) -> None:
+    path = project.directory / "infra" / "stages" / f"{whole}.json"
+    before = path.read_text()
+    settle(project, whole, SampleSubscribers="false", LogRetention="7", OrderQueueVisibility="240")
+    done = project.run("-m", "ordersctl", "doctor", "--stage", whole)
+    path.write_text(before)
+    remedy = "make package STAGE=whole, then ordersctl deploy --stage whole"
+    assert f"ILL orders-whole-process-orders is deployed -> {remedy}" in done.stdout
+    assert "ILL settings that are not those of infra/stages: " in done.stdout
+    assert "ordersctl provision" not in done.stdout
+    assert "chalice deploy" not in done.stdout
+
+
+@pytest.fixture
+def processor(project: Project) -> Iterator[str]:
+    """A processor of stage dev that is not its stack's, as `chalice deploy` makes it."""
+    name = "orders-dev-process-orders"
+    lambdas = stage_on(project.engine_url, "dev").client("lambda")
+    lambdas.create_function(
+        FunctionName=name,
+        Timeout=15,
+        Runtime="python3.12",
+        Handler="app.nothing",
+        Role="arn:aws:iam::000000000000:role/nobody",
+        Code={"ZipFile": archive("app.py", "def nothing(event, context): pass")},
+    )
+    yield name
+    lambdas.delete_function(FunctionName=name)
+
+
+@pytest.mark.parametrize(("window", "mark"), [(30, "ok "), (31, "ILL")])
+def test_the_doctor_adds_the_batching_window_to_what_visibility_must_be(
+    window: int, mark: str, project: Project, processor: str
+) -> None:
+    stage = stage_on(project.engine_url, "dev")
+    source = stage.client("lambda").create_event_source_mapping(
+        FunctionName=processor,
+        EventSourceArn="arn:aws:sqs:us-east-1:000000000000:orders-dev-queue",
+        MaximumBatchingWindowInSeconds=window,
+        Enabled=False,
+    )
+    done = project.run("-m", "ordersctl", "doctor", "--stage", "dev")
+    stage.client("lambda").delete_event_source_mapping(UUID=source["UUID"])
+    assert f"{mark} the order queue's visibility (120 s) is at least 6 x the processor's timeout (15 s)" in done.stdout
+
+
+@pytest.mark.usefixtures("processor")
+def test_functions_that_are_not_the_stacks_are_not_deployed_over(project: Project) -> None:
+    path = project.directory / "infra" / "stages" / "dev.json"
+    before = path.read_text()
+    settle(project, "dev", JwtIssuer="https://issuer.orders.dev", JwtAudience="orders", JwtJwks="keys.json")
+    directory = project.directory / "build" / "dev"
+    directory.mkdir(parents=True)
+    function = {"Type": "AWS::Serverless::Function", "Properties": {"Timeout": 15}}
+    template = {"Parameters": templates.every_parameter(), "Resources": {"ProcessOrders": function}}
+    (directory / "sam.json").write_text(json.dumps(template))
+    done = project.run("-m", "ordersctl", "deploy", "--stage", "dev", "--yes")
+    path.write_text(before)
+    assert done.returncode == 1
+    assert "stage dev was deployed by chalice deploy" in done.stderr
+    assert "chalice delete --stage dev" in done.stderr
+
+
+def archive(name: str, content: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr(name, content)
+    return buffer.getvalue()
+
+
+def test_tuning_needs_something_to_tune(project: Project) -> None:
+    done = project.run("-m", "ordersctl", "tune", "--stage", "dev")
+    assert done.returncode == 1
+    assert "orders-dev-process-orders has no event source mapping: chalice deploy --stage dev" in done.stderr
+
+
+def test_a_policy_is_filled_in_as_cloudformation_would() -> None:
+    policy = {
+        "Statement": [
+            {"Resource": {"Fn::Sub": "${OrderTable.Arn}/stream/*"}},
+            {"Resource": {"Fn::Sub": "${OrderDeadLetterQueue.Arn}"}},
+            {"Fn::If": ["WithOwnKey", {"Resource": {"Fn::Sub": "${Encryption}"}}, {"Ref": "AWS::NoValue"}]},
+            {"Fn::If": ["WithTracing", {"Resource": "*"}, {"Ref": "AWS::NoValue"}]},
+            {"Fn::If": ["WithDax", {"Resource": {"Fn::Sub": ["cache/${DaxCluster}", {}]}}, {"Ref": "AWS::NoValue"}]},
+        ]
+    }
+    dax = "daxs://orders.x1y2z3.dax-clusters.eu-west-1.amazonaws.com:9111"
+    key = "arn:aws:kms:eu-west-1:123456789012:key/1"
+    assert filled_in(policy, "dev", OUTPUTS, {"Encryption": key, "DaxEndpoint": dax}) == {
+        "Statement": [
+            {"Resource": "arn:aws:dynamodb:eu-west-1:123456789012:table/orders-dev/stream/*"},
+            {"Resource": "arn:aws:sqs:eu-west-1:123456789012:orders-dev-queue-dlq"},
+            {"Resource": key},
+            {"Resource": "cache/orders"},
+        ]
+    }

@@ -1,0 +1,127 @@
+"""The packaged template as AWS sees it: translated, linted, and safe."""
+
+import copy
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.settings import Settings
+from ordersctl.shared import templates
+from ordersctl.shared.project import PROJECT_DIR
+from tests.tools.deploy.template_facts import FACTS, Fact, Template, of_type, properties, statements
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.name)
+def test_the_template_is_safe(fact: Fact, template: Template) -> None:
+    assert fact.holds(template)
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.name)
+def test_a_template_that_is_broken_there_is_noticed(fact: Fact, template: Template) -> None:
+    broken = copy.deepcopy(template)
+    fact.breakage(broken)
+    assert not fact.holds(broken)
+
+
+def complaints(directory: Path, **documents: Template) -> str:
+    """What the linter says of templates, every rule of it."""
+    files = []
+    for name, document in documents.items():
+        files.append(directory / f"{name}.json")
+        files[-1].write_text(json.dumps(document))
+    done = subprocess.run(  # noqa: S603 - the linter
+        [
+            sys.executable,
+            "-c",
+            "import sys; from cfnlint.runner import main; sys.exit(main())",
+            "--include-checks",
+            "I",
+            "--",
+            *map(str, files),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout + ("" if done.returncode == 0 else f"exit status {done.returncode}: {done.stderr}")
+
+
+def test_the_linter_has_nothing_to_say(packaged: Template, template: Template, tmp_path: Path) -> None:
+    assert complaints(tmp_path, sam=packaged, translated=template, provisioned=templates.resources()) == ""
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "cluster"),
+    [
+        ("daxs://orders.x1y2z3.dax-clusters.eu-west-1.amazonaws.com", "orders"),
+        ("dax://or-ders.x1y2z3.dax-clusters.eu-west-1.amazonaws.com:8111", "or-ders"),
+        ("", "-"),  # CloudFormation may work out what a condition leaves out, and must not stumble
+    ],
+)
+def test_the_api_may_read_from_its_own_cluster(endpoint: str, cluster: str, template: Template) -> None:
+    ((_, statement),) = [
+        (role, each) for role, each in statements(template) if each.get("Sid") == "ReadFromTheCache"
+    ]  # of one function only
+    text, names = statement["Resource"]["Fn::Sub"]
+    assert text.endswith(":cache/${DaxCluster}")
+    assert worked_out(names["DaxCluster"], endpoint) == cluster
+
+
+def worked_out(value: Any, endpoint: str) -> Any:
+    match value:
+        case {"Fn::Select": [index, values]}:
+            return worked_out(values, endpoint)[index]
+        case {"Fn::Split": [separator, text]}:
+            return worked_out(text, endpoint).split(separator)
+        case {"Fn::Sub": str(text)}:
+            return text.replace("${DaxEndpoint}", endpoint)
+    raise AssertionError(value)
+
+
+def test_every_setting_of_the_code_is_set_on_every_function(template: Template) -> None:
+    left_to_the_runtime = {"AWS_ENDPOINT_URL"}
+    names = {name.upper() for name in Settings.__dataclass_fields__} - left_to_the_runtime
+    for function in of_type(template, "AWS::Lambda::Function").values():
+        variables = function["Environment"]["Variables"]
+        assert names <= variables.keys()
+        # A value that is text came from .chalice/config.json, and nothing there knows the stack.
+        assert {name for name, value in variables.items() if isinstance(value, str)} == {"REPORT_BATCH_ITEM_FAILURES"}
+
+
+def test_throttling_of_the_index_is_seen_which_the_tables_own_metrics_leave_out(template: Template) -> None:
+    (index,) = properties(template, "OrderTable")["GlobalSecondaryIndexes"]
+    dimension = {"Name": "GlobalSecondaryIndexName", "Value": index["IndexName"]}
+    alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
+    watched = {each["MetricName"] for each in alarms if dimension in each.get("Dimensions", [])}
+    assert watched == {"ReadThrottleEvents", "WriteThrottleEvents"}
+
+
+@pytest.mark.parametrize("role", ["ApiHandlerRole", "ProcessOrdersRole"])
+def test_a_function_that_writes_the_table_may_use_its_key_in_every_way_that_dynamodb_does(
+    role: str, template: Template
+) -> None:
+    (found,) = [each for name, each in statements(template) if name == role and each.get("Sid") == "UseTheKey"]
+    uses = {"Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo"}
+    assert {f"kms:{use}" for use in uses} <= set(found["Action"])
+
+
+def test_alarms_and_logs_fit_functions_of_both_ways(template: Template) -> None:
+    named = {each["FunctionName"]["Fn::Sub"] for each in of_type(template, "AWS::Lambda::Function").values()}
+    config = json.loads((PROJECT_DIR / ".chalice" / "config.json").read_text())
+    by_chalice = {
+        "orders-${Stage}" + ("" if name == "api_handler" else f"-{name}") for name in config["lambda_functions"]
+    }
+    groups = of_type(templates.resources(), "AWS::Logs::LogGroup").values()
+    assert named == by_chalice == {each["LogGroupName"]["Fn::Sub"].removeprefix("/aws/lambda/") for each in groups}
+    api = properties(template, "ApiLatencyAlarm")["Dimensions"]
+    assert api == [{"Name": "ApiName", "Value": config["app_name"]}, {"Name": "Stage", "Value": {"Ref": "Stage"}}]
+    assert all(stage["api_gateway_stage"] == name for name, stage in config["stages"].items() if name != "local")
+
+
+def test_the_resources_go_along_with_the_call() -> None:
+    body = json.dumps(templates.resources(), separators=(",", ":"))
+    assert len(body) <= 51_200  # CloudFormation quotas: TemplateBody

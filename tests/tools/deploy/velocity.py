@@ -1,0 +1,161 @@
+"""API Gateway's integration with SQS, as the packaged template describes it, rendered by a Velocity engine."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote_plus
+
+import airspeed
+import airspeed.operators
+import httpx
+from jsonschema import Draft4Validator
+
+from chalicelib.http.auth.principal import WRITE
+from testkit import builders
+
+# 2026-01-31T12:00:00.042Z, in the two forms that API Gateway gives.
+REQUEST_TIME, REQUEST_TIME_EPOCH = "31/Jan/2026:12:00:00 +0000", "1769860800042"
+PLACED_AT = "2026-01-31T12:00:00.042Z"
+
+# Java's, and missing there.
+airspeed.operators.__additional_methods__[str]["toLowerCase"] = str.lower
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: dict[str, str]
+    body: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Input:
+    """$input: a parameter that is not there is empty; json() gives the body as API Gateway read it, written anew."""
+
+    def __init__(self, body: str, parameters: Mapping[str, str]) -> None:
+        self.body = body
+        self._parameters = parameters
+
+    def params(self, name: str) -> str:
+        return self._parameters.get(name, "")
+
+    def json(self, path: str) -> str:
+        assert path == "$"
+        return json.dumps(json.loads(self.body), ensure_ascii=False)
+
+
+class Util:
+    """$util: urlEncode is Java's URLEncoder, which writes a space as +."""
+
+    def urlEncode(self, text: str) -> str:  # noqa: N802 - API Gateway's name
+        return quote_plus(text)
+
+
+@dataclass
+class DirectGateway:
+    """POST /orders of a packaged template with DirectAccept, its queue at `queue_url`."""
+
+    operation: dict[str, Any]
+    definitions: dict[str, Any]
+    queue_url: str
+    http: httpx.Client
+    validators: dict[str, Draft4Validator] = field(default_factory=dict)
+    compiled: dict[str, airspeed.Template] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, template: dict[str, Any], queue_url: str, http: httpx.Client) -> "DirectGateway":
+        body = template["Resources"]["RestAPI"]["Properties"]["Body"]
+        conditions = {"WithDirectAccept": True, "WithCognito": False}
+        post = settled(body["paths"]["/orders"]["post"], conditions, {"CustomerClaim": "sub"})
+        return cls(post, body["definitions"], queue_url, http)
+
+    def post(
+        self, body: str, key: str | None = None, *, query: Mapping[str, str] | None = None, **claims: str
+    ) -> Reply:
+        """Answer a request as API Gateway would, whose authorizer found the claims."""
+        parameters = dict(query or {}) | ({} if key is None else {"Idempotency-Key": key})
+        required = [
+            each["name"] for each in self.operation["parameters"] if each.get("in") == "header" and each["required"]
+        ]
+        if any(name not in parameters for name in required):
+            return Reply(400, {}, "BAD_REQUEST_PARAMETERS")
+        if not self._is_valid(body):
+            return Reply(400, {}, "BAD_REQUEST_BODY")
+        context = {
+            "authorizer": {"sub": builders.CUSTOMER, "scope": WRITE} | claims,
+            "requestId": "request-1",
+            "requestTime": REQUEST_TIME,
+            "requestTimeEpoch": REQUEST_TIME_EPOCH,
+            "path": "/prod/orders",
+        }
+        integration = self.operation["x-amazon-apigateway-integration"]
+        request = self._rendered(integration["requestTemplates"]["application/json"], body, parameters, context)
+        answer = self._ask(request)
+        return self._answered(integration["responses"], answer, parameters, context)
+
+    def _is_valid(self, body: str) -> bool:
+        (name,) = (
+            each["schema"]["$ref"].rpartition("/")[2] for each in self.operation["parameters"] if "schema" in each
+        )
+        try:
+            return bool(
+                self.validators.setdefault(name, Draft4Validator(self.definitions[name])).is_valid(json.loads(body))
+            )
+        except ValueError:
+            return False
+
+    def _ask(self, request: str) -> httpx.Response:
+        scope = "Credential=local/20260131/us-east-1/sqs/aws4_request"
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Authorization": f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0",
+        }
+        return self.http.post(self.queue_url, content=request.encode(), headers=headers)
+
+    def _answered(
+        self,
+        responses: Mapping[str, Any],
+        answer: httpx.Response,
+        parameters: Mapping[str, str],
+        context: dict[str, Any],
+    ) -> Reply:
+        patterns = (name for name in responses if name != "default" and re.fullmatch(name, str(answer.status_code)))
+        response = responses[next(patterns, "default")]
+        override: dict[str, Any] = {"header": {}, "status": int(response["statusCode"])}
+        body = self._rendered(
+            response["responseTemplates"]["application/json"],
+            answer.text,
+            parameters,
+            context | {"responseOverride": override},
+        )
+        headers = {
+            name.removeprefix("method.response.header."): value.strip("'")
+            for name, value in response["responseParameters"].items()
+        }
+        return Reply(override["status"], headers | override["header"], body)
+
+    def _rendered(self, template: str, body: str, parameters: Mapping[str, str], context: dict[str, Any]) -> str:
+        compiled = self.compiled.setdefault(template, airspeed.Template(template))
+        rendered: str = compiled.merge({"input": Input(body, parameters), "util": Util(), "context": context})
+        return rendered
+
+
+def settled(value: Any, conditions: Mapping[str, bool], parameters: Mapping[str, str]) -> Any:
+    """Return a part of a template with its conditions, parameters and joins resolved."""
+    match value:
+        case {"Fn::If": [condition, yes, no]}:
+            return settled(yes if conditions.get(condition) else no, conditions, parameters)
+        case {"Fn::Join": [separator, parts]}:
+            return separator.join(settled(each, conditions, parameters) for each in parts)
+        case {"Ref": name} if name in parameters:
+            return parameters[name]
+        case dict():
+            return {name: settled(each, conditions, parameters) for name, each in value.items()}
+        case list():
+            return [settled(each, conditions, parameters) for each in value]
+    return value

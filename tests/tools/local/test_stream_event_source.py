@@ -1,0 +1,150 @@
+"""What Lambda does with a table's stream, against the engine."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ordersctl.local.event_sources.dynamodb_streams import Checkpoints, ShardMapping, lambda_record
+from tests.tools.local.event_sources import TableSource, failing, ids
+
+
+def polled(mapping: ShardMapping) -> None:
+    """Poll until nothing is left."""
+    for _ in range(200):
+        if not mapping.poll():
+            return
+    pytest.fail("the shard does not get on")
+
+
+def test_a_stream_record_has_what_lambda_puts_in_it(table: TableSource) -> None:
+    events: list[Any] = []
+    table.put("a")
+
+    polled(table.mapping(lambda event, _context: events.append(event)))
+
+    [event] = events
+    [record] = event["Records"]
+    assert record["eventName"] == "INSERT"
+    assert record["eventSource"] == "aws:dynamodb"
+    assert record["eventSourceARN"] == table.stream_arn
+    assert record["awsRegion"] == "us-east-1"
+    assert record["eventID"]
+    assert record["eventVersion"]
+    assert record["dynamodb"]["Keys"] == {"id": {"S": "a"}}
+    assert record["dynamodb"]["NewImage"] == {"id": {"S": "a"}, "blob": {"B": "AP8="}}
+    assert record["dynamodb"]["StreamViewType"] == "NEW_AND_OLD_IMAGES"
+    assert record["dynamodb"]["SequenceNumber"]
+    assert record["dynamodb"]["ApproximateCreationDateTime"] == pytest.approx(time.time(), abs=10)
+
+
+def test_binary_values_are_base64_however_deep() -> None:
+    record = {"dynamodb": {"NewImage": {"m": {"M": {"s": {"BS": [b"\x00", b"\xff"]}, "n": {"NULL": True}}}}}}
+
+    assert lambda_record(record, "arn") == {
+        "dynamodb": {"NewImage": {"m": {"M": {"s": {"BS": ["AA==", "/w=="]}, "n": {"NULL": True}}}}},
+        "eventSourceARN": "arn",
+    }
+
+
+def test_a_stream_goes_on_behind_its_checkpoint(table: TableSource) -> None:
+    seen: list[list[str]] = []
+    table.put("a", "b")
+    polled(table.mapping(lambda event, _context: seen.append(ids(event))))
+    table.put("c")
+
+    polled(table.mapping(lambda event, _context: seen.append(ids(event))))
+
+    assert seen == [["a", "b"], ["c"]]
+
+
+def test_a_checkpoint_of_another_stream_means_nothing(table: TableSource, tmp_path: Path) -> None:
+    Checkpoints(tmp_path / "checkpoints.json", "another").set("shard", "1")
+
+    assert Checkpoints(tmp_path / "checkpoints.json", table.stream_arn).get("shard") is None
+
+
+def test_the_first_reported_failure_stops_the_shard_there_until_it_succeeds(table: TableSource) -> None:
+    seen: list[list[str]] = []
+
+    def handler(event: Any, _context: Any) -> dict[str, Any]:
+        seen.append(ids(event))
+        numbers = {
+            each: record["dynamodb"]["SequenceNumber"]
+            for each, record in zip(ids(event), event["Records"], strict=True)
+        }
+        bad = [each for each in ("d", "b") if each in numbers and len(seen) < 3]
+        return failing(*[numbers[each] for each in bad])
+
+    table.put("a", "b", "c", "d")
+    polled(table.mapping(handler))
+
+    assert seen == [["a", "b", "c", "d"], ["b", "c", "d"], ["b", "c", "d"]]
+    assert table.discarded == []
+
+
+@pytest.mark.parametrize("answer", [failing("unknown"), failing(""), "x"])
+def test_a_report_that_cannot_be_read_moves_no_checkpoint(table: TableSource, answer: Any) -> None:
+    table.put("a")
+    mapping = table.mapping(lambda _event, _context: answer)
+
+    mapping.poll()
+
+    assert not table.checkpoints.exists()
+
+
+def test_without_reporting_only_raising_stops_the_shard(table: TableSource) -> None:
+    seen: list[list[str]] = []
+
+    def handler(event: Any, _context: Any) -> dict[str, Any]:
+        seen.append(ids(event))
+        if len(seen) == 1:
+            raise RuntimeError("no")
+        return failing(event["Records"][0]["dynamodb"]["SequenceNumber"])
+
+    table.put("a")
+    polled(table.mapping(handler, reports_failures=False))
+
+    assert seen == [["a"], ["a"]]
+
+
+def test_a_record_that_always_fails_is_isolated_told_of_and_passed_over(table: TableSource) -> None:
+    handled: list[str] = []
+    attempts: list[str] = []
+
+    def handler(event: Any, _context: Any) -> None:
+        attempts.append(ids(event)[0])
+        if "bad" in ids(event):
+            raise RuntimeError("no")
+        handled.extend(ids(event))
+
+    table.put("a", "b", "bad", "c", "d")
+    polled(table.mapping(handler, maximum_retry_attempts=3))
+
+    assert handled == ["a", "b", "c", "d"]  # each once, in order
+    assert attempts.count("bad") == 4
+    [metadata] = table.discarded
+    batch = metadata["DDBStreamBatchInfo"]
+    assert metadata["requestContext"]["condition"] == "RetryAttemptsExhausted"
+    assert metadata["requestContext"]["approximateInvokeCount"] == 4
+    assert batch["streamArn"] == table.stream_arn
+    assert batch["startSequenceNumber"] == batch["endSequenceNumber"]
+    assert batch["batchSize"] == 1
+
+
+def test_a_record_that_is_always_reported_is_passed_over_too(table: TableSource) -> None:
+    handled: list[str] = []
+
+    def handler(event: Any, _context: Any) -> dict[str, Any]:
+        for each, record in zip(ids(event), event["Records"], strict=True):
+            if each == "bad":
+                return failing(record["dynamodb"]["SequenceNumber"])
+            handled.append(each)
+        return failing()
+
+    table.put("a", "bad", "b")
+    polled(table.mapping(handler, maximum_retry_attempts=2))
+
+    assert handled == ["a", "b"]
+    assert len(table.discarded) == 1

@@ -1,0 +1,146 @@
+"""`ordersctl listen`: events live, and nothing left behind."""
+
+import json
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import click
+import pytest
+
+from chalicelib.adapters.event_topic import EventTopic
+from chalicelib.domain import events
+from chalicelib.domain.orders import Order
+from ordersctl.contract.event_schemas import schemas
+from ordersctl.operate.listen import listen
+from testkit import builders
+from testkit.local_run import eventually
+from tests.tools.operate.stage import OperatedStage
+
+TOPIC = "arn:aws:sns:us-east-1:000000000000:orders-local-events"
+
+
+def publish(stage: OperatedStage, *orders: Order) -> None:
+    told = [events.between(None, order, source="urn:orders:local") for order in orders]
+    assert EventTopic(stage.sns, TOPIC).publish([event for event in told if event is not None]) == []
+
+
+def listening(stage: OperatedStage) -> list[str]:
+    """The queues of listeners that are subscribed by now."""
+    subscriptions = stage.sns.list_subscriptions_by_topic(TopicArn=TOPIC)["Subscriptions"]
+    names = {each["Endpoint"].rpartition(":")[2] for each in subscriptions}
+    return sorted(name for name in names if "-listen-" in name)
+
+
+def queues_of_listeners(stage: OperatedStage) -> list[str]:
+    return stage.sqs.list_queues(QueueNamePrefix="orders-local-listen-").get("QueueUrls", [])
+
+
+class Webhook:
+    """A webhook that answers with the statuses it is given, then with 204."""
+
+    def __init__(self, *statuses: int) -> None:
+        self.statuses = list(statuses)
+        self.taken: list[tuple[str, Any]] = []
+        webhook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                webhook.taken.append((self.headers["Content-Type"], body))
+                self.send_response(webhook.statuses.pop(0) if webhook.statuses else 204)
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+
+    @contextmanager
+    def open(self) -> Iterator[str]:
+        thread = threading.Thread(target=self.server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{self.server.server_port}/hook"
+        finally:
+            self.server.shutdown()
+            thread.join()
+            self.server.server_close()
+
+
+def test_events_of_the_types_asked_for_are_shown_and_nothing_is_left_behind(stage: OperatedStage) -> None:
+    process = stage.start("listen", "--type", "rejected", "--count", "1", "--json")
+    eventually(lambda: listening(stage))
+    placed = builders.an_order(order_id=builders.fresh_order_id())
+    rejected = builders.an_order(order_id=builders.fresh_order_id(), status="rejected")
+    publish(stage, placed, rejected)
+    output, _ = process.communicate(timeout=20)
+    (event,) = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    assert (process.returncode, event["subject"]) == (0, rejected.order_id)
+    assert (listening(stage), queues_of_listeners(stage)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("--type", "placed", "--type", "nonsense"),
+        ("--forward-to", "notaurl"),
+        ("--forward-to", "ftp://127.0.0.1/x"),
+        ("--forward-to", "http://127.0.0.1:port/"),
+        ("--forward-to", "127.0.0.1:3000"),
+        ("--forward-to", ""),
+    ],
+    ids=" ".join,
+)
+def test_a_type_or_a_webhook_that_is_none_is_refused(asked: tuple[str, ...]) -> None:
+    with pytest.raises(click.BadParameter):
+        listen.make_context("listen", list(asked))
+
+
+def test_every_type_of_event_can_be_asked_for() -> None:
+    asked = [argument for event_type in schemas() for argument in ("--type", event_type)]
+    assert listen.make_context("listen", asked).params["types"] == list(schemas())
+
+
+def test_ctrl_c_ends_it_and_takes_its_queue_away(stage: OperatedStage) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = stage.start("listen")
+        eventually(lambda: listening(stage))
+        process.send_signal(number)
+        process.communicate(timeout=20)
+        assert process.returncode == 0
+        assert (listening(stage), queues_of_listeners(stage)) == ([], [])
+
+
+def test_the_next_listener_takes_away_what_a_killed_one_left_and_no_other(stage: OperatedStage) -> None:
+    process = stage.start("listen")
+    (left,) = eventually(lambda: listening(stage))
+    stage.killed(process, after=0)
+    other = stage.start("listen")
+    (alive,) = eventually(lambda: set(listening(stage)) - {left})
+    assert left in listening(stage), "a queue whose listener was there a moment ago is left alone"
+    stage.sqs.tag_queue(QueueUrl=stage.url(left.removeprefix("orders-local-")), Tags={"orders:listening-at": "1"})
+    third = stage.start("listen")
+    eventually(lambda: left not in listening(stage))
+    assert alive in listening(stage)
+    for each in (other, third):
+        each.send_signal(signal.SIGINT)
+        each.communicate(timeout=20)
+    assert (listening(stage), queues_of_listeners(stage)) == ([], [])
+
+
+def test_a_webhook_gets_each_event_as_a_cloud_event_and_one_it_did_not_take_again(stage: OperatedStage) -> None:
+    webhook = Webhook(503)
+    with webhook.open() as url:
+        process = stage.start("listen", "--forward-to", url, "--count", "1", "--retry-after", "1")
+        eventually(lambda: listening(stage))
+        order = builders.an_order(order_id=builders.fresh_order_id())
+        publish(stage, order)
+        output, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "HTTP 503" in output
+    assert [kind for kind, _ in webhook.taken] == ["application/cloudevents+json"] * 2
+    assert [event["id"] for _, event in webhook.taken] == [f"{order.order_id}.1"] * 2

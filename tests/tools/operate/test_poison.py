@@ -1,0 +1,202 @@
+"""Poison at each place of a local run: the others go on; it is found, shown, mended and redriven by commands alone."""
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from chalicelib.domain import events
+from chalicelib.domain.orders import Order, OrderStatus
+from ordersctl.local.event_sources.invocation import Function
+from ordersctl.local.event_sources.sqs import QueueMapping
+from ordersctl.local.tokens import SERVICE_SCOPE, local_token
+from testkit import builders
+from testkit.local_run import LocalRun, eventually
+from tests.tools.operate.stage import OperatedStage
+
+ORDERS = 12
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRun]:
+    own = LocalRun.start(tmp_path_factory.mktemp("poisoned"))
+    try:
+        yield own.ready()
+    finally:
+        own.stop()
+
+
+@pytest.fixture
+def stage(run: LocalRun) -> OperatedStage:
+    operated = OperatedStage(run.engine_url, run.state_dir)
+    # The run's own directory has its logs; the keys are where the service reads them.
+    operated.environment["ORDERS_TOKEN"] = local_token(subject="operator", scope=SERVICE_SCOPE)
+    return operated
+
+
+def place(stage: OperatedStage, run: LocalRun) -> str:
+    """Place an order by the command that is made for it; returns its id."""
+    return str(stage.json("trigger", "--url", run.url)["order_id"])
+
+
+def event_of(order: Order) -> dict[str, Any]:
+    event = events.between(None, order, source="urn:orders:local")
+    assert event is not None
+    document: dict[str, Any] = json.loads(event.to_json())
+    return document
+
+
+class InventoryConsumer:
+    """A consumer of the inventory queue that fails whatever is no event, as it should."""
+
+    def __init__(self, stage: OperatedStage) -> None:
+        self.handled: Counter[str] = Counter()
+        policy = {"deadLetterTargetArn": stage.arn("inventory-dlq"), "maxReceiveCount": "2"}
+        stage.sqs.set_queue_attributes(
+            QueueUrl=stage.url("inventory"),
+            Attributes={"VisibilityTimeout": "1", "RedrivePolicy": json.dumps(policy)},
+        )
+        self.mapping = QueueMapping(
+            sqs=stage.sqs,
+            queue_url=stage.url("inventory"),
+            queue_arn=stage.arn("inventory"),
+            function=Function("inventory", self._handle, reports_failures=True),
+            report=lambda _line: None,
+            wait_seconds=1,
+        )
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._poll)
+
+    def __enter__(self) -> "InventoryConsumer":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _poll(self) -> None:
+        while not self._stop.is_set():
+            self.mapping.poll()
+
+    def _handle(self, event: Any, _context: Any) -> dict[str, Any]:
+        failed = []
+        for record in event["Records"]:
+            try:
+                self.handled[json.loads(record["body"])["id"]] += 1
+            except (KeyError, TypeError, ValueError):
+                failed.append({"itemIdentifier": record["messageId"]})
+        return {"batchItemFailures": failed}
+
+
+def test_poison_at_each_place_is_found_shown_mended_and_redriven(
+    stage: OperatedStage, run: LocalRun, tmp_path: Path
+) -> None:
+    order = builders.an_order(order_id=builders.fresh_order_id())
+    event = event_of(order)
+    with InventoryConsumer(stage) as consumer:
+        ids = [place(stage, run) for _ in range(ORDERS // 2)]
+        # Poison for the processor, for the publisher, and for a consumer, each between good ones.
+        misspelt = builders.command(order_id=builders.fresh_order_id(), placed="now")
+        stage.send("queue", misspelt)
+        stage.dynamodb.put_item(
+            TableName="orders-local", Item={"order_id": {"S": order.order_id}, "status": {"S": "?"}}
+        )
+        stage.send("inventory", "{" + json.dumps(event))
+        ids += [place(stage, run) for _ in range(ORDERS // 2)]
+        # The others go on.
+        eventually(lambda: {f"{order_id}.1" for order_id in ids} <= consumer.handled.keys())
+        # It is found.
+        letters = eventually(lambda: _three(stage))
+        assert set(letters) == {"orders", "events", "inventory"}
+        reasons = {queue: letter["reason"] for queue, letter in letters.items()}
+        assert "not a command envelope" in reasons["orders"]
+        assert "not an order's item" in reasons["events"]
+        # It is shown, mended by hand, and redriven.
+        mended = {
+            "orders": {name: value for name, value in misspelt.items() if name != "placed"},
+            "events": builders.stream_record(None, order),
+            "inventory": event,
+        }
+        for queue, letter in letters.items():
+            file = tmp_path / f"{queue}.json"
+            assert stage.run("dlq", "show", letter["id"], "--out", str(file)).exit_code == 0
+            assert file.read_text() != ""
+            file.write_text(json.dumps(mended[queue]))
+            stage.json("dlq", "redrive", letter["id"], "--with", str(file), "--yes")
+        # In is out: every order that was accepted, the mended command, and the mended record's event - by two ways.
+        expected = {f"{each}.1" for each in [*ids, misspelt["order_id"], order.order_id]}
+        eventually(lambda: consumer.handled.keys() == expected and consumer.handled.total() == len(expected) + 1)
+    assert consumer.handled[event["id"]] == 2
+    assert stage.json("dlq", "list") == []
+    assert Counter(each["id"] for each in stage.take_events("invoicing")) == Counter(expected)
+    stored = stage.stored(misspelt["order_id"])
+    assert isinstance(stored, Order)
+    assert stored.status is OrderStatus.PLACED
+
+
+def _three(stage: OperatedStage) -> dict[str, Any]:
+    letters = {row["queue"]: row for row in stage.json("dlq", "list")}
+    return letters if len(letters) == 3 else {}
+
+
+def test_a_sample_order_is_moved_on_to_its_end_and_its_way_is_shown(stage: OperatedStage, run: LocalRun) -> None:
+    order_id = place(stage, run)
+    eventually(lambda: stage.stored(order_id))
+    for status in ("confirmed", "shipped", "delivered"):
+        assert stage.json("trigger", order_id, "--url", run.url)["status"] == status
+    result = stage.run("trigger", order_id, "--url", run.url)
+    assert (result.exit_code, "no next status" in result.output) == (1, True)
+    assert "409" in stage.run("trigger", order_id, "--to", "cancelled", "--url", run.url).output
+
+    rows = eventually(lambda: _when_published(stage, order_id, 4))
+    assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
+    what = [row["what"] for row in rows]
+    for event, count in {"order.accepted": 1, "order.placed": 1, "order.updated": 3, "event.published": 4}.items():
+        assert what.count(event) == count, what
+    assert {row["where"] for row in rows} == {"api", "handlers", "table"}
+    assert rows[-1]["after_ms"] > 0
+    shown = stage.run("trace", order_id).stdout
+    assert "now: delivered" in shown
+    assert shown.count(rows[0]["correlation_id"]) == 1
+
+
+def _when_published(stage: OperatedStage, order_id: str, count: int) -> list[dict[str, Any]] | None:
+    rows: list[dict[str, Any]] = stage.json("trace", order_id)
+    return rows if [row["what"] for row in rows].count("event.published") == count else None
+
+
+def test_an_order_whose_command_is_dead_is_traced_to_its_letter(stage: OperatedStage) -> None:
+    order_id = builders.fresh_order_id()
+    stage.send("queue-dlq", builders.command(order_id=order_id), reason="hopeless")
+    (row,) = stage.json("trace", order_id)
+    assert (row["where"], row["what"]) == ("orders-local-queue-dlq", "dead letter")
+    assert "hopeless" in row["details"]
+    stage.json("dlq", "drop", "--order", order_id, "--yes")
+    assert "rejected" in stage.run("trace", order_id).stdout
+
+
+def test_nothing_is_known_of_an_id_that_was_never_given(stage: OperatedStage) -> None:
+    assert "nothing is known" in stage.run("trace", builders.fresh_order_id()).output
+    assert stage.run("trace", "ord_1").exit_code == 2
+
+
+def test_trigger_without_a_service_says_what_to_do(stage: OperatedStage) -> None:
+    assert "make run" in stage.run("trigger", "--url", "http://127.0.0.1:9").output
+    assert stage.run("trigger", "--to", "shipped").exit_code == 2
+
+
+def test_a_client_of_a_dropped_order_is_told_rejected(stage: OperatedStage, run: LocalRun) -> None:
+    """What the client was told when it was accepted does not stay `accepted` for ever."""
+    command, token = stage.accepted_but_not_placed(), stage.environment["ORDERS_TOKEN"]
+    path = f"/orders/{command['order_id']}?customer_id={command['customer_id']}"
+    with httpx.Client(base_url=run.url, headers={"Authorization": f"Bearer {token}"}, trust_env=False) as client:
+        assert client.get(path).json()["status"] == "accepted"
+        stage.send("queue-dlq", command, reason="hopeless")
+        stage.json("dlq", "drop", "--order", command["order_id"], "--yes")
+        assert client.get(path).json()["status"] == "rejected"

@@ -1,0 +1,104 @@
+"""`ordersctl queues`: depths, ages, lag; and that looking changes nothing."""
+
+import json
+
+from testkit import builders
+from testkit.local_run import eventually
+from tests.tools.operate.stage import OperatedStage
+
+
+def test_every_queue_is_shown_with_what_waits_what_is_in_flight_and_the_oldest(stage: OperatedStage) -> None:
+    stage.send("queue", "a")
+    stage.send("queue", "b")
+    stage.sqs.receive_message(QueueUrl=stage.url("queue"), MaxNumberOfMessages=1, VisibilityTimeout=60)
+    stage.send("invoicing-dlq", "c")
+    rows = {row["full_name"].removeprefix("orders-local-"): row for row in stage.json("queues")["queues"]}
+    assert (rows["queue"]["waiting"], rows["queue"]["in_flight"]) == (1, 1)
+    assert 0 <= rows["queue"]["oldest"] < 60
+    assert (rows["invoicing-dlq"]["waiting"], rows["invoicing-dlq"]["holds"]) == (1, "dead letters")
+    assert rows["inventory"]["waiting"] == 0
+    assert rows["inventory"]["oldest"] is None
+    assert {"events-dlq", "queue-dlq", "fulfilment", "fulfilment-dlq"} <= rows.keys()
+
+
+def test_each_queue_has_an_age_of_its_own(stage: OperatedStage) -> None:
+    def oldest(queue: str) -> float:
+        rows = {row["full_name"]: row["oldest"] for row in stage.json("queues")["queues"]}
+        return float(rows[f"orders-local-{queue}"])
+
+    stage.send("queue", "early")
+    eventually(lambda: oldest("queue") > 1)
+    stage.send("queue", "late")
+    stage.send("invoicing", "late")
+    assert oldest("queue") > 1
+    assert oldest("invoicing") < oldest("queue") - 0.5
+
+
+def test_looking_is_no_receive(stage: OperatedStage) -> None:
+    stage.send("queue", "a")
+    for _ in range(6):
+        stage.json("queues")
+    (message,) = stage.sqs.receive_message(
+        QueueUrl=stage.url("queue"), MessageSystemAttributeNames=["ApproximateReceiveCount"]
+    )["Messages"]
+    assert message["Attributes"]["ApproximateReceiveCount"] == "1"
+
+
+def test_the_lag_of_the_stream_is_what_the_checkpoint_leaves(stage: OperatedStage) -> None:
+    order_id = builders.fresh_order_id()
+    stage.store(builders.an_order(order_id=order_id))
+    (record,) = stage.stream_records(order_id)
+    stage.checkpoint(record)
+    assert stage.json("queues")["stream"][0]["records"] == 0
+    stage.store(builders.an_order(order_id=builders.fresh_order_id()))
+    (behind,) = stage.json("queues")["stream"]
+    assert behind["records"] == 1
+    assert 0 <= behind["lag"] < 60
+
+
+def test_a_lag_that_nobody_knows_is_no_number_and_is_explained(stage: OperatedStage) -> None:
+    """The run's checkpoints may lie in another directory: then all of the stream would seem to wait."""
+    stage.store(builders.an_order(order_id=builders.fresh_order_id()))
+    result = stage.run("queues", "--json")
+    (unknown,) = json.loads(result.stdout)["stream"]
+    assert (unknown["records"], unknown["lag"]) == (None, None)
+    assert "ORDERS_STATE_DIR" in result.stderr
+    assert str(stage.state_dir) in result.stderr
+
+
+def test_a_person_gets_tables(stage: OperatedStage) -> None:
+    shown = stage.run("queues").stdout
+    assert "dead letters" in shown
+    assert "stream" in shown
+
+
+def test_without_an_engine_it_says_what_to_do(stage: OperatedStage) -> None:
+    stage.environment["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
+    result = stage.run("queues")
+    assert result.exit_code == 1
+    assert "make run" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_the_local_stage_uses_no_profile_of_the_machine(stage: OperatedStage) -> None:
+    stage.environment["AWS_PROFILE"] = "nobody"
+    assert stage.json("dlq", "list") == []
+    assert stage.run("dlq", "list", "--stage", "dev").exit_code == 1
+
+
+def test_another_stage_has_a_stack_of_its_own(stage: OperatedStage, engine_url: str) -> None:
+    """The same code for AWS: here the endpoint and the credentials come from the environment, as boto3 has them."""
+    from ordersctl.local.engine import deploy  # noqa: PLC0415 - only here
+
+    deploy(engine_url, stage="dev")
+    stage.environment |= {
+        "AWS_ENDPOINT_URL": engine_url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    result = stage.run("dlq", "list", "--stage", "dev", "--region", "us-east-1", "--json")
+    assert (result.exit_code, json.loads(result.stdout)) == (0, [])
+    result = stage.run("dlq", "list", "--stage", "nowhere", "--region", "us-east-1")
+    assert result.exit_code == 1
+    assert "nowhere" in result.output

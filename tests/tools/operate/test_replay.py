@@ -1,0 +1,139 @@
+"""Replays: the current state once more, under the ids of the first time."""
+
+import json
+from typing import Any
+
+import pytest
+
+from chalicelib.adapters import order_items
+from chalicelib.domain import events
+from chalicelib.domain.orders import TRANSITIONS, Order, OrderStatus
+from ordersctl.operate.replay.command import event_of
+from testkit import builders
+from tests.tools.operate.stage import OperatedStage
+
+SOURCE = "urn:orders:local"
+
+
+def changed(order: Order, status: OrderStatus) -> Order:
+    return order.change(None, status=status, reason=None, by_service=True, now=builders.LATER)
+
+
+def told_at_first(before: Order | None, after: Order) -> dict[str, Any]:
+    event = events.between(before, after, source=SOURCE)
+    assert event is not None
+    document: dict[str, Any] = json.loads(event.to_json())
+    return document
+
+
+def every_status() -> list[tuple[Order | None, Order]]:
+    """(before, after) of each change of status that is legal, and of an order's beginning."""
+    first = builders.an_order()
+    found: list[tuple[Order | None, Order]] = [
+        (None, first),
+        (None, builders.an_order(status=OrderStatus.REJECTED)),
+    ]
+    reached = {OrderStatus.PLACED: first}
+    for status in TRANSITIONS:
+        for target in sorted(TRANSITIONS[status]):
+            after = changed(reached[status], target)
+            found.append((reached[status], after))
+            reached.setdefault(target, after)
+    return found
+
+
+@pytest.mark.parametrize(("before", "after"), every_status(), ids=lambda order: order.status if order else "nothing")
+def test_a_replayed_event_is_the_first_one_with_a_mark(before: Order | None, after: Order) -> None:
+    replayed = json.loads(event_of(after, source=SOURCE).to_json())
+    first = told_at_first(before, after)
+    if after.status is OrderStatus.CANCELLED and after.version > 2:
+        del first["data"]["previous_status"]  # placed or confirmed: nothing tells which
+    assert replayed == first | {"replayed": True}
+
+
+def test_a_change_that_is_no_change_of_status_is_told_as_changed(stage: OperatedStage) -> None:
+    order = builders.an_order(order_id=builders.fresh_order_id(), version=3, updated_at=builders.LATER)
+    stage.store(order)
+    stage.json("replay", "--order", order.order_id, "--yes")
+    (event,) = stage.take_events("invoicing")
+    assert (event["type"], event["id"], event["replayed"]) == ("order.changed", f"{order.order_id}.3", True)
+
+
+def test_a_customers_orders_are_told_to_every_subscriber_by_its_filter(stage: OperatedStage) -> None:
+    mine = [builders.an_order(order_id=builders.fresh_order_id()) for _ in range(3)]
+    shipped = changed(changed(mine[2], OrderStatus.CONFIRMED), OrderStatus.SHIPPED)
+    stage.store(*mine[:2], shipped, builders.an_order(order_id=builders.fresh_order_id(), customer_id="other"))
+    assert stage.json("replay", "--customer", builders.CUSTOMER, "--yes") == {"read": 3, "sent": 3, "unreadable": 0}
+    assert {event["subject"] for event in stage.take_events("invoicing")} == {order.order_id for order in mine}
+    assert {event["subject"] for event in stage.take_events("inventory")} == {order.order_id for order in mine[:2]}
+
+
+def test_one_consumer_alone_gets_what_its_filter_lets_through(stage: OperatedStage) -> None:
+    order = builders.an_order(order_id=builders.fresh_order_id())
+    confirmed = changed(builders.an_order(order_id=builders.fresh_order_id()), OrderStatus.CONFIRMED)
+    stage.store(order, confirmed)
+    asked = ("replay", "--since", "2026-01-01", "--to", "inventory", "--yes")
+    assert stage.json(*asked) == {"read": 2, "sent": 1, "unreadable": 0}
+    (message,) = stage.take("inventory")
+    assert json.loads(message["Body"])["subject"] == order.order_id
+    assert message["MessageAttributes"]["replayed"]["StringValue"] == "true"
+    assert [stage.depth(queue) for queue in ("invoicing", "fulfilment")] == [0, 0]
+    assert stage.run("replay", "--since", "2026-01-01", "--to", "nobody", "--yes").exit_code == 2
+
+
+def test_a_window_of_time_takes_what_was_last_changed_in_it_erased_orders_too(stage: OperatedStage) -> None:
+    early = builders.an_order(order_id=builders.fresh_order_id())
+    later = changed(builders.an_order(order_id=builders.fresh_order_id()), OrderStatus.CONFIRMED)
+    erased = builders.an_order(order_id=builders.fresh_order_id()).erase("2026-01-31T14:00:00.000Z")
+    stage.store(early, later, erased)
+    stage.json("replay", "--since", builders.NOW, "--until", builders.LATER, "--yes")
+    assert [event["subject"] for event in stage.take_events("invoicing")] == [early.order_id]
+    stage.json("replay", "--since", "2026-01-31T13:00+00:00", "--yes")
+    told = {event["subject"]: event for event in stage.take_events("invoicing")}
+    assert set(told) == {later.order_id, erased.order_id}
+    assert told[erased.order_id]["type"] == "order.erased"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        (),
+        ("--order", builders.ORDER_ID, "--customer", "c"),
+        ("--until", "2026-01-01"),
+        ("--since", "yesterday"),
+        ("--since", "2026-01-02", "--until", "2026-01-01"),
+        ("--order", "bad"),
+    ],
+    ids=["nothing", "two things", "an end without a beginning", "no time", "an end before the beginning", "no id"],
+)
+def test_a_question_that_makes_no_sense_is_refused(stage: OperatedStage, asked: tuple[str, ...]) -> None:
+    assert stage.run("replay", *asked, "--yes").exit_code == 2
+
+
+def test_what_cannot_be_read_is_skipped_counted_and_told(stage: OperatedStage) -> None:
+    good, broken = (builders.an_order(order_id=builders.fresh_order_id()) for _ in range(2))
+    stage.store(good)
+    item = order_items.to_item(broken)
+    del item["fingerprint"]
+    stage.dynamodb.put_item(TableName="orders-local", Item=item)
+    for asked, sent in (
+        (("--since", "2026-01-01"), 1),
+        (("--customer", builders.CUSTOMER), 1),
+        (("--order", broken.order_id), 0),
+    ):
+        result = stage.run("replay", *asked, "--yes", "--json")
+        assert (result.exit_code, json.loads(result.stdout)["sent"], json.loads(result.stdout)["unreadable"]) == (
+            1,
+            sent,
+            1,
+        )
+        assert f"{broken.order_id} is skipped" in result.stderr
+        assert [event["subject"] for event in stage.take_events("invoicing")] == [good.order_id] * sent
+    assert "1 skipped" in stage.run("replay", "--since", "2026-01-01", "--yes").stdout
+
+
+def test_an_order_that_is_not_there_and_a_no_at_the_prompt_tell_nothing(stage: OperatedStage) -> None:
+    assert "no order" in stage.run("replay", "--order", builders.ORDER_ID, "--yes").output
+    stage.store(builders.an_order())
+    assert stage.run("replay", "--order", builders.ORDER_ID, answer="n\n").exit_code == 1
+    assert stage.depth("invoicing") == 0

@@ -1,0 +1,65 @@
+"""`ordersctl trace` of a local order: what each process logged, and what is said when no log is where it looks."""
+
+import json
+from pathlib import Path
+
+import pytest
+from orders_consumer import Consumer
+
+from chalicelib.domain import events
+from ordersctl.local.consumers import make_inbox
+from testkit import builders
+from tests.tools.operate.stage import OperatedStage
+
+INBOX = "inbox-of-a-trace"
+
+
+def write_log(stage: OperatedStage, name: str, text: str) -> None:
+    path: Path = stage.state_dir / "logs" / f"{name}.log"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+
+
+def test_a_sample_consumers_line_is_in_its_place(
+    stage: OperatedStage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine_url = stage.environment["AWS_ENDPOINT_URL"]
+    secrets = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "us-east-1"}
+    for name, value in {"AWS_ENDPOINT_URL": engine_url, **secrets}.items():
+        monkeypatch.setenv(name, value)
+    order = builders.an_order(order_id=builders.fresh_order_id())
+    event = events.between(None, order, source="urn:orders:local")
+    assert event is not None
+    make_inbox(engine_url, INBOX)
+    Consumer("inventory", INBOX, "http://127.0.0.1:9", "").handle(event.to_json(), lambda _order, _move: {})
+    write_log(stage, "inventory", capsys.readouterr().out)
+    stage.store(order)  # placed long before
+    rows = stage.json("trace", order.order_id)
+    assert [(row["where"], row["what"]) for row in rows][-1] == ("inventory", "inventory.handled")
+    assert rows[-1]["time"].endswith("Z")
+    assert len(rows[-1]["time"]) == len(builders.NOW)
+    assert rows[-1]["after_ms"] > 0
+
+
+def test_a_line_without_a_time_comes_last(stage: OperatedStage) -> None:
+    order_id = builders.fresh_order_id()
+    ids = {"order_id": order_id, "correlation_id": "c-1"}
+    write_log(stage, "billing", json.dumps({"event": "billing.handled", **ids}) + "\nnot JSON " + order_id)
+    write_log(stage, "handlers", json.dumps({"event": "order.placed", "time": builders.NOW, **ids}))
+    rows = stage.json("trace", order_id)
+    assert [(row["what"], row["time"], row["after_ms"]) for row in rows] == [
+        ("order.placed", builders.NOW, 0),
+        ("billing.handled", None, None),
+    ]
+    assert "billing.handled" in stage.run("trace", order_id).stdout
+
+
+def test_when_no_log_names_the_order_it_says_where_it_looked(stage: OperatedStage) -> None:
+    order = builders.an_order(order_id=builders.fresh_order_id())
+    stage.store(order)
+    result = stage.run("trace", order.order_id, "--json")
+    assert [row["where"] for row in json.loads(result.stdout)] == ["table", "table"]
+    assert "ORDERS_STATE_DIR" in result.stderr
+    assert str(stage.state_dir) in result.stderr
+    write_log(stage, "api", json.dumps({"event": "seen", "time": builders.NOW, "order_id": order.order_id}))
+    assert stage.run("trace", order.order_id).stderr == ""

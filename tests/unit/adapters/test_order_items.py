@@ -1,0 +1,167 @@
+"""How an order lies in the table: nothing is lost, ten lines cost one write unit, and what is not ours is poison."""
+
+import copy
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+from boto3.dynamodb.types import TypeDeserializer
+from hypothesis import given
+
+from chalicelib.adapters import order_items
+from chalicelib.domain.errors import Poison
+from chalicelib.domain.orders import ErasedOrder, Order
+from testkit.builders import ADDRESS, CUSTOMER, LATER, NOW, ORDER_ID, an_order, line
+from testkit.item_sizes import PROJECTED, WRITE_UNIT, index_entry, item_size, number_size, value_size
+from tests.unit.strategies import erased_orders, rejected_orders, stored_orders
+
+REAL_ORDERS = Path(__file__).parents[2] / "data" / "online-retail-cut.csv"
+
+
+def real_lines(count: int) -> list[dict[str, Any]]:
+    with REAL_ORDERS.open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if int(row["Quantity"]) > 0 and float(row["UnitPrice"]) > 0]
+    lines = [
+        line(
+            sku=r["StockCode"],
+            name=r["Description"],
+            quantity=int(r["Quantity"]),
+            unit_price=round(float(r["UnitPrice"]) * 100),
+        )
+        for r in rows
+    ]
+    return (lines * count)[:count]
+
+
+@given(order=stored_orders() | rejected_orders(), erased=erased_orders())
+def test_an_item_is_its_customer_s_and_a_tombstone_may_be_anyone_s(order: Order, erased: ErasedOrder) -> None:
+    item, tombstone = order_items.to_item(order), order_items.to_item(erased)
+    assert order_items.may_be_of(item, order.customer_id)
+    assert order_items.may_be_of(item, None)  # nobody in particular asks: a service
+    assert not order_items.may_be_of(item, f"{order.customer_id}-")
+    assert not order_items.may_be_of(item, "")
+    assert order_items.may_be_of(tombstone, order.customer_id)
+
+
+@given(order=stored_orders() | rejected_orders())
+def test_an_order_comes_back_as_it_was_stored(order: Order) -> None:
+    assert order_items.from_item(order_items.to_item(order)) == order
+
+
+@given(order=stored_orders())
+def test_an_order_that_was_read_is_shown_like_the_one_stored(order: Order) -> None:
+    read = order_items.from_item(order_items.to_item(order))
+    assert isinstance(read, Order)
+    assert read.shown() == order.shown()
+    assert read.content == order.content
+
+
+@given(erased=erased_orders())
+def test_a_tombstone_comes_back_and_is_in_no_index(erased: ErasedOrder) -> None:
+    item = order_items.to_item(erased)
+    assert order_items.from_item(item) == erased
+    assert item.keys() == {"order_id", "status", "version", "updated_at", "correlation_id"}
+
+
+@given(order=stored_orders())
+def test_a_summary_is_read_from_what_the_index_projects(order: Order) -> None:
+    shown = order.shown() | {"item_count": order.item_count}
+    names = PROJECTED - {"placed_key"} | {"placed_at"}
+    expected = {name: value for name, value in shown.items() if name in names}
+    assert order_items.to_summary(index_entry(order_items.to_item(order))) == expected
+
+
+def test_an_item_is_typed_and_no_blob() -> None:
+    item = order_items.to_item(an_order())
+    plain = {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
+    assert plain["items"] == [{"s": "85123A", "n": "WHITE HANGING HEART", "q": 6, "p": 255}]
+    assert plain["total"] == 1530
+    assert plain["placed_key"] == f"{NOW}#{ORDER_ID}"
+
+
+def test_sizes_are_reckoned_by_the_rules() -> None:
+    assert item_size({"ab": {"S": "é"}}) == 4
+    assert [number_size(text) for text in ("0", "7", "12", "123", "-12", "1000000")] == [2, 2, 2, 3, 3, 2]
+    assert value_size({"L": [{"M": {"a": {"S": "b"}}}]}) == 3 + 1 + 3 + 1 + 1 + 1
+
+
+def test_an_order_of_ten_real_lines_is_one_write_unit() -> None:
+    order = an_order(new={"items": real_lines(10), "reference": "536365"})
+    assert 0 < item_size(order_items.to_item(order)) <= WRITE_UNIT
+
+
+def test_an_index_entry_is_one_write_unit_even_of_the_largest_order() -> None:
+    new = {
+        "items": [line(sku="s" * 64, name="n" * 200, quantity=2)] * 2_000,
+        "note": "n" * 1_000,
+        "reference": "é" * 64,
+    }
+    order = an_order(new=new, customer_id="c" * 64, version=10**9)
+    assert item_size(index_entry(order_items.to_item(order))) <= WRITE_UNIT
+
+
+def test_a_cursor_names_the_whole_key_of_an_index_entry() -> None:
+    assert order_items.index_key(CUSTOMER, f"{NOW}#{ORDER_ID}") == {
+        "order_id": {"S": ORDER_ID},
+        "customer_id": {"S": CUSTOMER},
+        "placed_key": {"S": f"{NOW}#{ORDER_ID}"},
+    }
+
+
+@pytest.mark.parametrize("name", ["customer_id", "currency", "total", "updated_at", "reference"])
+def test_an_erased_item_holds_nothing_but_the_tombstone(name: str) -> None:
+    order = an_order(new={"reference": "r", "shipping_address": ADDRESS})
+    assert name not in order_items.to_item(order.erase(LATER)) or name == "updated_at"
+
+
+REQUIRED = ["order_id", "customer_id", "placed_key", "status", "version", "total", "items", "updated_at", "fingerprint"]
+
+
+@pytest.mark.parametrize("name", [*REQUIRED, "correlation_id"])
+def test_an_item_without_an_attribute_that_every_order_has_is_poison(name: str) -> None:
+    item = order_items.to_item(an_order())
+    del item[name]
+    with pytest.raises(Poison):
+        order_items.from_item(item)
+
+
+GARBAGE: list[dict[str, Any]] = [
+    {"status": {"S": "accepted"}},
+    {"status": {"N": "1"}},
+    {"version": {"N": "1.5"}},
+    {"version": {"S": "1"}},
+    {"version": {"NULL": True}},
+    {"total": {"N": "NaN"}},
+    {"items": {"S": "[]"}},
+    {"items": {"L": [{"S": "a"}]}},
+    {"items": {"L": [{"M": {}}]}},
+    {"items": {"L": [{"M": {"s": {"S": "a"}, "q": {"S": "x"}, "p": {"N": "1"}}}]}},
+    {"shipping_address": {"M": {"name": {"N": "1"}}}},
+    {"shipping_address": {"S": "1 High Street"}},
+    {"violations": {"L": [{"M": {}}]}},
+    {"note": {"N": "1"}},
+    {"order_id": {"N": "1"}},
+    {"order_id": None},
+]
+
+
+@pytest.mark.parametrize("changes", GARBAGE, ids=str)
+def test_an_item_that_is_none_of_ours_is_poison(changes: dict[str, Any]) -> None:
+    with pytest.raises(Poison):
+        order_items.from_item(copy.deepcopy(order_items.to_item(an_order())) | changes)
+
+
+@pytest.mark.parametrize(
+    "item", [{}, {"status": {"S": "erased"}}, {"status": "erased"}, {"a": {"S": "b"}}, [], None, 1]
+)
+def test_anything_else_is_poison(item: Any) -> None:
+    with pytest.raises(Poison):
+        order_items.from_item(item)
+
+
+def test_an_order_stored_under_yesterdays_rules_stays_readable() -> None:
+    item = order_items.to_item(an_order()) | {"currency": {"S": "DEM"}, "of_tomorrow": {"S": "x"}}
+    read = order_items.from_item(item)
+    assert isinstance(read, Order)
+    assert read.currency == "DEM"

@@ -1,0 +1,103 @@
+"""Commands: what was put on the queue is what is read from it, and everything else is poison."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain import commands, orders
+from chalicelib.domain.errors import Poison
+from chalicelib.domain.orders import NewOrder
+from testkit.builders import CUSTOMER, NOW, ORDER_ID, command, new_order
+from tests.unit.strategies import new_orders
+
+
+@given(new=new_orders())
+def test_a_command_comes_back_as_it_was_sent(new: NewOrder) -> None:
+    body = commands.encode(new, order_id=ORDER_ID, customer_id=CUSTOMER, placed_at=NOW, correlation_id="request-1")
+    read = commands.decode(body)
+    assert (read.order_id, read.customer_id, read.placed_at) == (ORDER_ID, CUSTOMER, NOW)
+    assert (read.type, read.version, read.correlation_id) == ("PlaceOrder", 1, "request-1")
+    again = orders.parse(NewOrder, read.order)
+    assert again == new
+    assert orders.fingerprint(again) == orders.fingerprint(new)
+
+
+def test_the_envelope_on_the_queue_is_the_published_one() -> None:
+    new = orders.parse(NewOrder, new_order())
+    body = commands.encode(new, order_id=ORDER_ID, customer_id=CUSTOMER, placed_at=NOW, correlation_id="request-1")
+    assert json.loads(body) == command()
+
+
+def test_an_envelope_holds_any_order_for_it_is_judged_later() -> None:
+    assert commands.decode(json.dumps(command(order={"nonsense": [1]}))).order == {"nonsense": [1]}
+
+
+POISON: list[Any] = [
+    "",
+    " ",
+    "no JSON",
+    "null",
+    "[]",
+    '"PlaceOrder"',
+    "{}",
+    '{"a":',
+    "\ufeff{}",
+    "[" * 100_000,
+    json.dumps(command())[:-1],
+    json.dumps(command()) + "x",
+    json.dumps(command(order=float("nan"))),
+    '{"order": ' + "9" * 5_000 + "}",
+    '{"order": "\\ud800"}',
+    command(type="CancelOrder"),
+    command(type="placeOrder"),
+    command(version=2),
+    command(version="1"),
+    command(order_id="ord_1"),
+    command(order_id=ORDER_ID + "\n"),
+    command(order_id=None),
+    command(customer_id=""),
+    command(customer_id="a" * 65),
+    command(customer_id="a b"),
+    command(customer_id=17850),
+    command(placed_at="2026-01-31"),
+    command(placed_at="2026-01-31T12:00:00Z"),
+    command(placed_at="2026-01-31T12:00:00.000+00:00"),
+    command(placed_at=1769860800),
+    command(correlation_id=""),
+    command(correlation_id="a b"),
+    command(correlation_id="a" * 129),
+    command(surplus=1),
+    *(
+        {name: value for name, value in command().items() if name != missing}
+        for missing in ("order_id", "customer_id", "placed_at", "correlation_id", "order")
+    ),
+]
+
+
+@pytest.mark.parametrize("body", POISON, ids=lambda body: str(body)[:40])
+def test_what_is_no_envelope_is_poison(body: Any) -> None:
+    with pytest.raises(Poison):
+        commands.decode(body if isinstance(body, str) else json.dumps(body))
+
+
+@pytest.mark.parametrize("placed_at", ["\N{FULLWIDTH DIGIT TWO}026-01-31T12:00:00.000Z", "2026-13-31T12:00:00.000Z"])
+def test_a_time_that_no_clock_shows_is_poison(placed_at: str) -> None:
+    """It would sort and filter wrong for ever."""
+    with pytest.raises(Poison):
+        commands.decode(json.dumps(command(placed_at=placed_at)))
+
+
+def test_the_reason_names_what_is_wrong_and_never_what_was_sent() -> None:
+    with pytest.raises(Poison) as caught:
+        commands.decode(json.dumps(command(customer_id="Ann Lee, 1 High Street")))
+    assert "customer_id" in str(caught.value)
+    assert "Ann" not in str(caught.value)
+
+
+@given(text=st.text(max_size=200))
+def test_any_text_is_a_command_or_poison(text: str) -> None:
+    with pytest.raises(Poison):
+        commands.decode(text)

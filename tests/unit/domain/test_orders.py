@@ -1,0 +1,217 @@
+"""What an order may be made of: strict values, known fields, and every violation with its place."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain import orders
+from chalicelib.domain.errors import InvalidOrder
+from chalicelib.domain.orders import NewOrder
+from testkit.builders import ADDRESS, line, new_order
+
+NAN, INFINITY = float("nan"), float("inf")
+
+
+def violations(value: Any) -> dict[str, str]:
+    with pytest.raises(InvalidOrder) as caught:
+        orders.parse(NewOrder, value)
+    return {each.pointer: each.detail for each in caught.value.violations}
+
+
+def with_line(**changes: Any) -> dict[str, Any]:
+    return new_order(items=[line(**changes)])
+
+
+def with_address(**changes: Any) -> dict[str, Any]:
+    return new_order(shipping_address=ADDRESS | changes)
+
+
+GOOD: list[dict[str, Any]] = [
+    new_order(),
+    with_line(quantity=1),
+    with_line(quantity=1.0),
+    with_line(quantity=1_000_000, unit_price=1_000_000),
+    with_line(unit_price=0),
+    with_line(unit_price=-0.0),
+    with_line(quantity=1, unit_price=10**12),
+    with_line(sku="a"),
+    with_line(sku="é" * 64),
+    with_line(sku=" spaced / odd ' \" \\ 😀 "),
+    with_line(name=None),
+    with_line(name="n" * 200),
+    new_order(items=[line(unit_price=1)] * 2_000),
+    new_order(note="n" * 1_000, reference="r" * 64),
+    new_order(note=None, reference=None, shipping_address=None),
+    new_order(currency="JPY"),
+    with_address(line2="2", region="Yorkshire"),
+    with_address(postal_code=None),
+]
+
+
+@pytest.mark.parametrize("value", GOOD, ids=lambda value: str(value)[:90])
+def test_a_good_order_is_taken(value: Any) -> None:
+    orders.parse(NewOrder, value)
+
+
+BAD_WHOLE_NUMBERS: list[Any] = [
+    "12", "1_0", "٣", "", True, False, None, 1.5, NAN, INFINITY, -INFINITY, 10**13, 10**4_000, -1, [], {}, [1], 1e300,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["quantity", "unit_price"])
+@pytest.mark.parametrize("value", BAD_WHOLE_NUMBERS, ids=lambda value: str(value)[:20])
+def test_what_is_no_whole_number_in_range_is_refused(name: str, value: Any) -> None:
+    assert f"/items/0/{name}" in violations(with_line(**{name: value}))
+
+
+@pytest.mark.parametrize(("name", "value"), [("quantity", 0), ("quantity", 1_000_001), ("unit_price", 10**12 + 1)])
+def test_a_number_just_out_of_range_is_refused(name: str, value: int) -> None:
+    assert f"/items/0/{name}" in violations(with_line(**{name: value}))
+
+
+CONTROL = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0))]
+TEXTS: list[tuple[str, int]] = [
+    ("/items/0/sku", 64),
+    ("/items/0/name", 200),
+    ("/note", 1_000),
+    ("/reference", 64),
+    ("/shipping_address/name", 200),
+    ("/shipping_address/line1", 200),
+    ("/shipping_address/line2", 200),
+    ("/shipping_address/city", 100),
+    ("/shipping_address/region", 100),
+    ("/shipping_address/postal_code", 20),
+]
+
+
+def with_text(pointer: str, value: Any) -> dict[str, Any]:
+    name = pointer.rpartition("/")[2]
+    if pointer.startswith("/items"):
+        return with_line(**{name: value})
+    if pointer.startswith("/shipping_address"):
+        return with_address(**{name: value})
+    return new_order(**{name: value})
+
+
+@pytest.mark.parametrize(("pointer", "most"), TEXTS)
+def test_a_text_is_one_to_so_many_printable_characters(pointer: str, most: int) -> None:
+    orders.parse(NewOrder, with_text(pointer, "x" * most))
+    wrong: list[Any] = ["", "x" * (most + 1), 12, True, ["x"], {}, "\ud800", "😀\udfff"]
+    for bad in wrong:
+        assert pointer in violations(with_text(pointer, bad)), bad
+    for character in CONTROL:
+        assert pointer in violations(with_text(pointer, f"a{character}b")), repr(character)
+
+
+@pytest.mark.parametrize("pointer", ["/items/0/sku", "/shipping_address/name"])
+def test_a_required_text_is_not_null(pointer: str) -> None:
+    assert pointer in violations(with_text(pointer, None))
+
+
+@pytest.mark.parametrize("currency", ["gbp", "GB", "XXX", "XAU", "", "GBP ", None, 826, ["GBP"]])
+def test_a_currency_is_a_code_of_the_list(currency: Any) -> None:
+    assert set(violations(new_order(currency=currency))) == {"/currency"}
+
+
+@pytest.mark.parametrize("country", ["gb", "GBR", "XX", "UK", "", None, 44])
+def test_a_country_is_a_code_of_the_list(country: Any) -> None:
+    assert set(violations(with_address(country=country))) == {"/shipping_address/country"}
+
+
+OURS = ["order_id", "customer_id", "status", "total", "version", "placed_at", "updated_at", "fingerprint", "item_count"]
+
+
+@pytest.mark.parametrize(
+    "name", [*OURS, "correlation_id", "violations", "status_reason", "surplus", "Currency", "__class__"]
+)
+def test_a_field_that_is_not_asked_for_is_refused(name: str) -> None:
+    assert set(violations(new_order(**{name: "x"}))) == {f"/{name}"}
+
+
+def test_a_field_that_is_not_asked_for_is_refused_deep_inside_too() -> None:
+    assert set(violations(with_address(zip="1"))) == {"/shipping_address/zip"}
+    assert "/items/0/total" in violations(with_line(total=1))
+
+
+@pytest.mark.parametrize("missing", ["currency", "items"])
+def test_what_is_required_is_missed(missing: str) -> None:
+    value = new_order()
+    del value[missing]
+    assert set(violations(value)) == {f"/{missing}"}
+
+
+@pytest.mark.parametrize("value", [None, [], "order", 1, True, [new_order()]])
+def test_an_order_is_an_object(value: Any) -> None:
+    assert set(violations(value)) == {""}
+
+
+@pytest.mark.parametrize("items", [[], None, {}, "items", {"0": line()}, [line(unit_price=1)] * 2_001])
+def test_items_are_a_list_of_one_to_two_thousand(items: Any) -> None:
+    assert set(violations(new_order(items=items))) == {"/items"}
+
+
+def test_a_total_beyond_the_largest_amount_is_refused() -> None:
+    assert violations(with_line(quantity=2, unit_price=10**12)) == {"": "The total should be at most 10^12 minor units"}
+    assert violations(new_order(items=[line(quantity=1, unit_price=10**12), line(quantity=1, unit_price=1)]))
+
+
+def test_one_wrong_value_is_one_violation() -> None:
+    """A client that reads "at least 1 item, not 0" beside it would look for a fault that is not there."""
+    assert set(violations(with_line(quantity="12"))) == {"/items/0/quantity"}
+
+
+def test_every_violation_is_told_up_to_twenty() -> None:
+    lines = [line(quantity=0)] * 100
+    assert len(violations(new_order(items=lines))) == 20
+
+
+def test_a_pointer_is_escaped_and_of_bounded_length() -> None:
+    assert "/a~1b~0c" in violations(new_order(**{"a/b~c": 1}))
+    (pointer,) = violations(new_order(**{"x" * 10_000: 1}))
+    assert len(pointer) == 200
+
+
+def test_a_violation_never_repeats_what_was_sent() -> None:
+    text = str(violations(new_order(note="secret\x00", currency="SECRET")))
+    assert "secret" not in text.lower()
+
+
+def test_equal_orders_have_one_fingerprint_however_they_are_written() -> None:
+    written = orders.parse(NewOrder, {"items": [line(quantity=6.0)], "note": None, "currency": "GBP"})
+    assert orders.fingerprint(written) == orders.fingerprint(orders.parse(NewOrder, new_order()))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        new_order(note="x"),
+        new_order(reference="x"),
+        new_order(currency="EUR"),
+        with_line(quantity=7),
+        with_line(name=None),
+        new_order(items=[line(), line()]),
+        with_address(),
+    ],
+)
+def test_another_order_has_another_fingerprint(other: Any) -> None:
+    assert orders.fingerprint(orders.parse(NewOrder, other)) != orders.fingerprint(orders.parse(NewOrder, new_order()))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(value=JSON)
+def test_any_json_value_is_judged_and_has_a_fingerprint(value: Any) -> None:
+    assert violations(value)
+    assert len(orders.fingerprint(value)) == 32
+
+
+@given(value=st.dictionaries(st.sampled_from(["currency", "items", "note", "shipping_address"]), JSON))
+def test_any_order_like_value_is_judged(value: Any) -> None:
+    assert violations(value)

@@ -1,0 +1,306 @@
+"""Attacks on bearer tokens that have worked on others: none of them is believed here.
+
+Sources: RFC 8725 (JSON Web Token Best Current Practices); CVE-2015-9235 (HS256 with the public key), CVE-2018-0114
+(embedded key), CVE-2022-21449 (zero signature), CVE-2006-4339 (low exponent, Bleichenbacher).
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from joserfc.jwk import ECKey, RSAKey
+
+from chalicelib.http.auth.tokens import InvalidToken
+from testkit.builders import claims, sign
+from tests.unit.http.auth.keys import (
+    EC,
+    RSA,
+    TokenRoom,
+    base64url,
+    ec_signature,
+    raw_jws,
+    rsa_signature,
+    signing_input,
+    token,
+)
+
+EVIL = RSAKey.generate_key(2048, {"kid": "rsa-1"})  # an attacker's, under our key's name
+EVIL_EC = ECKey.generate_key("P-256", {"kid": "ec-1"})
+RS256, ES256 = {"alg": "RS256", "kid": "rsa-1"}, {"alg": "ES256", "kid": "ec-1"}
+DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> TokenRoom:
+    return TokenRoom(tmp_path / "jwks.json")
+
+
+def refused(room: TokenRoom, forged: str) -> None:
+    with pytest.raises(InvalidToken):
+        room.claims(forged)
+
+
+def hmac_with(secret: bytes, algorithm: str = "HS256") -> str:
+    message = signing_input({"alg": algorithm, "kid": "rsa-1"})
+    return token(message, hmac.digest(secret, message, hashlib.sha256))
+
+
+def public_pem() -> bytes:
+    public = RSA.public_key
+    return public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+@pytest.mark.parametrize(
+    "algorithm", ["none", "None", "nOnE", "NONE", "", "none ", "RS256\x00", "rs256", "es256", None, 1, True]
+)
+@pytest.mark.parametrize("signature", ["", "AA", "right"])
+def test_no_signature_is_no_signature(room: TokenRoom, algorithm: Any, signature: str) -> None:
+    message = signing_input({"alg": algorithm, "kid": "rsa-1"})
+    signed = base64url(rsa_signature(RSA, message)) if signature == "right" else signature
+    refused(room, f"{message.decode()}.{signed}")
+
+
+@pytest.mark.parametrize("algorithm", [[], {}, ["RS256"], {"RS256": 1}], ids=str)
+def test_an_algorithm_that_is_no_text_is_refused(room: TokenRoom, algorithm: Any) -> None:
+    refused(room, raw_jws(RSA, {"alg": algorithm, "kid": "rsa-1"}))
+
+
+def test_a_header_without_algorithm_is_refused(room: TokenRoom) -> None:
+    refused(room, raw_jws(RSA, {"kid": "rsa-1"}))
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
+def test_a_public_key_is_no_secret_for_hmac(room: TokenRoom, algorithm: str) -> None:
+    jwk = json.dumps(RSA.as_dict(private=False))
+    n = RSA.as_dict(private=False)["n"]
+    for secret in (public_pem(), public_pem().strip(), jwk.encode(), str(n).encode(), b""):
+        refused(room, hmac_with(secret, algorithm))
+
+
+@pytest.mark.parametrize(
+    "algorithm", ["RS384", "RS512", "PS256", "PS384", "ES384", "ES512", "ES256K", "EdDSA", "HS256"]
+)
+def test_an_algorithm_that_is_not_taken_is_refused_however_it_is_signed(room: TokenRoom, algorithm: str) -> None:
+    refused(room, raw_jws(RSA, {"alg": algorithm, "kid": "rsa-1"}))
+
+
+def test_an_unknown_signer_is_refused_under_a_known_name(room: TokenRoom) -> None:
+    refused(room, sign(EVIL))
+    refused(room, sign(EVIL_EC))
+
+
+def test_a_known_signer_is_refused_under_an_unknown_name(room: TokenRoom) -> None:
+    unknown: list[Any] = [
+        "rsa-2",
+        "",
+        "RSA-1",
+        "rsa-1 ",
+        "../jwks.json",
+        "/dev/null",
+        "' OR 1=1",
+        None,
+        1,
+        [],
+        {},
+        ["rsa-1"],
+    ]
+    for kid in unknown:
+        refused(room, raw_jws(RSA, {"alg": "RS256", "kid": kid}))
+
+
+def test_a_key_is_good_for_its_own_algorithm_only(room: TokenRoom) -> None:
+    refused(room, raw_jws(RSA, {"alg": "ES256", "kid": "rsa-1"}))
+    refused(room, raw_jws(EC, {"alg": "RS256", "kid": "ec-1"}))
+    refused(room, raw_jws(RSA, {"alg": "RS256", "kid": "ec-1"}))
+    room.publish(RSA, alg="PS256")
+    refused(room, sign(RSA))
+    room.publish(RSA, use="enc")
+    refused(room, sign(RSA))
+
+
+def test_a_key_that_the_token_brings_along_is_not_used(room: TokenRoom) -> None:
+    own = EVIL.as_dict(private=False)
+    for more in (
+        {"jwk": own},
+        {"jwk": own, "kid": "evil"},
+        {"jku": "https://evil.example/jwks.json"},
+        {"x5u": "https://evil.example/cert.pem"},
+        {"x5c": [base64url(b"a certificate")], "x5t": "x"},
+    ):
+        refused(room, raw_jws(EVIL, RS256 | more))
+
+
+def test_an_extension_that_is_not_understood_is_refused(room: TokenRoom) -> None:
+    extensions: list[dict[str, Any]] = [{"crit": ["exp"]}, {"crit": []}, {"crit": None}, {"b64": False}, {"b64": True}]
+    for more in extensions:
+        refused(room, raw_jws(RSA, RS256 | more))
+
+
+def test_no_bit_of_a_token_can_be_changed(room: TokenRoom) -> None:
+    for key in (RSA, EC):
+        good = sign(key)
+        for position in range(0, len(good), 7):
+            other = "A" if good[position] != "A" else "B"
+            refused(room, good[:position] + other + good[position + 1 :])
+
+
+def test_claims_cannot_be_swapped_under_a_signature(room: TokenRoom) -> None:
+    header, _, signature = sign(RSA).split(".")
+    content = base64url(json.dumps(claims(sub="17851")).encode())
+    refused(room, f"{header}.{content}.{signature}")
+
+
+RESHAPED: dict[str, Callable[[bytes], bytes]] = {
+    "cut at the end": lambda signature: signature[:-1],
+    "cut at the start": lambda signature: signature[1:],
+    "longer": lambda signature: signature + b"\x00",
+    "longer in front": lambda signature: b"\x00" + signature,
+    "twice": lambda signature: signature * 2,
+    "one byte": lambda signature: signature[:1],
+    "zeros": lambda signature: bytes(len(signature)),
+    "ones": lambda signature: (1).to_bytes(len(signature)),
+    "all bits": lambda signature: b"\xff" * len(signature),
+}
+
+
+@pytest.mark.parametrize("shape", RESHAPED)
+def test_a_signature_of_another_shape_is_refused(room: TokenRoom, shape: str) -> None:
+    message = signing_input(RS256)
+    refused(room, token(message, RESHAPED[shape](rsa_signature(RSA, message))))
+    message = signing_input(ES256)
+    refused(room, token(message, RESHAPED[shape](ec_signature(EC, message))))
+
+
+@pytest.mark.parametrize("key", [RSA, EC], ids=["RS256", "ES256"])
+def test_a_signature_is_written_in_one_way_only(room: TokenRoom, key: RSAKey | ECKey) -> None:
+    """The last character holds bits that mean nothing: another one must not be another good token (RFC 4648)."""
+    good = sign(key)
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    accepted = []
+    for last in alphabet:
+        try:
+            room.claims(good[:-1] + last)
+            accepted.append(last)
+        except InvalidToken:
+            pass
+    assert accepted == [good[-1]]
+
+
+# --- elliptic curves -------------------------------------------------------------------------------------------------
+
+# SEC 2, section 2.4.2.
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+def test_zero_and_the_curves_order_are_no_signature(room: TokenRoom) -> None:
+    message = signing_input(ES256)
+    right = ec_signature(EC, message)
+    r, s = int.from_bytes(right[:32]), int.from_bytes(right[32:])
+    for forged in ((0, 0), (0, s), (r, 0), (ORDER, ORDER), (ORDER, s), (r, ORDER), (1, 1), (s, r), (0, 1), (1, 0)):
+        refused(room, token(message, forged[0].to_bytes(32) + forged[1].to_bytes(32)))
+
+
+def test_a_signature_in_der_is_refused(room: TokenRoom) -> None:
+    message = signing_input(ES256)
+    private = EC.private_key
+    assert isinstance(private, ec.EllipticCurvePrivateKey)
+    refused(room, token(message, private.sign(message, ec.ECDSA(hashes.SHA256()))))
+
+
+def test_another_hash_under_a_curve_is_refused(room: TokenRoom) -> None:
+    message = signing_input(ES256)
+    refused(room, token(message, ec_signature(EC, message, hashes.SHA384())))
+
+
+@pytest.mark.parametrize("curve", ["P-384", "P-521", "secp256k1"])
+def test_a_key_on_another_curve_is_refused(room: TokenRoom, curve: str) -> None:
+    other = ECKey.generate_key(curve, {"kid": "ec-1"})
+    room.publish(other)
+    private = other.private_key
+    assert isinstance(private, ec.EllipticCurvePrivateKey)
+    message = signing_input(ES256)
+    refused(room, token(message, private.sign(message, ec.ECDSA(hashes.SHA256()))))
+    refused(room, token(message, bytes(64)))
+
+
+def test_a_key_that_is_not_on_its_curve_is_refused(room: TokenRoom) -> None:
+    room.publish(EC, y=base64url(bytes(32)))
+    refused(room, sign(EC))
+    room.publish(EC, x="AA")
+    refused(room, sign(EC))
+
+
+# --- RSA -------------------------------------------------------------------------------------------------------------
+
+
+OTHER_HASHES = [hashes.SHA1(), hashes.SHA384(), hashes.SHA512(), hashes.SHA3_256()]  # noqa: S303 - what is refused
+
+
+@pytest.mark.parametrize("algorithm", OTHER_HASHES, ids=lambda algorithm: str(algorithm.name))
+def test_another_hash_under_rsa_is_refused(room: TokenRoom, algorithm: hashes.HashAlgorithm) -> None:
+    message = signing_input(RS256)
+    refused(room, token(message, rsa_signature(RSA, message, algorithm)))
+
+
+def test_another_padding_is_refused(room: TokenRoom) -> None:
+    message = signing_input(RS256)
+    private = RSA.private_key
+    assert isinstance(private, rsa.RSAPrivateKey)
+    pss = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
+    refused(room, token(message, private.sign(message, pss, hashes.SHA256())))
+
+
+def test_a_signature_plus_the_modulus_is_refused(room: TokenRoom) -> None:
+    n = private_numbers(RSA).public_numbers.n
+    for attempt in range(50):  # it fits the modulus' length for some signatures only
+        message = signing_input(RS256, json.dumps(claims(attempt=attempt)))
+        raised = int.from_bytes(rsa_signature(RSA, message)) + n
+        if raised.bit_length() <= 2048:
+            refused(room, token(message, raised.to_bytes(256)))
+            return
+    pytest.fail("no signature was small enough")
+
+
+def test_a_weak_key_is_refused(room: TokenRoom) -> None:
+    weak = rsa.generate_private_key(65537, 1024)  # noqa: S505 - what is refused
+    n = weak.public_key().public_numbers().n
+    jwk = {"kty": "RSA", "kid": "rsa-1", "n": base64url(n.to_bytes(128)), "e": "AQAB"}
+    room.path.write_text(json.dumps({"keys": [jwk]}))
+    message = signing_input(RS256)
+    refused(room, token(message, weak.sign(message, padding.PKCS1v15(), hashes.SHA256())))
+
+
+def private_numbers(key: RSAKey) -> rsa.RSAPrivateNumbers:
+    private = key.private_key
+    assert isinstance(private, rsa.RSAPrivateKey)
+    return private.private_numbers()
+
+
+def cube_root(number: int) -> int:
+    """The smallest integer whose cube is at least `number`."""
+    low, high = 0, 1 << (number.bit_length() // 3 + 2)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (middle + 1, high) if middle**3 < number else (low, middle)
+    return low
+
+
+def test_rubbish_behind_the_hash_is_refused_where_the_exponent_is_three(room: TokenRoom) -> None:
+    """A cube root needs no private key: a checker that reads the padding and stops at the hash would take it."""
+    pem = rsa.generate_private_key(3, 2048).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    key = RSAKey.import_key(pem, {"kid": "rsa-1"})
+    room.publish(key)
+    assert room.claims(raw_jws(key))  # such a key is weak, but a right signature with it is right
+    message = signing_input(RS256)
+    start = b"\x00\x01" + b"\xff" * 8 + b"\x00" + DIGEST_INFO + hashlib.sha256(message).digest()
+    forged = cube_root(int.from_bytes(start.ljust(256, b"\x00")))
+    assert (forged**3).to_bytes(256).startswith(start)
+    refused(room, token(message, forged.to_bytes(256)))
