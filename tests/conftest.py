@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib import logs
-from ordersctl.local.engine import HEALTH, deploy, engine, get_json
+from ordersctl.local.engine import deploy, engine
 from ordersctl.local.processes import stop
+from ordersctl.shared.engine_client import HEALTH, get_json
 from testkit.local_run import LocalRun, eventually, free_port
 from tests.service.topics import House as EventTopics
 

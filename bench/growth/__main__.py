@@ -22,7 +22,7 @@ from bench.growth import table
 from bench.growth.capacity import Call
 from bench.growth.table import Costs
 from bench.instructions.packages import PROJECT_DIR
-from ordersctl.local.engine import client_options
+from ordersctl.shared.engine_client import client_options
 from testkit.local_run import free_port
 from testkit.processes import running
 

@@ -58,7 +58,7 @@ def customers(size: int) -> tuple[Customer, Customer]:
 
 def create(client: Any, name: str) -> None:
     """Make the template's table and index, without its stream, encryption and backups: no request pays for those."""
-    table = templates.load(templates.INFRA / "resources.yaml")["Resources"]["OrderTable"]["Properties"]
+    table = templates.load(templates.RESOURCES)["Resources"]["OrderTable"]["Properties"]
     index = ("IndexName", "KeySchema", "Projection")
     client.create_table(
         TableName=name,

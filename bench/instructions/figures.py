@@ -12,7 +12,7 @@ from bench.instructions.measure import Program
 from bench.instructions.packages import CHALICE, FASTAPI, FLASK, ORDERS, POWERTOOLS, RAW, Package, build, runtime
 from ordersctl.deploy.bytecode import NEVER_IMPORTED
 from ordersctl.estimate.cost.per_order import Load, dollars_per_million, prices, units
-from ordersctl.local.engine import get_json
+from ordersctl.shared.engine_client import get_json
 
 PEERS = (RAW, CHALICE, FASTAPI, POWERTOOLS, FLASK)
 FUNCTIONS = ("accept", "authorizer", "process 10", "publish 10")

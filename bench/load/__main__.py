@@ -24,8 +24,8 @@ from bench.load.driver import Post, Target, closed_loop, open_loop
 from ordersctl.client import arrivals, invoices
 from ordersctl.client.arrivals import percentile
 from ordersctl.client.invoices import Placeable
-from ordersctl.local.engine import client_options
 from ordersctl.local.tokens import SERVICE_SCOPE, local_token
+from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.options import Finite
 from testkit.local_run import LocalRun, eventually, free_port
 from testkit.processes import end_like_ctrl_c, running

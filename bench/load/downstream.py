@@ -11,7 +11,7 @@ from http.server import ThreadingHTTPServer
 import boto3
 
 from bench.peers.monolith import SERVICES
-from ordersctl.local.engine import client_options
+from ordersctl.shared.engine_client import client_options
 from testkit.aws_stub import Handler, Server
 
 WORK_SECONDS = 0.020

@@ -23,9 +23,9 @@ from ordersctl.client.arrivals import percentile
 from ordersctl.client.invoices import Placeable
 from ordersctl.estimate.simulation.limits import Limits, Times
 from ordersctl.estimate.simulation.model import Flow
-from ordersctl.estimate.simulation.observations import Seen
+from ordersctl.estimate.simulation.observations import Observations
 from ordersctl.estimate.simulation.observations import percentile as weighted_percentile
-from ordersctl.local.event_sources.command import QUEUE_POLLERS, STREAM_PAUSE_SECONDS
+from ordersctl.local.event_sources.mappings import QUEUE_POLLERS, STREAM_PAUSE_SECONDS
 from ordersctl.local.tokens import SERVICE_SCOPE, local_token
 from ordersctl.shared.options import Finite
 from testkit.local_run import LocalRun
@@ -124,7 +124,7 @@ class Check:
         return service_times(phase, self._watched.invocations, 0, math.inf, busy=False)
 
 
-def modelled(phase: Phase, during: Times, afterwards: Times) -> Seen:
+def modelled(phase: Phase, during: Times, afterwards: Times) -> Observations:
     """The same requests at the same moments, on the local run's limits."""
     flow = Flow(
         lambda _now: 0,
@@ -155,7 +155,7 @@ def _of_quiet(phase: Phase, calm: Times) -> list[Figure]:
     return _waits("quiet", phase, modelled(phase, calm, calm))
 
 
-def _waits(name: str, phase: Phase, seen: Seen) -> list[Figure]:
+def _waits(name: str, phase: Phase, seen: Observations) -> list[Figure]:
     figures = []
     for what, moments, waits in (
         ("placed", phase.stored, seen.waits),

@@ -14,7 +14,7 @@ from bench.growth import capacity, table
 from bench.growth.capacity import Call
 from bench.growth.table import Costs
 from chalicelib.adapters import order_items
-from ordersctl.local.engine import client_options
+from ordersctl.shared.engine_client import client_options
 from testkit.builders import LATER, an_order
 
 SMALL, LARGE = 1_000, 20_000  # orders, a tenth of them one customer's: 100 and 2,000

@@ -9,7 +9,8 @@ import boto3
 import pytest
 
 from chalicelib import wiring
-from ordersctl.local.engine import client_options, deploy
+from ordersctl.local.engine import deploy
+from ordersctl.shared.engine_client import client_options
 from testkit.builders import AUDIENCE, ISSUER
 from tests.service.harness import House
 

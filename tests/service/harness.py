@@ -12,7 +12,7 @@ from chalicelib import wiring
 from chalicelib.adapters import order_items
 from chalicelib.aws.json_client import JsonClient
 from chalicelib.domain.orders import ErasedOrder, Order
-from ordersctl.local.event_sources.dynamodb_streams import lambda_record
+from ordersctl.shared.streams import lambda_record
 from testkit.builders import ApiClient, LambdaContext, sqs_event
 from testkit.local_run import eventually
 

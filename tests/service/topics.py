@@ -18,7 +18,7 @@ from chalicelib.domain import events
 from chalicelib.domain.events import OrderEvent
 from chalicelib.domain.orders import TRANSITIONS, ErasedOrder, Order, OrderStatus
 from chalicelib.settings import Patience
-from ordersctl.local.engine import client_options
+from ordersctl.shared.engine_client import client_options
 from testkit.builders import LATER, an_order, fresh_order_id
 from testkit.local_run import eventually
 

@@ -15,8 +15,9 @@ from typing import Any
 import boto3
 
 from ordersctl.deploy.package import copy_sources
-from ordersctl.local.engine import HEALTH, client_options, engine, get_json
+from ordersctl.local.engine import engine
 from ordersctl.local.processes import stop
+from ordersctl.shared.engine_client import HEALTH, client_options, get_json
 from ordersctl.shared.project import PROJECT_DIR
 from ordersctl.shared.stage import Stage
 from testkit.local_run import eventually, free_port

@@ -17,7 +17,8 @@ from chalicelib.domain import commands, order_ids
 from chalicelib.domain.orders import NewOrder, Order, parse
 from chalicelib.http.auth.principal import READ, SERVICE
 from ordersctl.client import invoices
-from ordersctl.local.engine import client_options, deploy
+from ordersctl.local.engine import deploy
+from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.project import PROJECT_DIR
 from testkit import builders
 from tests.tools.deploy.velocity import PLACED_AT, DirectGateway, Reply

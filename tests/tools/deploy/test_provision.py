@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib.settings import Settings
-from ordersctl.deploy.provision import filled_in
+from ordersctl.deploy.chalice_config import filled_in
 from ordersctl.deploy.stack import Stack
 from ordersctl.shared import templates
 from tests.tools.deploy.project import Project, full_engine, settle, stage_on

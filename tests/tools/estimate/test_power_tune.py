@@ -19,11 +19,13 @@ import pytest
 from botocore.stub import Stubber
 from click.testing import CliRunner, Result
 
-from ordersctl.estimate.power_tuning import command
+from ordersctl.estimate.power_tuning import command, measurement
 from ordersctl.estimate.power_tuning.lambda_reports import Report, last_report
-from ordersctl.estimate.power_tuning.temporary_settings import Function, arguments, borrowed, with_reports
-from ordersctl.local.engine import HEALTH, client_options, engine, get_json
+from ordersctl.estimate.power_tuning.temporary_settings import arguments, restored, with_reports
+from ordersctl.local.engine import engine
 from ordersctl.local.processes import stop
+from ordersctl.shared.engine_client import HEALTH, client_options, get_json
+from ordersctl.shared.functions import Function
 from testkit.local_run import PROJECT_DIR, eventually, free_port
 
 CODE = """
@@ -134,8 +136,8 @@ def test_any_other_answer_is_one(function: Function, tmp_path: Path, answer: obj
 def test_a_payload_that_is_no_json_changes_nothing(tmp_path: Path, event: str) -> None:
     done = tune(tmp_path, event)
     assert done.exit_code == 2
-    assert "is no JSON" in done.output
-    assert "give back by hand" not in done.output
+    assert "is not JSON" in done.output
+    assert "by hand" not in done.output
 
 
 @pytest.mark.parametrize(
@@ -172,7 +174,7 @@ def test_a_signal_in_the_middle_gives_everything_back(
             process.kill()
     assert process.returncode == 1, output
     assert output.startswith(
-        "If this is killed, give back by hand what f had:\n  aws lambda update-function-configuration"
+        "If this is killed, restore the settings of f by hand:\n  aws lambda update-function-configuration"
     )
     assert "f has 300 MB and its logging again" in output
     assert function.settings() == OWN
@@ -216,7 +218,7 @@ def test_giving_back_is_tried_again_while_another_update_is_in_progress(stubbed:
     refuse_update(stub, "ResourceConflictException")
     refuse_update(stub, "TooManyRequestsException")
     expect_update(stub, **OWN)
-    with borrowed(function, "aws …") as before:
+    with restored(function, "aws …") as before:
         function.update(MemorySize=128, **with_reports(before))
 
 
@@ -224,7 +226,7 @@ def test_when_nothing_can_be_given_back_the_line_is_told_again(stubbed: tuple[Fu
     function, stub = stubbed
     stub.add_response("get_function_configuration", OWN)
     refuse_update(stub, "AccessDeniedException")
-    with pytest.raises(click.ClickException) as caught, borrowed(function, "aws …"):
+    with pytest.raises(click.ClickException) as caught, restored(function, "aws …"):
         pass
     assert "did not get its settings back" in caught.value.message
     assert "\n  aws … --memory-size 300 --logging-config" in caught.value.message
@@ -255,7 +257,7 @@ def test_a_second_ctrl_c_does_not_break_off_the_giving_back() -> None:
     function, handler = Function(client, "f"), signal.getsignal(signal.SIGINT)
 
     def interrupted() -> None:
-        with borrowed(function, "aws …"):
+        with restored(function, "aws …"):
             client.settings = {"MemorySize": 128}
             function.update(MemorySize=1024)
 
@@ -295,13 +297,13 @@ class Reporting:
 
 def test_invocations_that_start_the_function_again_are_no_warm_ones() -> None:
     stage: Any = Reporting([500.0, None, 480.0, None, None])
-    assert command.invoked(stage, "f", b"{}", 3) == ([20.0, 20.0, 20.0], 500.0)
+    assert measurement.invoke(stage, "f", b"{}", 3) == ([20.0, 20.0, 20.0], 500.0)
 
 
 def test_a_function_that_is_never_warm_is_told_of() -> None:
     stage: Any = Reporting([500.0] * 10)
     with pytest.raises(click.ClickException, match="other traffic"):
-        command.invoked(stage, "f", b"{}", 3)
+        measurement.invoke(stage, "f", b"{}", 3)
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,11 @@ from typing import Any
 
 import boto3
 
-from ordersctl.local.engine import client_options
-from ordersctl.local.event_sources.dynamodb_streams import Checkpoints, ShardMapping
+from ordersctl.local.event_sources.dynamodb_streams import ShardMapping
 from ordersctl.local.event_sources.invocation import Function
 from ordersctl.local.event_sources.sqs import QueueMapping
+from ordersctl.shared.engine_client import client_options
+from ordersctl.shared.streams import Checkpoints
 from testkit.local_run import PROJECT_DIR, eventually
 from tests.tools.local.event_sources import QueueSource, TableSource, bodies, ids
 

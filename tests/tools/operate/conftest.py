@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ordersctl.local.engine import HEALTH, deploy, engine, get_json
+from ordersctl.local.engine import deploy, engine
 from ordersctl.local.processes import stop
+from ordersctl.shared.engine_client import HEALTH, get_json
 from testkit.local_run import eventually, free_port
 from tests.tools.operate.stage import OperatedStage
 

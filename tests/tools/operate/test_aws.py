@@ -11,8 +11,9 @@ from typing import Any
 import boto3
 import pytest
 
-from ordersctl.local.engine import HEALTH, SERVICES, client_options, deploy, engine, get_json
+from ordersctl.local.engine import SERVICES, deploy, engine
 from ordersctl.local.processes import stop
+from ordersctl.shared.engine_client import HEALTH, client_options, get_json
 from testkit import builders
 from testkit.local_run import eventually, free_port
 from tests.tools.operate.stage import OperatedStage
