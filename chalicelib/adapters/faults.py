@@ -1,4 +1,4 @@
-"""The border to AWS: every error of botocore, or of the network, becomes a Fault here."""
+"""Errors of AWS's clients, and of the network, become a Fault here and nowhere else."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +10,7 @@ from chalicelib.domain.errors import Fault
 
 @contextmanager
 def faults(service: str) -> Iterator[None]:
+    """Raise Fault, naming the service, in place of what its client raises within the block."""
     try:
         yield
     except ClientError as error:

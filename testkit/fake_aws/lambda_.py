@@ -82,8 +82,8 @@ class Container:
         self.app = copied("app", ROOT / "app.py")
         wiring = copied("chalicelib.wiring", ROOT / "chalicelib" / "wiring.py")
         setattr(self.app, "wiring", wiring)  # noqa: B010 - a module has no such attribute for mypy
-        default = getattr(wiring, "_PATIENT")  # noqa: B009
-        setattr(wiring, "_client", lambda service, patience=default: self._client(service, patience.attempts))  # noqa: B010
+        default = getattr(wiring, "CALL_POLICY")  # noqa: B009
+        setattr(wiring, "_client", lambda service, policy=default: self._client(service, policy.attempts))  # noqa: B010
         setattr(self.app, "_now", self._now)  # noqa: B010
 
     def _client(self, service: str, attempts: int) -> StandInClient:

@@ -91,7 +91,7 @@ def test_every_failure_on_the_wire_is_a_fault(how: str, wiring: Any) -> None:
 def test_a_read_that_fails_open_is_tried_once(wiring: Any) -> None:
     Server.misbehave, _ = MISBEHAVIOURS["throttled"]
     with pytest.raises(Fault):
-        wiring.impatient_order_table().get("ord_1")
+        wiring.fail_fast_order_table().get("ord_1")
     assert Server.requests == 1
 
 

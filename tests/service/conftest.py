@@ -44,7 +44,7 @@ def built(engine_url: str) -> House:
             patch.delenv(name, raising=False)
         app = importlib.import_module("app")
         # Settings are read and clients made when first needed, and kept: later tests may have any environment.
-        wiring.settings(), wiring.id_secret(), wiring.order_table(), wiring.impatient_order_table()
+        wiring.settings(), wiring.id_secret(), wiring.order_table(), wiring.fail_fast_order_table()
         wiring.order_queue(), wiring.order_dead_letters(), wiring.publisher(), wiring.event_dead_letters()
     options = client_options(engine_url)
     sqs, dynamodb = boto3.client("sqs", **options), boto3.client("dynamodb", **options)

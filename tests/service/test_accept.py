@@ -182,7 +182,7 @@ def test_without_a_key_every_post_is_an_order(house: House) -> None:
 
 @pytest.mark.parametrize("fault", [throttled(), ConnectTimeoutError(endpoint_url="http://dynamodb")], ids=repr)
 def test_with_the_table_down_orders_are_accepted_all_the_same(house: House, fault: Exception) -> None:
-    house.fail(wiring.impatient_order_table(), "GetItem", lambda _body: fault)
+    house.fail(wiring.fail_fast_order_table(), "GetItem", lambda _body: fault)
     assert house.api().post("/orders", new_order(), Idempotency_Key=a_key()).status == 202
     assert len(queued(house)) == 1
 

@@ -12,12 +12,13 @@ import boto3
 
 from chalicelib.adapters.event_bus import EventBus
 from chalicelib.adapters.event_topic import EventTopic
-from chalicelib.aws.json_client import Credentials, JsonClient
+from chalicelib.aws.json_client import JsonClient
 from chalicelib.aws.query_client import QueryClient
+from chalicelib.aws.sigv4 import Credentials
+from chalicelib.aws.timeouts import CallPolicy
 from chalicelib.domain import events
 from chalicelib.domain.events import OrderEvent
 from chalicelib.domain.orders import TRANSITIONS, ErasedOrder, Order, OrderStatus
-from chalicelib.settings import Patience
 from ordersctl.local.engine import client_options
 from testkit.builders import LATER, an_order, fresh_order_id
 from testkit.local_run import eventually
@@ -51,10 +52,8 @@ class House:
     def small_client(self, service: str) -> Any:
         """The client that the service itself uses, as wiring makes it."""
         make = QueryClient if service == "sns" else JsonClient
-        keys, patience = Credentials("test", "test", None), Patience(1, 2, 3)
-        return make(
-            service, region="us-east-1", endpoint_url=self.engine_url, credentials=lambda: keys, patience=patience
-        )
+        keys, policy = Credentials("test", "test", None), CallPolicy(1, 2, 3)
+        return make(service, region="us-east-1", endpoint_url=self.engine_url, credentials=lambda: keys, policy=policy)
 
     def subscriber(self, to: EventTopic | EventBus, wanted: dict[str, Any] | None = None) -> "Subscriber":
         """A queue that gets what a topic or bus tells, if it is wanted: a filter policy, or an event pattern."""
