@@ -164,6 +164,7 @@ def test_what_only_the_package_has_is_marked() -> None:
     plain = templates.resources()["Parameters"].keys()
     # Which provision and tune put to use.
     both = {"EventBusName", "DaxEndpoint", "Tracing", "OrderMaximumConcurrency", "EventParallelization"} | {
-        "SystemLogLevel"
+        "SystemLogLevel",
+        "AwsClient",
     }
     assert marked == templates.every_parameter().keys() - plain - both
