@@ -9,8 +9,9 @@ from typing import Any
 from chalice.app import AuthRequest
 
 from chalicelib.http.auth.authorizer import Unauthorized
-from testkit.builders import CUSTOMER, an_order, http_event, stream_record
+from testkit.builders import CUSTOMER, an_order
 from testkit.fake_aws.lambda_ import Cloud, Container
+from testkit.lambda_events import http_event, stream_record
 from tests.resilience.faults import Weather
 
 METHODS = ("GET", "POST", "PATCH", "DELETE", "PUT")

@@ -20,8 +20,10 @@ with atheris.instrument_imports(include=["chalicelib"]):
     for _module in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
         importlib.import_module(_module.name)
 
-from testkit.builders import claims, command, new_order, sign, stream_record
+from testkit.builders import command, new_order
 from testkit.fake_aws.lambda_ import repeatable
+from testkit.lambda_events import stream_record
+from testkit.tokens import claims, sign
 from tests.fuzz.entry_points import METHODS, RESOURCES, SCOPES, Doors
 from tests.unit.http.auth.keys import EC, RSA
 

@@ -9,7 +9,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from testkit.builders import ORDER_ID, claims, command, new_order, sign, stream_record
+from testkit.builders import ORDER_ID, command, new_order
+from testkit.lambda_events import stream_record
+from testkit.tokens import claims, sign
 from tests.fuzz.entry_points import METHODS, RESOURCES, SCOPES, Doors
 from tests.unit.http.auth.keys import EC, RSA
 

@@ -15,7 +15,8 @@ from hypothesis import seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from testkit.builders import Answer, line
+from testkit.api_client import Answer
+from testkit.builders import line
 from tests.properties.api_model import NEXT, STATUSES, Actor, Json, Known, Model, Refused
 from tests.properties.requests import (
     ACTORS,

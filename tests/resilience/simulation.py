@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from testkit.builders import http_event
 from testkit.fake_aws.lambda_ import Cloud, Container, sqs_record
 from testkit.fake_aws.services import Message
+from testkit.lambda_events import http_event
 from tests.resilience.evidence import Evidence, impossible_command
 from tests.resilience.faults import BROKEN, CALM, SILENT, STORM, THROTTLED, Killed, Odds, Weather
 from tests.resilience.scenarios import Ask, Exchange, Story, meddling, placing

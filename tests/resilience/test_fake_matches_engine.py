@@ -12,7 +12,7 @@ from chalicelib.adapters import order_items
 from ordersctl.local.engine import client_options, deploy
 from testkit.builders import an_order
 from testkit.fake_aws.lambda_ import Cloud
-from testkit.local_run import eventually
+from testkit.waiting import eventually
 from tests.resilience.faults import StandInClient, Weather
 
 Clients = dict[str, Any]

@@ -20,7 +20,7 @@ from chalicelib.domain.orders import TRANSITIONS, ErasedOrder, Order, OrderStatu
 from chalicelib.settings import Patience
 from ordersctl.local.engine import client_options
 from testkit.builders import LATER, an_order, fresh_order_id
-from testkit.local_run import eventually
+from testkit.waiting import eventually
 
 SOURCE = "urn:orders:test"
 

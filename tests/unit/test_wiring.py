@@ -9,7 +9,7 @@ import botocore.session
 import pytest
 
 from bench.instructions.measure import ENVIRONMENT
-from testkit.local_run import PROJECT_DIR
+from ordersctl.shared.project import PROJECT_DIR
 
 SERVICES = ("sqs", "dynamodb", "secretsmanager", "sns", "events")
 CODE = f"""

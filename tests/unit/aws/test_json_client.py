@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from chalicelib.aws.json_client import Credentials, JsonClient, sign
 from chalicelib.settings import Patience
-from testkit.local_run import free_port
+from testkit.waiting import free_port
 
 KEYS = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None)
 Script = list[tuple[int, dict[str, str], bytes]]
