@@ -9,7 +9,8 @@ import pytest
 from chalicelib import logs
 from ordersctl.local.engine import HEALTH, deploy, engine, get_json
 from ordersctl.local.processes import stop
-from testkit.local_run import LocalRun, eventually, free_port
+from testkit.local_run import LocalRun
+from testkit.waiting import eventually, free_port
 from tests.service.topics import House as EventTopics
 
 

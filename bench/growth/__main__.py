@@ -23,8 +23,8 @@ from bench.growth.capacity import Call
 from bench.growth.table import Costs
 from bench.instructions.packages import PROJECT_DIR
 from ordersctl.local.engine import client_options
-from testkit.local_run import free_port
 from testkit.processes import running
+from testkit.waiting import free_port
 
 DYNALITE = PROJECT_DIR / "build" / "dynalite" / "node_modules" / "dynalite" / "cli.js"
 SIZES = (1_000, 10_000, 100_000, 1_000_000)

@@ -15,8 +15,8 @@ from pathlib import Path
 from bench.instructions import lambda_events
 from bench.instructions.packages import PROJECT_DIR
 from ordersctl.local.engine import get_json
-from testkit.local_run import free_port
 from testkit.processes import running
+from testkit.waiting import free_port
 
 VALGRIND = shutil.which("valgrind")
 ENVIRONMENT = {

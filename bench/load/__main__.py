@@ -27,8 +27,9 @@ from ordersctl.client.invoices import Placeable
 from ordersctl.local.engine import client_options
 from ordersctl.local.tokens import SERVICE_SCOPE, local_token
 from ordersctl.shared.options import Finite
-from testkit.local_run import LocalRun, eventually, free_port
+from testkit.local_run import LocalRun
 from testkit.processes import end_like_ctrl_c, running
+from testkit.waiting import eventually, free_port
 
 SPIKE = (1, 10, 50)
 REACH = 1.1  # the accept's p99 with all consumers down, against healthy

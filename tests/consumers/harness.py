@@ -19,7 +19,7 @@ from chalicelib.domain.orders import TRANSITIONS, OrderStatus
 from ordersctl.contract import event_schemas
 from ordersctl.local.consumers import EXAMPLES, make_inbox
 from ordersctl.local.engine import client_options
-from testkit.builders import LambdaContext, sqs_event
+from testkit.lambda_events import LambdaContext, sqs_event
 
 Event = dict[str, Any]
 

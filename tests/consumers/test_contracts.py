@@ -8,7 +8,7 @@ from urllib.error import HTTPError
 import pytest
 
 from ordersctl.local.consumers import NAMES
-from testkit.builders import LambdaContext, sqs_event
+from testkit.lambda_events import LambdaContext, sqs_event
 from tests.consumers.harness import THIN, WHOLE, Api, Event, FakeTable, SampleConsumer, at, of_another_order
 
 Consumers = dict[str, SampleConsumer]

@@ -10,7 +10,8 @@ import pytest
 from orders_consumer import KeepsChangingError
 
 from ordersctl.local.consumers import EXAMPLES
-from testkit.builders import line, sqs_event
+from testkit.builders import line
+from testkit.lambda_events import sqs_event
 from tests.consumers.harness import THIN, Api, Event, SampleConsumer, at, of_another_order
 
 Consumers = dict[str, SampleConsumer]

@@ -16,7 +16,7 @@ from chalicelib.http import problems
 from ordersctl.contract.openapi import document as openapi
 from ordersctl.contract.openapi.operations import OPERATIONS, PROBLEMS
 from ordersctl.contract.openapi.schemas import CHANGE, NEW_ORDER
-from testkit.local_run import PROJECT_DIR
+from ordersctl.shared.project import PROJECT_DIR
 
 Routes = openapi.Routes
 

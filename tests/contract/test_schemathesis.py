@@ -15,7 +15,8 @@ import pytest
 
 from ordersctl.contract.openapi.schemas import NEW_ORDER
 from ordersctl.local.tokens import ADMIN_SCOPE, CUSTOMER_SCOPE, SERVICE_SCOPE, local_token
-from testkit.local_run import PROJECT_DIR, LocalRun
+from ordersctl.shared.project import PROJECT_DIR
+from testkit.local_run import LocalRun
 from tests.contract.hooks import ITS_CUSTOMER, SERVICE
 
 MANY = os.environ.get("ORDERS_CONTRACT_EXAMPLES")

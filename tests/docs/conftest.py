@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from testkit.local_run import PROJECT_DIR, LocalRun
+from ordersctl.shared.project import PROJECT_DIR
+from testkit.local_run import LocalRun
 
 _END = "--- the block has ended ---"
 

@@ -4,7 +4,7 @@ import re
 
 from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
 from ordersctl.contract.openapi.operations import ANYONES, AUTHORIZED, OPERATIONS, PROBLEMS
-from testkit.local_run import PROJECT_DIR
+from ordersctl.shared.project import PROJECT_DIR
 from tests.docs.conftest import Terminal
 
 TEXT = (PROJECT_DIR / "docs" / "guide" / "api.md").read_text()

@@ -18,7 +18,7 @@ from chalicelib.domain.errors import Violation
 from chalicelib.domain.orders import Address, ErasedOrder, LineItem, NewOrder, Order, OrderStatus
 from chalicelib.settings import Settings
 from ordersctl.client import invoices
-from testkit.local_run import PROJECT_DIR
+from ordersctl.shared.project import PROJECT_DIR
 
 DOCUMENTS = [
     path for folder in (".", "docs", "docs/adr", "tests/data") for path in sorted((PROJECT_DIR / folder).glob("*.md"))

@@ -16,8 +16,9 @@ from jsonschema import Draft7Validator
 from chalicelib.domain.events import OrderEvent
 from ordersctl.contract import event_schemas
 from ordersctl.local.engine import client_options
+from ordersctl.shared.project import PROJECT_DIR
 from testkit.builders import line
-from testkit.local_run import PROJECT_DIR, eventually
+from testkit.waiting import eventually
 from tests.consumers.harness import Api
 from tests.service.topics import House, lives
 from tests.unit.adapters.test_event_topic import an_event

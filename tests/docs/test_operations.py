@@ -8,7 +8,7 @@ import click
 import pytest
 
 from ordersctl.cli import main
-from testkit.local_run import PROJECT_DIR
+from ordersctl.shared.project import PROJECT_DIR
 
 TEXT = (PROJECT_DIR / "docs" / "operate" / "operations.md").read_text()
 COMMANDS = sorted(set(re.findall(r"python -m ordersctl ([^`\n]+)", TEXT)))

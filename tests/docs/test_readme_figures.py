@@ -5,7 +5,7 @@ import re
 import pytest
 
 from ordersctl.estimate.cost.per_order import Load, dollars_per_million, prices, units
-from testkit.local_run import PROJECT_DIR
+from ordersctl.shared.project import PROJECT_DIR
 
 README = (PROJECT_DIR / "README.md").read_text().partition("## What an order costs")[2]
 PAGE = (PROJECT_DIR / "docs" / "explain" / "performance.md").read_text()

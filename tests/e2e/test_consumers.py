@@ -19,8 +19,10 @@ import pytest
 
 from ordersctl.local.engine import client_options
 from ordersctl.local.tokens import CUSTOMER_SCOPE, SERVICE_SCOPE, local_token
+from ordersctl.shared.project import PROJECT_DIR
 from testkit.builders import ADDRESS, new_order
-from testkit.local_run import PROJECT_DIR, LocalRun, eventually
+from testkit.local_run import LocalRun
+from testkit.waiting import eventually
 
 CANARY = "canary-2f8e1c"
 SECRET_ADDRESS = ADDRESS | {"name": f"{CANARY} Ann", "line1": f"1 {CANARY} Street"}

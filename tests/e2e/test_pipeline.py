@@ -19,7 +19,9 @@ import pytest
 
 from ordersctl.local.tokens import mint
 from ordersctl.shared import project
-from testkit.local_run import PROJECT_DIR, LocalRun, eventually
+from ordersctl.shared.project import PROJECT_DIR
+from testkit.local_run import LocalRun
+from testkit.waiting import eventually
 
 SMALL_FILE = PROJECT_DIR / "tests" / "data" / "online-retail-cut.csv"
 PLACEABLE = 7  # five, and two that name no customer

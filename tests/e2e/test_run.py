@@ -15,7 +15,9 @@ import boto3
 import pytest
 
 from ordersctl.local.engine import client_options
-from testkit.local_run import PROJECT_DIR, LocalRun, eventually, free_port
+from ordersctl.shared.project import PROJECT_DIR
+from testkit.local_run import LocalRun
+from testkit.waiting import eventually, free_port
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib import wiring
 from ordersctl.local.engine import client_options, deploy
-from testkit.builders import AUDIENCE, ISSUER
+from testkit.tokens import AUDIENCE, ISSUER
 from tests.service.harness import House
 
 

@@ -13,8 +13,9 @@ from chalicelib.adapters import order_items
 from chalicelib.aws.json_client import JsonClient
 from chalicelib.domain.orders import ErasedOrder, Order
 from ordersctl.local.event_sources.dynamodb_streams import lambda_record
-from testkit.builders import ApiClient, LambdaContext, sqs_event
-from testkit.local_run import eventually
+from testkit.api_client import ApiClient
+from testkit.lambda_events import LambdaContext, sqs_event
+from testkit.waiting import eventually
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

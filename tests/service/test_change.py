@@ -7,7 +7,8 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.domain.orders import ErasedOrder, Order
-from testkit.builders import ADDRESS, CUSTOMER, Answer, line, new_order
+from testkit.api_client import Answer
+from testkit.builders import ADDRESS, CUSTOMER, line, new_order
 from tests.service.harness import House, throttled
 
 SERVICE = {"subject": "shop", "scope": "orders/service"}

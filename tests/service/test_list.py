@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 import pytest
 
 from chalicelib.domain.orders import OrderStatus
-from testkit.builders import Answer, ApiClient, an_order, fresh_order_id, new_order
+from testkit.api_client import Answer, ApiClient
+from testkit.builders import an_order, fresh_order_id, new_order
 from tests.service.harness import House
 
 STATUSES = [OrderStatus.PLACED, OrderStatus.CONFIRMED, OrderStatus.CANCELLED]

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from ordersctl.estimate.cost.per_order import Load
-from testkit.builders import an_order, command, fresh_order_id, new_order, stream_event
+from testkit.builders import an_order, command, fresh_order_id, new_order
+from testkit.lambda_events import stream_event
 from testkit.metric_filters import counted, filters
 from tests.service.harness import House
 

@@ -7,7 +7,8 @@ from typing import Any, cast
 from chalicelib.adapters.event_bus import EventBus
 from chalicelib.adapters.queues import DeadLetterQueue
 from chalicelib.application import use_cases
-from testkit.builders import an_order, fresh_order_id, stream_record
+from testkit.builders import an_order, fresh_order_id
+from testkit.lambda_events import stream_record
 from testkit.metric_filters import counted
 from tests.service.test_publishers import FakeBus
 from tests.service.topics import SOURCE, House

@@ -9,7 +9,8 @@ from chalicelib import wiring
 from chalicelib.adapters.event_topic import EventTopic
 from chalicelib.domain.orders import Order, OrderStatus
 from chalicelib.lambda_batches import BatchFailed
-from testkit.builders import ADDRESS, LATER, NOW, an_order, fresh_order_id, line, stream_event, stream_record
+from testkit.builders import ADDRESS, LATER, NOW, an_order, fresh_order_id, line
+from testkit.lambda_events import stream_event, stream_record
 from tests.service.harness import House, throttled
 
 EVENT_DEAD_LETTERS = "orders-doors-events-dlq"

@@ -13,8 +13,8 @@ from chalicelib.adapters.event_bus import EventBus
 from chalicelib.adapters.event_topic import EventTopic
 from chalicelib.adapters.publishing import Undelivered
 from chalicelib.domain.events import OrderEvent
+from ordersctl.shared.project import PROJECT_DIR
 from testkit.builders import line
-from testkit.local_run import PROJECT_DIR
 from tests.service.topics import SOURCE, House, lives
 from tests.unit.adapters.test_event_topic import an_event
 

@@ -8,7 +8,8 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.domain import order_ids
-from testkit.builders import CUSTOMER, Answer, an_order, command, new_order
+from testkit.api_client import Answer
+from testkit.builders import CUSTOMER, an_order, command, new_order
 from tests.service.harness import House, throttled
 
 MISSING = "ord_" + "z" * 32  # well-formed

@@ -13,8 +13,9 @@ from botocore.exceptions import ClientError
 
 from chalicelib import wiring
 from chalicelib.domain import order_ids
-from testkit.builders import Answer, an_order, new_order
-from testkit.local_run import free_port
+from testkit.api_client import Answer
+from testkit.builders import an_order, new_order
+from testkit.waiting import free_port
 from tests.service.harness import House
 
 ENDPOINT = "daxs://orders.x1y2z3.dax-clusters.eu-west-1.amazonaws.com"

@@ -21,7 +21,7 @@ from chalicelib.domain.events import OrderEvent
 from chalicelib.domain.orders import TRANSITIONS, ErasedOrder, Order, OrderStatus
 from ordersctl.local.engine import client_options
 from testkit.builders import LATER, an_order, fresh_order_id
-from testkit.local_run import eventually
+from testkit.waiting import eventually
 
 SOURCE = "urn:orders:test"
 

@@ -9,8 +9,8 @@ from typing import Any
 import botocore.session
 import pytest
 
+from ordersctl.shared.project import PROJECT_DIR
 from testkit.fake_aws.lambda_ import ENVIRONMENT
-from testkit.local_run import PROJECT_DIR
 
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "PATH": os.environ["PATH"]}
 SERVICES = ("sqs", "dynamodb", "secretsmanager", "sns", "events")

@@ -15,7 +15,9 @@ from joserfc.jwk import RSAKey
 
 from ordersctl.local.tokens import PRIVATE_KEY
 from ordersctl.shared import project
-from testkit.builders import Answer, LambdaContext, claims, http_event, sign, sqs_event
+from testkit.api_client import Answer
+from testkit.lambda_events import LambdaContext, http_event, sqs_event
+from testkit.tokens import claims, sign
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

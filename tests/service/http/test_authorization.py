@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from joserfc.jwk import RSAKey
 
-from testkit.builders import new_order, sign
-from testkit.local_run import eventually
+from testkit.builders import new_order
+from testkit.tokens import sign
+from testkit.waiting import eventually
 from tests.service.http.callers import (
     ADMIN,
     CUSTOMER,
@@ -252,7 +253,7 @@ def test_a_token_that_ran_out_while_its_policy_was_kept_is_refused(service: Serv
 
 def test_cognitos_claims_make_the_same_principal(service: Service) -> None:
     """With AUTHORIZER=cognito the gateway checks the token and hands its claims over, with no authorizer of ours."""
-    from testkit.builders import LambdaContext, http_event  # noqa: PLC0415
+    from testkit.lambda_events import LambdaContext, http_event  # noqa: PLC0415
 
     def status(authorizer: dict[str, Any]) -> int:
         event = http_event(

@@ -10,7 +10,8 @@ import boto3
 import pytest
 
 from ordersctl.local.engine import client_options
-from testkit.builders import Answer, new_order
+from testkit.api_client import Answer
+from testkit.builders import new_order
 from tests.service.http.callers import SERVICE, Caller, Service
 
 if TYPE_CHECKING:

@@ -14,8 +14,10 @@ import pytest
 
 from ordersctl.local.engine import client_options
 from ordersctl.shared import project
-from testkit.builders import Answer, new_order
-from testkit.local_run import LocalRun, eventually
+from testkit.api_client import Answer
+from testkit.builders import new_order
+from testkit.local_run import LocalRun
+from testkit.waiting import eventually
 from tests.service.http.callers import Caller, over_http, token
 from tests.service.http.conftest import HttpCallers
 

@@ -13,7 +13,8 @@ import pytest
 
 from chalicelib.adapters import order_items
 from chalicelib.domain.orders import Order, OrderStatus
-from testkit.builders import Answer, an_order, fresh_order_id, new_order
+from testkit.api_client import Answer
+from testkit.builders import an_order, fresh_order_id, new_order
 from tests.service.http.callers import Caller, Service
 
 # The embedded engine looks at every entry for each query: walks along the whole list are shorter in `make test`.

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from testkit.builders import Answer, line, new_order
+from testkit.api_client import Answer
+from testkit.builders import line, new_order
 from tests.service.http.callers import ADMIN, CUSTOMER, READER, SERVICE, Caller, Service
 
 ABSENT = "ord_" + "z" * 32

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ordersctl.client.load import load
-from testkit.local_run import free_port
+from testkit.waiting import free_port
 from tests.tools.client.fakes import Downstream, Service
 
 REAL = Path(__file__).parents[2] / "data" / "online-retail-cut.csv"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from testkit import builders
-from testkit.local_run import eventually
+from testkit.waiting import eventually
 from tests.tools.deploy.project import ARCHITECTURE, Project, full_engine, stage_on
 
 FUNCTIONS = {"orders-local", "orders-local-authorizer", "orders-local-process-orders", "orders-local-publish-events"}

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from ordersctl.local.tokens import CUSTOMER_SCOPE, ensure_keys, mint
-from testkit import builders
-from testkit.local_run import eventually
+from testkit import builders, tokens
+from testkit.waiting import eventually
 from tests.tools.deploy.project import ARCHITECTURE, Project, full_engine, settle, stage_on, with_numbers
 
 STAGE = "e2e"
@@ -41,8 +41,8 @@ def keep_for(project: Project, *, days: str) -> None:
         STAGE,
         LogRetention=days,
         DeletionProtection="false",
-        JwtIssuer=builders.ISSUER,
-        JwtAudience=builders.AUDIENCE,
+        JwtIssuer=tokens.ISSUER,
+        JwtAudience=tokens.AUDIENCE,
         JwtJwks=str(project.directory / "keys" / "jwks.json"),
     )
 
@@ -67,8 +67,8 @@ def token(project: Project) -> str:
         project.directory / "keys",
         subject=builders.CUSTOMER,
         scope=CUSTOMER_SCOPE,
-        issuer=builders.ISSUER,
-        audience=builders.AUDIENCE,
+        issuer=tokens.ISSUER,
+        audience=tokens.AUDIENCE,
     )
 
 

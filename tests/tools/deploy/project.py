@@ -19,7 +19,7 @@ from ordersctl.local.engine import HEALTH, client_options, engine, get_json
 from ordersctl.local.processes import stop
 from ordersctl.shared.project import PROJECT_DIR
 from ordersctl.shared.stage import Stage
-from testkit.local_run import eventually, free_port
+from testkit.waiting import eventually, free_port
 
 # This machine's, as Lambda calls it: the engine runs functions from the package on this machine.
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]

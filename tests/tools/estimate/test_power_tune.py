@@ -24,7 +24,8 @@ from ordersctl.estimate.power_tuning.lambda_reports import Report, last_report
 from ordersctl.estimate.power_tuning.temporary_settings import Function, arguments, borrowed, with_reports
 from ordersctl.local.engine import HEALTH, client_options, engine, get_json
 from ordersctl.local.processes import stop
-from testkit.local_run import PROJECT_DIR, eventually, free_port
+from ordersctl.shared.project import PROJECT_DIR
+from testkit.waiting import eventually, free_port
 
 CODE = """
 import os, time

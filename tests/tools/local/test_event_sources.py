@@ -14,7 +14,8 @@ from ordersctl.local.engine import client_options
 from ordersctl.local.event_sources.dynamodb_streams import Checkpoints, ShardMapping
 from ordersctl.local.event_sources.invocation import Function
 from ordersctl.local.event_sources.sqs import QueueMapping
-from testkit.local_run import PROJECT_DIR, eventually
+from ordersctl.shared.project import PROJECT_DIR
+from testkit.waiting import eventually
 from tests.tools.local.event_sources import QueueSource, TableSource, bodies, ids
 
 _LOOP = """

@@ -9,7 +9,7 @@ import pytest
 
 from ordersctl.local.event_sources.invocation import Handler
 from ordersctl.local.event_sources.sqs import QueueMapping
-from testkit.local_run import eventually
+from testkit.waiting import eventually
 from tests.tools.local.event_sources import MOST_RECEIVES, QueueSource, bodies, depth_of, failing
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from ordersctl.local.engine import HEALTH, deploy, engine, get_json
 from ordersctl.local.processes import stop
-from testkit.local_run import eventually, free_port
+from testkit.waiting import eventually, free_port
 from tests.tools.operate.stage import OperatedStage
 
 

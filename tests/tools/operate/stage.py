@@ -18,8 +18,8 @@ from chalicelib.domain.orders import ErasedOrder, Order
 from ordersctl.cli import main
 from ordersctl.local.engine import client_options
 from ordersctl.local.event_sources.dynamodb_streams import Checkpoints
+from ordersctl.shared.project import PROJECT_DIR
 from testkit import builders
-from testkit.local_run import PROJECT_DIR
 from tests.tools.local.event_sources import depth_of
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import pytest
 from ordersctl.local.engine import HEALTH, SERVICES, client_options, deploy, engine, get_json
 from ordersctl.local.processes import stop
 from testkit import builders
-from testkit.local_run import eventually, free_port
+from testkit.waiting import eventually, free_port
 from tests.tools.operate.stage import OperatedStage
 
 STAGE = ("--stage", "dev", "--region", "us-east-1")

@@ -12,7 +12,7 @@ from chalicelib.domain.orders import NewOrder, Order, OrderStatus
 from ordersctl.operate.dlq.redrive import Pace, send
 from ordersctl.operate.stage_queues import Queue
 from ordersctl.shared.stage import Stage
-from testkit import builders
+from testkit import builders, lambda_events
 from tests.tools.operate.stage import OperatedStage
 
 DEAD = {"orders": "queue-dlq", "events": "events-dlq", "inventory": "inventory-dlq"}
@@ -27,7 +27,7 @@ def an_event(order: Order) -> dict[str, Any]:
 
 
 def a_record(order: Order) -> dict[str, Any]:
-    return builders.stream_record(None, order)
+    return lambda_events.stream_record(None, order)
 
 
 def test_list_shows_every_kind_with_its_reason_its_age_and_its_order(stage: OperatedStage) -> None:
@@ -117,7 +117,7 @@ def test_an_order_that_was_erased_since_is_told_of_no_more(stage: OperatedStage)
     order = builders.an_order(new={"shipping_address": builders.ADDRESS})
     erased = order.erase(builders.LATER)
     stage.store(erased)
-    tombstone = builders.stream_record(order, erased)
+    tombstone = lambda_events.stream_record(order, erased)
     for record in (a_record(order), tombstone):
         stage.send("events-dlq", record, reason="InvalidParameter")
     stage.send("inventory-dlq", an_event(order))

@@ -8,7 +8,7 @@ from functools import partial
 
 from chalicelib.domain.orders import Order
 from testkit import builders
-from testkit.local_run import eventually
+from testkit.waiting import eventually
 from tests.tools.operate.stage import OperatedStage
 
 KILLS = 20

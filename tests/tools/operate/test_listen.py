@@ -17,7 +17,7 @@ from chalicelib.domain.orders import Order
 from ordersctl.contract.event_schemas import schemas
 from ordersctl.operate.listen import listen
 from testkit import builders
-from testkit.local_run import eventually
+from testkit.waiting import eventually
 from tests.tools.operate.stage import OperatedStage
 
 TOPIC = "arn:aws:sns:us-east-1:000000000000:orders-local-events"

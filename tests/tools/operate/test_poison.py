@@ -15,8 +15,9 @@ from chalicelib.domain.orders import Order, OrderStatus
 from ordersctl.local.event_sources.invocation import Function
 from ordersctl.local.event_sources.sqs import QueueMapping
 from ordersctl.local.tokens import SERVICE_SCOPE, local_token
-from testkit import builders
-from testkit.local_run import LocalRun, eventually
+from testkit import builders, lambda_events
+from testkit.local_run import LocalRun
+from testkit.waiting import eventually
 from tests.tools.operate.stage import OperatedStage
 
 ORDERS = 12
@@ -120,7 +121,7 @@ def test_poison_at_each_place_is_found_shown_mended_and_redriven(
         # It is shown, mended by hand, and redriven.
         mended = {
             "orders": {name: value for name, value in misspelt.items() if name != "placed"},
-            "events": builders.stream_record(None, order),
+            "events": lambda_events.stream_record(None, order),
             "inventory": event,
         }
         for queue, letter in letters.items():

@@ -3,7 +3,7 @@
 import json
 
 from testkit import builders
-from testkit.local_run import eventually
+from testkit.waiting import eventually
 from tests.tools.operate.stage import OperatedStage
 
 

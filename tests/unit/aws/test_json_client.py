@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from chalicelib.aws.json_client import JsonClient
 from chalicelib.aws.sigv4 import Credentials
 from chalicelib.aws.timeouts import CallPolicy
-from testkit.local_run import free_port
+from testkit.waiting import free_port
 
 KEYS = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None)
 Script = list[tuple[int, dict[str, str], bytes]]

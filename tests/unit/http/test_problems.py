@@ -11,7 +11,7 @@ from chalicelib.domain import errors
 from chalicelib.domain.errors import OrdersError, Violation
 from chalicelib.http import problems
 from chalicelib.http.problems import Problem
-from testkit.builders import LambdaContext, http_event
+from testkit.lambda_events import LambdaContext, http_event
 
 REQUEST = Request(http_event("GET", "/orders/x", request_id="request-7"), LambdaContext())
 ARGUMENTS = {

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chalicelib.http import requests
 from chalicelib.http.problems import Problem
-from testkit.builders import LambdaContext, http_event
+from testkit.lambda_events import LambdaContext, http_event
 
 
 def a_request(path: str = "/orders", body: Any = None, **headers: str) -> Request:

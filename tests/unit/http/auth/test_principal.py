@@ -11,7 +11,8 @@ from chalicelib.http.auth.authorizer import Unauthorized, authorize
 from chalicelib.http.auth.principal import ADMIN, READ, SERVICE, WRITE, Principal
 from chalicelib.http.auth.tokens import LEEWAY
 from chalicelib.http.problems import Problem
-from testkit.builders import CUSTOMER, claims, sign
+from testkit.builders import CUSTOMER
+from testkit.tokens import claims, sign
 from tests.unit.http.auth.keys import EC, RSA, TokenRoom
 
 ARN = "arn:aws:execute-api:us-east-1:000000000000:api/stage/POST/orders"
