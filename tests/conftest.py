@@ -12,7 +12,7 @@ from ordersctl.local.engine import HEALTH, deploy, engine, get_json
 from ordersctl.local.processes import stop
 from testkit.local_run import LocalRun
 from testkit.waiting import eventually, free_port
-from tests.service.topics import House as EventTopics
+from tests.service.events.topics import EventTopics
 
 
 def pytest_configure() -> None:
