@@ -27,7 +27,7 @@ SOURCE = "urn:orders:test"
 
 
 @dataclass
-class House:
+class EventTopics:
     engine_url: str
 
     def client(self, service: Any) -> Any:
