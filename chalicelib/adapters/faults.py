@@ -15,5 +15,6 @@ def faults(service: str) -> Iterator[None]:
         yield
     except ClientError as error:
         raise Fault(f"{service}: {error.response.get('Error', {}).get('Code', 'unknown')}") from error
-    except (BotoCoreError, OSError) as error:  # amazon-dax-client lets a socket's own errors through
+    except (BotoCoreError, OSError, UnicodeDecodeError) as error:
+        # amazon-dax-client lets a socket's own errors through, and botocore those of decoding an error's body.
         raise Fault(f"{service}: {type(error).__name__}") from error
