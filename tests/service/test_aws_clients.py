@@ -25,10 +25,7 @@ def test_the_setting_chooses_the_client(harness: ServiceHarness, aws_client: str
 
 def test_accept_a_repeated_key_finds_the_stored_order(harness: ServiceHarness) -> None:
     key = uuid.uuid4().hex
-    first, second, other = (
-        harness.api().post("/orders", new_order(note=note), Idempotency_Key=key) for note in ("é", "é", "other")
-    )
-    assert (first.status, second.status, other.status) == (202, 202, 202)  # none is stored yet
+    first = harness.api().post("/orders", new_order(note="é"), Idempotency_Key=key)
     harness.process_queue()
     replay = harness.api().post("/orders", new_order(note="é"), Idempotency_Key=key)
     assert (replay.status, replay.json["order_id"]) == (202, first.json["order_id"])
