@@ -2,6 +2,7 @@
 
 import io
 import logging
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +12,17 @@ from ordersctl.local.engine import HEALTH, deploy, engine, get_json
 from ordersctl.local.processes import stop
 from testkit.local_run import LocalRun
 from testkit.waiting import eventually, free_port
-from tests.service.topics import House as EventTopics
+from tests.service.events.topics import EventTopics
+
+
+def pytest_configure() -> None:
+    """Start every child with SIGINT's default action, wherever the tests run.
+
+    A shell without job control has what it starts in the background ignore SIGINT (POSIX Shell Command Language, 2.11),
+    and children inherit that. A handler is not inherited: the child gets the default (execve(2)).
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 from chalicelib.adapters.event_topic import EventTopic
 from ordersctl.local.consumers import NAMES
 from ordersctl.local.engine import client_options, deploy
-from tests.service.topics import Subscriber, lives
+from tests.service.events.topics import Subscriber, lives
 
 STAGE = "filters"
 TYPES: dict[str, set[str] | None] = {  # None: everything

@@ -20,7 +20,7 @@ from ordersctl.shared.project import PROJECT_DIR
 from testkit.builders import line
 from testkit.waiting import eventually
 from tests.consumers.harness import Api
-from tests.service.topics import House, lives
+from tests.service.events.topics import EventTopics, lives
 from tests.unit.adapters.test_event_topic import an_event
 
 PAGE = (PROJECT_DIR / "docs" / "guide" / "events.md").read_text()
@@ -59,7 +59,7 @@ def deployed(engine_url: str, topic_arn: str) -> str:
     return output["OutputValue"]
 
 
-def test_a_consumer_written_from_the_page_works_first_time(topics: House, tmp_path: Path) -> None:
+def test_a_consumer_written_from_the_page_works_first_time(topics: EventTopics, tmp_path: Path) -> None:
     topic, chance = topics.topic(), random.Random(4)
     queue_url = deployed(topics.engine_url, topic.arn)
     told = list(lives(150, seed=4))

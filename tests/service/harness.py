@@ -1,19 +1,21 @@
-"""What door tests work with: the handlers, the stack's queues and table, and faults that are raised before sending."""
+"""What tests of the service work with: its functions, the stack's queues and table, and injected faults."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib import wiring
 from chalicelib.adapters import order_items
 from chalicelib.aws.json_client import JsonClient
 from chalicelib.domain.orders import ErasedOrder, Order
 from ordersctl.local.event_sources.dynamodb_streams import lambda_record
+from ordersctl.shared.project import PROJECT_DIR
 from testkit.api_client import ApiClient
+from testkit.fake_aws.lambda_ import copied
 from testkit.lambda_events import LambdaContext, sqs_event
 from testkit.waiting import eventually
 
@@ -22,14 +24,43 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
     from mypy_boto3_sqs import SQSClient
 
+# What this machine may have set, and a deployed function has not.
+NOT_OURS = (
+    "AWS_PROFILE",
+    "AWS_CHALICE_CLI_MODE",
+    "REPORT_BATCH_ITEM_FAILURES",
+    "CUSTOMER_CLAIM",
+    "EVENT_BUS_NAME",
+    "http_proxy",
+    "HTTP_PROXY",
+)
 QUEUES = [
-    "orders-doors-queue",
-    "orders-doors-queue-dlq",
-    "orders-doors-events-dlq",
-    "orders-doors-inventory",
-    "orders-doors-invoicing",
-    "orders-doors-fulfilment",
+    "orders-tests-queue",
+    "orders-tests-queue-dlq",
+    "orders-tests-events-dlq",
+    "orders-tests-inventory",
+    "orders-tests-invoicing",
+    "orders-tests-fulfilment",
 ]
+
+
+def functions(environment: Mapping[str, str]) -> ModuleType:
+    """The module app.py with a wiring of its own, as a Lambda container with this environment has it.
+
+    Settings are read and clients made here, and kept: later tests may have any environment.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name in NOT_OURS:
+            patch.delenv(name, raising=False)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        app = copied("app", PROJECT_DIR / "app.py")
+        wiring = copied("chalicelib.wiring", PROJECT_DIR / "chalicelib" / "wiring.py")
+        vars(app)["wiring"] = wiring
+        wiring.settings(), wiring.id_secret(), wiring.token_checker()
+        wiring.order_table(), wiring.impatient_order_table(), wiring.read_table(), wiring.order_queue()
+        wiring.order_dead_letters(), wiring.publisher(), wiring.event_dead_letters()
+    return app
 
 
 def throttled(operation: str = "-") -> ClientError:
@@ -38,7 +69,7 @@ def throttled(operation: str = "-") -> ClientError:
 
 
 @dataclass(frozen=True)
-class House:
+class ServiceHarness:
     app: ModuleType
     sqs: "SQSClient"
     dynamodb: "DynamoDBClient"
@@ -47,7 +78,12 @@ class House:
     _hooks: list[tuple[Any, str, Any]] = field(default_factory=list)
     _broken: list[JsonClient] = field(default_factory=list)
 
-    # --- doors
+    @property
+    def wiring(self) -> Any:
+        """The clients and adapters of these functions."""
+        return self.app.wiring
+
+    # --- entry points
 
     def api(self, **who: Any) -> ApiClient:
         return ApiClient(self.app.app, **who)
@@ -60,7 +96,7 @@ class House:
 
     def process_queue(self) -> list[str]:
         """Take every waiting command through the processor, as Lambda would; returns them."""
-        bodies = self.bodies("orders-doors-queue")
+        bodies = self.bodies("orders-tests-queue")
         for start in range(0, len(bodies), 10):
             self.process(*bodies[start : start + 10])
         return bodies
@@ -85,7 +121,7 @@ class House:
     def bodies(self, queue: str) -> list[str]:
         return [message["Body"] for message in self.messages(queue)]
 
-    def quarantined(self, queue: str = "orders-doors-queue-dlq") -> list[tuple[str, str]]:
+    def quarantined(self, queue: str = "orders-tests-queue-dlq") -> list[tuple[str, str]]:
         """What was quarantined, each with its reason."""
         return [
             (message["Body"], message["MessageAttributes"]["reason"]["StringValue"]) for message in self.messages(queue)
@@ -96,7 +132,7 @@ class House:
         heard: list[dict[str, Any]] = []
 
         def listen() -> bool:
-            heard.extend(json.loads(body) for body in self.bodies(f"orders-doors-{subscriber}"))
+            heard.extend(json.loads(body) for body in self.bodies(f"orders-tests-{subscriber}"))
             return len(heard) >= count
 
         eventually(listen)
@@ -105,12 +141,12 @@ class House:
 
     def stored(self, order_id: str) -> Order | ErasedOrder | None:
         """The order in the table, read past the service."""
-        answer = self.dynamodb.get_item(TableName="orders-doors", Key=order_items.key(order_id), ConsistentRead=True)
+        answer = self.dynamodb.get_item(TableName="orders-tests", Key=order_items.key(order_id), ConsistentRead=True)
         return order_items.from_item(answer["Item"]) if "Item" in answer else None
 
     def streamed(self, order_id: str) -> Any:
         """The first record that the table's stream has of an order, as Lambda hands it over."""
-        arn = self.dynamodb.describe_table(TableName="orders-doors")["Table"]["LatestStreamArn"]
+        arn = self.dynamodb.describe_table(TableName="orders-tests")["Table"]["LatestStreamArn"]
         (shard,) = self.streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
         start = self.streams.get_shard_iterator(
             StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
@@ -123,7 +159,7 @@ class House:
         raise AssertionError(f"the stream has no record of {order_id}")
 
     def put(self, order: Order | ErasedOrder) -> None:
-        self.dynamodb.put_item(TableName="orders-doors", Item=order_items.to_item(order))
+        self.dynamodb.put_item(TableName="orders-tests", Item=order_items.to_item(order))
 
     def empty_queues(self) -> None:
         for queue in QUEUES:
@@ -172,5 +208,5 @@ class House:
 
     def report_failures(self, monkeypatch: Any) -> None:
         """Behave as deployed with a mapping that reads batch item failures."""
-        settings = replace(wiring.settings(), report_batch_item_failures="1")
-        monkeypatch.setattr(wiring, "settings", lambda: settings)
+        settings = replace(self.wiring.settings(), report_batch_item_failures="1")
+        monkeypatch.setattr(self.wiring, "settings", lambda: settings)

@@ -10,15 +10,15 @@ from chalicelib.application import use_cases
 from testkit.builders import an_order, fresh_order_id
 from testkit.lambda_events import stream_record
 from testkit.metric_filters import counted
-from tests.service.test_publishers import FakeBus
-from tests.service.topics import SOURCE, House
+from tests.service.events.test_publishers import FakeBus
+from tests.service.events.topics import SOURCE, EventTopics
 
 
 def _counts(log: io.StringIO) -> dict[str, int]:
     return {name: len(values) for name, values in counted(log).items() if name != "PublishedAfter"}
 
 
-def kept(topics: House, url: str) -> dict[str, Any]:
+def kept(topics: EventTopics, url: str) -> dict[str, Any]:
     """What the dead-letter queue has, by reason."""
     answer = topics.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
     messages = answer.get("Messages", [])
@@ -26,7 +26,7 @@ def kept(topics: House, url: str) -> dict[str, Any]:
 
 
 def test_a_record_that_can_never_be_published_is_kept_whole_and_counted_and_the_shard_goes_on(
-    topics: House, log: io.StringIO
+    topics: EventTopics, log: io.StringIO
 ) -> None:
     url = topics.sqs.create_queue(QueueName="quarantine-test-dlq")["QueueUrl"]
     records = [stream_record(None, an_order(order_id=fresh_order_id()), 100 + n) for n in range(5)]
@@ -44,7 +44,7 @@ def test_a_record_that_can_never_be_published_is_kept_whole_and_counted_and_the_
 
 
 def test_a_record_that_cannot_be_published_now_stops_the_shard_there_and_is_counted(
-    topics: House, log: io.StringIO
+    topics: EventTopics, log: io.StringIO
 ) -> None:
     url = topics.sqs.create_queue(QueueName="quarantine-test-empty-dlq")["QueueUrl"]
     records = [stream_record(None, an_order(order_id=fresh_order_id()), 100 + n) for n in range(5)]

@@ -15,14 +15,14 @@ from chalicelib.adapters.publishing import Undelivered
 from chalicelib.domain.events import OrderEvent
 from ordersctl.shared.project import PROJECT_DIR
 from testkit.builders import line
-from tests.service.topics import SOURCE, House, lives
+from tests.service.events.topics import SOURCE, EventTopics, lives
 from tests.unit.adapters.test_event_topic import an_event
 
 Wanted = dict[str, Any]
 
 
 @pytest.mark.parametrize("kind", ["topic", "FIFO topic", "bus"])
-def test_every_event_arrives_as_it_was_sent(topics: House, kind: str) -> None:
+def test_every_event_arrives_as_it_was_sent(topics: EventTopics, kind: str) -> None:
     publisher = topics.bus() if kind == "bus" else topics.topic(fifo=kind == "FIFO topic")
     subscriber = topics.subscriber(publisher)
     told = list(lives(60))
@@ -32,7 +32,7 @@ def test_every_event_arrives_as_it_was_sent(topics: House, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["topic", "FIFO topic", "bus"])
-def test_an_event_that_is_too_large_arrives_thin(topics: House, kind: str) -> None:
+def test_an_event_that_is_too_large_arrives_thin(topics: EventTopics, kind: str) -> None:
     publisher = topics.bus() if kind == "bus" else topics.topic(fifo=kind == "FIFO topic")
     subscriber = topics.subscriber(publisher)
     large = an_event(items=[line(name="é" * 200, sku="s" * 64)] * 600)
@@ -70,7 +70,7 @@ WISHES: dict[str, tuple[Wanted, Wanted, Callable[[OrderEvent, dict[str, Any]], b
 
 
 @pytest.mark.parametrize("kind", ["topic", "bus"])
-def test_of_a_thousand_changes_every_subscriber_gets_exactly_its_events(topics: House, kind: str) -> None:
+def test_of_a_thousand_changes_every_subscriber_gets_exactly_its_events(topics: EventTopics, kind: str) -> None:
     publisher = topics.topic() if kind == "topic" else topics.bus()
     subscribers = {
         name: topics.subscriber(publisher, policy if kind == "topic" else pattern)
@@ -88,7 +88,7 @@ def test_of_a_thousand_changes_every_subscriber_gets_exactly_its_events(topics: 
 # --- order -----------------------------------------------------------------------------------------------------------
 
 
-def test_on_a_fifo_topic_the_events_of_each_order_arrive_in_their_sequence(topics: House) -> None:
+def test_on_a_fifo_topic_the_events_of_each_order_arrive_in_their_sequence(topics: EventTopics) -> None:
     topic = topics.topic(fifo=True)
     subscriber = topics.subscriber(topic)
     told = list(lives(400, seed=2))
@@ -100,7 +100,7 @@ def test_on_a_fifo_topic_the_events_of_each_order_arrive_in_their_sequence(topic
     assert all(each == list(range(1, len(each) + 1)) for each in sequences.values())
 
 
-def test_on_a_fifo_topic_an_event_that_is_published_again_arrives_once(topics: House) -> None:
+def test_on_a_fifo_topic_an_event_that_is_published_again_arrives_once(topics: EventTopics) -> None:
     topic = topics.topic(fifo=True)
     subscriber = topics.subscriber(topic)
     told = list(lives(20))
@@ -190,7 +190,7 @@ def test_what_the_bus_will_never_take_is_told_as_such_and_the_rest_goes_out() ->
     assert len(fake.delivered) == 10
 
 
-def test_what_the_engine_refuses_of_a_call_is_told(topics: House) -> None:
+def test_what_the_engine_refuses_of_a_call_is_told(topics: EventTopics) -> None:
     bus = topics.bus()
     subscriber = topics.subscriber(bus)
     told = events_of_their_own(3)

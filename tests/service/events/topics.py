@@ -26,7 +26,7 @@ SOURCE = "urn:orders:test"
 
 
 @dataclass
-class House:
+class EventTopics:
     engine_url: str
 
     def client(self, service: Any) -> Any:
