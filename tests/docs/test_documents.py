@@ -21,7 +21,9 @@ from ordersctl.client import invoices
 from testkit.local_run import PROJECT_DIR
 
 DOCUMENTS = [
-    path for folder in (".", "docs", "docs/adr", "tests/data") for path in sorted((PROJECT_DIR / folder).glob("*.md"))
+    path
+    for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "tests/data/*.md")
+    for path in sorted(PROJECT_DIR.glob(pattern))
 ]
 SOURCES = ["app.py", *(str(path.relative_to(PROJECT_DIR)) for path in sorted(PROJECT_DIR.glob("chalicelib/**/*.py")))]
 TEMPLATE = "".join(path.read_text() for path in sorted((PROJECT_DIR / "infra").glob("*.yaml")))
