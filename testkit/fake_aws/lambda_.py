@@ -8,14 +8,14 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
 from chalicelib import lambda_batches
+from chalicelib.domain import clock
 from testkit.fake_aws.services import Message, Queue, Table, Topic
 from tests.resilience.faults import Killed, StandInClient, Weather, is_retried
 
@@ -84,7 +84,7 @@ class Container:
         setattr(self.app, "wiring", wiring)  # noqa: B010 - a module has no such attribute for mypy
         default = getattr(wiring, "_PATIENT")  # noqa: B009
         setattr(wiring, "_client", lambda service, patience=default: self._client(service, patience.attempts))  # noqa: B010
-        setattr(self.app, "_now", self._now)  # noqa: B010
+        setattr(self.app, "clock", SimpleNamespace(now=self._now))  # noqa: B010
 
     def _client(self, service: str, attempts: int) -> StandInClient:
         def call(client: StandInClient, operation: str, arguments: dict[str, Any]) -> Any:
@@ -93,8 +93,7 @@ class Container:
         return StandInClient(service, attempts, call)
 
     def _now(self) -> str:
-        now = datetime.fromtimestamp(self.cloud.now + self.skew, UTC)
-        return now.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+        return clock.from_seconds(self.cloud.now + self.skew)
 
     def invoke(self, door: str, event: Any, seconds: float) -> Any:
         """Call a door as Lambda does. Raises Killed when it dies or runs out of time, and what the door raises."""

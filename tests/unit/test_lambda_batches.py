@@ -117,9 +117,9 @@ def test_time_that_runs_out_stops_between_steps() -> None:
 
 def test_a_mapping_that_reads_reports_is_told_which_messages_failed() -> None:
     all_of_them = messages(3)
-    report = lambda_batches.settle_messages(all_of_them, [all_of_them[1]], reporting=True, delete=fails_on())
+    report = lambda_batches.sqs_response(all_of_them, [all_of_them[1]], report_failures=True, delete=fails_on())
     assert report == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
-    assert lambda_batches.settle_messages(all_of_them, [], reporting=True, delete=fails_on()) == {
+    assert lambda_batches.sqs_response(all_of_them, [], report_failures=True, delete=fails_on()) == {
         "batchItemFailures": []
     }
 
@@ -128,17 +128,19 @@ def test_for_any_other_mapping_what_is_done_is_deleted_and_the_rest_raised() -> 
     deleted: list[Any] = []
     all_of_them = messages(3)
     with pytest.raises(BatchFailed, match="1 of 3"):
-        lambda_batches.settle_messages(all_of_them, [all_of_them[1]], reporting=False, delete=deleted.append)
+        lambda_batches.sqs_response(all_of_them, [all_of_them[1]], report_failures=False, delete=deleted.append)
     assert deleted == [["h0", "h2"]]
 
 
 def test_for_any_other_mapping_a_batch_that_is_done_is_left_to_lambda() -> None:
-    assert lambda_batches.settle_messages(messages(3), [], reporting=False, delete=fails_on()) is None
+    assert lambda_batches.sqs_response(messages(3), [], report_failures=False, delete=fails_on()) is None
 
 
 def test_a_stream_mapping_is_told_where_to_go_on() -> None:
-    assert lambda_batches.settle_records(record(7), reporting=True) == {"batchItemFailures": [{"itemIdentifier": "7"}]}
-    assert lambda_batches.settle_records(None, reporting=True) == {"batchItemFailures": []}
-    assert lambda_batches.settle_records(None, reporting=False) is None
+    assert lambda_batches.stream_response(record(7), report_failures=True) == {
+        "batchItemFailures": [{"itemIdentifier": "7"}]
+    }
+    assert lambda_batches.stream_response(None, report_failures=True) == {"batchItemFailures": []}
+    assert lambda_batches.stream_response(None, report_failures=False) is None
     with pytest.raises(BatchFailed, match="7"):
-        lambda_batches.settle_records(record(7), reporting=False)
+        lambda_batches.stream_response(record(7), report_failures=False)

@@ -116,17 +116,17 @@ def test_an_entry_that_keeps_failing_is_told_and_nothing_after_its_batch_is_trie
     told = some(12)
     fake = FakeSns(lambda event, _n: {"Code": "InternalError", "SenderFault": False} if event == told[3].id else None)
     assert publish(fake, told) == [
-        Undelivered(3, "InternalError", for_ever=False),
-        Undelivered(10, "not tried", for_ever=False),
-        Undelivered(11, "not tried", for_ever=False),
+        Undelivered(3, "InternalError", permanent=False),
+        Undelivered(10, "not tried", permanent=False),
+        Undelivered(11, "not tried", permanent=False),
     ]
     assert fake.attempts[told[3].id] == 3
 
 
-def test_a_senders_fault_is_for_ever_and_the_rest_goes_out() -> None:
+def test_a_senders_fault_is_permanent_and_the_rest_goes_out() -> None:
     told = some(12)
     fake = FakeSns(lambda event, _n: {"Code": "InvalidParameter", "SenderFault": True} if event == told[3].id else None)
-    assert publish(fake, told) == [Undelivered(3, "InvalidParameter", for_ever=True)]
+    assert publish(fake, told) == [Undelivered(3, "InvalidParameter", permanent=True)]
     assert fake.attempts[told[3].id] == 1
     assert len(fake.delivered) == 11
 
@@ -136,7 +136,7 @@ def test_what_is_not_the_events_fault_may_pass(code: str) -> None:
     """SNS calls a missing permission the sender's fault: with it given, the same event gets through."""
     told = some(2)
     undelivered = publish(FakeSns(lambda _event, _n: {"Code": code, "SenderFault": True}), told)
-    assert [(each.index, each.for_ever) for each in undelivered] == [(0, False), (1, False)]
+    assert [(each.index, each.permanent) for each in undelivered] == [(0, False), (1, False)]
 
 
 def test_no_event_of_an_order_goes_out_before_an_earlier_one_of_it() -> None:
@@ -149,18 +149,18 @@ def test_no_event_of_an_order_goes_out_before_an_earlier_one_of_it() -> None:
 
 
 @pytest.mark.parametrize("fault", [client_error("Throttling"), EndpointConnectionError(endpoint_url="http://sns")])
-def test_an_outage_stops_everything_and_nothing_is_for_ever(fault: Exception) -> None:
+def test_an_outage_stops_everything_and_nothing_is_permanent(fault: Exception) -> None:
     told = some(12)
     undelivered = publish(FakeSns(lambda _event, _n: fault), told)
     assert [each.index for each in undelivered] == list(range(12))
-    assert not any(each.for_ever for each in undelivered)
+    assert not any(each.permanent for each in undelivered)
 
 
 def test_one_event_that_makes_the_whole_call_fail_takes_no_other_with_it() -> None:
     told = some(12)
     fake = FakeSns(lambda event, _n: client_error("InvalidParameter") if event == told[3].id else None)
     undelivered = publish(fake, told)
-    assert [(each.index, each.for_ever) for each in undelivered] == [(3, True)]
+    assert [(each.index, each.permanent) for each in undelivered] == [(3, True)]
     assert set(fake.delivered_ids) == {event.id for event in told} - {told[3].id}
 
 
@@ -194,17 +194,17 @@ def test_an_event_over_the_limit_goes_out_thin() -> None:
 def test_an_entry_that_no_answer_names_has_not_got_through(answer: dict[str, Any]) -> None:
     client = SimpleNamespace(publish_batch=lambda **_batch: answer)
     (undelivered,) = EventTopic(cast("Any", client), "the topic").publish([an_event()])
-    assert undelivered == Undelivered(0, "unanswered", for_ever=False)
+    assert undelivered == Undelivered(0, "unanswered", permanent=False)
 
 
 @pytest.mark.parametrize("shape", ["InvalidParameterException", "InvalidParameterValueException"])
-def test_what_sns_calls_invalid_is_for_ever_under_the_code_that_it_sends(shape: str) -> None:
+def test_what_sns_calls_invalid_is_permanent_under_the_code_that_it_sends(shape: str) -> None:
     """A shape's code on the wire is not its name: botocore's model of PublishBatch has both."""
     model = botocore.session.get_session().get_service_model("sns").operation_model("PublishBatch")
     (code,) = [each.metadata["error"]["code"] for each in model.error_shapes if each.name == shape]
     fake = FakeSns(lambda _id, _attempt: client_error(code))
     (undelivered,) = publish(fake, some(1))
-    assert undelivered.for_ever
+    assert undelivered.permanent
 
 
 def test_a_bus_that_names_no_error_has_taken_the_event() -> None:

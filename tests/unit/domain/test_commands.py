@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from chalicelib.domain import commands, orders
 from chalicelib.domain.errors import Poison
 from chalicelib.domain.orders import NewOrder
+from chalicelib.domain.request_context import RequestContext
 from testkit.builders import CUSTOMER, NOW, ORDER_ID, command, new_order
 from tests.unit.strategies import new_orders
 
 
 @given(new=new_orders())
 def test_a_command_comes_back_as_it_was_sent(new: NewOrder) -> None:
-    body = commands.encode(new, order_id=ORDER_ID, customer_id=CUSTOMER, placed_at=NOW, correlation_id="request-1")
+    body = commands.encode(new, order_id=ORDER_ID, customer_id=CUSTOMER, context=RequestContext(NOW, "request-1"))
     read = commands.decode(body)
     assert (read.order_id, read.customer_id, read.placed_at) == (ORDER_ID, CUSTOMER, NOW)
     assert (read.type, read.version, read.correlation_id) == ("PlaceOrder", 1, "request-1")
@@ -27,7 +28,7 @@ def test_a_command_comes_back_as_it_was_sent(new: NewOrder) -> None:
 
 def test_the_envelope_on_the_queue_is_the_published_one() -> None:
     new = orders.parse(NewOrder, new_order())
-    body = commands.encode(new, order_id=ORDER_ID, customer_id=CUSTOMER, placed_at=NOW, correlation_id="request-1")
+    body = commands.encode(new, order_id=ORDER_ID, customer_id=CUSTOMER, context=RequestContext(NOW, "request-1"))
     assert json.loads(body) == command()
 
 

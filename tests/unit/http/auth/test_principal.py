@@ -91,7 +91,7 @@ def test_a_scope_allows_what_it_says(scope: str, may: set[str]) -> None:
 
 def test_a_customer_acts_for_no_other() -> None:
     principal = a_principal()
-    for customer_of in (principal.customer_for_writing, principal.customer_for_reading):
+    for customer_of in (principal.customer_to_act_for, principal.required_owner):
         assert customer_of(None) == CUSTOMER
         assert customer_of(CUSTOMER) == CUSTOMER
         assert refused(customer_of, "17851") == ("forbidden", 403)
@@ -99,21 +99,21 @@ def test_a_customer_acts_for_no_other() -> None:
 
 def test_a_service_names_whom_it_acts_for() -> None:
     principal = a_principal("orders/service", sub="the-shop")
-    assert principal.customer_for_writing("17851") == "17851"
-    assert principal.customer_for_reading("17851") == "17851"
-    assert principal.customer_for_reading(None) is None
-    assert refused(principal.customer_for_writing, None) == ("customer-required", 400)
+    assert principal.customer_to_act_for("17851") == "17851"
+    assert principal.required_owner("17851") == "17851"
+    assert principal.required_owner(None) is None
+    assert refused(principal.customer_to_act_for, None) == ("customer-required", 400)
 
 
 @pytest.mark.parametrize("named", ["", "a b", "a" * 65, "a\n", "é", "../17850", "17850,17851"])
 def test_no_customer_has_such_a_name(named: str) -> None:
     principal = a_principal("orders/service")
-    assert refused(principal.customer_for_writing, named) == ("invalid-parameter", 400)
-    assert refused(principal.customer_for_reading, named) == ("invalid-parameter", 400)
+    assert refused(principal.customer_to_act_for, named) == ("invalid-parameter", 400)
+    assert refused(principal.required_owner, named) == ("invalid-parameter", 400)
 
 
 @pytest.mark.parametrize("sub", ["", "ann@example.com", "a" * 65, "auth0|1"])
 def test_a_token_that_names_no_customer_sees_no_orders(sub: str) -> None:
     principal = a_principal(sub=sub)
-    assert refused(principal.customer_for_writing, None) == ("forbidden", 403)
-    assert refused(principal.customer_for_reading, None) == ("forbidden", 403)
+    assert refused(principal.customer_to_act_for, None) == ("forbidden", 403)
+    assert refused(principal.required_owner, None) == ("forbidden", 403)
