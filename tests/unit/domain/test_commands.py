@@ -1,4 +1,4 @@
-"""Commands: what was put on the queue is what is read from it, and everything else is poison."""
+"""Commands: decoding gives what was encoded, and any other message is poison."""
 
 import json
 from typing import Any
@@ -32,7 +32,7 @@ def test_the_envelope_on_the_queue_is_the_published_one() -> None:
     assert json.loads(body) == command()
 
 
-def test_an_envelope_holds_any_order_for_it_is_judged_later() -> None:
+def test_an_envelope_may_hold_any_order_as_it_is_validated_later() -> None:
     assert commands.decode(json.dumps(command(order={"nonsense": [1]}))).order == {"nonsense": [1]}
 
 
@@ -79,14 +79,14 @@ POISON: list[Any] = [
 
 
 @pytest.mark.parametrize("body", POISON, ids=lambda body: str(body)[:40])
-def test_what_is_no_envelope_is_poison(body: Any) -> None:
+def test_any_other_message_is_poison(body: Any) -> None:
     with pytest.raises(Poison):
         commands.decode(body if isinstance(body, str) else json.dumps(body))
 
 
 @pytest.mark.parametrize("placed_at", ["\N{FULLWIDTH DIGIT TWO}026-01-31T12:00:00.000Z", "2026-13-31T12:00:00.000Z"])
-def test_a_time_that_no_clock_shows_is_poison(placed_at: str) -> None:
-    """It would sort and filter wrong for ever."""
+def test_a_time_that_does_not_exist_is_poison(placed_at: str) -> None:
+    """Its order would be sorted and filtered wrongly."""
     with pytest.raises(Poison):
         commands.decode(json.dumps(command(placed_at=placed_at)))
 
@@ -99,6 +99,6 @@ def test_the_reason_names_what_is_wrong_and_never_what_was_sent() -> None:
 
 
 @given(text=st.text(max_size=200))
-def test_any_text_is_a_command_or_poison(text: str) -> None:
+def test_random_text_is_poison(text: str) -> None:
     with pytest.raises(Poison):
         commands.decode(text)

@@ -1,4 +1,4 @@
-"""Errors as problems: every error of the tree has one, and every problem has the one shape."""
+"""Errors as problems: every error of the tree has one, and all problems have the same form."""
 
 import json
 import re
@@ -74,19 +74,19 @@ def test_an_error_has_its_own_status(kind: type[OrdersError], slug: str, status:
 
 
 @pytest.mark.parametrize("kind", LEAVES)
-def test_only_what_passes_is_to_be_tried_again(kind: type[OrdersError]) -> None:
+def test_only_temporary_errors_have_retry_after(kind: type[OrdersError]) -> None:
     retried = "Retry-After" in problems.response(problems.from_error(an_error(kind)), REQUEST).headers
     assert retried is (kind in {errors.Fault, errors.NotYetStored})
 
 
 @pytest.mark.parametrize(("digit", "retried"), [("0", True), ("f", True), ("g", False), ("z", False), ("F", False)])
-def test_an_order_that_is_not_there_may_come_yet_if_its_id_may_be_a_uuid(digit: str, *, retried: bool) -> None:
+def test_a_404_has_retry_after_if_the_id_may_be_a_uuid_of_direct_acceptance(digit: str, *, retried: bool) -> None:
     """Direct acceptance makes an order's id of the client's UUID, and nothing else knows of it until it is stored."""
     assert ("Retry-After" in problems.from_error(errors.OrderNotFound("ord_" + digit * 32)).headers) is retried
 
 
 @pytest.mark.parametrize("kind", [errors.Fault, errors.Poison, errors.OrderNotFound, errors.KeyReused])
-def test_nothing_internal_is_told(kind: type[OrdersError]) -> None:
+def test_a_problem_names_nothing_internal(kind: type[OrdersError]) -> None:
     assert "InternalName" not in problems.response(problems.from_error(an_error(kind)), REQUEST).body
 
 
@@ -95,7 +95,7 @@ def test_violations_have_their_places() -> None:
     assert document["errors"] == [{"pointer": "/items/0/sku", "detail": "too long"}]
 
 
-def test_an_illegal_transition_tells_what_is_legal() -> None:
+def test_an_illegal_transition_is_answered_with_the_legal_ones() -> None:
     document = json.loads(problems.response(problems.from_error(an_error(errors.IllegalTransition)), REQUEST).body)
     assert (document["current_status"], document["allowed_statuses"]) == ("shipped", ["delivered"])
 

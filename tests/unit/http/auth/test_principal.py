@@ -1,4 +1,4 @@
-"""Who is asking: what the authorizer admits, and what a principal may do."""
+"""The caller: which tokens the authorizer admits, and what a principal may do."""
 
 import time
 from pathlib import Path
@@ -27,7 +27,7 @@ def refused(call: Any, *arguments: Any) -> tuple[str, int]:
     return caught.value.slug, caught.value.status
 
 
-def test_a_valid_token_is_admitted_everywhere_for_views_decide(tmp_path: Path) -> None:
+def test_a_valid_token_is_admitted_to_every_route_as_endpoints_check_scopes(tmp_path: Path) -> None:
     content = claims(scope="orders/read")
     request = AuthRequest("TOKEN", f"Bearer {sign(RSA, content)}", ARN)
     answer = authorize(request, TokenRoom(tmp_path / "jwks.json").checker(), customer_claim="sub").to_dict(request)
@@ -39,14 +39,16 @@ def test_a_valid_token_is_admitted_everywhere_for_views_decide(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("scope", [None, 1, ["orders/admin"], {"orders/admin": 1}, True])
-def test_a_scope_that_is_no_text_is_no_scope(tmp_path: Path, scope: Any) -> None:
+def test_a_scope_claim_that_is_not_text_gives_no_scope(tmp_path: Path, scope: Any) -> None:
     request = AuthRequest("TOKEN", f"Bearer {sign(EC, claims(scope=scope))}", ARN)
     answer = authorize(request, TokenRoom(tmp_path / "jwks.json").checker(), customer_claim="sub").to_dict(request)
     assert answer["context"]["scope"] == ""
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer x", "Bearer a.b.c", "Basic YTpi"])
-def test_any_other_is_unauthorized_in_the_gateways_word(tmp_path: Path, authorization: str) -> None:
+def test_any_other_token_is_refused_with_the_message_that_api_gateway_expects(
+    tmp_path: Path, authorization: str
+) -> None:
     with pytest.raises(Unauthorized) as caught:
         authorize(
             AuthRequest("TOKEN", authorization, ARN), TokenRoom(tmp_path / "jwks.json").checker(), customer_claim="sub"
@@ -54,7 +56,7 @@ def test_any_other_is_unauthorized_in_the_gateways_word(tmp_path: Path, authoriz
     assert str(caught.value) == "Unauthorized"
 
 
-def test_a_cached_answer_ends_with_its_token() -> None:
+def test_a_cached_policy_ends_with_its_token() -> None:
     assert refused(lambda: a_principal(exp=str(time.time() - 60))) == ("unauthorized", 401)
     assert a_principal(exp=str(time.time() + 60)).customer == CUSTOMER
 
@@ -97,7 +99,7 @@ def test_a_customer_acts_for_no_other() -> None:
         assert refused(customer_of, "17851") == ("forbidden", 403)
 
 
-def test_a_service_names_whom_it_acts_for() -> None:
+def test_a_service_names_the_customer_that_it_acts_for() -> None:
     principal = a_principal("orders/service", sub="the-shop")
     assert principal.customer_to_act_for("17851") == "17851"
     assert principal.required_owner("17851") == "17851"
