@@ -18,7 +18,7 @@ Report = dict[str, list[dict[str, str]]]
 
 
 class BatchFailed(Exception):
-    """Part of a batch failed: for an event source mapping that does not read `batchItemFailures`."""
+    """Part of a batch failed. Raised where the event source mapping does not read `batchItemFailures`."""
 
 
 def each(
@@ -27,7 +27,7 @@ def each(
     """Handle things concurrently; returns, in their order, those that failed or were not done in time."""
     pool = ThreadPoolExecutor(max_workers=min(WORKERS, len(things) or 1))
     futures = [pool.submit(_done, thing, handle, remaining_ms) for thing in things]
-    # Nobody waits for a call that hangs: should it still take effect, it is safe to repeat.
+    # A call that hangs is not waited for: whether or not it takes effect later, its message is safe to process again.
     wait(futures, timeout=max(0.0, (remaining_ms() - _SPARE_MS / 2) / 1_000))
     pool.shutdown(wait=False, cancel_futures=True)
     return [
@@ -81,7 +81,7 @@ def sqs_response(
 
 
 def stream_response(first_failed: Mapping[str, Any] | None, *, report_failures: bool) -> Report | None:
-    """The response to a stream mapping: the record from which on it delivers again.
+    """The response to a stream mapping: the record at which it continues.
 
     If the mapping does not read the response, this raises BatchFailed, and the whole batch is delivered again.
     """

@@ -14,7 +14,7 @@ from chalicelib.domain.request_context import RequestContext
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """An order that a client was told is accepted, and that is not known to be stored."""
+    """An order with a 202: it is on the queue, and may not be stored yet."""
 
     order_id: str
     replayed: bool  # the answer to a retry under the same idempotency key

@@ -1,8 +1,8 @@
 """Order ids: `ord_` + base32(identity, 14 bytes + seal, 6 bytes).
 
 The identity comes from the client's idempotency key, so that a retry gets the same id although nothing was stored. The
-seal proves that this stage accepted the id for that customer: an order that is not stored yet can be told from one that
-does not exist.
+seal proves that this stage accepted the id for that customer: so a read can distinguish an order that is not stored yet
+from one that does not exist.
 """
 
 import base64
@@ -10,10 +10,11 @@ import hashlib
 import hmac
 import re
 import secrets
+import string
 
 _PREFIX = "ord_"
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base32, lower case: no i, l, o, u
-_STANDARD_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # RFC 4648, section 6
+_STANDARD_ALPHABET = string.ascii_uppercase + "234567"  # RFC 4648, section 6
 _TO_CROCKFORD = str.maketrans(_STANDARD_ALPHABET, _ALPHABET)
 _TO_STANDARD = str.maketrans(_ALPHABET, _STANDARD_ALPHABET)
 _WELL_FORMED = re.compile(rf"{_PREFIX}[{_ALPHABET}]{{32}}")

@@ -1,4 +1,4 @@
-"""What an order, its messages and its log lines remember of the request that they come from."""
+"""What the order, its messages and its log lines record of the request that they come from."""
 
 from dataclasses import dataclass
 

@@ -24,7 +24,7 @@ _NO_HEADERS: Mapping[str, str] = {}
 
 
 class Problem(Exception):
-    """A request that is refused for a reason of HTTP, before or without the domain."""
+    """A refused request: the status and headers of the response, and the members of its problem document."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ _PROBLEMS: dict[type[OrdersError], tuple[str, int, str | None]] = {
 
 
 def from_error(error: OrdersError) -> Problem:
-    """The problem that an error of the domain is answered with."""
+    """The problem that reports an error of the domain."""
     slug, status, detail = _PROBLEMS[type(error)]
     extra: dict[str, Any] = {}
     if isinstance(error, errors.IllegalTransition):

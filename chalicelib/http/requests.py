@@ -56,6 +56,7 @@ def idempotency_key(request: Request) -> str | None:
 
 
 def context(request: Request, now: str) -> RequestContext:
+    """What the service records of a request; `now` is the time of its arrival (RFC 3339)."""
     return RequestContext(now, responses.request_id(request), traceparent(request))
 
 
