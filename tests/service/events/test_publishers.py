@@ -184,8 +184,8 @@ def test_what_the_bus_will_never_take_is_told_as_such_and_the_rest_goes_out() ->
     told = events_of_their_own(12)
     fake = FakeBus({told[2].id: ("MalformedDetail", 9), told[11].id: ("ThrottlingException", 9)})
     assert EventBus(cast("Any", fake), "bus").publish(told) == [
-        Undelivered(2, "MalformedDetail", for_ever=True),
-        Undelivered(11, "ThrottlingException", for_ever=False),
+        Undelivered(2, "MalformedDetail", permanent=True),
+        Undelivered(11, "ThrottlingException", permanent=False),
     ]
     assert len(fake.delivered) == 10
 
@@ -196,7 +196,7 @@ def test_what_the_engine_refuses_of_a_call_is_told(topics: EventTopics) -> None:
     told = events_of_their_own(3)
     told[1] = told[1].model_copy(update={"source": "aws.orders"})  # a source that is AWS's own
     (undelivered,) = bus.publish(told)
-    assert undelivered == Undelivered(1, "NotAuthorizedForSourceException", for_ever=False)
+    assert undelivered == Undelivered(1, "NotAuthorizedForSourceException", permanent=False)
     assert {event["id"] for event in subscriber.heard(2)} == {told[0].id, told[2].id}
 
 
