@@ -37,7 +37,7 @@ PLANTS = [
         "stored = find(order_id, customer_id)",
         "stored = find(order_id, None)",
         (
-            "tests/service/http/test_tenant_isolation.py::test_every_try_at_an_order_is_answered_like_one_at_no_order",
+            "tests/service/http/test_tenant_isolation.py::test_every_attempt_at_another_customers_order_is_answered_like_one_at_a_missing_order",
             "tests/service/http/test_authorization.py::test_every_token_gets_what_the_table_says",
             "tests/properties/test_api_model.py",
         ),
@@ -48,7 +48,7 @@ PLANTS = [
         "if named not in (None, self.customer):",
         "if False:",
         (
-            "tests/service/http/test_tenant_isolation.py::test_nobody_lists_anothers_orders",
+            "tests/service/http/test_tenant_isolation.py::test_no_customer_lists_another_customers_orders",
             "tests/properties/test_api_model.py",
         ),
     ),
@@ -65,34 +65,28 @@ PLANTS = [
         'ExpressionAttributeValues={":seen": {"N": str(order.version - 1)}},',
         'ExpressionAttributeValues={":seen": self.client.get_item(TableName=self.name, '
         'Key=items.key(order.order_id))["Item"]["version"]},',
-        ("tests/service/http/test_concurrency.py::test_of_two_changes_to_what_both_saw_none_is_lost",),
+        ("tests/service/http/test_concurrency.py::test_of_two_concurrent_changes_of_one_version_none_is_lost",),
     ),
     Plant(
         "cursor unsigned",
         "chalicelib/http/cursors.py",
         "if not hmac.compare_digest(signature, _signature(secret, content, question)) or _encoded(raw) != cursor:",
         "if _encoded(raw) != cursor:",
-        (
-            "tests/service/http/test_tenant_isolation.py::test_a_cursor_is_good_for_nobody_else_and_for_no_other_question",
-        ),
+        ("tests/service/http/test_tenant_isolation.py::test_a_cursor_serves_no_other_caller_and_no_other_query",),
     ),
     Plant(
         "filters left out of the cursor",
         "app.py",
         "question = (principal.subject, customer, *filters.values())",
         "question = (principal.subject, customer)",
-        (
-            "tests/service/http/test_tenant_isolation.py::test_a_cursor_is_good_for_nobody_else_and_for_no_other_question",
-        ),
+        ("tests/service/http/test_tenant_isolation.py::test_a_cursor_serves_no_other_caller_and_no_other_query",),
     ),
     Plant(
         "asker left out of the cursor",
         "app.py",
         "question = (principal.subject, customer, *filters.values())",
         "question = (customer, *filters.values())",
-        (
-            "tests/service/http/test_tenant_isolation.py::test_a_cursor_is_good_for_nobody_else_and_for_no_other_question",
-        ),
+        ("tests/service/http/test_tenant_isolation.py::test_a_cursor_serves_no_other_caller_and_no_other_query",),
     ),
     Plant(
         "seal not checked",
@@ -100,8 +94,8 @@ PLANTS = [
         "return hmac.compare_digest(seal, _seal(secret, identity, customer_id))",
         "return len(seal) == _SEAL_BYTES",
         (
-            "tests/service/http/test_tenant_isolation.py::test_every_try_at_an_order_is_answered_like_one_at_no_order",
-            "tests/service/http/test_erase.py::test_its_owner_and_services_are_told_and_nobody_else",
+            "tests/service/http/test_tenant_isolation.py::test_every_attempt_at_another_customers_order_is_answered_like_one_at_a_missing_order",
+            "tests/service/http/test_erase.py::test_only_its_owner_and_services_learn_that_an_order_was_erased",
             "tests/properties/test_api_model.py",
         ),
     ),
@@ -111,7 +105,7 @@ PLANTS = [
         '_ABSENT = f"attribute_not_exists({items.ORDER_ID})"',
         '_ABSENT = f"attribute_not_exists({items.CUSTOMER_ID})"',
         (
-            "tests/service/http/test_erase.py::test_a_late_duplicate_of_the_command_brings_nothing_back",
+            "tests/service/http/test_erase.py::test_a_late_duplicate_of_the_command_does_not_bring_the_order_back",
             "tests/properties/test_api_model.py",
         ),
     ),
@@ -120,7 +114,7 @@ PLANTS = [
         "chalicelib/adapters/order_items.py",
         "        **key(erased.order_id),\n",
         '        **key(erased.order_id),\n        CUSTOMER_ID: {"S": "?"},\n',
-        ("tests/service/http/test_erase.py::test_nothing_personal_is_left",),
+        ("tests/service/http/test_erase.py::test_an_erased_order_keeps_no_personal_data",),
     ),
     Plant(
         "replay not compared",
@@ -128,7 +122,7 @@ PLANTS = [
         "if stored.fingerprint != orders.fingerprint(new):",
         "if False:",
         (
-            "tests/service/http/test_idempotency.py::test_a_key_posted_by_many_at_once_names_one_order",
+            "tests/service/http/test_idempotency.py::test_one_key_posted_by_many_clients_at_once_names_one_order",
             "tests/properties/test_api_model.py",
         ),
     ),
@@ -138,7 +132,7 @@ PLANTS = [
         "if isinstance(stands, Order) and stands.fingerprint != order.fingerprint:",
         "if False:",
         (
-            "tests/service/http/test_idempotency.py::test_of_different_orders_racing_under_one_key_one_is_stored_and_the_others_are_kept",
+            "tests/service/http/test_idempotency.py::test_of_different_orders_racing_under_one_key_one_is_stored_and_the_others_are_quarantined",
         ),
     ),
     Plant(
@@ -184,7 +178,7 @@ PLANTS = [
         "chalicelib/http/requests.py",
         "if len(value) != len(pairs):",
         "if False:",
-        ("tests/service/http/test_malformed_requests.py::test_no_such_body_places_an_order",),
+        ("tests/service/http/test_malformed_requests.py::test_no_malformed_body_places_an_order",),
     ),
     Plant(
         "page reads all",
@@ -192,7 +186,7 @@ PLANTS = [
         "Limit=room + 1 if status is None else _STEP,",
         "Limit=_STEP,",
         (
-            "tests/service/http/test_list_at_scale.py::test_a_page_of_ten_thousand_orders_is_one_query_of_as_many_entries",
+            "tests/service/http/test_list_at_scale.py::test_a_page_out_of_ten_thousand_orders_is_one_query_of_as_many_entries_as_it_shows",
         ),
     ),
     Plant(
@@ -201,7 +195,7 @@ PLANTS = [
         "while len(found) < limit and read < _READ_AT_MOST:",
         "while len(found) < limit:",
         (
-            "tests/service/http/test_list_at_scale.py::test_a_filter_that_matches_little_finds_all_of_it_in_bounded_steps",
+            "tests/service/http/test_list_at_scale.py::test_a_filter_that_matches_few_orders_finds_all_of_them_in_bounded_steps",
         ),
     ),
 ]

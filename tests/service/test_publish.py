@@ -77,7 +77,7 @@ def test_a_full_batch_of_the_stream_is_published(harness: ServiceHarness) -> Non
     assert {event["id"] for event in harness.heard("invoicing", 25)} == {f"{order.order_id}.1" for order in told}
 
 
-def test_what_the_table_really_streams_is_published(harness: ServiceHarness) -> None:
+def test_a_record_of_the_engines_own_stream_is_published(harness: ServiceHarness) -> None:
     """The builders' records are made by hand; this one is the engine's."""
     order = an_order(order_id=fresh_order_id(), new={"shipping_address": ADDRESS, "note": "é😀"})
     harness.put(order)
@@ -89,7 +89,7 @@ def test_what_the_table_really_streams_is_published(harness: ServiceHarness) -> 
     assert harness.heard("invoicing", 1)[0]["data"] == order.shown()
 
 
-def test_no_ops_and_removals_are_no_events(harness: ServiceHarness) -> None:
+def test_no_ops_and_removals_publish_nothing(harness: ServiceHarness) -> None:
     (order,) = some(1)
     assert harness.publish(stream_event((order, order), (order, None), (order.erase(LATER), None))) is None
     assert harness.publish(stream_event((None, order))) is None
@@ -122,7 +122,7 @@ def garbage(record: dict[str, Any], **image: Any) -> dict[str, Any]:
     return record | {"dynamodb": record["dynamodb"] | {"NewImage": image}}
 
 
-def test_a_garbage_record_is_quarantined_whole_and_the_rest_is_told(harness: ServiceHarness) -> None:
+def test_a_garbage_record_is_quarantined_whole_and_the_rest_is_published(harness: ServiceHarness) -> None:
     orders = some(3)
     event = stream_event(*((None, order) for order in orders))
     event["Records"][1] = garbage(event["Records"][1], order_id={"S": "x"}, rubbish={"S": "é"})
@@ -143,7 +143,7 @@ def test_a_record_without_images_is_quarantined(harness: ServiceHarness, dynamod
     assert len(harness.quarantined(EVENT_DEAD_LETTERS)) == 1
 
 
-def test_a_quarantined_record_fits_a_message_whatever_is_written_in_it(harness: ServiceHarness) -> None:
+def test_a_quarantined_record_fits_a_message_whatever_its_text(harness: ServiceHarness) -> None:
     """A message is 1 MiB at most, and two images can hold half of it: in letters of two bytes they must not grow."""
     note = "é" * 120_000
     order = an_order(order_id=fresh_order_id()).model_copy(update={"note": note})
@@ -162,7 +162,7 @@ def test_a_partial_failure_is_sent_again(harness: ServiceHarness, monkeypatch: p
     assert sorted(fake.delivered) == sorted([f"{one.order_id}.1", f"{one.order_id}.2", f"{two.order_id}.1"])
 
 
-def test_an_event_that_is_refused_for_ever_is_quarantined_and_the_rest_is_told(
+def test_a_permanently_refused_event_is_quarantined_and_the_rest_is_published(
     harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake = with_topic(harness, monkeypatch, FakeTopicClient("order.cancelled", "InvalidParameter"))
@@ -175,7 +175,7 @@ def test_an_event_that_is_refused_for_ever_is_quarantined_and_the_rest_is_told(
     assert reason == "InvalidParameter"
 
 
-def test_a_failure_that_stays_stops_the_shard_at_its_record(
+def test_a_lasting_failure_stops_the_shard_at_its_record(
     harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_topic(harness, monkeypatch, FakeTopicClient("order.cancelled", "InternalError"))
@@ -198,7 +198,7 @@ def test_an_outage_stops_the_shard_at_the_first_record_it_touched(
     assert len(harness.heard("invoicing", 10)) == 10
 
 
-def test_without_reports_an_outage_is_raised(harness: ServiceHarness) -> None:
+def test_where_failures_are_not_reported_an_outage_is_raised(harness: ServiceHarness) -> None:
     harness.fail(harness.wiring.publisher(), "PublishBatch", lambda _sent: throttled())
     with pytest.raises(BatchFailed, match="100"):
         harness.publish(stream_event(*((None, order) for order in some(2))))
@@ -216,7 +216,7 @@ def test_garbage_that_cannot_be_quarantined_stops_the_shard(
     assert answer["batchItemFailures"][0]["itemIdentifier"] in {"100", "101"}
 
 
-def test_out_of_time_the_shard_goes_on_at_the_first_record(
+def test_out_of_time_the_shard_stops_at_the_first_record(
     harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     harness.report_failures(monkeypatch)
@@ -225,6 +225,6 @@ def test_out_of_time_the_shard_goes_on_at_the_first_record(
     assert harness.messages("orders-tests-invoicing") == []
 
 
-def test_a_batch_that_is_done_reports_no_failure(harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_without_failures_reports_none(harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     harness.report_failures(monkeypatch)
     assert harness.publish(stream_event((None, some(1)[0]))) == {"batchItemFailures": []}

@@ -25,7 +25,7 @@ def kept(topics: EventTopics, url: str) -> dict[str, Any]:
     return {each["MessageAttributes"]["reason"]["StringValue"]: json.loads(each["Body"]) for each in messages}
 
 
-def test_a_record_that_can_never_be_published_is_kept_whole_and_counted_and_the_shard_goes_on(
+def test_a_record_that_can_never_be_published_is_quarantined_whole_and_the_shard_continues(
     topics: EventTopics, log: io.StringIO
 ) -> None:
     url = topics.sqs.create_queue(QueueName="quarantine-test-dlq")["QueueUrl"]
@@ -43,9 +43,7 @@ def test_a_record_that_can_never_be_published_is_kept_whole_and_counted_and_the_
     assert _counts(log) == {"Published": 3, "Quarantined": 2}
 
 
-def test_a_record_that_cannot_be_published_now_stops_the_shard_there_and_is_counted(
-    topics: EventTopics, log: io.StringIO
-) -> None:
+def test_a_record_that_cannot_be_published_now_stops_the_shard_at_it(topics: EventTopics, log: io.StringIO) -> None:
     url = topics.sqs.create_queue(QueueName="quarantine-test-empty-dlq")["QueueUrl"]
     records = [stream_record(None, an_order(order_id=fresh_order_id()), 100 + n) for n in range(5)]
     throttled = f"{records[2]['dynamodb']['Keys']['order_id']['S']}.1"

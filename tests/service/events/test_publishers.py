@@ -172,7 +172,7 @@ def events_of_their_own(count: int) -> list[OrderEvent]:
     return [an_event() for _ in range(count)]
 
 
-def test_entries_that_the_bus_refused_are_sent_again_and_only_they() -> None:
+def test_only_the_entries_that_the_bus_refused_are_sent_again() -> None:
     told = events_of_their_own(10)
     fake = FakeBus({told[2].id: ("ThrottlingException", 1), told[5].id: ("InternalFailure", 2)})
     assert EventBus(cast("Any", fake), "bus").publish(told) == []
@@ -180,7 +180,7 @@ def test_entries_that_the_bus_refused_are_sent_again_and_only_they() -> None:
     assert sorted(fake.delivered) == sorted(event.id for event in told)
 
 
-def test_what_the_bus_will_never_take_is_told_as_such_and_the_rest_goes_out() -> None:
+def test_an_event_that_the_bus_refuses_permanently_is_reported_and_the_rest_is_published() -> None:
     told = events_of_their_own(12)
     fake = FakeBus({told[2].id: ("MalformedDetail", 9), told[11].id: ("ThrottlingException", 9)})
     assert EventBus(cast("Any", fake), "bus").publish(told) == [
@@ -190,7 +190,7 @@ def test_what_the_bus_will_never_take_is_told_as_such_and_the_rest_goes_out() ->
     assert len(fake.delivered) == 10
 
 
-def test_what_the_engine_refuses_of_a_call_is_told(topics: EventTopics) -> None:
+def test_an_entry_that_the_engine_refuses_is_reported(topics: EventTopics) -> None:
     bus = topics.bus()
     subscriber = topics.subscriber(bus)
     told = events_of_their_own(3)

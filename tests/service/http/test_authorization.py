@@ -195,7 +195,7 @@ def on_the_wire(over_the_wire: HttpCallers) -> World:
     return World(over_http(over_the_wire.client), owner, order_id)
 
 
-def test_every_operation_has_its_row(service: Service) -> None:
+def test_every_operation_has_a_row_in_the_table(service: Service) -> None:
     assert operations(service) == OUTCOMES.keys() | PUBLIC
 
 
@@ -207,7 +207,7 @@ def test_every_operation_but_the_public_ones_is_behind_the_authorizer(service: S
 
 
 @pytest.mark.parametrize("operation", sorted(PUBLIC))
-def test_what_is_public_needs_no_token(service: Service, operation: str) -> None:
+def test_public_operations_need_no_token(service: Service, operation: str) -> None:
     method, path = operation.split()
     assert Caller(service.send, None).call(method, path).status == 200
     assert Caller(service.send, "Bearer nonsense").call(method, path).status == 200
@@ -225,7 +225,7 @@ def test_every_token_gets_the_same_over_http(on_the_wire: World, operation: str)
     assert answers == OUTCOMES[operation]
 
 
-def test_the_policy_that_the_gateway_keeps_opens_every_route_wherever_the_token_came_first(service: Service) -> None:
+def test_a_cached_policy_opens_every_route_whichever_was_called_first(service: Service) -> None:
     """What a token may do is the views' to say: a kept policy of one route would shut out or let in another."""
     for scope in (CUSTOMER, READER, SERVICE, ADMIN, ""):
         policies = []
@@ -241,7 +241,7 @@ def test_the_policy_that_the_gateway_keeps_opens_every_route_wherever_the_token_
         ]
 
 
-def test_a_token_that_ran_out_while_its_policy_was_kept_is_refused(service: Service) -> None:
+def test_a_token_that_expires_while_its_policy_is_cached_is_refused(service: Service) -> None:
     caller = service.caller("ann")
     assert caller.get("/customers/ann/orders").status == 200
     assert caller.authorization is not None
@@ -251,7 +251,7 @@ def test_a_token_that_ran_out_while_its_policy_was_kept_is_refused(service: Serv
     assert (answer.status, answer.problem) == (401, "unauthorized")
 
 
-def test_cognitos_claims_make_the_same_principal(service: Service) -> None:
+def test_claims_from_cognito_make_the_same_principal(service: Service) -> None:
     """With AUTHORIZER=cognito the gateway checks the token and hands its claims over, with no authorizer of ours."""
     from testkit.lambda_events import LambdaContext, http_event  # noqa: PLC0415
 

@@ -60,7 +60,9 @@ def at_once(*calls: Callable[[], Answer]) -> list[Answer]:
         return list(pool.map(one, calls))
 
 
-def test_of_cancel_and_ship_exactly_one_wins(quiet: Service, ann: Caller, shop: Caller, history: History) -> None:
+def test_of_a_concurrent_cancel_and_ship_exactly_one_wins(
+    quiet: Service, ann: Caller, shop: Caller, history: History
+) -> None:
     won: dict[str, str] = {}
     for number in range(RACES):
         order_id = quiet.place(ann, new_order())
@@ -85,7 +87,7 @@ def test_of_cancel_and_ship_exactly_one_wins(quiet: Service, ann: Caller, shop: 
     assert told == {order_id: [("1", "placed"), ("2", "confirmed"), ("3", status)] for order_id, status in won.items()}
 
 
-def test_of_two_changes_to_what_both_saw_none_is_lost(quiet: Service, ann: Caller, shop: Caller) -> None:
+def test_of_two_concurrent_changes_of_one_version_none_is_lost(quiet: Service, ann: Caller, shop: Caller) -> None:
     order_id = quiet.place(ann, new_order())
     path = f"/orders/{order_id}"
     for number in range(25):
@@ -100,7 +102,9 @@ def test_of_two_changes_to_what_both_saw_none_is_lost(quiet: Service, ann: Calle
     assert ann.get(path).headers["ETag"] == '"26"'
 
 
-def test_who_takes_any_version_is_counted_or_told(quiet: Service, ann: Caller, shop: Caller) -> None:
+def test_every_concurrent_change_of_any_version_is_applied_or_refused(
+    quiet: Service, ann: Caller, shop: Caller
+) -> None:
     order_id = quiet.place(ann, new_order())
     path, wins = f"/orders/{order_id}", 0
     for number in range(25):

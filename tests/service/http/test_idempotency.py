@@ -75,7 +75,7 @@ def quarantined(run: LocalRun, order_ids: set[str]) -> list[tuple[str, str]]:
     return found
 
 
-def test_a_key_posted_by_many_at_once_names_one_order(
+def test_one_key_posted_by_many_clients_at_once_names_one_order(
     local_run: LocalRun, over_the_wire: HttpCallers, customer: str
 ) -> None:
     ann = over_the_wire(customer)
@@ -105,7 +105,7 @@ def test_a_key_posted_by_many_at_once_names_one_order(
     assert quarantined(local_run, set(ids)) == []
 
 
-def test_of_different_orders_racing_under_one_key_one_is_stored_and_the_others_are_kept(
+def test_of_different_orders_racing_under_one_key_one_is_stored_and_the_others_are_quarantined(
     local_run: LocalRun, over_the_wire: HttpCallers, customer: str
 ) -> None:
     ann = over_the_wire(customer)

@@ -159,7 +159,7 @@ def test_a_customer_without_orders_has_an_empty_list(service: Service) -> None:
     assert (answer.status, answer.json) == (200, {"orders": [], "next_cursor": None})
 
 
-def test_a_summary_leaves_out_what_is_large(small: Shopper) -> None:
+def test_a_summary_leaves_out_the_large_attributes(small: Shopper) -> None:
     (order,) = small.page(limit=1).json["orders"]
     assert order.keys() == {
         "order_id",
@@ -175,11 +175,11 @@ def test_a_summary_leaves_out_what_is_large(small: Shopper) -> None:
     }
 
 
-def test_many_orders_are_listed_whole(walked: Shopper) -> None:
+def test_each_of_many_orders_is_listed_once(walked: Shopper) -> None:
     assert ids(*walked.pages(limit=100)) == walked.newest_first
 
 
-def test_a_filter_that_matches_little_finds_all_of_it_in_bounded_steps(walked: Shopper) -> None:
+def test_a_filter_that_matches_few_orders_finds_all_of_them_in_bounded_steps(walked: Shopper) -> None:
     found, answers = [], 0
     for answer in walked.pages(status="shipped"):
         assert len(walked.reads.queries) <= 10
@@ -192,13 +192,13 @@ def test_a_filter_that_matches_little_finds_all_of_it_in_bounded_steps(walked: S
     assert answers <= WALKED / 1_000 + 1
 
 
-def test_a_filter_that_matches_nothing_ends(walked: Shopper) -> None:
+def test_a_list_whose_filter_matches_nothing_ends(walked: Shopper) -> None:
     answers = list(walked.pages(status="delivered"))
     assert ids(*answers) == []
     assert len(answers) <= WALKED / 1_000 + 1
 
 
-def test_a_filter_that_matches_nearly_all_fills_its_pages(walked: Shopper) -> None:
+def test_a_filter_that_matches_nearly_every_order_fills_its_pages(walked: Shopper) -> None:
     answer = walked.page(status="placed", limit=100)
     assert len(ids(answer)) == 100
     assert sum(walked.reads.queries) <= 300
@@ -208,7 +208,7 @@ def test_a_filter_that_matches_nearly_all_fills_its_pages(walked: Shopper) -> No
     ("after", "before"),
     [(None, 50), (1_150, None), (500, 560), (502, 503), (503, 505), (505, 503), (3, 3)],
 )
-def test_a_range_of_time_has_neither_of_its_ends(walked: Shopper, after: int | None, before: int | None) -> None:
+def test_a_range_of_time_excludes_both_its_ends(walked: Shopper, after: int | None, before: int | None) -> None:
     bounds = {"placed_after": after, "placed_before": before}
     given = {name: time_of(number) for name, number in bounds.items() if number is not None}
     expected = sorted(
@@ -232,7 +232,7 @@ def test_a_time_of_another_zone_and_precision_is_the_same_time(walked: Shopper) 
     assert ids(here) == ids(there) != []
 
 
-def test_orders_placed_between_two_pages_move_nothing(small: Shopper, quiet: Service) -> None:
+def test_orders_placed_between_two_pages_do_not_shift_the_list(small: Shopper, quiet: Service) -> None:
     first = small.page(limit=2)
     quiet.place(small.caller, new_order())
     rest = [first, *_following(small, first)]
@@ -246,7 +246,7 @@ def _following(shopper: Shopper, answer: Answer) -> Iterator[Answer]:
 
 
 # Last, for the ten thousand slow the engine down for everyone.
-def test_a_page_of_ten_thousand_orders_is_one_query_of_as_many_entries(big: Shopper) -> None:
+def test_a_page_out_of_ten_thousand_orders_is_one_query_of_as_many_entries_as_it_shows(big: Shopper) -> None:
     answer = big.page()
     for page in range(5):
         assert ids(answer) == big.newest_first[page * 20 : page * 20 + 20]
@@ -255,7 +255,7 @@ def test_a_page_of_ten_thousand_orders_is_one_query_of_as_many_entries(big: Shop
         answer = big.page(cursor=answer.json["next_cursor"])
 
 
-def test_of_ten_thousand_orders_a_filter_reads_a_bounded_part(big: Shopper) -> None:
+def test_a_filter_over_ten_thousand_orders_reads_a_bounded_part(big: Shopper) -> None:
     answer = big.page(status="delivered")
     assert ids(answer) == []
     assert answer.json["next_cursor"] is not None

@@ -69,7 +69,9 @@ def order_attempts(order_id: str, subject: str) -> Iterator[tuple[str, str, Any,
         yield "DELETE", path + query, None, {}
 
 
-def test_every_try_at_an_order_is_answered_like_one_at_no_order(quiet: Service, victim: Victim) -> None:
+def test_every_attempt_at_another_customers_order_is_answered_like_one_at_a_missing_order(
+    quiet: Service, victim: Victim
+) -> None:
     mallory = quiet.caller("mallory", CUSTOMER)
     missing = [
         essence(mallory.call(method, path, value, **headers))
@@ -96,7 +98,7 @@ def test_every_try_at_an_order_is_answered_like_one_at_no_order(quiet: Service, 
     quiet.process(*waiting)
 
 
-def test_nobody_lists_anothers_orders(quiet: Service, victim: Victim) -> None:
+def test_no_customer_lists_another_customers_orders(quiet: Service, victim: Victim) -> None:
     name = f"mallory-{uuid.uuid4().hex[:8]}"
     mallory, reader = quiet.caller(name, CUSTOMER), quiet.caller(name, READER)
     queries = ["", "?limit=100", "?status=placed", "?status=nonsense", "?placed_after=2000-01-01T00:00:00Z"]
@@ -114,7 +116,7 @@ def test_nobody_lists_anothers_orders(quiet: Service, victim: Victim) -> None:
     assert quiet.items() == before
 
 
-def test_a_cursor_is_good_for_nobody_else_and_for_no_other_question(quiet: Service, victim: Victim) -> None:
+def test_a_cursor_serves_no_other_caller_and_no_other_query(quiet: Service, victim: Victim) -> None:
     mallory, bystander = quiet.caller("mallory", CUSTOMER), quiet.caller("other-shop", SERVICE)
     for cursor in victim.cursors:
         for caller, path in (
@@ -133,7 +135,7 @@ def test_a_cursor_is_good_for_nobody_else_and_for_no_other_question(quiet: Servi
         assert victim.caller.get(f"{path}?cursor={changed}").problem == "invalid-cursor"
 
 
-def test_anothers_key_names_an_order_of_ones_own(quiet: Service, victim: Victim) -> None:
+def test_another_customers_idempotency_key_names_an_order_of_the_callers_own(quiet: Service, victim: Victim) -> None:
     quiet.process_all()
     mallory = quiet.caller("mallory", CUSTOMER)
     before = quiet.items()
