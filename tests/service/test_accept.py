@@ -192,7 +192,7 @@ def test_with_the_queue_down_nothing_is_accepted(harness: ServiceHarness) -> Non
     answer = harness.api().post("/orders", new_order())
     assert (answer.status, answer.problem, answer.headers["Retry-After"]) == (503, "unavailable", "1")
     assert "sqs" not in answer.body.lower()
-    harness.heal()
+    harness.end_faults()
     assert queued(harness) == []
 
 

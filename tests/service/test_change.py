@@ -1,4 +1,4 @@
-"""PATCH and DELETE /orders/{order_id}: changes of the version that was seen, by who may make them, and erasure."""
+"""PATCH and DELETE /orders/{order_id}: changes of a known version, who may make them, and erasure."""
 
 import json
 from typing import Any
@@ -216,7 +216,7 @@ def test_an_erasure_succeeds_although_the_order_changes_meanwhile(harness: Servi
     order_id = place(harness)
 
     def overtake(_sent: str) -> None:
-        harness.heal()
+        harness.end_faults()
         patch(harness, order_id, {"note": "faster"})
 
     harness.fail(harness.wiring.order_table(), "PutItem", overtake)

@@ -1,4 +1,4 @@
-"""Log lines: one per thing that happened, and no words that came from outside."""
+"""Log lines: one per event, and no text that came from outside."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What is counted of an order's way: by CloudWatch, from the lines that the doors write."""
+"""The metrics that CloudWatch counts in the functions' log lines."""
 
 import io
 import json
@@ -46,7 +46,7 @@ def test_the_processors_outcomes_are_counted(harness: ServiceHarness, log: io.St
         "Quarantined": 2,
         "Conflicts": 1,
     }
-    assert len(found["PlacedAfter"]) == 4  # milliseconds; of the duplicate it was told before
+    assert len(found["PlacedAfter"]) == 4  # milliseconds; the duplicate's was logged with the first
     assert min(found["PlacedAfter"]) >= 0
 
 

@@ -1,4 +1,4 @@
-"""The queue door: each message on its own, in both ways of saying what failed."""
+"""process_orders: each message of a batch stands alone, whether failures are reported or raised."""
 
 import json
 import threading
@@ -136,7 +136,7 @@ def with_one_throttled(harness: ServiceHarness, reporting: pytest.MonkeyPatch | 
         outcome: Any = harness.process(*bodies)
     except BatchFailed as raised:
         outcome = raised
-    harness.heal()
+    harness.end_faults()
     return list(ids), outcome
 
 
@@ -168,8 +168,8 @@ def test_where_failures_are_not_reported_the_successes_are_deleted_and_the_handl
     harness.fail(harness.wiring.order_table(), "PutItem", lambda sent: throttled() if ids[2] in sent else None)
     with pytest.raises(BatchFailed, match="1 of 4"):
         harness.process_event(event)
-    harness.heal()
-    for each in received:  # what is left comes back at once
+    harness.end_faults()
+    for each in received:  # the message that was not deleted is visible again at once
         if json.loads(each["Body"])["order_id"] == ids[2]:
             harness.sqs.change_message_visibility(
                 QueueUrl=harness.url("orders-tests-queue"), ReceiptHandle=each["ReceiptHandle"], VisibilityTimeout=0
@@ -207,7 +207,7 @@ def test_a_batch_without_failures_reports_none(harness: ServiceHarness, monkeypa
     assert harness.process(a_command()[1]) == {"batchItemFailures": []}
 
 
-# --- the table under two writers -------------------------------------------------------------------------------------
+# --- two writers of one order ----------------------------------------------------------------------------------------
 
 
 def test_of_two_writers_of_one_version_exactly_one_gets_a_conflict(harness: ServiceHarness) -> None:
@@ -233,7 +233,7 @@ def test_of_two_writers_of_one_version_exactly_one_gets_a_conflict(harness: Serv
 
 
 def test_of_two_equal_writes_of_one_version_the_second_gets_a_conflict(harness: ServiceHarness) -> None:
-    """Two who ask for the same in the same millisecond: both must not believe that the order is theirs."""
+    """Two writers of the same change in the same millisecond must not both believe that they made it."""
     order_id, body = a_command()
     harness.process(body)
     order = order_at(harness, order_id)

@@ -1,4 +1,4 @@
-"""GET /orders/{order_id}: what was just accepted, what is stored, and what is none of the asker's business."""
+"""GET /orders/{order_id}: an accepted order, a stored one, and one that is not the caller's to read."""
 
 import json
 import re
@@ -70,13 +70,13 @@ def test_any_other_version_is_sent(harness: ServiceHarness, header: str) -> None
 
 
 def test_another_customers_order_is_answered_exactly_like_a_missing_one(harness: ServiceHarness) -> None:
-    stranger = harness.api(subject="17851")
+    another_customer = harness.api(subject="17851")
     placed = place(harness)
     waiting = harness.api().post("/orders", new_order()).json["order_id"]
-    missing = stranger.get(f"/orders/{MISSING}")
+    missing = another_customer.get(f"/orders/{MISSING}")
     assert (missing.status, missing.problem) == (404, "not-found")
     for order_id in (placed, waiting):
-        assert without_ids(stranger.get(f"/orders/{order_id}")) == without_ids(missing)
+        assert without_ids(another_customer.get(f"/orders/{order_id}")) == without_ids(missing)
 
 
 def test_another_customers_erased_order_is_answered_like_a_missing_one(harness: ServiceHarness) -> None:
@@ -84,9 +84,9 @@ def test_another_customers_erased_order_is_answered_like_a_missing_one(harness: 
     admin = harness.api(subject="ann", scope="orders/admin orders/service")
     assert admin.call("DELETE", f"/orders/{order_id}").status == 204
     assert harness.api().get(f"/orders/{order_id}").problem == "gone"
-    stranger = harness.api(subject="17851")
-    missing = stranger.get(f"/orders/{MISSING}")
-    assert without_ids(stranger.get(f"/orders/{order_id}")) == without_ids(missing)
+    another_customer = harness.api(subject="17851")
+    missing = another_customer.get(f"/orders/{MISSING}")
+    assert without_ids(another_customer.get(f"/orders/{order_id}")) == without_ids(missing)
 
 
 def test_an_id_that_direct_acceptance_may_have_given_is_to_be_retried(harness: ServiceHarness) -> None:

@@ -1,4 +1,4 @@
-"""Reads from DAX: a cache that knows of no write, in a stand-in; and the real client, with nobody at the other end."""
+"""Reads from DAX: a fake cache that sees no writes, and the real client without a cluster."""
 
 import json
 import sys
@@ -23,7 +23,7 @@ ENDPOINT = "daxs://orders.x1y2z3.dax-clusters.eu-west-1.amazonaws.com"
 
 @dataclass
 class Cache:
-    """Remembers every eventually consistent answer, that there is nothing too; takes no writes."""
+    """Keeps every eventually consistent answer, an empty one too, and takes no writes."""
 
     table: Any
     calls: list[tuple[str, bool]] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Cache:
             raise self.fault
         consistent = asked.get("ConsistentRead", False)
         self.calls.append((operation, consistent))
-        if consistent:  # passes through, and leaves nothing behind
+        if consistent:  # passes through, and is not cached
             return getattr(self.table, operation)(**asked)
         key = operation + json.dumps(asked, sort_keys=True)
         if key not in self._remembered:
@@ -58,7 +58,7 @@ class Cache:
 
 
 def fresh_wiring(harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch, **changes: str) -> ModuleType:
-    """A wiring that has made nothing yet, with other settings."""
+    """A wiring with other settings that has made no client yet."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "local")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
@@ -178,7 +178,7 @@ def test_a_cache_that_fails_is_unavailable(fault: Exception, harness: ServiceHar
 
 
 def test_an_unreachable_cluster_is_unavailable(harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the real client, which is made again at the next request."""
+    """The real client, which is made again at the next request."""
     order_id = an_order_in(harness)
     read_through(f"dax://127.0.0.1:{free_port()}", harness, monkeypatch)
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Records that can never be published: kept whole, counted, and in nobody's way."""
+"""Records that can never be published are quarantined whole and counted, and do not block the shard."""
 
 import io
 import json
@@ -18,8 +18,8 @@ def _counts(log: io.StringIO) -> dict[str, int]:
     return {name: len(values) for name, values in counted(log).items() if name != "PublishedAfter"}
 
 
-def kept(topics: EventTopics, url: str) -> dict[str, Any]:
-    """What the dead-letter queue has, by reason."""
+def quarantined(topics: EventTopics, url: str) -> dict[str, Any]:
+    """The messages of the dead-letter queue, by reason."""
     answer = topics.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
     messages = answer.get("Messages", [])
     return {each["MessageAttributes"]["reason"]["StringValue"]: json.loads(each["Body"]) for each in messages}
@@ -39,7 +39,7 @@ def test_a_record_that_can_never_be_published_is_quarantined_whole_and_the_shard
     )
 
     assert done == len(records)
-    assert kept(topics, url) == {"not an order's item: 'status'": records[1], "MalformedDetail": records[3]}
+    assert quarantined(topics, url) == {"not an order's item: 'status'": records[1], "MalformedDetail": records[3]}
     assert _counts(log) == {"Published": 3, "Quarantined": 2}
 
 
@@ -50,5 +50,5 @@ def test_a_record_that_cannot_be_published_now_stops_the_shard_at_it(topics: Eve
     bus = EventBus(cast("Any", FakeBus({throttled: ("ThrottlingException", 9)})), "bus")
     dead_letters = DeadLetterQueue(topics.sqs, url)
     assert use_cases.publish_changes(records, source=SOURCE, publisher=bus, dead_letters=dead_letters) == 2
-    assert kept(topics, url) == {}
+    assert quarantined(topics, url) == {}
     assert _counts(log) == {"Published": 2, "PublishFailed": 1}

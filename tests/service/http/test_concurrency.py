@@ -1,4 +1,4 @@
-"""Two at once on one order: one wins, the other is told, and nothing is lost."""
+"""Two callers change one order at once: one wins, the other gets a conflict, and no change is lost."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ def shop(service: Service) -> Caller:
 
 @pytest.fixture
 def history(engine_url: str, stack: dict[str, str]) -> History:
-    """The new images of what the table's stream has from here on."""
+    """The new images of the records that the table's stream gets from here on."""
     options: Any = client_options(engine_url)
     streams: DynamoDBStreamsClient = boto3.client("dynamodbstreams", **options)
     arn = stack["OrderStreamArn"]
@@ -81,10 +81,12 @@ def test_of_a_concurrent_cancel_and_ship_exactly_one_wins(
         assert stands.headers["ETag"] == winner.headers["ETag"] == '"3"'
         won[order_id] = winner.json["status"]
 
-    told: dict[str, list[tuple[str, str]]] = {order_id: [] for order_id in won}
+    streamed: dict[str, list[tuple[str, str]]] = {order_id: [] for order_id in won}
     for image in history():
-        told[image["order_id"]["S"]].append((image["version"]["N"], image["status"]["S"]))
-    assert told == {order_id: [("1", "placed"), ("2", "confirmed"), ("3", status)] for order_id, status in won.items()}
+        streamed[image["order_id"]["S"]].append((image["version"]["N"], image["status"]["S"]))
+    assert streamed == {
+        order_id: [("1", "placed"), ("2", "confirmed"), ("3", status)] for order_id, status in won.items()
+    }
 
 
 def test_of_two_concurrent_changes_of_one_version_none_is_lost(quiet: Service, ann: Caller, shop: Caller) -> None:

@@ -1,4 +1,4 @@
-"""An erased order stays erased, whatever comes late, and says so to its owner alone."""
+"""An erased order stays erased, whichever message arrives late, and only its owner and services learn of it."""
 
 import uuid
 

@@ -1,4 +1,4 @@
-"""Lists of few and of ten thousand orders: whole, in order, and never more work than a page is worth."""
+"""Lists of few and of ten thousand orders: complete, in order, and each page reads a bounded number of entries."""
 
 import os
 import uuid
@@ -17,11 +17,11 @@ from testkit.api_client import Answer
 from testkit.builders import an_order, fresh_order_id, new_order
 from tests.service.http.callers import Caller, Service
 
-# The embedded engine looks at every entry for each query: walks along the whole list are shorter in `make test`.
+# The embedded engine scans every entry for each query, so the tests that follow a whole list have fewer orders.
 MANY = 10_000
 WALKED = MANY if os.environ.get("HYPOTHESIS_PROFILE") == "full" else 1_200
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
-RARE = [3, 250, 251, 499, 777, 1_198, 1_199, 2_500, 9_998]  # the numbers of the shipped ones
+RARE = [3, 250, 251, 499, 777, 1_198, 1_199, 2_500, 9_998]  # the numbers of the shipped orders
 
 
 def time_of(number: int) -> str:
@@ -84,13 +84,13 @@ def ids(*answers: Answer) -> list[str]:
 def reads(service: Service) -> Iterator[Reads]:
     table = service.functions.wiring.order_table()
     reads = Reads(table.client)
-    object.__setattr__(table, "client", reads)  # it is frozen for good reasons, and the doors hold on to it
+    object.__setattr__(table, "client", reads)  # the dataclass is frozen, and the functions keep the table
     yield reads
     object.__setattr__(table, "client", reads.client)
 
 
 def shopper(service: Service, reads: Reads, count: int) -> Iterator[Shopper]:
-    """A customer with orders that were written past the doors, for as long as they are looked at."""
+    """A customer whose orders were written straight into the table, for the duration of the tests that read them."""
     customer = f"many-{uuid.uuid4().hex[:8]}"
     stored = [_order(customer, number) for number in range(count)]
     puts: list[Any] = [{"PutRequest": {"Item": order_items.to_item(each)}} for each in stored]

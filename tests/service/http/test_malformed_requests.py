@@ -153,13 +153,13 @@ TOKENS = [b"Bearer \xff\xfe", b"Bearer " + EIGHT_KB.encode(), b"Bearer a.b\x00.c
 
 @dataclass(frozen=True)
 class Wire:
-    """Connections to the local run, one per request, with a customer's token."""
+    """Sends raw requests to the local run, one connection each, with a customer's token."""
 
     port: int
     authorization: bytes
 
     def refuses(self, method: bytes, target: bytes, body: bytes = b"", **headers: bytes) -> int:
-        """Send a request; the status with which it was refused, as a problem and with nothing made up in the head."""
+        """Send a request that must be refused with a problem and no injected header; returns its status."""
         sent = {"Host": b"localhost", "Connection": b"close", "Authorization": self.authorization}
         sent |= {"Content-Type": b"application/json", "Content-Length": b"%d" % len(body)} if body else {}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
@@ -185,7 +185,7 @@ def wire(local_run: LocalRun) -> Wire:
 
 @pytest.fixture
 def customer(local_run: LocalRun, over_the_wire: HttpCallers) -> Iterator[Wire]:
-    """A wire of a customer who must have no orders in the end."""
+    """The wire of a customer who must have no orders in the end."""
     name = f"ann-{uuid.uuid4().hex[:8]}"
     yield Wire(local_run.api_port, f"Bearer {token(name, CUSTOMER)}".encode())
     assert over_the_wire(name).get(f"/customers/{name}/orders").json["orders"] == []
@@ -203,7 +203,7 @@ def test_no_malformed_body_places_an_order(customer: Wire, name: str) -> None:
 
 @pytest.mark.parametrize("name", BODIES)
 def test_no_malformed_body_changes_an_order(wire: Wire, name: str) -> None:
-    # A change of no order: it is judged as a document first, and what is a fine change finds no order.
+    # The order does not exist, and the body is checked first: a valid change would get 404.
     assert wire.refuses(b"PATCH", b"/orders/ord_" + b"0" * 32, BODIES[name], If_Match=b"*") in {400, 422}
 
 
@@ -242,7 +242,7 @@ def test_no_malformed_etag_lets_a_change_through(wire: Wire, tag: bytes) -> None
     assert wire.refuses(b"PATCH", b"/orders/ord_" + b"0" * 32, b'{"note": "x"}', If_Match=tag) in {
         400,
         404,
-    }  # 404: a tag, but none of ours
+    }  # 404: a valid tag, and no order
 
 
 @pytest.mark.parametrize("authorization", TOKENS, ids=lambda text: repr(text[:40]))
