@@ -10,7 +10,7 @@ import pytest
 from chalicelib.http.responses import cors
 from ordersctl.deploy import package
 from ordersctl.deploy.sam import translated
-from tests.tools.deploy.template_facts import Template, gateway_answers, properties
+from tests.tools.deploy.template_parts import Template, gateway_answers, properties
 from tests.tools.deploy.test_template import complaints
 
 ORIGIN = "https://shop.example.com"

@@ -12,7 +12,8 @@ import pytest
 from chalicelib.settings import Settings
 from ordersctl.shared import templates
 from ordersctl.shared.project import PROJECT_DIR
-from tests.tools.deploy.template_facts import FACTS, Fact, Template, of_type, properties, statements
+from tests.tools.deploy.template_facts import FACTS, Fact
+from tests.tools.deploy.template_parts import Template, of_type, properties, statements
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.name)
