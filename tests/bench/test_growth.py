@@ -57,18 +57,20 @@ def told(calls: tuple[Call, ...]) -> list[tuple[str, int, float]]:
 
 @pytest.mark.parametrize("customer", [FEW, MANY])
 @pytest.mark.parametrize("size", [SMALL, LARGE])
-def test_what_does_not_filter_costs_the_same_whatever_the_table_holds(
+def test_an_operation_without_a_filter_costs_the_same_in_a_small_and_a_large_table(
     costs: dict[int, Costs], size: int, customer: str
 ) -> None:
     assert {operation: told(costs[size][operation, customer]) for operation in COSTS} == COSTS
 
 
-def test_every_operation_that_is_measured_is_judged(costs: dict[int, Costs]) -> None:
+def test_every_measured_operation_is_checked(costs: dict[int, Costs]) -> None:
     assert {operation for operation, _ in costs[LARGE]} == {*COSTS, BY_A_RARE_STATUS, BY_NO_STATUS, ALL_BY_NO_STATUS}
 
 
 @pytest.mark.parametrize("operation", [BY_A_RARE_STATUS, BY_NO_STATUS, ALL_BY_NO_STATUS])
-def test_a_list_by_status_costs_what_its_customers_orders_make_it_cost(costs: dict[int, Costs], operation: str) -> None:
+def test_a_list_by_status_costs_by_the_customers_orders_and_not_by_the_table(
+    costs: dict[int, Costs], operation: str
+) -> None:
     assert told(costs[SMALL][operation, FEW]) == told(costs[LARGE][operation, FEW]) == [("Query", 50, 1.5)]
 
 
@@ -89,7 +91,7 @@ def test_the_rules_charge_a_write_as_the_engine_does(costs: dict[int, Costs]) ->
     assert ours == engines
 
 
-def test_units_are_reckoned_by_the_rules() -> None:
+def test_request_units_follow_the_rules_of_dynamodb() -> None:
     assert [capacity.read_units(size, consistent=True) for size in (0, 1, 4096, 4097)] == [1, 1, 1, 2]
     assert [capacity.read_units(size, consistent=False) for size in (0, 4096, 4097)] == [0.5, 0.5, 1]
     one, long = order_items.to_item(an_order()), order_items.to_item(an_order(new={"note": "n" * 1_000}))

@@ -63,7 +63,7 @@ def test_a_burst_is_modelled_as_it_was() -> None:
     assert placed_after(burst, times) == {0.21: 20, 0.41: 20, 0.61: 20, 0.81: 20, 1.01: 20}
 
 
-def test_what_a_batch_and_what_each_of_its_orders_takes_are_told_apart() -> None:
+def test_the_time_of_a_batch_and_the_time_of_each_order_in_it_are_separated() -> None:
     invocations = [invoked(PROCESSOR, records, records, 0.1 + 0.01 * records) for records in (1, 2, 5, 10)]
     invocations.append(invoked(PUBLISHER, 20, 11, 0.05))
 
@@ -74,7 +74,7 @@ def test_what_a_batch_and_what_each_of_its_orders_takes_are_told_apart() -> None
     assert times.spread == pytest.approx(0)
 
 
-def test_a_real_burst_is_modelled_from_its_own_times() -> None:
+def test_a_measured_burst_is_modelled_from_its_own_times() -> None:
     with checking() as check:
         check.warm()
         burst = check.burst(3, "own")

@@ -28,7 +28,7 @@ def new_to(api: Api, event: Event) -> Event:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("event_type", WHOLE)
-def test_every_published_event_is_taken_in(consumers: Consumers, api: Api, name: str, event_type: str) -> None:
+def test_every_published_event_is_consumed(consumers: Consumers, api: Api, name: str, event_type: str) -> None:
     event = new_to(api, WHOLE[event_type])
     consumers[name].take(event)
     state = consumers[name].state(event["subject"])
@@ -59,7 +59,7 @@ CALLS = {
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("event_type", WHOLE)
-def test_who_has_something_to_say_says_it_to_the_version_it_knows(
+def test_a_consumer_changes_the_version_of_the_order_that_it_knows(
     consumers: Consumers, api: Api, name: str, event_type: str
 ) -> None:
     event = new_to(api, WHOLE[event_type])
@@ -71,7 +71,7 @@ def test_who_has_something_to_say_says_it_to_the_version_it_knows(
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
-def test_when_the_api_does_not_do_it_the_event_comes_again_and_then_counts(
+def test_when_the_api_fails_the_event_is_redelivered_and_then_counts(
     consumers: Consumers, api: Api, status: int
 ) -> None:
     inventory, event = consumers["inventory"], new_to(api, WHOLE["order.placed"])
@@ -84,7 +84,7 @@ def test_when_the_api_does_not_do_it_the_event_comes_again_and_then_counts(
     assert inventory.state(event["subject"])["stock"] == "reserved"
 
 
-def test_of_two_at_once_the_later_event_stays(consumers: Consumers) -> None:
+def test_of_two_concurrent_events_the_later_one_stands(consumers: Consumers) -> None:
     """The older one has read the inbox when the newer one is noted: the condition of the write decides."""
     invoicing = consumers["invoicing"]
     older, newer = at("order.placed", 1), at("order.cancelled", 2)
@@ -99,14 +99,14 @@ def test_of_two_at_once_the_later_event_stays(consumers: Consumers) -> None:
     assert invoicing.state(order_id)["invoice"] == "void"
 
 
-def test_an_event_that_comes_again_does_nothing_more(consumers: Consumers, api: Api) -> None:
+def test_a_redelivered_event_does_nothing_more(consumers: Consumers, api: Api) -> None:
     event = new_to(api, WHOLE["order.placed"])
     consumers["inventory"].take(event, event, event | {"replayed": True})
     assert len(api.calls) == 1
 
 
 @pytest.mark.parametrize("body", ["no JSON", "{}", '{"id": 1}'])
-def test_what_is_no_event_fails_and_goes_to_the_dead_letter_queue_in_the_end(consumers: Consumers, body: str) -> None:
+def test_a_body_that_is_no_event_fails_and_ends_in_the_dead_letter_queue(consumers: Consumers, body: str) -> None:
     with pytest.raises((KeyError, ValueError)):
         consumers["invoicing"].handler(sqs_event(body), LambdaContext())
 
@@ -146,7 +146,7 @@ def permutations(life: list[Event]) -> list[list[Event]]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_whatever_the_order_and_the_repeats_the_last_version_decides(
+def test_the_last_version_decides_in_any_order_and_with_any_repeats(
     consumers: Consumers, api: Api, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     consumer, table = consumers[name], FakeTable()

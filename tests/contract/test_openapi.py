@@ -37,7 +37,7 @@ def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1.")
 
 
-def test_the_document_that_is_served_is_what_the_code_says(routes: Routes) -> None:
+def test_the_served_document_is_generated_from_the_code(routes: Routes) -> None:
     assert openapi.DOCUMENT.read_text() == openapi.rendered(routes), "run `make openapi`"
 
 

@@ -53,7 +53,7 @@ def known_names() -> set[str]:
 
 
 @of_each_document
-def test_relative_links_lead_somewhere(document: Path) -> None:
+def test_relative_links_lead_to_a_file(document: Path) -> None:
     links = re.findall(r"\]\((?![a-z]+:)([^)#\s]+)", document.read_text())
     assert [link for link in links if not (document.parent / link).exists()] == []
 
@@ -110,7 +110,7 @@ def test_the_settings_are_those_that_the_code_reads() -> None:
     assert set(told) == set(environment)
 
 
-def test_what_app_py_reads_from_the_environment_is_told() -> None:
+def test_what_app_py_reads_from_the_environment_is_documented() -> None:
     read = set(re.findall(r'os\.environ(?:\.get\(|\[)"(\w+)"', (PROJECT_DIR / "app.py").read_text()))
     assert read
     assert {name for name in read if f"`{name}`" not in ARCHITECTURE} == set()
@@ -169,24 +169,24 @@ def indexed() -> set[str]:
     return {order_items.ORDER_ID, order_items.CUSTOMER_ID, order_items.PLACED_KEY, *projected[1].split(", ")}
 
 
-def test_the_item_s_table_names_exactly_the_attributes_that_are_written() -> None:
+def test_the_item_table_names_exactly_the_attributes_that_are_written() -> None:
     told = [cells[:2] for cells in rows(ACCESS_PATTERNS, "## The item")]
     written = order_items.to_item(full_order(OrderStatus.REJECTED)) | {order_items.CHANGE_ID: {"S": "0"}}
     assert {name.strip("`"): kind[0] for name, kind in told} == {name: next(iter(v)) for name, v in written.items()}
 
 
-def test_the_item_s_table_marks_exactly_what_the_index_has() -> None:
+def test_the_item_table_marks_exactly_the_attributes_of_the_index() -> None:
     told = {cells[0].strip("`") for cells in rows(ACCESS_PATTERNS, "## The item") if cells[3]}
     assert told == indexed()
 
 
-def test_a_line_s_names_are_told() -> None:
+def test_the_attribute_names_of_a_line_are_documented() -> None:
     (line,) = order_items.to_item(full_order(OrderStatus.PLACED))["items"]["L"]
     (told,) = (cells[2] for cells in rows(ACCESS_PATTERNS, "## The item") if cells[0] == "`items`")
     assert set(re.findall("`(.)`", told)) == set(line["M"])
 
 
-def test_the_tombstone_s_attributes_are_told() -> None:
+def test_the_attributes_of_the_tombstone_are_documented() -> None:
     erased = ErasedOrder(
         order_id="ord_1",
         version=2,
@@ -198,7 +198,7 @@ def test_the_tombstone_s_attributes_are_told() -> None:
     assert set(re.findall(r"`(\w+)`", told)) - {"erased"} == {*order_items.to_item(erased), order_items.CHANGE_ID}
 
 
-def test_the_statuses_are_told() -> None:
+def test_the_statuses_are_documented() -> None:
     (told,) = (cells[2] for cells in rows(ACCESS_PATTERNS, "## The item") if cells[0] == "`status`")
     assert re.findall(r"`(\w+)`", told) == list(OrderStatus)
 

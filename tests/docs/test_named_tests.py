@@ -22,7 +22,7 @@ def test_every_test_that_a_document_names_exists(document: str) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_every_planted_bug_that_a_document_names_exists(document: str) -> None:
+def test_every_seeded_bug_that_a_document_names_exists(document: str) -> None:
     planted = {path.stem for path in (PROJECT_DIR / "tests/seeded_bugs").glob("*.patch")}
     for name in re.findall(r"planted bug `([\w-]+)`", (PROJECT_DIR / document).read_text(encoding="utf-8")):
         assert name in planted

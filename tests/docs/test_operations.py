@@ -37,7 +37,7 @@ def test_no_operator_command_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("line", ["queus", "dlq list --reson x", "replay --since yesterday", "dlq show 2ec"])
-def test_a_slip_in_a_command_would_be_seen(line: str) -> None:
+def test_a_mistake_in_a_command_is_noticed(line: str) -> None:
     with pytest.raises(click.UsageError):
         parse(main, shlex.split(line))
 

@@ -68,7 +68,7 @@ def test_a_role_names_what_its_function_may_touch(project: Project) -> None:
     assert "Fn::" not in document
 
 
-def test_a_message_on_the_queue_is_an_event_at_the_subscriber_and_poison_harms_no_other(project: Project) -> None:
+def test_a_message_becomes_an_event_at_the_subscriber_beside_a_poison_message(project: Project) -> None:
     sqs = client(project, "sqs")
     queue, invoicing, dead = (
         sqs.get_queue_url(QueueName=f"orders-local-{name}")["QueueUrl"] for name in ("queue", "invoicing", "queue-dlq")

@@ -125,13 +125,13 @@ def test_orders_posted_to_the_deployed_api_are_events_at_the_subscribers(
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer nonsense"}], ids=["no token", "a bad token"])
-def test_without_a_good_token_nothing_is_taken(
+def test_without_a_valid_token_nothing_is_accepted(
     headers: dict[str, str], project: Project, outputs: dict[str, str]
 ) -> None:
     assert post(project, outputs, **headers).status_code == 401
 
 
-def test_one_order_that_cannot_be_stored_is_tried_again_and_the_rest_of_its_batch_is_done(
+def test_one_order_that_cannot_be_stored_is_retried_and_the_rest_of_its_batch_is_stored(
     project: Project, outputs: dict[str, str]
 ) -> None:
     sqs, url = client(project, "sqs"), outputs["OrderQueueUrl"]
@@ -162,7 +162,7 @@ def test_one_order_that_cannot_be_stored_is_tried_again_and_the_rest_of_its_batc
     assert bad["order_id"] not in stored
 
 
-def test_the_doctor_finds_nothing_but_what_the_engine_does_not_have(project: Project) -> None:
+def test_the_doctor_reports_only_what_the_engine_lacks(project: Project) -> None:
     done = project.run("-m", "ordersctl", "doctor", "--stage", STAGE)
     ill = [line for line in done.stdout.splitlines() if line.startswith("ILL")]
     assert ill == [
@@ -170,7 +170,7 @@ def test_the_doctor_finds_nothing_but_what_the_engine_does_not_have(project: Pro
     ], done.stderr
 
 
-def test_the_same_package_again_is_no_change_and_a_setting_is_one(project: Project) -> None:
+def test_the_same_package_changes_nothing_and_a_new_setting_does(project: Project) -> None:
     assert "nothing to change" in project.ordersctl("deploy", "--stage", STAGE, "--yes")
     keep_for(project, days="3")
     assert "LogGroup" in project.ordersctl("deploy", "--stage", STAGE, "--yes")
@@ -178,7 +178,7 @@ def test_the_same_package_again_is_no_change_and_a_setting_is_one(project: Proje
     assert {group["retentionInDays"] for group in groups if group["logGroupName"].startswith("/aws/lambda/")} == {3}
 
 
-def test_a_deleted_stack_leaves_the_orders_and_nothing_that_runs(project: Project, outputs: dict[str, str]) -> None:
+def test_a_deleted_stack_leaves_the_orders_and_no_function(project: Project, outputs: dict[str, str]) -> None:
     cloudformation = client(project, "cloudformation")
     cloudformation.delete_stack(StackName=f"orders-{STAGE}")
     cloudformation.get_waiter("stack_delete_complete").wait(StackName=f"orders-{STAGE}", WaiterConfig={"Delay": 1})

@@ -105,7 +105,7 @@ def answers(run: LocalRun, api: httpx.Client) -> list[httpx.Response]:
     return accepted + others
 
 
-def test_orders_go_their_whole_way(api: httpx.Client, answers: list[httpx.Response]) -> None:
+def test_orders_are_delivered_by_the_sample_consumers(api: httpx.Client, answers: list[httpx.Response]) -> None:
     for answer in answers[:ORDERS]:
         order = api.get(answer.headers["Location"]).json()
         assert (order["status"], order["version"]) == ("delivered", 4)
@@ -154,7 +154,7 @@ def test_no_secret_is_in_a_log_or_in_an_error(run: LocalRun, answers: list[httpx
     assert [name for name, text in texts.items() if CANARY in text or token in text] == []
 
 
-def test_load_sees_its_events_whoever_consumes_them(run: LocalRun, answers: list[httpx.Response]) -> None:
+def test_load_sees_its_events_beside_other_consumers(run: LocalRun, answers: list[httpx.Response]) -> None:
     assert answers
     loaded = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-m", "ordersctl", "load", "tests/data/online-retail-cut.csv", "--wait", "--url", run.url],

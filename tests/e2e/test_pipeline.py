@@ -100,7 +100,7 @@ def invoices_file(path: Path, count: int) -> Path:
     return path
 
 
-def test_every_order_of_a_file_is_stored_once_and_told_once_to_whom_it_concerns(own_run: LocalRun) -> None:
+def test_every_order_of_a_file_is_stored_once_and_published_once_to_each_subscriber(own_run: LocalRun) -> None:
     first = load(own_run, SMALL_FILE, "--guest", "guest")
     assert first.returncode == 0, first.stdout + first.stderr
     eventually(lambda: len(stored_orders(own_run)) == PLACEABLE)
@@ -119,7 +119,9 @@ def test_every_order_of_a_file_is_stored_once_and_told_once_to_whom_it_concerns(
     assert take_events(own_run, "invoicing") == []
 
 
-def test_killing_the_event_sources_in_the_middle_loses_and_doubles_nothing(own_run: LocalRun, tmp_path: Path) -> None:
+def test_killing_the_event_sources_in_the_middle_loses_and_duplicates_nothing(
+    own_run: LocalRun, tmp_path: Path
+) -> None:
     # What the killed process held is visible again after this time, which is two minutes otherwise.
     client(own_run, "sqs").set_queue_attributes(
         QueueUrl=f"{ACCOUNT_URL}/orders-local-queue", Attributes={"VisibilityTimeout": "4"}

@@ -78,7 +78,7 @@ def place(run: LocalRun) -> str:
     return found.group()
 
 
-def test_the_curl_line_that_it_prints_places_an_order_whose_way_it_tells(local_run: LocalRun) -> None:
+def test_the_printed_curl_line_places_an_order_whose_progress_is_printed(local_run: LocalRun) -> None:
     line = told(local_run, place(local_run))
 
     assert re.fullmatch(
@@ -89,7 +89,7 @@ def test_the_curl_line_that_it_prints_places_an_order_whose_way_it_tells(local_r
 
 
 @pytest.mark.parametrize("reporting", ["1", "0"])
-def test_garbage_is_quarantined_and_told_of_and_orders_go_on(tmp_path: Path, reporting: str) -> None:
+def test_garbage_is_quarantined_and_reported_while_orders_are_processed(tmp_path: Path, reporting: str) -> None:
     run = LocalRun.start(tmp_path, REPORT_BATCH_ITEM_FAILURES=reporting)
     try:
         sqs = boto3.client("sqs", **client_options(run.ready().engine_url))
@@ -104,7 +104,7 @@ def test_garbage_is_quarantined_and_told_of_and_orders_go_on(tmp_path: Path, rep
         run.stop()
 
 
-def test_what_the_machine_has_set_for_aws_and_proxies_is_left_behind(tmp_path: Path) -> None:
+def test_settings_of_the_machine_for_aws_and_proxies_are_ignored(tmp_path: Path) -> None:
     nowhere = "http://127.0.0.1:9"
     run = LocalRun.start(
         tmp_path, AWS_PROFILE="nobody", AWS_ENDPOINT_URL_SQS=nowhere, HTTP_PROXY=nowhere, http_proxy=nowhere
@@ -159,7 +159,7 @@ def test_nothing_outlives_a_run_that_is_killed(own_run: LocalRun) -> None:
     eventually(lambda: gone(own_run, processes), within=5)
 
 
-def test_event_sources_that_are_killed_are_started_again_and_go_on(own_run: LocalRun) -> None:
+def test_event_sources_that_are_killed_are_started_again_and_continue(own_run: LocalRun) -> None:
     first = place(own_run)
     told(own_run, first)
 
@@ -215,7 +215,7 @@ def test_a_port_that_is_taken_is_one_clear_line(tmp_path: Path, option: str) -> 
     assert f'make run ARGS="{option} {port + 1}"' in done.stderr
 
 
-def test_another_copy_is_named_as_the_one_who_has_the_port(local_run: LocalRun, tmp_path: Path) -> None:
+def test_a_port_that_another_copy_has_is_reported_as_such(local_run: LocalRun, tmp_path: Path) -> None:
     done = command("--port", str(local_run.api_port), "--engine-port", str(free_port()), "--state-dir", str(tmp_path))
 
     assert done.returncode == 1

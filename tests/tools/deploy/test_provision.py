@@ -38,7 +38,7 @@ def name_issuer(project: Project, issuer: str) -> None:
     project.configure("dev", environment_variables={**environment, "JWT_ISSUER": issuer})
 
 
-def test_what_was_made_is_written_down_so_that_the_service_starts(project: Project) -> None:
+def test_the_stacks_outputs_are_written_to_the_configuration_so_that_the_service_starts(project: Project) -> None:
     written = project.config("dev")
     settings = Settings.from_env(written["environment_variables"])
     assert settings.order_queue_url.endswith("/orders-dev-queue")
@@ -77,7 +77,7 @@ def test_the_doctor_sees_a_setting_that_was_changed_since(project: Project) -> N
     assert "ILL settings that are not those of infra/stages: LogRetention" in done.stdout
 
 
-def test_a_stage_whose_issuer_is_the_one_of_the_files_as_delivered_is_not_provisioned(project: Project) -> None:
+def test_a_stage_with_the_example_issuer_is_not_provisioned(project: Project) -> None:
     before = project.config("dev")["environment_variables"]["JWT_ISSUER"]
     name_issuer(project, "https://issuer.example.com")
     done = project.run("-m", "ordersctl", "provision", "--stage", "dev", "--yes")
@@ -93,7 +93,7 @@ def test_a_stage_whose_issuer_is_the_one_of_the_files_as_delivered_is_not_provis
         ({"ReplicaRegion": "us-east-1"}, "ReplicaRegion: us-east-1 is the region of the stage itself"),
     ],
 )
-def test_settings_that_do_not_go_together_are_not_provisioned(
+def test_settings_that_contradict_each_other_are_not_provisioned(
     project: Project, parameters: dict[str, str], said: str
 ) -> None:
     path = project.directory / "infra" / "stages" / "dev.json"
@@ -119,7 +119,7 @@ def whole(project: Project) -> str:
     return "whole"
 
 
-def test_a_stage_that_was_deployed_whole_is_not_taken_apart(project: Project, whole: str) -> None:
+def test_a_stage_deployed_as_one_stack_is_not_provisioned(project: Project, whole: str) -> None:
     done = project.run("-m", "ordersctl", "provision", "--stage", whole, "--yes")
     assert done.returncode == 1
     assert "provisioning would remove its functions and its API" in done.stderr
@@ -127,7 +127,7 @@ def test_a_stage_that_was_deployed_whole_is_not_taken_apart(project: Project, wh
     assert stage_on(project.engine_url, whole).outputs()["RestAPIId"] == "a1b2c3"
 
 
-def test_the_doctor_prescribes_nothing_that_would_take_a_whole_stage_apart(project: Project, whole: str) -> None:
+def test_the_doctor_never_advises_to_provision_a_stage_deployed_as_one_stack(project: Project, whole: str) -> None:
     path = project.directory / "infra" / "stages" / f"{whole}.json"
     before = path.read_text()
     settle(project, whole, SampleSubscribers="false", LogRetention="7", OrderQueueVisibility="240")
@@ -158,7 +158,7 @@ def processor(project: Project) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(("window", "mark"), [(30, "ok "), (31, "ILL")])
-def test_the_doctor_adds_the_batching_window_to_what_visibility_must_be(
+def test_the_doctor_adds_the_batching_window_to_the_required_visibility(
     window: int, mark: str, project: Project, processor: str
 ) -> None:
     stage = stage_on(project.engine_url, "dev")
@@ -174,7 +174,7 @@ def test_the_doctor_adds_the_batching_window_to_what_visibility_must_be(
 
 
 @pytest.mark.usefixtures("processor")
-def test_functions_that_are_not_the_stacks_are_not_deployed_over(project: Project) -> None:
+def test_functions_that_are_not_the_stacks_are_not_replaced(project: Project) -> None:
     path = project.directory / "infra" / "stages" / "dev.json"
     before = path.read_text()
     settle(project, "dev", JwtIssuer="https://issuer.orders.dev", JwtAudience="orders", JwtJwks="keys.json")
@@ -197,7 +197,7 @@ def archive(name: str, content: str) -> bytes:
     return buffer.getvalue()
 
 
-def test_tuning_needs_something_to_tune(project: Project) -> None:
+def test_tuning_needs_deployed_functions(project: Project) -> None:
     done = project.run("-m", "ordersctl", "tune", "--stage", "dev")
     assert done.returncode == 1
     assert "orders-dev-process-orders has no event source mapping: chalice deploy --stage dev" in done.stderr

@@ -17,12 +17,12 @@ from tests.tools.deploy.template_parts import Template, of_type, properties, sta
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.name)
-def test_the_template_is_safe(fact: Fact, template: Template) -> None:
+def test_every_fact_holds_of_the_template(fact: Fact, template: Template) -> None:
     assert fact.holds(template)
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.name)
-def test_a_template_that_is_broken_there_is_noticed(fact: Fact, template: Template) -> None:
+def test_a_template_that_breaks_a_fact_is_noticed(fact: Fact, template: Template) -> None:
     broken = copy.deepcopy(template)
     fact.breakage(broken)
     assert not fact.holds(broken)
@@ -51,7 +51,7 @@ def complaints(directory: Path, **documents: Template) -> str:
     return done.stdout + ("" if done.returncode == 0 else f"exit status {done.returncode}: {done.stderr}")
 
 
-def test_the_linter_has_nothing_to_say(packaged: Template, template: Template, tmp_path: Path) -> None:
+def test_the_linter_accepts_the_template(packaged: Template, template: Template, tmp_path: Path) -> None:
     assert complaints(tmp_path, sam=packaged, translated=template, provisioned=templates.resources()) == ""
 
 
@@ -93,7 +93,7 @@ def test_every_setting_of_the_code_is_set_on_every_function(template: Template) 
         assert {name for name, value in variables.items() if isinstance(value, str)} == {"REPORT_BATCH_ITEM_FAILURES"}
 
 
-def test_throttling_of_the_index_is_seen_which_the_tables_own_metrics_leave_out(template: Template) -> None:
+def test_throttling_of_the_index_has_alarms_of_its_own(template: Template) -> None:
     (index,) = properties(template, "OrderTable")["GlobalSecondaryIndexes"]
     dimension = {"Name": "GlobalSecondaryIndexName", "Value": index["IndexName"]}
     alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
@@ -102,7 +102,7 @@ def test_throttling_of_the_index_is_seen_which_the_tables_own_metrics_leave_out(
 
 
 @pytest.mark.parametrize("role", ["ApiHandlerRole", "ProcessOrdersRole"])
-def test_a_function_that_writes_the_table_may_use_its_key_in_every_way_that_dynamodb_does(
+def test_a_function_that_writes_the_table_may_use_its_key_in_every_way_that_dynamodb_needs(
     role: str, template: Template
 ) -> None:
     (found,) = [each for name, each in statements(template) if name == role and each.get("Sid") == "UseTheKey"]
@@ -110,7 +110,7 @@ def test_a_function_that_writes_the_table_may_use_its_key_in_every_way_that_dyna
     assert {f"kms:{use}" for use in uses} <= set(found["Action"])
 
 
-def test_alarms_and_logs_fit_functions_of_both_ways(template: Template) -> None:
+def test_alarms_and_log_groups_fit_the_functions_of_both_ways_of_deploying(template: Template) -> None:
     named = {each["FunctionName"]["Fn::Sub"] for each in of_type(template, "AWS::Lambda::Function").values()}
     config = json.loads((PROJECT_DIR / ".chalice" / "config.json").read_text())
     by_chalice = {
@@ -123,6 +123,6 @@ def test_alarms_and_logs_fit_functions_of_both_ways(template: Template) -> None:
     assert all(stage["api_gateway_stage"] == name for name, stage in config["stages"].items() if name != "local")
 
 
-def test_the_resources_go_along_with_the_call() -> None:
+def test_the_template_of_the_resources_fits_into_one_call() -> None:
     body = json.dumps(templates.resources(), separators=(",", ":"))
     assert len(body) <= 51_200  # CloudFormation quotas: TemplateBody

@@ -95,7 +95,7 @@ def tune(tmp_path: Path, event: str, *more: str) -> Result:
     return CliRunner().invoke(command.power_tune, options(tmp_path, event, "--times", "2", *more))
 
 
-def test_it_names_the_cheapest_and_the_fastest_and_gives_everything_back(function: Function, tmp_path: Path) -> None:
+def test_it_names_the_cheapest_and_the_fastest_and_restores_the_settings(function: Function, tmp_path: Path) -> None:
     done = tune(tmp_path, "{}")
     assert done.exit_code == 0, done.output
     rows = {line.split("│")[1].strip(): line for line in done.output.splitlines() if line.startswith("│")}
@@ -105,7 +105,7 @@ def test_it_names_the_cheapest_and_the_fastest_and_gives_everything_back(functio
     assert function.settings() == OWN
 
 
-def test_a_function_that_fails_gets_everything_back_too(function: Function, tmp_path: Path) -> None:
+def test_the_settings_of_a_function_that_fails_are_restored(function: Function, tmp_path: Path) -> None:
     done = tune(tmp_path, '{"fails": true}')
     assert done.exit_code == 1
     assert "fails on this payload" in done.output
@@ -115,7 +115,7 @@ def test_a_function_that_fails_gets_everything_back_too(function: Function, tmp_
 @pytest.mark.parametrize(
     "answer", [{"statusCode": 503, "body": ""}, {"batchItemFailures": [{"itemIdentifier": "1"}]}], ids=str
 )
-def test_a_function_that_answers_that_it_failed_is_no_measurement(
+def test_a_response_that_reports_a_failure_is_no_measurement(
     function: Function, tmp_path: Path, answer: dict[str, Any]
 ) -> None:
     done = tune(tmp_path, json.dumps({"answer": answer}))
@@ -125,7 +125,7 @@ def test_a_function_that_answers_that_it_failed_is_no_measurement(
 
 
 @pytest.mark.parametrize("answer", [{"statusCode": 202}, {"batchItemFailures": []}, "done"], ids=str)
-def test_any_other_answer_is_one(function: Function, tmp_path: Path, answer: object) -> None:
+def test_any_other_response_is_a_measurement(function: Function, tmp_path: Path, answer: object) -> None:
     assert function.settings() == OWN
     done = tune(tmp_path, json.dumps({"answer": answer}))
     assert done.exit_code == 0, done.output
@@ -153,7 +153,7 @@ def test_there_is_a_payload_for_each_function(name: str, part: str) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_in_the_middle_gives_everything_back(
+def test_a_signal_in_the_middle_restores_the_settings(
     url: str, function: Function, tmp_path: Path, number: int
 ) -> None:
     command = [sys.executable, "-m", "ordersctl", "power-tune", *options(tmp_path, "{}", "--times", "1000")]
@@ -210,7 +210,7 @@ def refuse_update(stub: Stubber, code: str) -> None:
     stub.add_client_error("update_function_configuration", code, expected_params={"FunctionName": "f", **OWN})
 
 
-def test_giving_back_is_tried_again_while_another_update_is_in_progress(stubbed: tuple[Function, Stubber]) -> None:
+def test_restoring_is_retried_while_another_update_is_in_progress(stubbed: tuple[Function, Stubber]) -> None:
     function, stub = stubbed
     stub.add_response("get_function_configuration", OWN)
     expect_update(stub, MemorySize=128, LoggingConfig=LOUD)
@@ -221,7 +221,7 @@ def test_giving_back_is_tried_again_while_another_update_is_in_progress(stubbed:
         function.update(MemorySize=128, **with_reports(before))
 
 
-def test_when_nothing_can_be_given_back_the_line_is_told_again(stubbed: tuple[Function, Stubber]) -> None:
+def test_when_restoring_fails_the_command_to_do_it_by_hand_is_printed_again(stubbed: tuple[Function, Stubber]) -> None:
     function, stub = stubbed
     stub.add_response("get_function_configuration", OWN)
     refuse_update(stub, "AccessDeniedException")
@@ -251,7 +251,7 @@ class Impatient:
         pass
 
 
-def test_a_second_ctrl_c_does_not_break_off_the_giving_back() -> None:
+def test_a_second_ctrl_c_does_not_interrupt_the_restoring() -> None:
     client = Impatient()
     function, handler = Function(client, "f"), signal.getsignal(signal.SIGINT)
 
@@ -266,7 +266,7 @@ def test_a_second_ctrl_c_does_not_break_off_the_giving_back() -> None:
     assert signal.getsignal(signal.SIGINT) is handler
 
 
-def test_the_line_to_type_is_what_the_function_had() -> None:
+def test_the_command_to_restore_by_hand_has_the_functions_settings() -> None:
     assert arguments(OWN) == [
         "--memory-size",
         "300",
@@ -294,12 +294,12 @@ class Reporting:
         return {"Payload": closing(io.BytesIO(b"{}")), "LogResult": log}
 
 
-def test_invocations_that_start_the_function_again_are_no_warm_ones() -> None:
+def test_cold_starts_in_between_are_not_counted_as_warm_invocations() -> None:
     stage: Any = Reporting([500.0, None, 480.0, None, None])
     assert command.invoked(stage, "f", b"{}", 3) == ([20.0, 20.0, 20.0], 500.0)
 
 
-def test_a_function_that_is_never_warm_is_told_of() -> None:
+def test_a_function_that_is_never_warm_is_reported() -> None:
     stage: Any = Reporting([500.0] * 10)
     with pytest.raises(click.ClickException, match="other traffic"):
         command.invoked(stage, "f", b"{}", 3)

@@ -42,7 +42,7 @@ def test_a_redrive_that_is_killed_twenty_times_loses_nothing(stage: OperatedStag
     assert redriven.total() <= len(ids) + KILLS  # at most the one between its sending and its deletion, each time
 
 
-def test_a_replay_that_is_killed_twenty_times_tells_every_order(stage: OperatedStage) -> None:
+def test_a_replay_that_is_killed_twenty_times_publishes_every_order(stage: OperatedStage) -> None:
     orders = [builders.an_order(order_id=builders.fresh_order_id()) for _ in range(2_500)]
     stage.store_many(orders)
     replay = ("replay", "--since", "2026-01-01", "--yes", "--rate", "1000")

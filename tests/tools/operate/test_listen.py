@@ -95,7 +95,7 @@ def test_events_of_the_types_asked_for_are_shown_and_nothing_is_left_behind(stag
     ],
     ids=" ".join,
 )
-def test_a_type_or_a_webhook_that_is_none_is_refused(asked: tuple[str, ...]) -> None:
+def test_an_invalid_type_or_webhook_is_refused(asked: tuple[str, ...]) -> None:
     with pytest.raises(click.BadParameter):
         listen.make_context("listen", list(asked))
 
@@ -105,7 +105,7 @@ def test_every_type_of_event_can_be_asked_for() -> None:
     assert listen.make_context("listen", asked).params["types"] == list(schemas())
 
 
-def test_ctrl_c_ends_it_and_takes_its_queue_away(stage: OperatedStage) -> None:
+def test_ctrl_c_ends_it_and_deletes_its_queue(stage: OperatedStage) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         process = stage.start("listen")
         eventually(lambda: listening(stage))
@@ -115,7 +115,7 @@ def test_ctrl_c_ends_it_and_takes_its_queue_away(stage: OperatedStage) -> None:
         assert (listening(stage), queues_of_listeners(stage)) == ([], [])
 
 
-def test_the_next_listener_takes_away_what_a_killed_one_left_and_no_other(stage: OperatedStage) -> None:
+def test_the_next_listener_deletes_the_queue_of_a_killed_one_and_no_other(stage: OperatedStage) -> None:
     process = stage.start("listen")
     (left,) = eventually(lambda: listening(stage))
     stage.killed(process, after=0)
@@ -132,7 +132,7 @@ def test_the_next_listener_takes_away_what_a_killed_one_left_and_no_other(stage:
     assert (listening(stage), queues_of_listeners(stage)) == ([], [])
 
 
-def test_a_webhook_gets_each_event_as_a_cloud_event_and_one_it_did_not_take_again(stage: OperatedStage) -> None:
+def test_a_webhook_gets_each_event_as_a_cloud_event_until_it_accepts_it(stage: OperatedStage) -> None:
     webhook = Webhook(503)
     with webhook.open() as url:
         process = stage.start("listen", "--forward-to", url, "--count", "1", "--retry-after", "1")

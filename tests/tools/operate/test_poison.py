@@ -95,7 +95,7 @@ class InventoryConsumer:
         return {"batchItemFailures": failed}
 
 
-def test_poison_at_each_place_is_found_shown_mended_and_redriven(
+def test_poison_at_each_place_is_found_shown_fixed_and_redriven(
     stage: OperatedStage, run: LocalRun, tmp_path: Path
 ) -> None:
     order = builders.an_order(order_id=builders.fresh_order_id())
@@ -146,7 +146,7 @@ def _three(stage: OperatedStage) -> dict[str, Any]:
     return letters if len(letters) == 3 else {}
 
 
-def test_a_sample_order_is_moved_on_to_its_end_and_its_way_is_shown(stage: OperatedStage, run: LocalRun) -> None:
+def test_a_sample_order_is_moved_to_delivered_and_its_trace_is_shown(stage: OperatedStage, run: LocalRun) -> None:
     order_id = place(stage, run)
     eventually(lambda: stage.stored(order_id))
     for status in ("confirmed", "shipped", "delivered"):
@@ -172,7 +172,7 @@ def _when_published(stage: OperatedStage, order_id: str, count: int) -> list[dic
     return rows if [row["what"] for row in rows].count("event.published") == count else None
 
 
-def test_an_order_whose_command_is_dead_is_traced_to_its_letter(stage: OperatedStage) -> None:
+def test_an_order_whose_command_failed_is_traced_to_its_dead_letter(stage: OperatedStage) -> None:
     order_id = builders.fresh_order_id()
     stage.send("queue-dlq", builders.command(order_id=order_id), reason="hopeless")
     (row,) = stage.json("trace", order_id)
@@ -182,7 +182,7 @@ def test_an_order_whose_command_is_dead_is_traced_to_its_letter(stage: OperatedS
     assert "rejected" in stage.run("trace", order_id).stdout
 
 
-def test_nothing_is_known_of_an_id_that_was_never_given(stage: OperatedStage) -> None:
+def test_an_id_that_was_never_given_out_is_unknown(stage: OperatedStage) -> None:
     assert "nothing is known" in stage.run("trace", builders.fresh_order_id()).output
     assert stage.run("trace", "ord_1").exit_code == 2
 
@@ -192,7 +192,7 @@ def test_trigger_without_a_service_says_what_to_do(stage: OperatedStage) -> None
     assert stage.run("trigger", "--to", "shipped").exit_code == 2
 
 
-def test_a_client_of_a_dropped_order_is_told_rejected(stage: OperatedStage, run: LocalRun) -> None:
+def test_a_client_reads_a_dropped_order_as_rejected(stage: OperatedStage, run: LocalRun) -> None:
     """What the client was told when it was accepted does not stay `accepted` for ever."""
     command, token = stage.accepted_but_not_placed(), stage.environment["ORDERS_TOKEN"]
     path = f"/orders/{command['order_id']}?customer_id={command['customer_id']}"

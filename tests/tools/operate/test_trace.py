@@ -20,7 +20,7 @@ def write_log(stage: OperatedStage, name: str, text: str) -> None:
     path.write_text(text)
 
 
-def test_a_sample_consumers_line_is_in_its_place(
+def test_a_sample_consumers_line_is_in_its_place_in_time(
     stage: OperatedStage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     engine_url = stage.environment["AWS_ENDPOINT_URL"]
