@@ -1,4 +1,4 @@
-"""What the service does takes no more instructions than it did, against the raw handler's accept in the same run."""
+"""Instructions of each function, as ratios to the raw handler's accept in the same run, against the baseline."""
 
 import json
 import sys
@@ -11,8 +11,8 @@ from bench.instructions.packages import ORDERS, PROJECT_DIR, RAW
 
 ALLOWED = 1.05
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-# By Python's version, for interpreters differ: ratios to the raw handler. A smaller one may be written at any time, a
-# larger one needs its reason in the commit.
+# Ratios to the raw handler, by Python's version, because interpreters differ. A smaller ratio may be written at any
+# time, a larger one needs its reason in the commit.
 KNOWN = json.loads((PROJECT_DIR / "bench" / "baseline.json").read_text())
 
 pytestmark = [

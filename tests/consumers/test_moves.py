@@ -1,4 +1,4 @@
-"""What a sample consumer does about an order that is no longer what the event said."""
+"""A sample consumer meets an order that has changed since its event."""
 
 import json
 import os
@@ -62,10 +62,10 @@ def test_an_order_that_was_cancelled_meanwhile_stays_so_and_its_event_still_coun
     event = of_another_order(at(event_type, 2))
     cancelled = at("order.cancelled", 3) | {"subject": event["subject"]}
     api.keep(event["data"], status="cancelled", version=3)
-    for told in (event, cancelled):
-        consumers[name].take(told)
+    for delivered in (event, cancelled):
+        consumers[name].take(delivered)
         state = consumers[name].state(event["subject"])
-        assert (state["event_id"], int(state["sequence"])) == (told["id"], int(told["sequence"]))
+        assert (state["event_id"], int(state["sequence"])) == (delivered["id"], int(delivered["sequence"]))
         assert made_of_it.items() <= state.items()
     assert api.status_of(event["subject"]) == ("cancelled", 3)
     assert [method for method, _, _ in consumers[name].asked_for()] == ["PATCH", "GET"]

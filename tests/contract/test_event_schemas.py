@@ -1,4 +1,4 @@
-"""What consumers are promised: the schemas are the models', every event keeps to them, and a promise stays."""
+"""The promise to consumers: schemas come from the models, every event is valid, and no published schema is broken."""
 
 import copy
 import json
@@ -28,7 +28,7 @@ Change = Callable[[dict[str, Any]], object]
 
 
 def check(event: OrderEvent) -> None:
-    """Fail unless an event keeps to its schema and is a CloudEvent to the SDK."""
+    """Fail unless an event is valid by its schema and a CloudEvent to the SDK."""
     text = event.to_json()
     Draft7Validator(SCHEMAS[event.type], format_checker=FormatChecker()).validate(json.loads(text))
     message = HTTPMessage({"content-type": "application/cloudevents+json"}, text.encode())
@@ -53,8 +53,8 @@ def test_every_schema_is_valid_and_so_are_its_examples() -> None:
             Draft7Validator(schema, format_checker=FormatChecker()).validate(example)
 
 
-def told_of(order: Order) -> Iterator[OrderEvent | None]:
-    """Every event that may follow on an order's being as it is."""
+def possible_events(order: Order) -> Iterator[OrderEvent | None]:
+    """Every event that may follow from an order's current state."""
 
     def event(before: Order | None, after: Order | ErasedOrder) -> OrderEvent | None:
         return events.between(before, after, source="urn:orders:test")
@@ -72,7 +72,7 @@ def told_of(order: Order) -> Iterator[OrderEvent | None]:
 @settings(max_examples=100)
 @given(order=stored_orders())
 def test_every_event_of_an_order_is_valid_thin_or_not(order: Order) -> None:
-    for event in told_of(order):
+    for event in possible_events(order):
         assert event is not None
         check(event)
         check(event.model_copy(update={"replayed": True}))
@@ -104,7 +104,7 @@ def test_every_event_has_a_published_schema_and_none_is_broken() -> None:
 
 
 def changed(change: Change) -> list[str]:
-    """What is wrong with a change of the schema's data for a consumer of what was promised."""
+    """The breaking differences that a change of the schema makes."""
     schema = copy.deepcopy(PLACED)
     change(schema)
     return breaks(PLACED, schema)
@@ -148,10 +148,10 @@ HARMLESS: dict[str, Change] = {
 }
 
 
-@pytest.mark.parametrize("told", BREAKING)
-def test_a_breaking_change_is_reported_with_its_place(told: str) -> None:
-    (wrong,) = changed(BREAKING[told])
-    assert wrong.startswith(told)
+@pytest.mark.parametrize("change", BREAKING)
+def test_a_breaking_change_is_reported_with_its_place(change: str) -> None:
+    (wrong,) = changed(BREAKING[change])
+    assert wrong.startswith(change)
 
 
 @pytest.mark.parametrize("what", HARMLESS)

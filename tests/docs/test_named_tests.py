@@ -1,4 +1,4 @@
-"""The tests that the documents name are there."""
+"""The tests and seeded bugs that the documents name exist."""
 
 import ast
 import re
@@ -23,6 +23,6 @@ def test_every_test_that_a_document_names_exists(document: str) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_seeded_bug_that_a_document_names_exists(document: str) -> None:
-    planted = {path.stem for path in (PROJECT_DIR / "tests/seeded_bugs").glob("*.patch")}
-    for name in re.findall(r"planted bug `([\w-]+)`", (PROJECT_DIR / document).read_text(encoding="utf-8")):
-        assert name in planted
+    seeded = {path.stem for path in (PROJECT_DIR / "tests/seeded_bugs").glob("*.patch")}
+    for name in re.findall(r"(?:planted|seeded) bug `([\w-]+)`", (PROJECT_DIR / document).read_text(encoding="utf-8")):
+        assert name in seeded

@@ -16,7 +16,7 @@ TOLD_OF = {"queues", "dlq", "replay", "listen", "trigger", "trace"}
 
 
 def parse(command: click.Command, arguments: list[str]) -> None:
-    """Parse arguments as the command line would, and run nothing; click's UsageError if they are none."""
+    """Parse arguments as the command line does, without running the command; click's UsageError if they are invalid."""
     context = command.make_context(command.name, list(arguments))
     if isinstance(command, click.Group):
         name, inner, rest = command.resolve_command(context, [*context._protected_args, *context.args])
@@ -28,7 +28,7 @@ def parse(command: click.Command, arguments: list[str]) -> None:
 @pytest.mark.parametrize("line", COMMANDS)
 def test_every_command_is_understood(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "letter.json").touch()  # which the line before it made
+    (tmp_path / "letter.json").touch()  # which the line before it writes
     parse(main, shlex.split(line))
 
 

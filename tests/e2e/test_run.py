@@ -1,4 +1,4 @@
-"""`ordersctl run`: how it starts, what it tells, and that nothing of it stays."""
+"""`ordersctl run`: how it starts, what it prints, and that no process of it stays behind."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from testkit.waiting import eventually, free_port
 
 @pytest.fixture
 def own_run(tmp_path: Path) -> Iterator[LocalRun]:
-    """A run that the test may ill-treat."""
+    """A run that the test may break."""
     run = LocalRun.start(tmp_path)
     try:
         yield run.ready()
@@ -51,13 +51,13 @@ def free(port: int) -> bool:
 
 
 def pasted(line: str) -> str:
-    """Run a line in a shell, as someone who pastes it."""
+    """Run a line in a shell, as someone does who pastes it."""
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=30, check=True)  # noqa: S603, S607 - our own line
     return done.stdout
 
 
-def told(run: LocalRun, order_id: str) -> str:
-    """Wait for the line that tells of an order."""
+def progress_of(run: LocalRun, order_id: str) -> str:
+    """Wait for the line about an order, and return it."""
 
     def look() -> str:
         return next((line for line in run.said().splitlines() if order_id[:12] in line), "")
@@ -79,7 +79,7 @@ def place(run: LocalRun) -> str:
 
 
 def test_the_printed_curl_line_places_an_order_whose_progress_is_printed(local_run: LocalRun) -> None:
-    line = told(local_run, place(local_run))
+    line = progress_of(local_run, place(local_run))
 
     assert re.fullmatch(
         r"\d\d:\d\d:\d\d\.\d{3}  ord_\w{8}…  customer 17850  £15\.30  1 line"
@@ -98,7 +98,7 @@ def test_garbage_is_quarantined_and_reported_while_orders_are_processed(tmp_path
         sqs.send_message(QueueUrl=queue_url, MessageBody="garbage")
         order_id = place(run)
 
-        told(run, order_id)
+        progress_of(run, order_id)
         eventually(lambda: "quarantined: 1 more in orders-local-queue-dlq (1 now)" in run.said())
     finally:
         run.stop()
@@ -110,7 +110,7 @@ def test_settings_of_the_machine_for_aws_and_proxies_are_ignored(tmp_path: Path)
         tmp_path, AWS_PROFILE="nobody", AWS_ENDPOINT_URL_SQS=nowhere, HTTP_PROXY=nowhere, http_proxy=nowhere
     )
     try:
-        told(run.ready(), place(run))
+        progress_of(run.ready(), place(run))
     finally:
         run.stop()
 
@@ -161,12 +161,12 @@ def test_nothing_outlives_a_run_that_is_killed(own_run: LocalRun) -> None:
 
 def test_event_sources_that_are_killed_are_started_again_and_continue(own_run: LocalRun) -> None:
     first = place(own_run)
-    told(own_run, first)
+    progress_of(own_run, first)
 
     os.kill(pids(own_run)["event sources"], signal.SIGKILL)
     second = place(own_run)
 
-    told(own_run, second)
+    progress_of(own_run, second)
     assert "event sources ended (SIGKILL), started again" in own_run.said()
     assert own_run.said().count(first[:12]) == 1  # the checkpoint held: it is not published twice
 

@@ -1,4 +1,4 @@
-"""`ordersctl load` against a small stand-in of the service: real HTTP, real tokens, a real queue."""
+"""`ordersctl load` against a small fake of the service: real HTTP, real tokens, a real queue."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,7 +148,7 @@ def test_a_wrong_option_is_a_message_and_exit_status_2(service: Service, argumen
 def downstream(service: Service, engine_url: str, stack: dict[str, str]) -> Downstream:
     assert stack["OrderTable"] == "orders-local"
     downstream = Downstream(engine_url)
-    service.accepted = downstream.take
+    service.accepted = downstream.process
     return downstream
 
 
@@ -176,7 +176,7 @@ def test_events_of_other_orders_are_ignored(service: Service, downstream: Downst
 
 
 @pytest.mark.parametrize(
-    ("statuses", "events", "told"),
+    ("statuses", "events", "reported"),
     [
         ([], [0], "Events published: 4; 1 (the first is ord_"),
         ([""], [], "stored: 4 placed; 1 (the first is ord_"),
@@ -184,11 +184,11 @@ def test_events_of_other_orders_are_ignored(service: Service, downstream: Downst
     ],
 )
 def test_an_order_that_does_not_arrive_fails_the_load(
-    service: Service, downstream: Downstream, statuses: list[str], events: list[int], told: str
+    service: Service, downstream: Downstream, statuses: list[str], events: list[int], reported: str
 ) -> None:
     downstream.statuses, downstream.events = statuses, events
     result = wait(service, downstream.engine_url, "--timeout", "1")
-    assert told in result.output
+    assert reported in result.output
     assert result.exit_code == 1
 
 

@@ -21,7 +21,7 @@ from ordersctl.shared.project import PROJECT_DIR
 from ordersctl.shared.stage import Stage
 from testkit.waiting import eventually, free_port
 
-# This machine's, as Lambda calls it: the engine runs functions from the package on this machine.
+# This machine's architecture in Lambda's words: the engine runs the package's functions on this machine.
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
 SERVICES = (
     "apigateway,cloudformation,cloudwatch,dynamodb,dynamodbstreams,events,iam,lambda,logs,s3,secretsmanager,sns,sqs,sts"
@@ -87,7 +87,7 @@ class Project:
         )
 
     def ordersctl(self, *arguments: str) -> str:
-        """Run one of our commands; AssertionError with what it said if it fails."""
+        """Run one of our commands and return its output; AssertionError with it if the command fails."""
         done = self.run("-m", "ordersctl", *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -102,14 +102,14 @@ def stage_on(engine_url: str, name: str) -> Stage:
     return Stage(name, boto3.Session(region_name=options.pop("region_name")), options)
 
 
-def settle(project: Project, stage: str, **parameters: str) -> None:
-    """Write a stage's settings."""
+def write_settings(project: Project, stage: str, **parameters: str) -> None:
+    """Write a stage's file in infra/stages."""
     path = project.directory / "infra" / "stages" / f"{stage}.json"
     path.write_text(json.dumps({"Parameters": parameters, "Tags": {"service": "orders", "stage": stage}}))
 
 
 def with_numbers(template: Path) -> None:
-    """Put the default of each number in place of its parameter: the engine hands a parameter to Lambda as text."""
+    """Replace each parameter of type Number by its default: the engine passes a parameter to Lambda as text."""
     document = json.loads(template.read_text())
     numbers = {name: each["Default"] for name, each in document["Parameters"].items() if each["Type"] == "Number"}
 

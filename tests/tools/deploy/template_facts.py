@@ -49,7 +49,7 @@ def dead_letters_are_kept_longest(template: Template) -> bool:
 
 
 def only_xray_and_the_network_have_no_name(template: Template) -> bool:
-    """What a function in a VPC does with network interfaces is asked for on all of them: AWS Lambda guide, "VPC"."""
+    """A function in a VPC needs its network interface actions on all resources: AWS Lambda guide, "VPC"."""
     return all(
         "*" not in as_list(statement["Resource"])
         or all(action.partition(":")[0] in {"xray", "ec2"} for action in as_list(statement["Action"]))
@@ -118,7 +118,7 @@ def every_gateway_answer_is_a_problem(template: Template) -> bool:
     )
 
 
-def every_order_route_asks_who(template: Template) -> bool:
+def every_order_route_has_an_authorizer(template: Template) -> bool:
     paths = properties(template, "RestAPI")["Body"]["paths"]
     return all(
         "security" in operation
@@ -130,12 +130,12 @@ def every_order_route_asks_who(template: Template) -> bool:
 
 
 def reports_failures(template: Template) -> bool:
-    told = {
+    reporting = {
         properties(template, name)["Environment"]["Variables"]["REPORT_BATCH_ITEM_FAILURES"]
         for name in ("ProcessOrders", "PublishEvents")
     }
-    heard = [mapping(template, name).get("FunctionResponseTypes") for name in ("ProcessOrders", "PublishEvents")]
-    return told == {"1"} and heard == [["ReportBatchItemFailures"]] * 2
+    read = [mapping(template, name).get("FunctionResponseTypes") for name in ("ProcessOrders", "PublishEvents")]
+    return reporting == {"1"} and read == [["ReportBatchItemFailures"]] * 2
 
 
 FACTS = [
@@ -177,7 +177,7 @@ FACTS = [
          lambda t: properties(t, "OrderQueue").update(ReceiveMessageWaitTimeSeconds=0)),
     Fact("partial failures", reports_failures, lambda t: mapping(t, "ProcessOrders").pop("FunctionResponseTypes")),
     Fact(
-        "partial failures, told",
+        "partial failures are reported",
         reports_failures,
         lambda t: properties(t, "PublishEvents")["Environment"]["Variables"].update(REPORT_BATCH_ITEM_FAILURES=""),
     ),
@@ -259,7 +259,7 @@ FACTS = [
         lambda t: t["Resources"].pop("IteratorAgeAlarm"),
     ),
     Fact(
-        "alarms are told to someone",
+        "every alarm notifies the alarm topic",
         lambda t: all(
             each["AlarmActions"] == [{"Ref": "AlarmTopic"}] for each in of_type(t, "AWS::CloudWatch::Alarm").values()
         ),
@@ -267,7 +267,7 @@ FACTS = [
     ),
     Fact("gateway answers are problems", every_gateway_answer_is_a_problem,
          lambda t: gateway_answers(t)["THROTTLED"].update(statusCode="430")),
-    Fact("every route of orders asks who", every_order_route_asks_who,
+    Fact("every route of orders has an authorizer", every_order_route_has_an_authorizer,
          lambda t: properties(t, "RestAPI")["Body"]["paths"]["/orders"]["post"].pop("security")),
     Fact("one stage", lambda t: len(of_type(t, "AWS::ApiGateway::Stage")) == 1
          and not any("StageName" in each for each in of_type(t, "AWS::ApiGateway::Deployment").values()),

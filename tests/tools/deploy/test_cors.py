@@ -1,4 +1,4 @@
-"""CORS_ALLOW_ORIGIN in a package: what API Gateway answers by itself must be readable by the same pages."""
+"""CORS_ALLOW_ORIGIN in a package: API Gateway's own responses must be readable by the same pages."""
 
 import json
 from pathlib import Path
@@ -37,7 +37,7 @@ def with_cors(tmp_path_factory: pytest.TempPathFactory) -> Template:
 
 
 def answers_of(template: Template) -> list[dict[str, str]]:
-    """The headers of each answer that no code of ours makes."""
+    """The headers of each response that API Gateway makes without our code."""
     post = properties(template, "RestAPI")["Body"]["paths"]["/orders"]["post"]
     direct: dict[str, Any] = post["x-amazon-apigateway-integration"]["responses"]
     found = [each["responseParameters"] for each in gateway_answers(template).values()]

@@ -1,4 +1,4 @@
-"""Accepting without Lambda: the packaged document's own templates, its request sent to the engine's SQS."""
+"""Direct acceptance without Lambda: the packaged mapping templates are rendered and sent to the engine's SQS."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""What comes before `chalice deploy`, and what looks at the result, on an engine."""
+"""`ordersctl provision`, `doctor`, `deploy` and `tune` on an engine."""
 
 import io
 import json
@@ -11,7 +11,7 @@ from chalicelib.settings import Settings
 from ordersctl.deploy.provision import filled_in
 from ordersctl.deploy.stack import Stack
 from ordersctl.shared import templates
-from tests.tools.deploy.project import Project, full_engine, settle, stage_on
+from tests.tools.deploy.project import Project, full_engine, stage_on, write_settings
 
 OUTPUTS = {
     "OrderStreamArn": "arn:aws:dynamodb:eu-west-1:123456789012:table/orders-dev/stream/2026",
@@ -42,7 +42,7 @@ def test_the_stacks_outputs_are_written_to_the_configuration_so_that_the_service
     written = project.config("dev")
     settings = Settings.from_env(written["environment_variables"])
     assert settings.order_queue_url.endswith("/orders-dev-queue")
-    assert not settings.reports_batch_item_failures  # its mappings would not hear of it
+    assert not settings.reports_batch_item_failures  # the mappings that chalice makes do not read reports
     for function, own in written["lambda_functions"].items():
         policy = json.loads((project.directory / ".chalice" / own["iam_policy_file"]).read_text())
         assert f"orders-dev{'' if function == 'api_handler' else '-' + function}:*" in json.dumps(policy)
@@ -53,7 +53,7 @@ def test_nothing_is_changed_when_the_answer_is_no(project: Project) -> None:
     path = project.directory / "infra" / "stages" / "dev.json"
     before = path.read_text()
     path.write_text(before.replace('"14"', '"7"'))
-    done = project.run("-m", "ordersctl", "provision", "--stage", "dev")  # with no one there to answer
+    done = project.run("-m", "ordersctl", "provision", "--stage", "dev")  # its prompt gets no answer
     path.write_text(before)
     assert done.returncode == 1
     assert "ApiLogGroup" in done.stdout
@@ -98,7 +98,7 @@ def test_settings_that_contradict_each_other_are_not_provisioned(
 ) -> None:
     path = project.directory / "infra" / "stages" / "dev.json"
     before = path.read_text()
-    settle(project, "dev", **parameters)
+    write_settings(project, "dev", **parameters)
     done = project.run("-m", "ordersctl", "provision", "--stage", "dev", "--yes")
     path.write_text(before)
     assert done.returncode == 1
@@ -107,8 +107,8 @@ def test_settings_that_contradict_each_other_are_not_provisioned(
 
 @pytest.fixture(scope="module")
 def whole(project: Project) -> str:
-    """A stage whose stack says that functions and API are in it; in truth the functions are missing."""
-    settle(project, "whole", SampleSubscribers="false")
+    """A stage whose stack claims to contain functions and an API; the functions are missing."""
+    write_settings(project, "whole", SampleSubscribers="false")
     template = templates.resources()
     template["Outputs"]["RestAPIId"] = {"Value": "a1b2c3"}
     stack = Stack(stage_on(project.engine_url, "whole").client("cloudformation"), "orders-whole", pause_seconds=0.1)
@@ -130,7 +130,7 @@ def test_a_stage_deployed_as_one_stack_is_not_provisioned(project: Project, whol
 def test_the_doctor_never_advises_to_provision_a_stage_deployed_as_one_stack(project: Project, whole: str) -> None:
     path = project.directory / "infra" / "stages" / f"{whole}.json"
     before = path.read_text()
-    settle(project, whole, SampleSubscribers="false", LogRetention="7", OrderQueueVisibility="240")
+    write_settings(project, whole, SampleSubscribers="false", LogRetention="7", OrderQueueVisibility="240")
     done = project.run("-m", "ordersctl", "doctor", "--stage", whole)
     path.write_text(before)
     remedy = "make package STAGE=whole, then ordersctl deploy --stage whole"
@@ -142,7 +142,7 @@ def test_the_doctor_never_advises_to_provision_a_stage_deployed_as_one_stack(pro
 
 @pytest.fixture
 def processor(project: Project) -> Iterator[str]:
-    """A processor of stage dev that is not its stack's, as `chalice deploy` makes it."""
+    """A processor of stage dev outside of its stack, as `chalice deploy` makes it."""
     name = "orders-dev-process-orders"
     lambdas = stage_on(project.engine_url, "dev").client("lambda")
     lambdas.create_function(
@@ -177,7 +177,7 @@ def test_the_doctor_adds_the_batching_window_to_the_required_visibility(
 def test_functions_that_are_not_the_stacks_are_not_replaced(project: Project) -> None:
     path = project.directory / "infra" / "stages" / "dev.json"
     before = path.read_text()
-    settle(project, "dev", JwtIssuer="https://issuer.orders.dev", JwtAudience="orders", JwtJwks="keys.json")
+    write_settings(project, "dev", JwtIssuer="https://issuer.orders.dev", JwtAudience="orders", JwtJwks="keys.json")
     directory = project.directory / "build" / "dev"
     directory.mkdir(parents=True)
     function = {"Type": "AWS::Serverless::Function", "Properties": {"Timeout": 15}}

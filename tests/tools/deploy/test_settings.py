@@ -1,4 +1,4 @@
-"""A stage's settings are judged before AWS sees them."""
+"""A stage's settings are checked before AWS sees them."""
 
 import json
 import re
@@ -19,7 +19,7 @@ FIT = {"Stage": "dev", "JwtIssuer": "https://issuer.example", "JwtAudience": "or
 
 
 def complaint(**given: str) -> str:
-    """What is said of settings that cannot be used."""
+    """The message about settings that cannot be used."""
     template = {"Parameters": templates.every_parameter()}
     with pytest.raises(click.ClickException) as refused:
         templates.checked_parameters(template, {**FIT, **given})
@@ -153,16 +153,16 @@ def test_the_client_that_is_packaged_is_the_one_that_is_tested_and_documented() 
 
 def test_every_setting_is_documented_with_its_default() -> None:
     page = (PROJECT_DIR / "docs" / "operate" / "deploy.md").read_text()
-    told = dict(re.findall(r"^\| `(\w+)` \| (.*?) ?\|", page, re.MULTILINE))
+    documented = dict(re.findall(r"^\| `(\w+)` \| (.*?) ?\|", page, re.MULTILINE))
     defaults = {name: str(each.get("Default", "")) for name, each in templates.every_parameter().items()}
-    assert told == defaults | {"Stage": "the file's name"}
+    assert documented == defaults | {"Stage": "the file's name"}
 
 
 def test_settings_of_the_package_alone_are_marked() -> None:
     page = (PROJECT_DIR / "docs" / "operate" / "deploy.md").read_text()
     marked = set(re.findall(r"^\| `(\w+)` \|[^|]*\| packaged", page, re.MULTILINE))
     plain = templates.resources()["Parameters"].keys()
-    # Which provision and tune put to use.
+    # Parameters of the package alone that provision and tune use too.
     both = {"EventBusName", "DaxEndpoint", "Tracing", "OrderMaximumConcurrency", "EventParallelization"} | {
         "SystemLogLevel"
     }

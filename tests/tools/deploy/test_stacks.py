@@ -1,4 +1,4 @@
-"""Changing a stack, whatever state the last attempt left it in, against a CloudFormation that says what it is told."""
+"""Changing a stack from any state that the last attempt left, against a fake CloudFormation."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ CHANGES = [
 
 @dataclass
 class CloudFormation:
-    """Says `statuses` one after the other, the last for ever; None is a stack that does not exist."""
+    """Answers with `statuses` one after the other and repeats the last; None is a stack that does not exist."""
 
     statuses: list[str | None]
     change_set: dict[str, Any] = field(default_factory=lambda: {"Status": "CREATE_COMPLETE", "Changes": CHANGES})

@@ -29,7 +29,7 @@ def test_a_template_that_breaks_a_fact_is_noticed(fact: Fact, template: Template
 
 
 def complaints(directory: Path, **documents: Template) -> str:
-    """What the linter says of templates, every rule of it."""
+    """The linter's output on templates, with every rule on."""
     files = []
     for name, document in documents.items():
         files.append(directory / f"{name}.json")
@@ -60,7 +60,7 @@ def test_the_linter_accepts_the_template(packaged: Template, template: Template,
     [
         ("daxs://orders.x1y2z3.dax-clusters.eu-west-1.amazonaws.com", "orders"),
         ("dax://or-ders.x1y2z3.dax-clusters.eu-west-1.amazonaws.com:8111", "or-ders"),
-        ("", "-"),  # CloudFormation may work out what a condition leaves out, and must not stumble
+        ("", "-"),  # CloudFormation may evaluate the branch that a condition leaves out, and must not fail
     ],
 )
 def test_the_api_may_read_from_its_own_cluster(endpoint: str, cluster: str, template: Template) -> None:
@@ -89,7 +89,7 @@ def test_every_setting_of_the_code_is_set_on_every_function(template: Template) 
     for function in of_type(template, "AWS::Lambda::Function").values():
         variables = function["Environment"]["Variables"]
         assert names <= variables.keys()
-        # A value that is text came from .chalice/config.json, and nothing there knows the stack.
+        # A literal text comes from .chalice/config.json, which does not know the stack.
         assert {name for name, value in variables.items() if isinstance(value, str)} == {"REPORT_BATCH_ITEM_FAILURES"}
 
 

@@ -1,4 +1,4 @@
-"""`ordersctl cost`: the model, and what the command prints of it."""
+"""`ordersctl cost`: the model, and the tables that the command prints."""
 
 from datetime import date
 from pathlib import Path
@@ -34,7 +34,7 @@ def test_every_price_has_a_date_a_source_and_a_confirmation() -> None:
     assert isinstance(price.pop("as_of"), date)
     for name, section in price.items():
         assert section["source"].startswith("https://aws.amazon.com/"), name
-        # A page without a date of its own says so.
+        # A page without a date is noted as undated.
         assert all("20" in each or "undated" in each for each in section["confirmed_by"]), name
         assert section["confirmed_by"] or "assumed" in section, name
 
@@ -118,7 +118,7 @@ def test_a_cold_start_is_billed() -> None:
 
 def test_a_million_orders_in_full_batches_cost_no_more_than_the_target() -> None:
     assert total(Load()) <= 6.2
-    assert total(Load(direct=True)) <= 5.745  # aimed at was 5.7: docs/explain/performance.md says why it is missed
+    assert total(Load(direct=True)) <= 5.745  # the target was 5.7: docs/explain/performance.md says why it is missed
     assert total(Load(direct=True, **QUIET)) <= 5.7
 
 

@@ -1,4 +1,4 @@
-"""`ordersctl power-tune` on a function in the embedded engine, and its parts on what the engine does not do."""
+"""`ordersctl power-tune` on a function in the embedded engine, and its parts on behaviour that the engine lacks."""
 
 import base64
 import io
@@ -32,7 +32,7 @@ import os, time
 
 def handler(event, context):
     if event.get("fails"):
-        raise ValueError("told to")
+        raise ValueError("as the event asks")
     time.sleep(40 / int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]))
     return event.get("answer")
 """
@@ -64,7 +64,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def function(url: str) -> Function:
-    """A function of 300 MB that logs JSON and nothing of its successes: the more memory, the faster."""
+    """A function of 300 MB that logs JSON and only failures; the more memory, the faster."""
     client = boto3.client("lambda", **client_options(url))
     client.create_function(
         FunctionName="f",
@@ -189,12 +189,12 @@ def test_a_plot_is_written(function: Function, tmp_path: Path, suffix: str) -> N
     assert function.settings() == OWN
 
 
-# --- what the engine does not do: refuse an update, report in JSON ----------------------------------------------------
+# --- behaviour that the engine lacks: refused updates, reports in JSON ------------------------------------------------
 
 
 @pytest.fixture
 def stubbed() -> Iterator[tuple[Function, Stubber]]:
-    """A function whose every call to AWS must be expected, in its order."""
+    """A function whose calls to AWS must each be expected, in order."""
     client = boto3.client("lambda", region_name="eu-west-1", aws_access_key_id="none", aws_secret_access_key="none")
     with Stubber(client) as stub:
         yield Function(client, "f", pause_seconds=0), stub
@@ -231,8 +231,8 @@ def test_when_restoring_fails_the_command_to_do_it_by_hand_is_printed_again(stub
     assert "\n  aws … --memory-size 300 --logging-config" in caught.value.message
 
 
-class Impatient:
-    """A client that gets Ctrl-C at every update, the one that gives back included."""
+class Interrupted:
+    """A client that gets Ctrl-C at every update, also at the one that restores the settings."""
 
     def __init__(self) -> None:
         self.settings: dict[str, Any] = {"MemorySize": 300}
@@ -244,7 +244,7 @@ class Impatient:
         signal.raise_signal(signal.SIGINT)
         self.settings = self.settings | {name: value for name, value in settings.items() if name != "FunctionName"}
 
-    def get_waiter(self, _name: str) -> "Impatient":
+    def get_waiter(self, _name: str) -> "Interrupted":
         return self
 
     def wait(self, **_: Any) -> None:
@@ -252,7 +252,7 @@ class Impatient:
 
 
 def test_a_second_ctrl_c_does_not_interrupt_the_restoring() -> None:
-    client = Impatient()
+    client = Interrupted()
     function, handler = Function(client, "f"), signal.getsignal(signal.SIGINT)
 
     def interrupted() -> None:

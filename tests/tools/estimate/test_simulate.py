@@ -1,4 +1,4 @@
-"""The model of AWS's limits, against what can be worked out by hand."""
+"""The model of AWS's limits, against figures that can be worked out by hand."""
 
 import re
 from collections import Counter
@@ -21,12 +21,12 @@ from ordersctl.estimate.simulation.observations import Seen, percentile
 from ordersctl.estimate.simulation.parts import Orders
 from ordersctl.shared.templates import every_parameter, resources
 
-OPEN = Limits(stage_rate=1e6, stage_burst=1e6, api_rate=1e6, api_burst=1e6)  # the door, and nothing else
+OPEN = Limits(stage_rate=1e6, stage_burst=1e6, api_rate=1e6, api_burst=1e6)  # API Gateway limits nothing
 EXACT = Times(cold_seconds=0, spread=0)
 
 
 def evenly(*parts: tuple[float, float]) -> Iterator[tuple[float, int]]:
-    """Requests one by one, from pairs of a rate and how many seconds it lasts."""
+    """Requests one by one, from pairs of a rate per second and its duration in seconds."""
     since = 0.0
     for rate, seconds in parts:
         yield from ((since + number / rate, 1) for number in range(round(rate * seconds)))
@@ -34,7 +34,7 @@ def evenly(*parts: tuple[float, float]) -> Iterator[tuple[float, int]]:
 
 
 def run(*parts: tuple[float, float], times: Times = EXACT, until: float = 0, **limits: float) -> Seen:
-    """The named limits in place of the usual ones, and a door that lets everything in if it is not among them."""
+    """Simulate with the named limits; without one for API Gateway, it admits everything."""
     flow = Flow(lambda _now: 0, replace(OPEN, **limits), lambda _now: times, arrivals=evenly(*parts))
     return flow.run(until or sum(seconds for _, seconds in parts) + 10)
 
@@ -45,7 +45,7 @@ def test_below_every_limit_nothing_waits() -> None:
     assert seen.accepted == seen.placed == seen.published == 3_000
     # Accepted in 15 ms, received in 10, processed in 10 and 2 more.
     assert {round(wait, 6) for wait in seen.waits} == {0.037}
-    # Up to a quarter of a second until the stream is looked at, then 20 ms and 10 more.
+    # Up to a quarter of a second until the stream is polled, then 20 ms and 10 more.
     assert all(0.067 <= wait <= 0.037 + 0.25 + 2 * 0.030 for wait in seen.published_waits)
 
 
@@ -86,7 +86,7 @@ def test_an_environment_serves_ten_requests_a_second_however_short_they_are() ->
 
 
 def test_functions_share_the_accounts_concurrency() -> None:
-    """Eighty requests a second of one second each, on forty environments: the processor finds none free, either."""
+    """Eighty requests a second of one second each, on forty environments: the processor finds no free one either."""
     seen = run((80, 20), times=replace(EXACT, accept_seconds=1), concurrency=40)
     assert max(each.concurrency for each in seen.samples) == 40
     assert seen.accepted <= 40 * 20
@@ -189,7 +189,9 @@ def test_no_order_is_lost_in_the_model() -> None:
     limits = replace(OPEN, write_units=500, index_units=500, visibility_seconds=5, maximum_concurrency=200)
     seen = Flow(lambda now: 5_000 if now < 10 else 20, limits).run(60)
     assert seen.db_throttles > 0
-    assert seen.asked == pytest.approx(seen.accepted + seen.refused.total(), abs=5)  # some are just being accepted
+    assert seen.asked == pytest.approx(
+        seen.accepted + seen.refused.total(), abs=5
+    )  # a few requests are still being accepted
     assert seen.accepted == seen.placed + seen.given_up + seen.backlog
     assert seen.placed == seen.waits.total()
     assert seen.published == seen.published_waits.total() == seen.placed - seen.unpublished
@@ -231,7 +233,7 @@ def test_the_limits_are_those_of_the_template() -> None:
         "ThrottlingBurst": limits.stage_burst,
         "OrderMaximumConcurrency": limits.maximum_concurrency,
         "OrderBatchSize": limits.batch,
-        "OrderBatchingWindow": 0,  # the model knows no windows
+        "OrderBatchingWindow": 0,  # the model has no batching windows
         "OrderQueueVisibility": limits.visibility_seconds,
         "EventBatchSize": limits.records,
         "EventBatchingWindow": 0,
@@ -304,7 +306,7 @@ def test_an_unknown_limit_or_an_invalid_value_is_refused(setting: str) -> None:
         ["--set", "parallelization=11"],
         ["--set", "batch=100000"],
         ["--set", "spread=1e200"],
-        ["--set", "process_seconds=200"],  # more than its message stays hidden
+        ["--set", "process_seconds=200"],  # longer than the visibility timeout of its message
         ["--plot", "/proc/x.svg"],
         ["--plot", "no/such/directory/x.svg"],
         ["--plot", "x.xyz"],

@@ -1,4 +1,4 @@
-"""The local API server, over raw connections: it answers as API Gateway does, and drops no connection."""
+"""The local API server over raw connections: it answers as API Gateway does, and drops no connection."""
 
 import http.client
 import json
@@ -67,7 +67,7 @@ def nothing() -> Response:
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chalice.local, "LocalDevServer", chalice.local.LocalDevServer)  # put back afterwards
+        patch.setattr(chalice.local, "LocalDevServer", chalice.local.LocalDevServer)  # restored afterwards
         api_gateway.install()
         server = chalice.local.create_local_server(app, Config(), "127.0.0.1", 0)
     thread = threading.Thread(target=server.server.serve_forever, args=(0.02,))
@@ -89,7 +89,7 @@ def ask(port: int, method: str, path: str, **more: Any) -> tuple[int, http.clien
 
 
 def raw(port: int, request: bytes) -> bytes:
-    """Send bytes, and return all that comes until the server closes."""
+    """Send bytes; returns the answer up to the end of the connection."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(request)
         return b"".join(iter(lambda: connection.recv(65536), b""))
@@ -258,7 +258,7 @@ def test_a_kept_alive_connection_answers_without_delay(port: int, size: int) -> 
 
 
 def test_many_clients_can_connect_at_once() -> None:
-    server = api_gateway.DevServer(app, Config(), "127.0.0.1", 0)  # listens, and takes no one in yet
+    server = api_gateway.DevServer(app, Config(), "127.0.0.1", 0)  # listens, and accepts no connection yet
     try:
         with ExitStack() as connections:
             for _ in range(100):

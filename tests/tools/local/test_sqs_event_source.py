@@ -1,4 +1,4 @@
-"""What Lambda does with a queue, against the engine."""
+"""The mapping of a queue to a handler, as Lambda has it, against the engine."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""What Lambda does with a table's stream, against the engine."""
+"""The mapping of a table's stream to a handler, as Lambda has it, against the engine."""
 
 import time
 from pathlib import Path
@@ -11,11 +11,11 @@ from tests.tools.local.event_sources import TableSource, failing, ids
 
 
 def polled(mapping: ShardMapping) -> None:
-    """Poll until nothing is left."""
+    """Poll until no record is left."""
     for _ in range(200):
         if not mapping.poll():
             return
-    pytest.fail("the shard does not get on")
+    pytest.fail("the shard does not advance")
 
 
 def test_a_stream_record_has_what_lambda_puts_in_it(table: TableSource) -> None:

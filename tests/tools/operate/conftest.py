@@ -1,4 +1,4 @@
-"""An engine and a stack that the operator's commands have to themselves."""
+"""An engine and a stack for the operator's commands alone."""
 
 from collections.abc import Iterator
 from pathlib import Path

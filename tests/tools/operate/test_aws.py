@@ -1,4 +1,4 @@
-"""What AWS alone has: CloudWatch's metrics and logs, and Lambda's mappings, here as the engine plays them."""
+"""Commands on a deployed stage: CloudWatch's metrics and logs and Lambda's mappings, as the engine emulates them."""
 
 import io
 import json
@@ -121,4 +121,4 @@ def test_a_trace_joins_the_functions_logs_by_order_and_correlation_id(aws: Opera
         ("orders-dev-process-orders", "request.seen"),
         ("orders-inventory-dev-take-in", "inventory.handled"),
     ]
-    assert rows[-1]["time"].endswith("Z"), "what has no time of its own has that of the log"
+    assert rows[-1]["time"].endswith("Z"), "a line without a time has that of its log event"

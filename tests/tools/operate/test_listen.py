@@ -24,8 +24,8 @@ TOPIC = "arn:aws:sns:us-east-1:000000000000:orders-local-events"
 
 
 def publish(stage: OperatedStage, *orders: Order) -> None:
-    told = [events.between(None, order, source="urn:orders:local") for order in orders]
-    assert EventTopic(stage.sns, TOPIC).publish([event for event in told if event is not None]) == []
+    published = [events.between(None, order, source="urn:orders:local") for order in orders]
+    assert EventTopic(stage.sns, TOPIC).publish([event for event in published if event is not None]) == []
 
 
 def listening(stage: OperatedStage) -> list[str]:
@@ -40,17 +40,17 @@ def queues_of_listeners(stage: OperatedStage) -> list[str]:
 
 
 class Webhook:
-    """A webhook that answers with the statuses it is given, then with 204."""
+    """A webhook that answers with the given statuses, then with 204."""
 
     def __init__(self, *statuses: int) -> None:
         self.statuses = list(statuses)
-        self.taken: list[tuple[str, Any]] = []
+        self.received: list[tuple[str, Any]] = []
         webhook = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                webhook.taken.append((self.headers["Content-Type"], body))
+                webhook.received.append((self.headers["Content-Type"], body))
                 self.send_response(webhook.statuses.pop(0) if webhook.statuses else 204)
                 self.end_headers()
 
@@ -121,7 +121,7 @@ def test_the_next_listener_deletes_the_queue_of_a_killed_one_and_no_other(stage:
     stage.killed(process, after=0)
     other = stage.start("listen")
     (alive,) = eventually(lambda: set(listening(stage)) - {left})
-    assert left in listening(stage), "a queue whose listener was there a moment ago is left alone"
+    assert left in listening(stage), "a queue whose listener was alive a moment ago is kept"
     stage.sqs.tag_queue(QueueUrl=stage.url(left.removeprefix("orders-local-")), Tags={"orders:listening-at": "1"})
     third = stage.start("listen")
     eventually(lambda: left not in listening(stage))
@@ -142,5 +142,5 @@ def test_a_webhook_gets_each_event_as_a_cloud_event_until_it_accepts_it(stage: O
         output, _ = process.communicate(timeout=20)
     assert process.returncode == 0
     assert "HTTP 503" in output
-    assert [kind for kind, _ in webhook.taken] == ["application/cloudevents+json"] * 2
-    assert [event["id"] for _, event in webhook.taken] == [f"{order.order_id}.1"] * 2
+    assert [kind for kind, _ in webhook.received] == ["application/cloudevents+json"] * 2
+    assert [event["id"] for _, event in webhook.received] == [f"{order.order_id}.1"] * 2

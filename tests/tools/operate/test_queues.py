@@ -1,4 +1,4 @@
-"""`ordersctl queues`: depths, ages, lag; and that looking changes nothing."""
+"""`ordersctl queues`: depths, ages and lag, without receiving a message."""
 
 import json
 
@@ -57,7 +57,7 @@ def test_the_lag_of_the_stream_counts_the_records_after_the_checkpoint(stage: Op
 
 
 def test_an_unknown_lag_is_not_shown_as_a_number_and_is_explained(stage: OperatedStage) -> None:
-    """The run's checkpoints may lie in another directory: then all of the stream would seem to wait."""
+    """The run's checkpoints may be in another directory: then the whole stream would seem to wait."""
     stage.store(builders.an_order(order_id=builders.fresh_order_id()))
     result = stage.run("queues", "--json")
     (unknown,) = json.loads(result.stdout)["stream"]
@@ -87,7 +87,7 @@ def test_the_local_stage_uses_no_profile_of_the_machine(stage: OperatedStage) ->
 
 
 def test_another_stage_has_a_stack_of_its_own(stage: OperatedStage, engine_url: str) -> None:
-    """The same code for AWS: here the endpoint and the credentials come from the environment, as boto3 has them."""
+    """The code for a stage on AWS: endpoint and credentials come from the environment, as boto3 reads them."""
     from ordersctl.local.engine import deploy  # noqa: PLC0415 - only here
 
     deploy(engine_url, stage="dev")

@@ -1,4 +1,4 @@
-"""Replays: the current state once more, under the ids of the first time."""
+"""`ordersctl replay`: the current state of orders is published again, under the ids of the original events."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ def changed(order: Order, status: OrderStatus) -> Order:
     return order.change(None, status=status, reason=None, by_service=True, now=builders.LATER)
 
 
-def told_at_first(before: Order | None, after: Order) -> dict[str, Any]:
+def original_event(before: Order | None, after: Order) -> dict[str, Any]:
     event = events.between(before, after, source=SOURCE)
     assert event is not None
     document: dict[str, Any] = json.loads(event.to_json())
@@ -45,9 +45,9 @@ def every_status() -> list[tuple[Order | None, Order]]:
 @pytest.mark.parametrize(("before", "after"), every_status(), ids=lambda order: order.status if order else "nothing")
 def test_a_replayed_event_is_the_original_marked_as_replayed(before: Order | None, after: Order) -> None:
     replayed = json.loads(event_of(after, source=SOURCE).to_json())
-    first = told_at_first(before, after)
+    first = original_event(before, after)
     if after.status is OrderStatus.CANCELLED and after.version > 2:
-        del first["data"]["previous_status"]  # placed or confirmed: nothing tells which
+        del first["data"]["previous_status"]  # placed or confirmed: the stored order does not say which
     assert replayed == first | {"replayed": True}
 
 
@@ -89,9 +89,9 @@ def test_a_time_window_selects_orders_by_their_last_change_erased_ones_too(stage
     stage.json("replay", "--since", builders.NOW, "--until", builders.LATER, "--yes")
     assert [event["subject"] for event in stage.take_events("invoicing")] == [early.order_id]
     stage.json("replay", "--since", "2026-01-31T13:00+00:00", "--yes")
-    told = {event["subject"]: event for event in stage.take_events("invoicing")}
-    assert set(told) == {later.order_id, erased.order_id}
-    assert told[erased.order_id]["type"] == "order.erased"
+    replayed = {event["subject"]: event for event in stage.take_events("invoicing")}
+    assert set(replayed) == {later.order_id, erased.order_id}
+    assert replayed[erased.order_id]["type"] == "order.erased"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`ordersctl trace` of a local order: what each process logged, and what is said when no log is where it looks."""
+"""`ordersctl trace` of a local order: the lines of each process's log, and advice when there is no log."""
 
 import json
 from pathlib import Path
