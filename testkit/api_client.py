@@ -26,7 +26,7 @@ class Answer:
 
     @property
     def problem(self) -> str:
-        """The slug of a problem's type; AssertionError when the answer is no whole problem."""
+        """The slug of a problem document's type; AssertionError when the document is incomplete."""
         assert self.headers["Content-Type"] == "application/problem+json", self
         document = self.json
         assert {"type", "title", "status", "detail", "instance"} <= document.keys(), document
@@ -37,7 +37,7 @@ class Answer:
 
 @dataclass
 class ApiClient:
-    """Calls the API's handler as API Gateway does, with what the authorizer made of a token."""
+    """Calls the API's handler with the context that the authorizer returns for a customer's token."""
 
     app: Chalice
     subject: str = CUSTOMER

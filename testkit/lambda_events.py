@@ -22,7 +22,7 @@ class LambdaContext:
 
 
 def sqs_event(*bodies: str) -> dict[str, Any]:
-    """An event of an SQS mapping; a message's id is m0, m1, …"""
+    """An event of an SQS queue; the messages have ids m0, m1, …"""
     return {
         "Records": [
             {
@@ -45,7 +45,7 @@ Stored = Order | ErasedOrder | None
 
 
 def stream_event(*changes: tuple[Stored, Stored]) -> dict[str, Any]:
-    """An event of a stream mapping: one record per (before, after), with sequence numbers 100, 101, …"""
+    """An event of a stream: one record per (before, after), with sequence numbers 100, 101, …"""
     return {"Records": [stream_record(before, after, 100 + n) for n, (before, after) in enumerate(changes)]}
 
 

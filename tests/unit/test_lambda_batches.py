@@ -1,6 +1,9 @@
 """Going through batches: each on its own, or in order up to the first failure; in time, and settled either way."""
 
+import logging
 import threading
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -142,3 +145,70 @@ def test_a_stream_mapping_is_told_where_to_go_on() -> None:
     assert lambda_batches.settle_records(None, reporting=False) is None
     with pytest.raises(BatchFailed, match="7"):
         lambda_batches.settle_records(record(7), reporting=False)
+
+
+class Messages(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.logged: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.logged.append(record.getMessage())
+
+
+@pytest.fixture
+def logged() -> Iterator[list[str]]:
+    handler, logger = Messages(), logging.getLogger("orders")
+    logger.addHandler(handler)
+    yield handler.logged
+    logger.removeHandler(handler)
+
+
+def test_an_unexpected_error_is_logged_as_an_event(logged: list[str]) -> None:
+    def fails(_thing: object) -> int:
+        raise ValueError("a value")
+
+    def fails_alone(thing: str) -> None:
+        fails(thing)
+
+    lambda_batches.each(["a"], fails_alone, remaining_ms=in_time)
+    lambda_batches.in_order(["a"], fails, remaining_ms=in_time)
+    assert logged == ["message.failed", "records.failed"]
+
+
+def test_with_a_second_left_work_is_begun() -> None:
+    assert lambda_batches.each(["a"], lambda _thing: None, remaining_ms=lambda: 1_000) == []
+    assert lambda_batches.in_order(["a"], len, remaining_ms=lambda: 1_000) is None
+
+
+def hanging(remaining_ms: int) -> tuple[list[int], int, float]:
+    """Let 20 things hang; returns those not done, how many were begun, and how long `each` took (seconds)."""
+    release, begun = threading.Event(), []
+
+    def hang(thing: int) -> None:
+        begun.append(thing)
+        release.wait(5)
+
+    def clock() -> float:  # the threads have time enough, the main thread that waits for them has not
+        return remaining_ms if threading.current_thread() is threading.main_thread() else 9_000
+
+    started = time.monotonic()
+    others = set(threading.enumerate())
+    failed = lambda_batches.each(list(range(20)), hang, remaining_ms=clock)
+    took = time.monotonic() - started
+    release.set()
+    for thread in set(threading.enumerate()) - others:
+        thread.join()
+    return failed, len(begun), took
+
+
+def test_things_that_wait_behind_one_that_hangs_are_not_begun() -> None:
+    failed, begun, took = hanging(remaining_ms=600)
+    assert failed == list(range(20))
+    assert begun <= lambda_batches.WORKERS
+    assert took < 0.9
+
+
+def test_waiting_ends_half_a_second_before_the_deadline() -> None:
+    _, _, took = hanging(remaining_ms=900)
+    assert 0.39 < took < 0.9

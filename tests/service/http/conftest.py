@@ -25,8 +25,8 @@ settings.register_profile(
     "full", deadline=None, database=None, max_examples=250, stateful_step_count=40, print_blob=True
 )
 
-# For seeded bugs: it is enough that a disagreement is found, it need not be shrunk.
-settings.register_profile("planted", settings.get_profile("bounded"), phases=[Phase.generate])
+# For seeded bugs: a disagreement that is found need not be made small.
+settings.register_profile("seeded-bugs", settings.get_profile("bounded"), phases=[Phase.generate])
 
 
 @pytest.fixture(scope="session")

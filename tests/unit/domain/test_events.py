@@ -13,6 +13,7 @@ from testkit.builders import ADDRESS, CUSTOMER, LATER, NOW, ORDER_ID, an_order
 from tests.unit.strategies import stored_orders
 
 SOURCE = "urn:orders:test"
+TRACE = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
 PLACED = an_order()
 ERASED = PLACED.erase(LATER)
 
@@ -107,3 +108,9 @@ def test_a_thin_event_is_the_same_event_with_an_address_for_its_data() -> None:
     whole = json.loads(event.to_json())
     del whole["data"]
     assert thin == whole
+
+
+def test_the_events_of_an_order_and_of_its_erasure_carry_its_trace() -> None:
+    order = an_order(traceparent=TRACE)
+    assert the_event(None, order).traceparent == TRACE
+    assert the_event(order, order.erase(LATER)).traceparent == TRACE
