@@ -88,7 +88,7 @@ def place_order(request: Request) -> Response:
         traceparent=requests.traceparent(request),
         secret=wiring.id_secret(),
         queue=wiring.order_queue(),
-        find=wiring.impatient_order_table().get,
+        find=wiring.fail_fast_order_table().get,
     )
     return responses.accepted(request, accepted, named)
 

@@ -42,6 +42,12 @@ def engine_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def aws_client() -> str:
+    """AWS_CLIENT of the service under test; tests/service runs with both."""
+    return "thin"
+
+
+@pytest.fixture(scope="session")
 def stack(engine_url: str) -> dict[str, str]:
     """The outputs of stage local's stack in the tests' engine."""
     return deploy(engine_url, stage="local")
@@ -72,6 +78,6 @@ def log() -> Iterator[io.StringIO]:
 
 
 @pytest.fixture
-def topics(engine_url: str) -> EventTopics:
+def topics(engine_url: str, aws_client: str) -> EventTopics:
     """The engine as publishers and subscribers see it."""
-    return EventTopics(engine_url)
+    return EventTopics(engine_url, aws_client)

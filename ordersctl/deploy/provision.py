@@ -54,6 +54,9 @@ def record(stage: str, outputs: Mapping[str, str], parameters: Mapping[str, str]
     settings["environment_variables"]["EVENT_BUS_NAME"] = parameters.get("EventBusName", "")
     settings["environment_variables"]["DAX_ENDPOINT"] = parameters.get("DaxEndpoint", "")
     settings["xray"] = parameters.get("Tracing") == "true"
+    # As infra/package.yaml has it: a traced stage calls AWS by botocore.
+    client = "botocore" if settings["xray"] else parameters.get("AwsClient", "thin")
+    settings["environment_variables"]["AWS_CLIENT"] = client
     functions = settings.setdefault("lambda_functions", {})
     directory = CONFIG.parent / "policies" / stage
     directory.mkdir(parents=True, exist_ok=True)

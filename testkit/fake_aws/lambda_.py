@@ -94,8 +94,8 @@ class Container:
         self.app = copied("app", PROJECT_DIR / "app.py")
         wiring = copied("chalicelib.wiring", PROJECT_DIR / "chalicelib" / "wiring.py")
         setattr(self.app, "wiring", wiring)  # noqa: B010 - mypy knows no such attribute of a module
-        default = getattr(wiring, "_PATIENT")  # noqa: B009
-        setattr(wiring, "_client", lambda service, patience=default: self._client(service, patience.attempts))  # noqa: B010
+        default = getattr(wiring, "CALL_POLICY")  # noqa: B009
+        setattr(wiring, "_client", lambda service, policy=default: self._client(service, policy.attempts))  # noqa: B010
         setattr(self.app, "_now", self._now)  # noqa: B010
 
     def _client(self, service: str, attempts: int) -> FakeClient:

@@ -101,7 +101,7 @@ def test_a_decision_has_its_number_in_its_heading_and_its_three_parts() -> None:
 def test_the_settings_are_those_that_the_code_reads() -> None:
     class Environment(dict[str, str]):
         def get(self, name: str, default: Any = None) -> Any:
-            self[name] = "1"
+            self[name] = "thin"  # a value that every setting can have
             return super().get(name, default)
 
     environment = Environment()

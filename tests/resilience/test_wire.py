@@ -69,18 +69,25 @@ def url() -> Iterator[str]:
     server.server_close()
 
 
+@pytest.fixture(params=["thin", pytest.param("botocore", marks=pytest.mark.full)])  # botocore's pauses are longer
+def aws_client(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def wiring(url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+def wiring(aws_client: str, url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A copy of the wiring whose clients call the server."""
     keys = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "us-east-1"}
-    for name, value in {**ENVIRONMENT, **keys, "AWS_ENDPOINT_URL": url}.items():
+    for name, value in {**ENVIRONMENT, **keys, "AWS_ENDPOINT_URL": url, "AWS_CLIENT": aws_client}.items():
         monkeypatch.setenv(name, value)
     return copied("chalicelib.wiring", PROJECT_DIR / "chalicelib" / "wiring.py")
 
 
 @pytest.mark.parametrize("how", MISBEHAVIOURS)
-def test_every_failure_of_a_call_is_a_fault(how: str, wiring: Any) -> None:
+def test_every_failure_of_a_call_is_a_fault(how: str, aws_client: str, wiring: Any) -> None:
     Server.misbehave, attempts = MISBEHAVIOURS[how]
+    if aws_client == "botocore" and how == "server error in bytes":
+        attempts = 1  # its parser fails before it asks whether to try again
     with pytest.raises(Fault):
         wiring.order_table().get("ord_1")
     assert Server.requests == attempts
@@ -92,7 +99,7 @@ def test_every_failure_of_a_call_is_a_fault(how: str, wiring: Any) -> None:
 def test_a_fail_fast_read_is_attempted_once(wiring: Any) -> None:
     Server.misbehave, _ = MISBEHAVIOURS["throttled"]
     with pytest.raises(Fault):
-        wiring.impatient_order_table().get("ord_1")
+        wiring.fail_fast_order_table().get("ord_1")
     assert Server.requests == 1
 
 

@@ -12,14 +12,25 @@ from testkit.tokens import AUDIENCE, ISSUER
 from tests.service.harness import ServiceHarness, functions
 
 
+@pytest.fixture(scope="session", params=["thin", pytest.param("botocore", marks=pytest.mark.full)])
+def aws_client(request: pytest.FixtureRequest) -> str:
+    """AWS_CLIENT: with botocore, `make test` runs test_aws_clients.py, `make test-all` every test in this folder."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
-def built(engine_url: str) -> ServiceHarness:
+def outputs(engine_url: str) -> dict[str, str]:
+    return deploy(engine_url, stage="tests")
+
+
+@pytest.fixture(scope="session")
+def built(engine_url: str, outputs: dict[str, str], aws_client: str) -> ServiceHarness:
     """The handlers with all their clients, made while the environment is this stack's."""
-    outputs = deploy(engine_url, stage="tests")
     # Each output is named as the environment variable that carries it: OrderQueueUrl, ORDER_QUEUE_URL.
     environment = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper(): value for name, value in outputs.items()} | {
         "STAGE": "tests",
         "AWS_ENDPOINT_URL": engine_url,
+        "AWS_CLIENT": aws_client,
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_DEFAULT_REGION": "us-east-1",

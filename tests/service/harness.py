@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 NOT_OURS = (
     "AWS_PROFILE",
     "AWS_CHALICE_CLI_MODE",
+    "AWS_CLIENT",
     "REPORT_BATCH_ITEM_FAILURES",
     "CUSTOMER_CLAIM",
     "EVENT_BUS_NAME",
@@ -58,7 +59,7 @@ def functions(environment: Mapping[str, str]) -> ModuleType:
         wiring = copied("chalicelib.wiring", PROJECT_DIR / "chalicelib" / "wiring.py")
         vars(app)["wiring"] = wiring
         wiring.settings(), wiring.id_secret(), wiring.token_checker()
-        wiring.order_table(), wiring.impatient_order_table(), wiring.read_table(), wiring.order_queue()
+        wiring.order_table(), wiring.fail_fast_order_table(), wiring.read_table(), wiring.order_queue()
         wiring.order_dead_letters(), wiring.publisher(), wiring.event_dead_letters()
     return app
 

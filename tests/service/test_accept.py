@@ -182,7 +182,7 @@ def test_without_a_key_every_post_is_an_order(harness: ServiceHarness) -> None:
 
 @pytest.mark.parametrize("fault", [throttled(), ConnectTimeoutError(endpoint_url="http://dynamodb")], ids=repr)
 def test_with_the_table_down_orders_are_still_accepted(harness: ServiceHarness, fault: Exception) -> None:
-    harness.fail(harness.wiring.impatient_order_table(), "GetItem", lambda _body: fault)
+    harness.fail(harness.wiring.fail_fast_order_table(), "GetItem", lambda _body: fault)
     assert harness.api().post("/orders", new_order(), Idempotency_Key=a_key()).status == 202
     assert len(queued(harness)) == 1
 

@@ -9,15 +9,18 @@ from functools import cached_property
 from typing import Any
 
 import boto3
+import botocore.session
 
 from chalicelib.adapters.event_bus import EventBus
 from chalicelib.adapters.event_topic import EventTopic
-from chalicelib.aws.json_client import Credentials, JsonClient
+from chalicelib.aws import botocore_client
+from chalicelib.aws.json_client import JsonClient
 from chalicelib.aws.query_client import QueryClient
+from chalicelib.aws.sigv4 import Credentials
+from chalicelib.aws.timeouts import CallPolicy
 from chalicelib.domain import events
 from chalicelib.domain.events import OrderEvent
 from chalicelib.domain.orders import TRANSITIONS, ErasedOrder, Order, OrderStatus
-from chalicelib.settings import Patience
 from ordersctl.local.engine import client_options
 from testkit.builders import LATER, an_order, fresh_order_id
 from testkit.waiting import eventually
@@ -28,6 +31,7 @@ SOURCE = "urn:orders:test"
 @dataclass
 class EventTopics:
     engine_url: str
+    aws_client: str  # that publishers use: AWS_CLIENT
 
     def client(self, service: Any) -> Any:
         return boto3.client(service, **client_options(self.engine_url))
@@ -41,20 +45,22 @@ class EventTopics:
         sns, suffix = self.client("sns"), ".fifo" if fifo else ""
         attributes = {"FifoTopic": "true"} if fifo else {}
         arn = sns.create_topic(Name=f"events-{uuid.uuid4().hex}{suffix}", Attributes=attributes)["TopicArn"]
-        return EventTopic(self.small_client("sns"), arn)
+        return EventTopic(self.publishers_client("sns"), arn)
 
     def bus(self) -> EventBus:
         name = f"events-{uuid.uuid4().hex}"
         self.client("events").create_event_bus(Name=name)
-        return EventBus(self.small_client("events"), name)
+        return EventBus(self.publishers_client("events"), name)
 
-    def small_client(self, service: str) -> Any:
+    def publishers_client(self, service: str) -> Any:
         """The client that the service itself uses, as wiring makes it."""
+        where: Any = {"region": "us-east-1", "endpoint_url": self.engine_url, "policy": CallPolicy(1, 2, 3)}
+        if self.aws_client == "botocore":
+            session = botocore.session.Session()
+            session.set_credentials("test", "test")
+            return botocore_client.make(session, service, **where)
         make = QueryClient if service == "sns" else JsonClient
-        keys, patience = Credentials("test", "test", None), Patience(1, 2, 3)
-        return make(
-            service, region="us-east-1", endpoint_url=self.engine_url, credentials=lambda: keys, patience=patience
-        )
+        return make(service, credentials=lambda: Credentials("test", "test", None), **where)
 
     def subscriber(self, to: EventTopic | EventBus, wanted: dict[str, Any] | None = None) -> "Subscriber":
         """A queue that subscribes to a topic with a filter policy, or to a bus with an event pattern."""

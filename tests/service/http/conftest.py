@@ -30,12 +30,12 @@ settings.register_profile("seeded-bugs", settings.get_profile("bounded"), phases
 
 
 @pytest.fixture(scope="session")
-def service(engine_url: str, stack: dict[str, str]) -> Service:
+def service(engine_url: str, stack: dict[str, str], aws_client: str) -> Service:
     """The functions of stage local, as the local run has them; its tokens are signed with the project's local key."""
     assert stack, "the table and queues are there"
     config = json.loads((PROJECT_DIR / ".chalice" / "config.json").read_text())
     environment: dict[str, str] = config["stages"]["local"]["environment_variables"]
-    environment |= {"AWS_ENDPOINT_URL": engine_url}
+    environment |= {"AWS_ENDPOINT_URL": engine_url, "AWS_CLIENT": aws_client}
     ensure_keys(state_dir())
     return _service(functions(environment), engine_url, environment)
 

@@ -4,11 +4,12 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from chalicelib.settings import Settings
-from ordersctl.deploy.provision import filled_in
+from ordersctl.deploy.provision import CONFIG, filled_in, record
 from ordersctl.deploy.stack import Stack
 from ordersctl.shared import templates
 from tests.tools.deploy.project import Project, full_engine, stage_on, write_settings
@@ -223,3 +224,25 @@ def test_a_policy_is_filled_in_as_cloudformation_would() -> None:
             {"Resource": "cache/orders"},
         ]
     }
+
+
+@pytest.mark.parametrize(
+    ("parameters", "client"),
+    [
+        ({}, "thin"),
+        ({"AwsClient": "botocore"}, "botocore"),
+        ({"Tracing": "true"}, "botocore"),
+        ({"Tracing": "true", "AwsClient": "thin"}, "botocore"),
+    ],
+)
+def test_a_stage_with_tracing_calls_aws_by_botocore(
+    parameters: dict[str, str], client: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(CONFIG.read_text())
+    monkeypatch.setattr("ordersctl.deploy.provision.CONFIG", config)
+    outputs = OUTPUTS | dict.fromkeys(templates.resources()["Outputs"].keys() - OUTPUTS.keys(), "-")
+    record("dev", outputs, parameters)
+    written = json.loads(config.read_text())["stages"]["dev"]
+    assert written["environment_variables"]["AWS_CLIENT"] == client
+    assert written["xray"] is ("Tracing" in parameters)

@@ -164,6 +164,7 @@ def test_settings_of_the_package_alone_are_marked() -> None:
     plain = templates.resources()["Parameters"].keys()
     # Parameters of the package alone that provision and tune use too.
     both = {"EventBusName", "DaxEndpoint", "Tracing", "OrderMaximumConcurrency", "EventParallelization"} | {
-        "SystemLogLevel"
+        "SystemLogLevel",
+        "AwsClient",
     }
     assert marked == templates.every_parameter().keys() - plain - both

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.settings import Settings
+from chalicelib.settings import AWS_CLIENTS, Settings
 from ordersctl.shared import templates
 from ordersctl.shared.project import PROJECT_DIR
 from tests.tools.deploy.template_facts import FACTS, Fact
@@ -91,6 +91,15 @@ def test_every_setting_of_the_code_is_set_on_every_function(template: Template) 
         assert names <= variables.keys()
         # A literal text comes from .chalice/config.json, which does not know the stack.
         assert {name for name, value in variables.items() if isinstance(value, str)} == {"REPORT_BATCH_ITEM_FAILURES"}
+
+
+def test_a_stage_with_tracing_calls_aws_by_botocore_and_any_other_by_the_client_that_it_names(
+    template: Template,
+) -> None:
+    client = {"Fn::If": ["WithTracing", "botocore", {"Ref": "AwsClient"}]}
+    for function in of_type(template, "AWS::Lambda::Function").values():
+        assert function["Environment"]["Variables"]["AWS_CLIENT"] == client
+    assert template["Parameters"]["AwsClient"]["AllowedValues"] == list(AWS_CLIENTS)
 
 
 def test_throttling_of_the_index_has_alarms_of_its_own(template: Template) -> None:

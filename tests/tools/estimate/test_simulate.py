@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from chalicelib import wiring
-from chalicelib.aws import json_client
+from chalicelib.aws import retries
 from ordersctl.estimate.simulation import model
 from ordersctl.estimate.simulation.command import simulate
 from ordersctl.estimate.simulation.dynamodb import Table
@@ -245,8 +245,8 @@ def test_the_limits_are_those_of_the_template() -> None:
 
 
 def test_writes_are_retried_as_by_the_processor() -> None:
-    assert wiring._PATIENT.attempts == model.WRITE_ATTEMPTS
-    assert json_client._FIRST_BACKOFF == model.FIRST_BACKOFF_SECONDS
+    assert wiring.CALL_POLICY.attempts == model.WRITE_ATTEMPTS
+    assert retries.FIRST_BACKOFF_SECONDS == model.FIRST_BACKOFF_SECONDS
 
 
 def test_there_is_advice_for_every_bottleneck() -> None:
