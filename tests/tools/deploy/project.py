@@ -6,8 +6,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,10 @@ from typing import Any
 import boto3
 
 from ordersctl.deploy.package import copy_sources
-from ordersctl.local.engine import HEALTH, client_options, engine, get_json
-from ordersctl.local.processes import stop
+from ordersctl.local.engine import client_options
 from ordersctl.shared.project import PROJECT_DIR
 from ordersctl.shared.stage import Stage
-from testkit.waiting import eventually, free_port
+from testkit.engine import running_engine
 
 # This machine's architecture in Lambda's words: the engine runs the package's functions on this machine.
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
@@ -28,20 +26,9 @@ SERVICES = (
 )
 
 
-@contextmanager
-def full_engine(directory: Path) -> Iterator[str]:
-    """Run an engine that has Lambda, API Gateway, S3 and CloudWatch too; yields its address."""
-    (directory / "logs").mkdir(parents=True)
-    port = free_port()
-    child = engine(port, directory)
-    child.environment = {**child.environment, "SERVICES": SERVICES}
-    child.start()
-    url = f"http://127.0.0.1:{port}"
-    try:
-        eventually(lambda: get_json(url + HEALTH))
-        yield url
-    finally:
-        stop([child])
+def full_engine(directory: Path) -> AbstractContextManager[str]:
+    """Run an engine that has Lambda, API Gateway, S3 and CloudWatch too; its value is the engine's address."""
+    return running_engine(directory, SERVICES)
 
 
 @dataclass
