@@ -1,4 +1,4 @@
-"""Log lines: one per thing that happened, and no words that came from outside."""
+"""Log lines: one per event, and no text that came from outside."""
 
 import io
 import json
@@ -20,7 +20,7 @@ def only_line(log: io.StringIO) -> dict[str, Any]:
     return read
 
 
-def test_a_line_says_what_happened_to_what(log: io.StringIO) -> None:
+def test_a_line_names_the_event_and_its_order(log: io.StringIO) -> None:
     logs.log("order.erased", order_id="ord_1", correlation_id="r", traceparent=None)
     line = only_line(log)
     assert line.pop("time").endswith("Z")
@@ -52,7 +52,7 @@ def raised_in_a_chain() -> None:
         (raised_in_a_chain, ["KeyError", "ValueError"]),
     ],
 )
-def test_a_traceback_says_where_but_repeats_no_value(log: io.StringIO, failing: Any, kinds: list[str]) -> None:
+def test_a_traceback_names_places_and_no_values(log: io.StringIO, failing: Any, kinds: list[str]) -> None:
     try:
         failing()
     except Exception:  # noqa: BLE001 - whatever it is
