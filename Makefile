@@ -3,10 +3,9 @@
 # make contract                   schemathesis against the running service, with many examples
 # make openapi                    the OpenAPI document anew, after a change of a model or a route
 # make property                   the API against its model, and its lists, in full: a few minutes
-# make planted [ARGS="cursor"]    bugs planted into a copy of this, each of which its tests must find
-# make faults [SEEDS=200]         lives under all faults at once, crash points, overload; a seed repeats: FAULT_SEED=7
-# make teeth [ARGS="key-ignored"] bugs planted one at a time, each of which its test must find
-# make fuzz [SECONDS=60]          atheris at every door
+# make faults [SEEDS=200]         simulation runs with all faults at once, crash points, overload; FAULT_SEED=7 repeats one
+# make seeded-bugs [ARGS="NAME"]  mistakes put into a copy, each of which its tests must find: tests/README.md
+# make fuzz [SECONDS=60]          atheris at every entry point
 # make mutants                    mutations of the domain that no unit test notices: docs/explain/reliability.md
 # make audit                      known faults in what this depends on; needs the network
 # make check                      format, lint, types, imports, templates
@@ -18,8 +17,8 @@
 # make growth                     a table through 10^3 to 10^6 orders: what calls cost; minutes; needs node and npm
 # make simulate-check             the model of `ordersctl simulate` beside the local run; two minutes
 # make format                     put the code into the format that check wants
-.PHONY: run test property planted contract openapi check package e2e-package e2e-deploy audit-template bench load format
-.PHONY: faults teeth fuzz mutants audit growth simulate-check
+.PHONY: run test property contract openapi check package e2e-package e2e-deploy audit-template bench load format
+.PHONY: faults seeded-bugs teeth fuzz mutants audit growth simulate-check
 
 # The first interpreter that is new enough, unless PYTHON names one.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -40,23 +39,20 @@ openapi: .venv/installed
 property: .venv/installed
 	HYPOTHESIS_PROFILE=full .venv/bin/python -m pytest tests/properties/test_api_model.py tests/service/http/test_list_at_scale.py $(ARGS)
 
-planted: .venv/installed
-	.venv/bin/python -m testkit.seeded_bugs_api $(ARGS)
-
 # Known formats of keys and tokens, and random text. Not by name, for here many a "secret" is none. The lines left out
 # hold order ids and their alphabet; the files, keys and ids that tests made up.
 NO_SECRETS = --disable-plugin KeywordDetector --exclude-lines 'hjkmnp|ord_' \
-	--exclude-files '^tests/(unit/test_(cursors|token_attacks|unnoticed)|integration/test_queue_mapping)\.py$$'
+	--exclude-files '^tests/(unit/(http/test_cursors|http/auth/test_token_attacks|domain/test_orders)|tools/local/test_sqs_event_source)\.py$$'
 
 faults: .venv/installed
 	FAULT_SEEDS=$(or $(SEEDS),200) .venv/bin/python -m pytest tests/resilience -q -rP $(ARGS)
 
-teeth: .venv/installed
+seeded-bugs teeth: .venv/installed
 	.venv/bin/python -m testkit.seeded_bugs $(ARGS)
 
 fuzz: .venv/audit
-	for door in api queue record token cursor; do \
-		.venv/bin/python -m tests.fuzz.explore $$door -max_total_time=$(or $(SECONDS),60) || exit 1; done
+	for entry_point in api queue record token cursor; do \
+		.venv/bin/python -m tests.fuzz.explore $$entry_point -max_total_time=$(or $(SECONDS),60) || exit 1; done
 
 mutants: .venv/audit
 	.venv/bin/mutmut run --max-children 2
@@ -81,10 +77,10 @@ package: .venv/installed
 	.venv/bin/python -m ordersctl package --stage $(or $(STAGE),$(error name a stage: make package STAGE=prod))
 
 e2e-package: .venv/installed
-	.venv/bin/python -m pytest tests/tools/deploy/e2e_package.py $(ARGS)
+	.venv/bin/python -m pytest tests/e2e/e2e_package.py $(ARGS)
 
 e2e-deploy: .venv/installed
-	.venv/bin/python -m pytest tests/tools/deploy/e2e_deploy.py $(ARGS)
+	.venv/bin/python -m pytest tests/e2e/e2e_deploy.py $(ARGS)
 
 # Its dependencies do not agree with ours, so it lives by itself.
 audit-template: .venv/installed

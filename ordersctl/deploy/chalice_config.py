@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ordersctl.shared import templates
@@ -17,23 +18,29 @@ def environment_variables(stage: str) -> dict[str, str]:
     return found
 
 
-def record(stage: str, outputs: Mapping[str, str], parameters: Mapping[str, str]) -> None:
-    """Write a stack's outputs to the stage's environment, and its functions' policies with names filled in."""
-    config = chalice_config()
+def record(stage: str, outputs: Mapping[str, str], parameters: Mapping[str, str], file: Path = CHALICE_CONFIG) -> None:
+    """Write a stack's outputs to the stage's environment, and its functions' policies with names filled in.
+
+    `file` is .chalice/config.json, and the policies are written beside it.
+    """
+    config = json.loads(file.read_text())
     settings = config["stages"].setdefault(stage, {"api_gateway_stage": stage})
     settings.setdefault("environment_variables", {})["STAGE"] = stage
     settings["environment_variables"] |= {variable(name): outputs[name] for name in recorded_outputs()}
     settings["environment_variables"]["EVENT_BUS_NAME"] = parameters.get("EventBusName", "")
     settings["environment_variables"]["DAX_ENDPOINT"] = parameters.get("DaxEndpoint", "")
     settings["xray"] = parameters.get("Tracing") == "true"
+    # As infra/package.yaml has it: a traced stage calls AWS by botocore.
+    client = "botocore" if settings["xray"] else parameters.get("AwsClient", "thin")
+    settings["environment_variables"]["AWS_CLIENT"] = client
     functions = settings.setdefault("lambda_functions", {})
-    directory = CHALICE_CONFIG.parent / "policies" / stage
+    directory = file.parent / "policies" / stage
     directory.mkdir(parents=True, exist_ok=True)
     for policy in sorted(POLICIES.glob("*.json")):
         document = filled_in(json.loads(policy.read_text()), stage, outputs, parameters)
         (directory / policy.name).write_text(json.dumps(document, indent=2) + "\n")
         functions.setdefault(policy.stem, {})["iam_policy_file"] = f"policies/{stage}/{policy.name}"
-    CHALICE_CONFIG.write_text(json.dumps(config, indent=2) + "\n")
+    file.write_text(json.dumps(config, indent=2) + "\n")
 
 
 def recorded_outputs() -> list[str]:

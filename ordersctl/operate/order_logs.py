@@ -3,9 +3,9 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
 from typing import Any
 
+from chalicelib.domain import clock
 from chalicelib.domain.orders import ErasedOrder, Order
 from ordersctl.operate.stage_queues import StageQueues
 from ordersctl.shared import project
@@ -69,7 +69,11 @@ class _CloudWatch:
             )
             for event in (event for page in pages for event in page["events"]):
                 if (line := _parsed(event["message"])) is not None:
-                    yield {"where": group.rpartition("/")[2], "time": written(event["timestamp"] / 1_000), **line}
+                    yield {
+                        "where": group.rpartition("/")[2],
+                        "time": clock.from_seconds(event["timestamp"] / 1_000),
+                        **line,
+                    }
 
 
 def _parsed(text: str) -> Line | None:
@@ -79,9 +83,3 @@ def _parsed(text: str) -> Line | None:
     except ValueError:
         return None
     return line if isinstance(line, dict) and "event" in line else None
-
-
-def written(seconds: float) -> str:
-    """Write a moment, in seconds since the epoch, as log lines have it."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

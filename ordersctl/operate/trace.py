@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from chalicelib.adapters.order_table import OrderTable
+from chalicelib.domain import clock
 from chalicelib.domain.errors import OrderNotFound
 from chalicelib.domain.orders import ErasedOrder, Order
 from ordersctl.operate import order_logs
@@ -92,7 +93,7 @@ def _from_table(order: Order | ErasedOrder | None) -> list[Row]:
 
 def _from_dead_letter(dead_letter: DeadLetter) -> Row:
     return {
-        "time": order_logs.written(time.time() - dead_letter.age),
+        "time": clock.from_seconds(time.time() - dead_letter.age),
         "where": dead_letter.queue.full_name,
         "what": "dead letter",
         "details": _pairs({"id": dead_letter.id[:8], "reason": dead_letter.reason}),

@@ -12,6 +12,8 @@ from typing import Any
 
 import simpy
 
+from chalicelib import wiring
+from chalicelib.aws import retries
 from ordersctl.estimate.simulation.dynamodb import Table
 from ordersctl.estimate.simulation.limits import Bottleneck, Limits, Times
 from ordersctl.estimate.simulation.observations import Observations
@@ -31,8 +33,8 @@ from ordersctl.estimate.simulation.parts import (
 _TIMES = Times()
 _Steps = Generator[Any, Any, None]
 
-WRITE_ATTEMPTS = 3  # as chalicelib/wiring.py has it, with the pauses of chalicelib/aws/json_client.py
-FIRST_BACKOFF_SECONDS = 0.1
+WRITE_ATTEMPTS = wiring.CALL_POLICY.attempts
+FIRST_BACKOFF_SECONDS = retries.FIRST_BACKOFF_SECONDS
 PUBLISH_AT_ONCE = 10  # SNS PublishBatch
 THROTTLED_PAUSE_SECONDS = 0.1  # of a poller, when Lambda has no room for its batch; not documented
 SCALE_SECONDS = 0.2  # between two additions of pollers

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 from chalicelib.adapters.order_table import OrderTable
-from chalicelib.application import use_cases
-from chalicelib.domain import commands
+from chalicelib.application import process
+from chalicelib.domain import clock, commands
 from chalicelib.domain.errors import Poison
 from ordersctl.operate.dlq.dead_letters import DeadLetter
 from ordersctl.shared.files import open_private
@@ -27,7 +27,7 @@ def discard(stage: Stage, dead_letter: DeadLetter, archive: Path) -> str:
     if (command := _command(dead_letter)) is None:
         return NAMES_NO_ORDER
     table = OrderTable(stage.client("dynamodb"), stage.output("OrderTable"))
-    stored = use_cases.reject_order(command, f"given up by the operator: {dead_letter.reason}", table)
+    stored = process.reject_order(command, f"given up by the operator: {dead_letter.reason}", table)
     return "stored as rejected" if stored is None else "an order with this id stands"
 
 
@@ -36,7 +36,7 @@ def _command(dead_letter: DeadLetter) -> commands.PlaceOrder | None:
     document = dead_letter.document
     if not isinstance(document, dict):
         return None
-    sent = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() - dead_letter.age))
+    sent = clock.from_seconds(int(time.time() - dead_letter.age))
     substitutes = {"placed_at": sent, "correlation_id": dead_letter.id, "order": None}
     names = commands.PlaceOrder.model_fields
     read = {name: value for name, value in document.items() if name in names}

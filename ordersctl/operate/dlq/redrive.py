@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.adapters.order_table import OrderTable
 from chalicelib.adapters.queues import DeadLetterQueue
-from chalicelib.application import use_cases
+from chalicelib.application import publish
 from chalicelib.domain.errors import Fault, OrderNotFound, Poison
 from chalicelib.domain.orders import ErasedOrder
 from ordersctl.operate.dlq.dead_letters import DeadLetter, at, cloud_event
@@ -60,7 +60,7 @@ class Redrive:
             send_event(self.stage, source, body, attributes=attributes, order_id=order_id, once=dead_letter.id)
 
     def _publish(self, records: list[Any], dead_letters: DeadLetterQueue) -> None:
-        done = use_cases.publish_changes(
+        done = publish.publish_changes(
             records, source=source_of(self.stage), publisher=publisher(self.stage), dead_letters=dead_letters
         )
         if done < len(records):

@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from chalicelib.adapters.order_table import OrderTable
+from chalicelib.domain import clock
 from ordersctl.operate.replay import orders, targets
 from ordersctl.operate.replay.progress import ProgressFile, ReplayProgress
 from ordersctl.operate.send import RateLimit, source_of
@@ -53,14 +54,9 @@ def _time(_context: click.Context, _option: click.Parameter, value: str | None) 
         return None
     try:
         moment = datetime.fromisoformat(value)
-    except ValueError as error:
+        return clock.rfc3339(moment.replace(tzinfo=moment.tzinfo or UTC))
+    except (ValueError, OverflowError) as error:
         raise click.BadParameter("give a time such as 2026-11-22T10:00:00Z.") from error
-    moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @click.command()
@@ -112,7 +108,7 @@ def replay(
     file = ProgressFile.of(stage, asked)
     if restart:
         file.delete()
-    progress = file.read() or ReplayProgress(until=until or _now())
+    progress = file.read() or ReplayProgress(until=until or clock.now())
     _agree(stage, progress, "every subscriber" if consumer is None else consumer.full_name, yes=yes, quiet=as_json)
     send = targets.to_all(stage) if consumer is None else targets.to_consumer(stage, consumer)
     question, send_page = (

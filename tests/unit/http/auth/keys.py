@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from joserfc.jwk import ECKey, RSAKey
 
 from chalicelib.http.auth.tokens import KeySet, TokenChecker
-from testkit.builders import AUDIENCE, ISSUER, claims
+from testkit.tokens import AUDIENCE, ISSUER, claims
 
 RSA = RSAKey.generate_key(2048, {"kid": "rsa-1"})
 EC = ECKey.generate_key("P-256", {"kid": "ec-1"})
