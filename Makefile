@@ -77,10 +77,10 @@ package: .venv/installed
 	.venv/bin/python -m ordersctl package --stage $(or $(STAGE),$(error name a stage: make package STAGE=prod))
 
 e2e-package: .venv/installed
-	.venv/bin/python -m pytest tests/tools/deploy/e2e_package.py $(ARGS)
+	.venv/bin/python -m pytest tests/e2e/e2e_package.py $(ARGS)
 
 e2e-deploy: .venv/installed
-	.venv/bin/python -m pytest tests/tools/deploy/e2e_deploy.py $(ARGS)
+	.venv/bin/python -m pytest tests/e2e/e2e_deploy.py $(ARGS)
 
 # Its dependencies do not agree with ours, so it lives by itself.
 audit-template: .venv/installed

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib import logs
-from ordersctl.local.engine import HEALTH, deploy, engine, get_json
-from ordersctl.local.processes import stop
+from ordersctl.local.engine import deploy
+from testkit.engine import running_engine
 from testkit.local_run import LocalRun
-from testkit.waiting import eventually, free_port
 from tests.service.events.topics import EventTopics
 
 
@@ -28,17 +27,8 @@ def pytest_configure() -> None:
 @pytest.fixture(scope="session")
 def engine_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An AWS engine on a free port, for all tests of the session."""
-    state_dir = tmp_path_factory.mktemp("engine")
-    (state_dir / "logs").mkdir()
-    port = free_port()
-    child = engine(port, state_dir)
-    child.start()
-    url = f"http://127.0.0.1:{port}"
-    try:
-        eventually(lambda: get_json(url + HEALTH))
+    with running_engine(tmp_path_factory.mktemp("engine")) as url:
         yield url
-    finally:
-        stop([child])
 
 
 @pytest.fixture(scope="session")

@@ -14,10 +14,11 @@ from typing import Any, cast
 from bench.growth.capacity import Call, Counting
 from chalicelib.adapters import order_items
 from chalicelib.adapters.order_table import OrderTable
-from chalicelib.application import use_cases
-from chalicelib.domain import order_ids
+from chalicelib.application import manage, process
+from chalicelib.domain import clock, order_ids
 from chalicelib.domain.commands import PlaceOrder
 from chalicelib.domain.orders import Order, OrderStatus
+from chalicelib.domain.request_context import RequestContext
 from ordersctl.shared import templates
 from testkit.builders import SECRET, an_order, command, line, new_order
 
@@ -119,18 +120,16 @@ def _orders(table: OrderTable, customer: Customer, size: int) -> Iterator[tuple[
     new = order_ids.mint(SECRET, customer.customer_id, f"new at {size}")
     placed = new_order(items=_TEN_LINES)
     place = command(order_id=new, customer_id=customer.customer_id, placed_at=_moment(size), order=placed)
-    store = functools.partial(use_cases.place_order, PlaceOrder.model_validate(place), table)
-    read = functools.partial(use_cases.read_order, find=table.get, **ids)
+    store = functools.partial(process.store_order, PlaceOrder.model_validate(place), table)
+    read = functools.partial(manage.read_order, find=table.get, **ids)
+    context = RequestContext(_moment(size), "bench")
     patch: dict[str, Any] = {"patch": {"note": "ring twice"}, "by_service": False, "seen_versions": frozenset({1})}
     yield "read an order", functools.partial(read, _order_id(customer.part(0.5)))
     yield "read an order that is not stored yet", functools.partial(read, new)
     yield "store an order of ten lines", store
     yield "store the same order again: refused", store
-    yield (
-        "change it",
-        functools.partial(use_cases.change_order, new, now=_moment(size), table=table, **patch, **ids),
-    )
-    yield "erase it", functools.partial(use_cases.erase_order, new, now=_moment(size), table=table, **ids)
+    yield "change it", functools.partial(manage.change_order, new, context=context, table=table, **patch, **ids)
+    yield "erase it", functools.partial(manage.erase_order, new, context=context, table=table, **ids)
 
 
 def _all_pages(table: OrderTable, customer: Customer, status: OrderStatus | None = None) -> list[object]:
@@ -153,7 +152,7 @@ def _order_id(number: int) -> str:
 
 
 def _moment(number: int) -> str:
-    return f"{_FIRST + timedelta(minutes=number):%Y-%m-%dT%H:%M:%S}.000Z"
+    return clock.rfc3339(_FIRST + timedelta(minutes=number))
 
 
 def _placed_key(number: int) -> str:

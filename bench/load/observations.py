@@ -13,7 +13,7 @@ import click
 from bench.load.driver import Post
 from ordersctl.client import arrivals
 from ordersctl.local.engine import client_options
-from testkit.local_run import eventually
+from testkit.waiting import eventually
 
 
 @dataclass

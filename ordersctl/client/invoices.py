@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
-from ordersctl.shared import project
+from chalicelib.domain.orders import CUSTOMER_ID_PATTERN
 
 COLUMNS = ("InvoiceNo", "StockCode", "Description", "Quantity", "UnitPrice", "CustomerID")
 NAME_LENGTH = 200
@@ -144,7 +144,7 @@ def _customer(rows: Iterable[Row], guest: str | None) -> str:
         raise _NotPlaceableError("no customer")
     if number := _CUSTOMER_AS_NUMBER.fullmatch(customer):
         customer = number[1]
-    if not project.SUBJECT.fullmatch(customer):
+    if not re.fullmatch(CUSTOMER_ID_PATTERN, customer):
         raise _NotPlaceableError("no usable customer id")
     return customer
 

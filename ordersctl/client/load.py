@@ -1,5 +1,6 @@
 """Loads a shop's invoices into a running service over HTTP, and says what became of each."""
 
+import re
 from collections import Counter, defaultdict
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
+from chalicelib.domain.orders import CUSTOMER_ID_PATTERN
 from ordersctl.client import arrivals, invoices
 from ordersctl.client.api import HopelessError, Posted, connect, post_all
 from ordersctl.client.invoices import NotPlaced, Placeable
@@ -34,7 +36,7 @@ def _url(_context: click.Context, _option: click.Parameter, value: str) -> str:
 
 
 def _guest(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
-    if value is not None and not project.SUBJECT.fullmatch(value):
+    if value is not None and not re.fullmatch(CUSTOMER_ID_PATTERN, value):
         raise click.BadParameter("1 to 64 of A-Z a-z 0-9 . _ - are allowed.")
     return value
 

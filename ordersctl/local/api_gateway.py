@@ -26,7 +26,8 @@ from chalice.local import (
     ThreadedHTTPServer,
 )
 
-from chalicelib.http.problems import Problem, title
+from chalicelib.http import problem_document
+from chalicelib.http.problems import Problem
 from ordersctl.local import docs_page
 
 MAX_BODY_BYTES = 10 * 1024 * 1024  # API Gateway quotas, "Payload size"
@@ -162,13 +163,8 @@ class RequestHandler(ChaliceRequestHandler):
 
     def _refuse(self, problem: Problem) -> None:
         self._headers_buffer: list[bytes] = []  # what an answer that failed half way has left
-        document = {
-            "type": f"urn:problem:orders:{problem.slug}",
-            "title": title(problem.slug),
-            "status": problem.status,
-            "detail": problem.detail,
-            "instance": str(uuid.uuid4()),
-        }
+        instance = str(uuid.uuid4())
+        document = problem_document.document(problem.slug, problem.status, problem.detail, instance)
         headers = {"Content-Type": "application/problem+json", **problem.headers}
         self._answer(problem.status, headers, json.dumps(document))
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from chalicelib.adapters.order_table import OrderTable
+from chalicelib.domain import clock
 from chalicelib.domain.errors import OrderNotFound
 from chalicelib.domain.order_ids import is_well_formed
 from chalicelib.domain.orders import ErasedOrder, Order
@@ -108,7 +109,11 @@ class _CloudWatch:
             )
             for event in (event for page in pages for event in page["events"]):
                 if (line := _parsed(event["message"])) is not None:
-                    yield {"where": group.rpartition("/")[2], "time": _written(event["timestamp"] / 1_000), **line}
+                    yield {
+                        "where": group.rpartition("/")[2],
+                        "time": clock.from_seconds(event["timestamp"] / 1_000),
+                        **line,
+                    }
 
 
 def _parsed(text: str) -> dict[str, Any] | None:
@@ -150,7 +155,7 @@ def _dead_letters(stage: Stage, known: StageQueues, order_id: str) -> list[dead_
 
 def _from_letter(letter: dead_letters.Letter) -> dict[str, Any]:
     return {
-        "time": _written(time.time() - letter.age),
+        "time": clock.from_seconds(time.time() - letter.age),
         "where": letter.queue.full_name,
         "what": "dead letter",
         "details": _pairs({"id": letter.id[:8], "reason": letter.reason}),
@@ -159,11 +164,6 @@ def _from_letter(letter: dead_letters.Letter) -> dict[str, Any]:
 
 def _pairs(details: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in details.items() if value is not None)
-
-
-def _written(seconds: float) -> str:
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _seconds(moment: str) -> float:

@@ -2,11 +2,9 @@
 
 import json
 import os
-import re
 from pathlib import Path
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
-SUBJECT = re.compile(r"[A-Za-z0-9._-]{1,64}")  # a customer's id, as DESIGN section 2 has it
 
 
 def setting(name: str) -> str:

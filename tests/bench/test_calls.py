@@ -1,4 +1,4 @@
-"""What an order costs in calls to AWS, counted by the stand-in that they are made to."""
+"""The calls to AWS that an order costs, counted by a fake of AWS."""
 
 import pytest
 

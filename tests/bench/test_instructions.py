@@ -1,4 +1,4 @@
-"""What the service does takes no more instructions than it did, against the raw handler's accept in the same run."""
+"""Instructions of each function, as ratios to the raw handler's accept in the same run, against the baseline."""
 
 import json
 import sys
@@ -11,8 +11,8 @@ from bench.instructions.packages import ORDERS, PROJECT_DIR, RAW
 
 ALLOWED = 1.05
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-# By Python's version, for interpreters differ: ratios to the raw handler. A smaller one may be written at any time, a
-# larger one needs its reason in the commit.
+# Ratios to the raw handler, by Python's version, because interpreters differ. A smaller ratio may be written at any
+# time, a larger one needs its reason in the commit.
 KNOWN = json.loads((PROJECT_DIR / "bench" / "baseline.json").read_text())
 
 pytestmark = [
@@ -36,7 +36,7 @@ def ratios() -> dict[str, float]:
     return found | {f"warm {name}": count / warm_raw for name, count in warm.items()}
 
 
-def test_nothing_takes_more_instructions_than_it_did(ratios: dict[str, float]) -> None:
+def test_no_function_takes_more_instructions_than_its_baseline(ratios: dict[str, float]) -> None:
     allowed = {name: ratio * ALLOWED for name, ratio in KNOWN[PYTHON].items()}
     rounded = {name: round(ratio, 3) for name, ratio in ratios.items()}
     assert ratios.keys() == allowed.keys(), json.dumps(rounded)

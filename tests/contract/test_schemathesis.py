@@ -1,6 +1,6 @@
-"""schemathesis against the whole local run: whatever it makes of the OpenAPI document, the service answers by it.
+"""schemathesis against the whole local run: the service answers generated requests as the OpenAPI document says.
 
-`make test` tries few examples, `make contract` many.
+The test suite tries few examples, `make contract` many.
 """
 
 import json
@@ -35,7 +35,7 @@ ONE_SERVICE = f'user = "{SERVICE}"'
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a service of its own: thousands of odd orders are no help to other tests."""
+    """The URL of a service of its own, because thousands of generated orders would disturb other tests."""
     run = LocalRun.start(tmp_path_factory.mktemp("contract"))
     try:
         yield run.ready().url
@@ -92,7 +92,7 @@ def configure(directory: Path, who: str, tokens: dict[str, str], **dictionaries:
 
 
 def placed(service: str, token: str) -> list[str]:
-    """Ids of orders that customer-1 has."""
+    """Ids of new orders of customer-1."""
     headers = {"Authorization": f"Bearer {token}"}
     answers = [httpx.post(f"{service}/orders", headers=headers, json=NEW_ORDER) for _ in range(5)]
     return [answer.json()["order_id"] for answer in answers]

@@ -1,4 +1,4 @@
-"""docs/guide/api.md: its blocks run and are answered as it says, and its tables are what the code has."""
+"""docs/guide/api.md: its blocks run and print what it shows, and its tables are those of the code."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The tests that the documents name are there."""
+"""The tests and seeded bugs that the documents name exist."""
 
 import ast
 import re
@@ -28,7 +28,7 @@ def test_the_readme_of_the_tests_names_every_test_file() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_every_planted_bug_that_a_document_names_exists(document: str) -> None:
-    planted = {path.stem for path in (PROJECT_DIR / "tests/seeded_bugs").glob("*.patch")}
+def test_every_seeded_bug_that_a_document_names_exists(document: str) -> None:
+    seeded = {path.stem for path in (PROJECT_DIR / "tests/seeded_bugs").glob("*.patch")}
     for name in re.findall(r"seeded bug `([\w-]+)`", (PROJECT_DIR / document).read_text(encoding="utf-8")):
-        assert name in planted
+        assert name in seeded

@@ -16,7 +16,7 @@ TOLD_OF = {"queues", "dlq", "replay", "listen", "trigger", "trace"}
 
 
 def parse(command: click.Command, arguments: list[str]) -> None:
-    """Parse arguments as the command line would, and run nothing; click's UsageError if they are none."""
+    """Parse arguments as the command line does, without running the command; click's UsageError if they are invalid."""
     context = command.make_context(command.name, list(arguments))
     if isinstance(command, click.Group):
         name, inner, rest = command.resolve_command(context, [*context._protected_args, *context.args])
@@ -37,7 +37,7 @@ def test_no_operator_command_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("line", ["queus", "dlq list --reson x", "replay --since yesterday", "dlq show 2ec"])
-def test_a_slip_in_a_command_would_be_seen(line: str) -> None:
+def test_a_mistake_in_a_command_is_noticed(line: str) -> None:
     with pytest.raises(click.UsageError):
         parse(main, shlex.split(line))
 

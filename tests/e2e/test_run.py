@@ -1,4 +1,4 @@
-"""`ordersctl run`: how it starts, what it tells, and that nothing of it stays."""
+"""`ordersctl run`: how it starts, what it prints, and that no process of it stays behind."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from testkit.waiting import eventually, free_port
 
 @pytest.fixture
 def own_run(tmp_path: Path) -> Iterator[LocalRun]:
-    """A run that the test may ill-treat."""
+    """A run that the test may break."""
     run = LocalRun.start(tmp_path)
     try:
         yield run.ready()
@@ -51,13 +51,13 @@ def free(port: int) -> bool:
 
 
 def pasted(line: str) -> str:
-    """Run a line in a shell, as someone who pastes it."""
+    """Run a line in a shell, as someone does who pastes it."""
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=30, check=True)  # noqa: S603, S607 - our own line
     return done.stdout
 
 
-def told(run: LocalRun, order_id: str) -> str:
-    """Wait for the line that tells of an order."""
+def progress_of(run: LocalRun, order_id: str) -> str:
+    """Wait for the line about an order, and return it."""
 
     def look() -> str:
         return next((line for line in run.said().splitlines() if order_id[:12] in line), "")
@@ -78,8 +78,8 @@ def place(run: LocalRun) -> str:
     return found.group()
 
 
-def test_the_curl_line_that_it_prints_places_an_order_whose_way_it_tells(local_run: LocalRun) -> None:
-    line = told(local_run, place(local_run))
+def test_the_printed_curl_line_places_an_order_whose_progress_is_printed(local_run: LocalRun) -> None:
+    line = progress_of(local_run, place(local_run))
 
     assert re.fullmatch(
         r"\d\d:\d\d:\d\d\.\d{3}  ord_\w{8}…  customer 17850  £15\.30  1 line"
@@ -89,7 +89,7 @@ def test_the_curl_line_that_it_prints_places_an_order_whose_way_it_tells(local_r
 
 
 @pytest.mark.parametrize("reporting", ["1", "0"])
-def test_garbage_is_quarantined_and_told_of_and_orders_go_on(tmp_path: Path, reporting: str) -> None:
+def test_garbage_is_quarantined_and_reported_while_orders_are_processed(tmp_path: Path, reporting: str) -> None:
     run = LocalRun.start(tmp_path, REPORT_BATCH_ITEM_FAILURES=reporting)
     try:
         sqs = boto3.client("sqs", **client_options(run.ready().engine_url))
@@ -98,19 +98,19 @@ def test_garbage_is_quarantined_and_told_of_and_orders_go_on(tmp_path: Path, rep
         sqs.send_message(QueueUrl=queue_url, MessageBody="garbage")
         order_id = place(run)
 
-        told(run, order_id)
+        progress_of(run, order_id)
         eventually(lambda: "quarantined: 1 more in orders-local-queue-dlq (1 now)" in run.said())
     finally:
         run.stop()
 
 
-def test_what_the_machine_has_set_for_aws_and_proxies_is_left_behind(tmp_path: Path) -> None:
+def test_settings_of_the_machine_for_aws_and_proxies_are_ignored(tmp_path: Path) -> None:
     nowhere = "http://127.0.0.1:9"
     run = LocalRun.start(
         tmp_path, AWS_PROFILE="nobody", AWS_ENDPOINT_URL_SQS=nowhere, HTTP_PROXY=nowhere, http_proxy=nowhere
     )
     try:
-        told(run.ready(), place(run))
+        progress_of(run.ready(), place(run))
     finally:
         run.stop()
 
@@ -159,14 +159,14 @@ def test_nothing_outlives_a_run_that_is_killed(own_run: LocalRun) -> None:
     eventually(lambda: gone(own_run, processes), within=5)
 
 
-def test_event_sources_that_are_killed_are_started_again_and_go_on(own_run: LocalRun) -> None:
+def test_event_sources_that_are_killed_are_started_again_and_continue(own_run: LocalRun) -> None:
     first = place(own_run)
-    told(own_run, first)
+    progress_of(own_run, first)
 
     os.kill(pids(own_run)["event sources"], signal.SIGKILL)
     second = place(own_run)
 
-    told(own_run, second)
+    progress_of(own_run, second)
     assert "event sources ended (SIGKILL), started again" in own_run.said()
     assert own_run.said().count(first[:12]) == 1  # the checkpoint held: it is not published twice
 
@@ -215,7 +215,7 @@ def test_a_port_that_is_taken_is_one_clear_line(tmp_path: Path, option: str) -> 
     assert f'make run ARGS="{option} {port + 1}"' in done.stderr
 
 
-def test_another_copy_is_named_as_the_one_who_has_the_port(local_run: LocalRun, tmp_path: Path) -> None:
+def test_a_port_that_another_copy_has_is_reported_as_such(local_run: LocalRun, tmp_path: Path) -> None:
     done = command("--port", str(local_run.api_port), "--engine-port", str(free_port()), "--state-dir", str(tmp_path))
 
     assert done.returncode == 1

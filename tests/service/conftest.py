@@ -49,4 +49,4 @@ def harness(built: ServiceHarness) -> Iterator[ServiceHarness]:
     """The handlers with empty queues, and without any fault that a test injects."""
     built.empty_queues()
     yield built
-    built.heal()
+    built.end_faults()

@@ -96,7 +96,7 @@ class ServiceHarness:
         return self.app.process_orders(event, LambdaContext(remaining_ms))
 
     def process_queue(self) -> list[str]:
-        """Take every waiting command through the processor, as Lambda would; returns them."""
+        """Put every waiting command through the processor, as Lambda would; returns the commands."""
         bodies = self.bodies("orders-tests-queue")
         for start in range(0, len(bodies), 10):
             self.process(*bodies[start : start + 10])
@@ -105,7 +105,7 @@ class ServiceHarness:
     def publish(self, event: Any, remaining_ms: float = 15_000) -> Any:
         return self.app.publish_events(event, LambdaContext(remaining_ms))
 
-    # --- what is behind them
+    # --- queues and table
 
     def messages(self, queue: str) -> list[Any]:
         """Receive and delete all messages of a queue."""
@@ -123,30 +123,30 @@ class ServiceHarness:
         return [message["Body"] for message in self.messages(queue)]
 
     def quarantined(self, queue: str = "orders-tests-queue-dlq") -> list[tuple[str, str]]:
-        """What was quarantined, each with its reason."""
+        """The quarantined messages, each with its reason."""
         return [
             (message["Body"], message["MessageAttributes"]["reason"]["StringValue"]) for message in self.messages(queue)
         ]
 
-    def heard(self, subscriber: str, count: int) -> list[dict[str, Any]]:
-        """The events at a subscriber, when there are so many; by id."""
-        heard: list[dict[str, Any]] = []
+    def received(self, subscriber: str, count: int) -> list[dict[str, Any]]:
+        """Exactly `count` events that a subscriber receives, sorted by id."""
+        received: list[dict[str, Any]] = []
 
-        def listen() -> bool:
-            heard.extend(json.loads(body) for body in self.bodies(f"orders-tests-{subscriber}"))
-            return len(heard) >= count
+        def look() -> bool:
+            received.extend(json.loads(body) for body in self.bodies(f"orders-tests-{subscriber}"))
+            return len(received) >= count
 
-        eventually(listen)
-        assert len(heard) == count
-        return sorted(heard, key=lambda event: str(event["id"]))
+        eventually(look)
+        assert len(received) == count
+        return sorted(received, key=lambda event: str(event["id"]))
 
     def stored(self, order_id: str) -> Order | ErasedOrder | None:
-        """The order in the table, read past the service."""
+        """The order in the table, read without the service."""
         answer = self.dynamodb.get_item(TableName="orders-tests", Key=order_items.key(order_id), ConsistentRead=True)
         return order_items.from_item(answer["Item"]) if "Item" in answer else None
 
     def streamed(self, order_id: str) -> Any:
-        """The first record that the table's stream has of an order, as Lambda hands it over."""
+        """The first record of an order in the table's stream, as Lambda passes it to a function."""
         arn = self.dynamodb.describe_table(TableName="orders-tests")["Table"]["LatestStreamArn"]
         (shard,) = self.streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
         start = self.streams.get_shard_iterator(
@@ -171,7 +171,7 @@ class ServiceHarness:
             self._urls[queue] = self.sqs.get_queue_url(QueueName=queue)["QueueUrl"]
         return self._urls[queue]
 
-    # --- faults: raised before a request is sent, so that nothing of it takes effect
+    # --- faults: raised before a request is sent, so that it takes no effect
 
     def fail(self, adapter: Any, operation: str, fault: Callable[[str], Exception | None]) -> None:
         """Make calls of an operation fail; `fault` sees each request's body and says how, if at all."""
@@ -200,7 +200,7 @@ class ServiceHarness:
         vars(client)["send"] = faulty
         self._broken.append(client)
 
-    def heal(self) -> None:
+    def end_faults(self) -> None:
         while self._broken:
             vars(self._broken.pop()).pop("send", None)
         while self._hooks:

@@ -40,7 +40,7 @@ def test_accepting_writes_nothing_to_the_table(harness: ServiceHarness) -> None:
     assert harness.stored(order_id) is None
 
 
-def test_a_service_places_for_a_customer_and_is_told_where_to_read(harness: ServiceHarness) -> None:
+def test_a_service_places_for_a_customer_and_gets_the_location_to_read(harness: ServiceHarness) -> None:
     service = harness.api(subject="shop", scope="orders/service")
     answer = service.post("/orders?customer_id=17851", new_order())
     assert answer.headers["Location"] == f"/api/orders/{answer.json['order_id']}?customer_id=17851"
@@ -85,7 +85,7 @@ BAD: list[tuple[str, Any, int, str]] = [
 
 
 @pytest.mark.parametrize(("what", "body", "status", "slug"), BAD, ids=[each[0] for each in BAD])
-def test_a_bad_body_is_a_problem_and_nothing_is_queued(
+def test_an_invalid_body_is_a_problem_and_nothing_is_queued(
     harness: ServiceHarness, what: str, body: Any, status: int, slug: str
 ) -> None:
     answer = harness.api().post("/orders", body, Idempotency_Key=a_key())
@@ -114,7 +114,7 @@ def test_a_bad_body_is_a_problem_and_nothing_is_queued(
         ("/orders", {}, {"subject": "no customer!"}, (403, "forbidden")),
     ],
 )
-def test_a_request_that_may_not_be_is_a_problem_and_nothing_is_queued(
+def test_an_invalid_or_forbidden_request_is_a_problem_and_nothing_is_queued(
     harness: ServiceHarness, path: str, headers: dict[str, str], who: dict[str, str], refusal: tuple[int, str]
 ) -> None:
     answer = harness.api(**who).post(path, new_order(), **headers)
@@ -127,7 +127,7 @@ def test_a_media_type_may_have_parameters(harness: ServiceHarness) -> None:
     assert harness.api().post("/orders", new_order(), Content_Type="APPLICATION/JSON").status == 202
 
 
-def test_another_method_is_a_problem_that_says_which_are_allowed(harness: ServiceHarness) -> None:
+def test_an_unsupported_method_is_a_problem_that_names_the_allowed_ones(harness: ServiceHarness) -> None:
     answer = harness.api().call("PUT", "/orders", "{}")
     assert (answer.status, answer.problem) == (405, "method-not-allowed")
     assert "POST" in answer.headers["Allow"]
@@ -136,7 +136,7 @@ def test_another_method_is_a_problem_that_says_which_are_allowed(harness: Servic
 # --- idempotency -----------------------------------------------------------------------------------------------------
 
 
-def test_a_retry_before_it_is_stored_names_the_same_order_and_places_it_once(harness: ServiceHarness) -> None:
+def test_a_retry_before_the_order_is_stored_names_the_same_order_and_places_it_once(harness: ServiceHarness) -> None:
     key = a_key()
     first, second = (harness.api().post("/orders", new_order(), Idempotency_Key=key) for _ in range(2))
     assert first.json == second.json
@@ -144,7 +144,7 @@ def test_a_retry_before_it_is_stored_names_the_same_order_and_places_it_once(har
     assert harness.quarantined() == []
 
 
-def test_a_retry_after_it_is_stored_is_answered_like_the_first_and_not_queued(harness: ServiceHarness) -> None:
+def test_a_retry_after_the_order_is_stored_is_answered_like_the_first_and_not_queued(harness: ServiceHarness) -> None:
     key = a_key()
     first = harness.api().post("/orders", new_order(), Idempotency_Key=key)
     harness.process_queue()
@@ -154,7 +154,7 @@ def test_a_retry_after_it_is_stored_is_answered_like_the_first_and_not_queued(ha
     assert queued(harness) == []
 
 
-def test_a_key_that_named_another_order_is_refused(harness: ServiceHarness) -> None:
+def test_a_key_that_was_used_for_another_order_is_refused(harness: ServiceHarness) -> None:
     key = a_key()
     harness.api().post("/orders", new_order(), Idempotency_Key=key)
     harness.process_queue()
@@ -163,7 +163,7 @@ def test_a_key_that_named_another_order_is_refused(harness: ServiceHarness) -> N
     assert queued(harness) == []
 
 
-def test_another_customers_same_key_is_another_order(harness: ServiceHarness) -> None:
+def test_the_same_key_of_another_customer_names_another_order(harness: ServiceHarness) -> None:
     key = a_key()
     ids = {
         harness.api(subject=who).post("/orders", new_order(), Idempotency_Key=key).json["order_id"]
@@ -181,7 +181,7 @@ def test_without_a_key_every_post_is_an_order(harness: ServiceHarness) -> None:
 
 
 @pytest.mark.parametrize("fault", [throttled(), ConnectTimeoutError(endpoint_url="http://dynamodb")], ids=repr)
-def test_with_the_table_down_orders_are_accepted_all_the_same(harness: ServiceHarness, fault: Exception) -> None:
+def test_with_the_table_down_orders_are_still_accepted(harness: ServiceHarness, fault: Exception) -> None:
     harness.fail(harness.wiring.fail_fast_order_table(), "GetItem", lambda _body: fault)
     assert harness.api().post("/orders", new_order(), Idempotency_Key=a_key()).status == 202
     assert len(queued(harness)) == 1
@@ -192,7 +192,7 @@ def test_with_the_queue_down_nothing_is_accepted(harness: ServiceHarness) -> Non
     answer = harness.api().post("/orders", new_order())
     assert (answer.status, answer.problem, answer.headers["Retry-After"]) == (503, "unavailable", "1")
     assert "sqs" not in answer.body.lower()
-    harness.heal()
+    harness.end_faults()
     assert queued(harness) == []
 
 
@@ -212,6 +212,6 @@ def test_an_erased_order_is_not_placed_again_by_its_key(harness: ServiceHarness)
 
 
 @pytest.mark.parametrize("character", ["\ufffe", "\uffff"])
-def test_text_that_no_message_can_hold_is_refused(harness: ServiceHarness, character: str) -> None:
+def test_text_that_an_sqs_message_cannot_hold_is_refused(harness: ServiceHarness, character: str) -> None:
     answer = harness.api().post("/orders", new_order(reference=f"a{character}"))
     assert (answer.status, answer.json["errors"][0]["pointer"]) == (422, "/reference")

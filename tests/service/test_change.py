@@ -1,4 +1,4 @@
-"""PATCH and DELETE /orders/{order_id}: changes of the version that was seen, by who may make them, and erasure."""
+"""PATCH and DELETE /orders/{order_id}: changes of a known version, who may make them, and erasure."""
 
 import json
 from typing import Any
@@ -49,7 +49,7 @@ def test_a_change_makes_the_next_version(harness: ServiceHarness) -> None:
     assert harness.api().get(f"/orders/{order_id}").json == answer.json
 
 
-def test_an_order_goes_its_way_to_delivery(harness: ServiceHarness) -> None:
+def test_a_service_moves_an_order_to_delivered(harness: ServiceHarness) -> None:
     order_id = place(harness)
     for version, status in enumerate(["confirmed", "shipped", "delivered"], start=1):
         answer = patch(harness, order_id, {"status": status}, f'"{version}"', **SERVICE)
@@ -64,7 +64,7 @@ def test_an_owner_cancels_with_a_reason(harness: ServiceHarness) -> None:
 @pytest.mark.parametrize(
     "value", [{}, {"status": "placed"}, {"note": None}, {"items": [line()]}, {"items": [line(quantity=6.0)]}]
 )
-def test_asking_for_what_is_so_already_is_no_new_version(harness: ServiceHarness, value: Any) -> None:
+def test_a_change_that_changes_nothing_makes_no_new_version(harness: ServiceHarness, value: Any) -> None:
     order_id = place(harness)
     answer = patch(harness, order_id, value)
     assert (answer.status, answer.headers["ETag"]) == (200, '"1"')
@@ -91,7 +91,7 @@ def test_a_change_needs_the_version_that_was_seen(
 
 
 @pytest.mark.parametrize("if_match", ["*", '"1"', '"7", "1"', ' "1" '])
-def test_one_of_several_versions_or_any_will_do(harness: ServiceHarness, if_match: str) -> None:
+def test_if_match_may_list_several_versions_or_accept_any(harness: ServiceHarness, if_match: str) -> None:
     assert patch(harness, place(harness), {"note": "new"}, if_match).status == 200
 
 
@@ -122,7 +122,7 @@ REFUSED: list[tuple[Any, dict[str, str], int, str]] = [
 
 
 @pytest.mark.parametrize(("value", "who", "status", "slug"), REFUSED, ids=[str(each[0])[:30] for each in REFUSED])
-def test_a_change_that_may_not_be_is_refused_and_changes_nothing(
+def test_a_refused_change_leaves_the_order_as_it_was(
     harness: ServiceHarness, value: Any, who: dict[str, str], status: int, slug: str
 ) -> None:
     order_id = place(harness)
@@ -131,25 +131,25 @@ def test_a_change_that_may_not_be_is_refused_and_changes_nothing(
     assert version_of(harness, order_id) == 1
 
 
-def test_a_refused_transition_tells_which_are_legal(harness: ServiceHarness) -> None:
+def test_a_refused_transition_names_the_allowed_ones(harness: ServiceHarness) -> None:
     document = patch(harness, place(harness), {"status": "delivered"}, **SERVICE).json
     assert (document["current_status"], document["allowed_statuses"]) == ("placed", ["cancelled", "confirmed"])
 
 
-def test_an_order_on_its_way_cannot_be_changed_yet(harness: ServiceHarness) -> None:
+def test_an_order_that_is_not_stored_yet_cannot_be_changed(harness: ServiceHarness) -> None:
     order_id = harness.api().post("/orders", new_order()).json["order_id"]
     answer = patch(harness, order_id, {"note": "n"})
     assert (answer.status, answer.problem, answer.headers["Retry-After"]) == (409, "not-yet-stored", "1")
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/json-patch+json"])
-def test_a_change_is_a_merge_patch(harness: ServiceHarness, media_type: str) -> None:
+def test_a_change_must_be_a_merge_patch(harness: ServiceHarness, media_type: str) -> None:
     order_id = place(harness)
     answer = harness.api().call("PATCH", f"/orders/{order_id}", "{}", Content_Type=media_type, If_Match="*")
     assert (answer.status, answer.problem) == (415, "unsupported-media-type")
 
 
-def test_a_change_that_is_overtaken_is_refused(harness: ServiceHarness) -> None:
+def test_a_change_overtaken_by_another_writer_is_refused(harness: ServiceHarness) -> None:
     order_id = place(harness)
     overtaken: list[bool] = []
 
@@ -166,7 +166,7 @@ def test_a_change_that_is_overtaken_is_refused(harness: ServiceHarness) -> None:
     assert harness.api().get(f"/orders/{order_id}").json["note"] == "first"
 
 
-def test_with_the_table_down_a_change_is_to_be_tried_again(harness: ServiceHarness) -> None:
+def test_with_the_table_down_a_change_is_unavailable_and_to_be_retried(harness: ServiceHarness) -> None:
     order_id = place(harness)
     harness.fail(harness.wiring.order_table(), "PutItem", lambda _sent: throttled())
     answer = patch(harness, order_id, {"note": "n"})
@@ -197,7 +197,7 @@ def test_only_an_admin_erases(harness: ServiceHarness, who: dict[str, str]) -> N
     assert version_of(harness, order_id) == 1
 
 
-def test_what_is_not_there_cannot_be_erased(harness: ServiceHarness) -> None:
+def test_an_order_that_does_not_exist_cannot_be_erased(harness: ServiceHarness) -> None:
     assert erase(harness, "ord_" + "0" * 32).problem == "not-found"
     assert erase(harness, "x").problem == "not-found"
 
@@ -205,18 +205,18 @@ def test_what_is_not_there_cannot_be_erased(harness: ServiceHarness) -> None:
 @pytest.mark.parametrize(
     "change", [{"status": None}, {"status_reason": "why"}, {"status": "cancelled", "status_reason": None}], ids=str
 )
-def test_a_status_cannot_be_taken_away_and_a_reason_needs_a_status(harness: ServiceHarness, change: Any) -> None:
+def test_a_status_cannot_be_removed_and_a_reason_needs_a_status(harness: ServiceHarness, change: Any) -> None:
     order_id = place(harness)
     answer = patch(harness, order_id, change)
     assert (answer.status, answer.json["type"]) == (422, "urn:problem:orders:invalid-order")
     assert version_of(harness, order_id) == 1
 
 
-def test_an_erasure_goes_on_when_the_order_changes_meanwhile(harness: ServiceHarness) -> None:
+def test_an_erasure_succeeds_although_the_order_changes_meanwhile(harness: ServiceHarness) -> None:
     order_id = place(harness)
 
     def overtake(_sent: str) -> None:
-        harness.heal()
+        harness.end_faults()
         patch(harness, order_id, {"note": "faster"})
 
     harness.fail(harness.wiring.order_table(), "PutItem", overtake)

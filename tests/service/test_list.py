@@ -86,7 +86,7 @@ def test_a_status_is_filtered_without_loss(harness: ServiceHarness, customer: st
     assert sorted(found) == list(range(status, 45, 3))
 
 
-def test_a_range_of_times_leaves_its_ends_out(harness: ServiceHarness, customer: str) -> None:
+def test_a_time_range_excludes_its_ends(harness: ServiceHarness, customer: str) -> None:
     assert sorted(listed(harness, customer, placed_after=at(10), placed_before=at(15), limit=2)) == [11, 12, 13, 14]
     assert sorted(listed(harness, customer, placed_after=at(0))) == list(range(6, 45))
     assert sorted(listed(harness, customer, placed_before=at(0))) == []
@@ -99,7 +99,7 @@ def test_a_range_of_times_leaves_its_ends_out(harness: ServiceHarness, customer:
     assert listed(harness, customer, placed_before="0999-01-01T00:00:00Z") == []
 
 
-def test_filters_go_together(harness: ServiceHarness, customer: str) -> None:
+def test_filters_combine(harness: ServiceHarness, customer: str) -> None:
     found = listed(harness, customer, status="confirmed", placed_after=at(10), placed_before=at(20), limit=1)
     assert found == [19, 16, 13]
 
@@ -136,7 +136,7 @@ def test_an_erased_order_is_in_no_list(harness: ServiceHarness) -> None:
     assert harness.api(subject="forgetful").get("/customers/forgetful/orders").json["orders"] == []
 
 
-def test_a_cursor_is_good_for_its_asker_and_question_only(harness: ServiceHarness, customer: str) -> None:
+def test_a_cursor_serves_only_its_caller_and_query(harness: ServiceHarness, customer: str) -> None:
     service = harness.api(subject="shop", scope="orders/service")
     cursor = (
         harness.api(subject=customer).get(f"/customers/{customer}/orders?limit=5&status=placed").json["next_cursor"]
@@ -161,7 +161,7 @@ def test_a_cursor_is_good_for_its_asker_and_question_only(harness: ServiceHarnes
     ["limit=0", "limit=101", "limit=x", "limit=", "limit=001000", "status=accepted", "status=", "placed_after=now",
      "placed_before=2026-01-31", "placed_after=", "surplus=1", "limit=1&limit=2", "page=2"],
 )  # fmt: skip
-def test_a_parameter_that_cannot_be_is_a_problem(harness: ServiceHarness, query: str) -> None:
+def test_an_invalid_parameter_is_a_problem(harness: ServiceHarness, query: str) -> None:
     answer = harness.api().get(f"/customers/17850/orders?{query}")
     assert (answer.status, answer.problem) == (400, "invalid-parameter")
 

@@ -1,4 +1,4 @@
-"""What is counted of an order's way: by CloudWatch, from the lines that the doors write."""
+"""The metrics that CloudWatch counts in the functions' log lines."""
 
 import io
 import json
@@ -18,7 +18,7 @@ def counts(log: io.StringIO) -> dict[str, int]:
     return {name: len(values) for name, values in counted(log).items() if set(values) == {1.0}}
 
 
-def test_the_api_s_answers_are_counted(harness: ServiceHarness, log: io.StringIO) -> None:
+def test_the_apis_answers_are_counted(harness: ServiceHarness, log: io.StringIO) -> None:
     api = harness.api()
     key = fresh_order_id()
     order_id = api.post("/orders", new_order(), Idempotency_Key=key).json["order_id"]
@@ -31,7 +31,7 @@ def test_the_api_s_answers_are_counted(harness: ServiceHarness, log: io.StringIO
     assert (found["Accepted"], found["Replayed"], found["RequestConflicts"]) == (1, 1, 2)
 
 
-def test_what_the_processor_did_is_counted(harness: ServiceHarness, log: io.StringIO) -> None:
+def test_the_processors_outcomes_are_counted(harness: ServiceHarness, log: io.StringIO) -> None:
     ids = [fresh_order_id() for _ in range(3)]
     bodies = [json.dumps(command(order_id=order_id)) for order_id in ids]
     other = json.dumps(command(order_id=ids[0], order=new_order(note="another order under this id")))
@@ -46,11 +46,11 @@ def test_what_the_processor_did_is_counted(harness: ServiceHarness, log: io.Stri
         "Quarantined": 2,
         "Conflicts": 1,
     }
-    assert len(found["PlacedAfter"]) == 4  # milliseconds; of the duplicate it was told before
+    assert len(found["PlacedAfter"]) == 4  # milliseconds; the duplicate's was logged with the first
     assert min(found["PlacedAfter"]) >= 0
 
 
-def test_what_the_publisher_did_is_counted(harness: ServiceHarness, log: io.StringIO) -> None:
+def test_the_publishers_outcomes_are_counted(harness: ServiceHarness, log: io.StringIO) -> None:
     event: Any = stream_event(*[(None, an_order(order_id=fresh_order_id())) for _ in range(3)])
     del event["Records"][1]["dynamodb"]["NewImage"]["status"]
     harness.publish(event)
@@ -66,7 +66,7 @@ def test_each_metric_is_of_one_stage_and_costs_nothing_while_it_has_no_value() -
         assert "DefaultValue" not in metric or metric["MetricName"] == "Conflicts"
 
 
-def test_an_answer_is_as_large_as_the_cost_model_takes_it(harness: ServiceHarness) -> None:
+def test_an_answer_is_as_large_as_the_cost_model_assumes(harness: ServiceHarness) -> None:
     answer = harness.api().post("/orders", new_order())
     headers = {"HTTP/1.1 202": "Accepted", "Content-Length": "78", **answer.headers}
     ours = sum(len(f"{name}: {value}\r\n") for name, value in headers.items()) + len(answer.body)
@@ -74,7 +74,7 @@ def test_an_answer_is_as_large_as_the_cost_model_takes_it(harness: ServiceHarnes
     assert (ours + 260) / 1024 == pytest.approx(Load().answer_kb, rel=0.05)
 
 
-def test_lines_are_as_long_as_the_cost_model_takes_them(harness: ServiceHarness, log: io.StringIO) -> None:
+def test_log_lines_are_as_long_as_the_cost_model_assumes(harness: ServiceHarness, log: io.StringIO) -> None:
     """Bytes; a trace context, which few callers send, is 75 more."""
     order_id = harness.api().post("/orders", new_order()).json["order_id"]
     (body,) = harness.process_queue()

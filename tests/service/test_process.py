@@ -1,4 +1,4 @@
-"""The queue door: each message on its own, in both ways of saying what failed."""
+"""process_orders: each message of a batch stands alone, whether failures are reported or raised."""
 
 import json
 import threading
@@ -57,7 +57,7 @@ def test_garbage_is_quarantined_whole_with_its_reason_and_the_rest_is_stored(
     assert reason.startswith("not ")
 
 
-def test_a_reason_is_text_that_the_queue_takes(harness: ServiceHarness) -> None:
+def test_a_reason_is_text_that_sqs_accepts(harness: ServiceHarness) -> None:
     """SQS refuses control characters in attributes: such a message could never be quarantined."""
     harness.process(json.dumps(command(**{"a\x00b\ufffe": 1})))
     ((_, reason),) = harness.quarantined()
@@ -136,7 +136,7 @@ def with_one_throttled(harness: ServiceHarness, reporting: pytest.MonkeyPatch | 
         outcome: Any = harness.process(*bodies)
     except BatchFailed as raised:
         outcome = raised
-    harness.heal()
+    harness.end_faults()
     return list(ids), outcome
 
 
@@ -149,7 +149,9 @@ def test_a_throttled_write_fails_its_message_alone_where_failures_are_reported(
     assert harness.quarantined() == []
 
 
-def test_where_they_are_not_what_succeeded_is_deleted_and_the_handler_raises(harness: ServiceHarness) -> None:
+def test_where_failures_are_not_reported_the_successes_are_deleted_and_the_handler_raises(
+    harness: ServiceHarness,
+) -> None:
     ids, bodies = zip(*(a_command() for _ in range(4)), strict=True)
     for body in bodies:
         harness.sqs.send_message(QueueUrl=harness.url("orders-tests-queue"), MessageBody=body)
@@ -166,8 +168,8 @@ def test_where_they_are_not_what_succeeded_is_deleted_and_the_handler_raises(har
     harness.fail(harness.wiring.order_table(), "PutItem", lambda sent: throttled() if ids[2] in sent else None)
     with pytest.raises(BatchFailed, match="1 of 4"):
         harness.process_event(event)
-    harness.heal()
-    for each in received:  # what is left comes back at once
+    harness.end_faults()
+    for each in received:  # the message that was not deleted is visible again at once
         if json.loads(each["Body"])["order_id"] == ids[2]:
             harness.sqs.change_message_visibility(
                 QueueUrl=harness.url("orders-tests-queue"), ReceiptHandle=each["ReceiptHandle"], VisibilityTimeout=0
@@ -179,7 +181,7 @@ def test_where_they_are_not_what_succeeded_is_deleted_and_the_handler_raises(har
     assert attributes["ApproximateNumberOfMessagesNotVisible"] == "0"
 
 
-def test_garbage_that_cannot_be_quarantined_is_tried_again(
+def test_garbage_that_cannot_be_quarantined_is_retried(
     harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     harness.report_failures(monkeypatch)
@@ -189,7 +191,7 @@ def test_garbage_that_cannot_be_quarantined_is_tried_again(
     assert harness.stored(order_id) is not None
 
 
-def test_out_of_time_nothing_is_begun_and_all_is_handed_back(
+def test_out_of_time_nothing_is_started_and_every_message_is_reported(
     harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     harness.report_failures(monkeypatch)
@@ -200,15 +202,15 @@ def test_out_of_time_nothing_is_begun_and_all_is_handed_back(
     assert harness.quarantined() == []
 
 
-def test_a_batch_that_is_done_reports_no_failure(harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_without_failures_reports_none(harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     harness.report_failures(monkeypatch)
     assert harness.process(a_command()[1]) == {"batchItemFailures": []}
 
 
-# --- the table under two writers -------------------------------------------------------------------------------------
+# --- two writers of one order ----------------------------------------------------------------------------------------
 
 
-def test_of_two_writers_of_one_version_exactly_one_is_told_of_a_conflict(harness: ServiceHarness) -> None:
+def test_of_two_writers_of_one_version_exactly_one_gets_a_conflict(harness: ServiceHarness) -> None:
     order = an_order(order_id=fresh_order_id())
     harness.put(order)
     together = threading.Barrier(2, timeout=10)
@@ -230,8 +232,8 @@ def test_of_two_writers_of_one_version_exactly_one_is_told_of_a_conflict(harness
         assert order_at(harness, order.order_id).note in outcomes
 
 
-def test_of_two_equal_writes_of_one_version_one_is_told_of_a_conflict(harness: ServiceHarness) -> None:
-    """Two who ask for the same in the same millisecond: both must not believe that the order is theirs."""
+def test_of_two_equal_writes_of_one_version_the_second_gets_a_conflict(harness: ServiceHarness) -> None:
+    """Two writers of the same change in the same millisecond must not both believe that they made it."""
     order_id, body = a_command()
     harness.process(body)
     order = order_at(harness, order_id)

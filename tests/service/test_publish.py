@@ -1,4 +1,4 @@
-"""The stream door: every change is told once in its order, to whom it concerns, and nothing blocks it for ever."""
+"""publish_events: every change is published once and in order, and no record blocks the shard permanently."""
 
 import json
 from typing import Any, cast
@@ -57,28 +57,28 @@ def test_events_reach_the_subscribers_that_asked_for_them(harness: ServiceHarnes
     cancelled = after(confirmed, "cancelled")
     event = stream_event((None, order), (order, confirmed), (confirmed, cancelled), (cancelled, cancelled.erase(LATER)))
     assert harness.publish(event) is None
-    placed, confirmed_, cancelled_, erased = harness.heard("invoicing", 4)
+    placed, confirmed_, cancelled_, erased = harness.received("invoicing", 4)
     assert [each["type"] for each in (placed, confirmed_, cancelled_, erased)] == [
         "order.placed",
         "order.confirmed",
         "order.cancelled",
         "order.erased",
     ]
-    assert harness.heard("inventory", 2) == [placed, cancelled_]
-    assert harness.heard("fulfilment", 2) == [confirmed_, cancelled_]
+    assert harness.received("inventory", 2) == [placed, cancelled_]
+    assert harness.received("fulfilment", 2) == [confirmed_, cancelled_]
     assert placed["data"] == order.shown()
     assert (placed["source"], placed["time"], placed["sequence"]) == ("urn:orders:tests", NOW, "1")
     assert erased["data"] == {"order_id": order.order_id, "status": "erased"}
 
 
 def test_a_full_batch_of_the_stream_is_published(harness: ServiceHarness) -> None:
-    told = some(25)
-    assert harness.publish(stream_event(*((None, order) for order in told))) is None
-    assert {event["id"] for event in harness.heard("invoicing", 25)} == {f"{order.order_id}.1" for order in told}
+    orders = some(25)
+    assert harness.publish(stream_event(*((None, order) for order in orders))) is None
+    assert {event["id"] for event in harness.received("invoicing", 25)} == {f"{order.order_id}.1" for order in orders}
 
 
-def test_what_the_table_really_streams_is_published(harness: ServiceHarness) -> None:
-    """The builders' records are made by hand; this one is the engine's."""
+def test_a_record_of_the_engines_own_stream_is_published(harness: ServiceHarness) -> None:
+    """Other tests build their records by hand; this one is the engine's."""
     order = an_order(order_id=fresh_order_id(), new={"shipping_address": ADDRESS, "note": "é😀"})
     harness.put(order)
     record = harness.streamed(order.order_id)
@@ -86,21 +86,21 @@ def test_what_the_table_really_streams_is_published(harness: ServiceHarness) -> 
     assert record["dynamodb"]["NewImage"] == by_hand["NewImage"]
     assert record["dynamodb"]["Keys"] == by_hand["Keys"]
     assert harness.publish({"Records": [record]}) is None
-    assert harness.heard("invoicing", 1)[0]["data"] == order.shown()
+    assert harness.received("invoicing", 1)[0]["data"] == order.shown()
 
 
-def test_no_ops_and_removals_are_no_events(harness: ServiceHarness) -> None:
+def test_no_ops_and_removals_publish_nothing(harness: ServiceHarness) -> None:
     (order,) = some(1)
     assert harness.publish(stream_event((order, order), (order, None), (order.erase(LATER), None))) is None
     assert harness.publish(stream_event((None, order))) is None
-    assert [event["id"] for event in harness.heard("invoicing", 1)] == [f"{order.order_id}.1"]
+    assert [event["id"] for event in harness.received("invoicing", 1)] == [f"{order.order_id}.1"]
 
 
 def test_a_redelivered_record_is_the_same_event(harness: ServiceHarness) -> None:
     (order,) = some(1)
     for _ in range(2):
         harness.publish(stream_event((None, order)))
-    first, second = harness.heard("invoicing", 2)
+    first, second = harness.received("invoicing", 2)
     assert first == second
 
 
@@ -108,11 +108,11 @@ def test_an_event_over_the_limit_goes_out_thin(harness: ServiceHarness) -> None:
     order = an_order(order_id=fresh_order_id(), new={"items": [line(name="é" * 200, sku="s" * 64)] * 600})
     small = an_order(order_id=fresh_order_id())
     assert harness.publish(stream_event((None, order), (None, small))) is None
-    heard = {event["subject"]: event for event in harness.heard("invoicing", 2)}
-    assert heard[order.order_id]["dataref"] == f"/orders/{order.order_id}"
-    assert "data" not in heard[order.order_id]
-    assert heard[small.order_id]["data"] == small.shown()
-    assert len(harness.heard("inventory", 2)) == 2  # filtered by attributes, which it still has
+    received = {event["subject"]: event for event in harness.received("invoicing", 2)}
+    assert received[order.order_id]["dataref"] == f"/orders/{order.order_id}"
+    assert "data" not in received[order.order_id]
+    assert received[small.order_id]["data"] == small.shown()
+    assert len(harness.received("inventory", 2)) == 2  # the filter reads attributes, which a thin event has too
 
 
 # --- failures --------------------------------------------------------------------------------------------------------
@@ -122,12 +122,12 @@ def garbage(record: dict[str, Any], **image: Any) -> dict[str, Any]:
     return record | {"dynamodb": record["dynamodb"] | {"NewImage": image}}
 
 
-def test_a_garbage_record_is_quarantined_whole_and_the_rest_is_told(harness: ServiceHarness) -> None:
+def test_a_garbage_record_is_quarantined_whole_and_the_rest_is_published(harness: ServiceHarness) -> None:
     orders = some(3)
     event = stream_event(*((None, order) for order in orders))
     event["Records"][1] = garbage(event["Records"][1], order_id={"S": "x"}, rubbish={"S": "é"})
     assert harness.publish(event) is None
-    assert {each["subject"] for each in harness.heard("invoicing", 2)} == {orders[0].order_id, orders[2].order_id}
+    assert {each["subject"] for each in harness.received("invoicing", 2)} == {orders[0].order_id, orders[2].order_id}
     ((body, reason),) = harness.quarantined(EVENT_DEAD_LETTERS)
     assert json.loads(body) == event["Records"][1]
     assert reason.startswith("not an order's item")
@@ -139,12 +139,12 @@ def test_a_record_without_images_is_quarantined(harness: ServiceHarness, dynamod
     event = stream_event((None, order))
     event["Records"].insert(0, {"eventID": "e1", "eventName": "INSERT", "dynamodb": dynamodb})
     assert harness.publish(event) is None
-    assert len(harness.heard("invoicing", 1)) == 1
+    assert len(harness.received("invoicing", 1)) == 1
     assert len(harness.quarantined(EVENT_DEAD_LETTERS)) == 1
 
 
-def test_a_quarantined_record_fits_a_message_whatever_is_written_in_it(harness: ServiceHarness) -> None:
-    """A message is 1 MiB at most, and two images can hold half of it: in letters of two bytes they must not grow."""
+def test_a_quarantined_record_fits_a_message_whatever_its_text(harness: ServiceHarness) -> None:
+    """A message is 1 MiB at most, and two images can hold half of it: characters of two bytes must not be escaped."""
     note = "é" * 120_000
     order = an_order(order_id=fresh_order_id()).model_copy(update={"note": note})
     record = stream_record(order, order.model_copy(update={"version": 2}))
@@ -162,7 +162,7 @@ def test_a_partial_failure_is_sent_again(harness: ServiceHarness, monkeypatch: p
     assert sorted(fake.delivered) == sorted([f"{one.order_id}.1", f"{one.order_id}.2", f"{two.order_id}.1"])
 
 
-def test_an_event_that_is_refused_for_ever_is_quarantined_and_the_rest_is_told(
+def test_a_permanently_refused_event_is_quarantined_and_the_rest_is_published(
     harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake = with_topic(harness, monkeypatch, FakeTopicClient("order.cancelled", "InvalidParameter"))
@@ -175,7 +175,7 @@ def test_an_event_that_is_refused_for_ever_is_quarantined_and_the_rest_is_told(
     assert reason == "InvalidParameter"
 
 
-def test_a_failure_that_stays_stops_the_shard_at_its_record(
+def test_a_lasting_failure_stops_the_shard_at_its_record(
     harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_topic(harness, monkeypatch, FakeTopicClient("order.cancelled", "InternalError"))
@@ -195,10 +195,10 @@ def test_an_outage_stops_the_shard_at_the_first_record_it_touched(
     harness.fail(harness.wiring.publisher(), "PublishBatch", lambda sent: throttled() if fails_for in sent else None)
     answer = harness.publish(stream_event(*((None, order) for order in orders)))
     assert answer == {"batchItemFailures": [{"itemIdentifier": "110"}]}
-    assert len(harness.heard("invoicing", 10)) == 10
+    assert len(harness.received("invoicing", 10)) == 10
 
 
-def test_without_reports_an_outage_is_raised(harness: ServiceHarness) -> None:
+def test_where_failures_are_not_reported_an_outage_is_raised(harness: ServiceHarness) -> None:
     harness.fail(harness.wiring.publisher(), "PublishBatch", lambda _sent: throttled())
     with pytest.raises(BatchFailed, match="100"):
         harness.publish(stream_event(*((None, order) for order in some(2))))
@@ -216,7 +216,7 @@ def test_garbage_that_cannot_be_quarantined_stops_the_shard(
     assert answer["batchItemFailures"][0]["itemIdentifier"] in {"100", "101"}
 
 
-def test_out_of_time_the_shard_goes_on_at_the_first_record(
+def test_out_of_time_the_shard_stops_at_the_first_record(
     harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     harness.report_failures(monkeypatch)
@@ -225,6 +225,6 @@ def test_out_of_time_the_shard_goes_on_at_the_first_record(
     assert harness.messages("orders-tests-invoicing") == []
 
 
-def test_a_batch_that_is_done_reports_no_failure(harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_without_failures_reports_none(harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     harness.report_failures(monkeypatch)
     assert harness.publish(stream_event((None, some(1)[0]))) == {"batchItemFailures": []}

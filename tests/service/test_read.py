@@ -1,4 +1,4 @@
-"""GET /orders/{order_id}: what was just accepted, what is stored, and what is none of the asker's business."""
+"""GET /orders/{order_id}: an accepted order, a stored one, and one that is not the caller's to read."""
 
 import json
 import re
@@ -49,7 +49,7 @@ def test_an_order_is_accepted_and_then_placed(harness: ServiceHarness) -> None:
     }
 
 
-def test_a_refused_order_is_read_with_its_reasons(harness: ServiceHarness) -> None:
+def test_a_rejected_order_is_read_with_its_violations(harness: ServiceHarness) -> None:
     order_id = order_ids.mint(harness.wiring.id_secret(), CUSTOMER)
     harness.process(json.dumps(command(order_id=order_id, order=new_order(currency="XXX"))))
     shown = harness.api().get(f"/orders/{order_id}").json
@@ -69,27 +69,27 @@ def test_any_other_version_is_sent(harness: ServiceHarness, header: str) -> None
     assert harness.api().get(f"/orders/{place(harness)}", If_None_Match=header).status == 200
 
 
-def test_someone_elses_order_answers_exactly_as_one_that_is_not_there(harness: ServiceHarness) -> None:
-    stranger = harness.api(subject="17851")
+def test_another_customers_order_is_answered_exactly_like_a_missing_one(harness: ServiceHarness) -> None:
+    another_customer = harness.api(subject="17851")
     placed = place(harness)
     waiting = harness.api().post("/orders", new_order()).json["order_id"]
-    missing = stranger.get(f"/orders/{MISSING}")
+    missing = another_customer.get(f"/orders/{MISSING}")
     assert (missing.status, missing.problem) == (404, "not-found")
     for order_id in (placed, waiting):
-        assert without_ids(stranger.get(f"/orders/{order_id}")) == without_ids(missing)
+        assert without_ids(another_customer.get(f"/orders/{order_id}")) == without_ids(missing)
 
 
-def test_someone_elses_erased_order_answers_so_too(harness: ServiceHarness) -> None:
+def test_another_customers_erased_order_is_answered_like_a_missing_one(harness: ServiceHarness) -> None:
     order_id = place(harness)
     admin = harness.api(subject="ann", scope="orders/admin orders/service")
     assert admin.call("DELETE", f"/orders/{order_id}").status == 204
     assert harness.api().get(f"/orders/{order_id}").problem == "gone"
-    stranger = harness.api(subject="17851")
-    missing = stranger.get(f"/orders/{MISSING}")
-    assert without_ids(stranger.get(f"/orders/{order_id}")) == without_ids(missing)
+    another_customer = harness.api(subject="17851")
+    missing = another_customer.get(f"/orders/{MISSING}")
+    assert without_ids(another_customer.get(f"/orders/{order_id}")) == without_ids(missing)
 
 
-def test_an_id_that_direct_acceptance_may_have_given_is_asked_for_again(harness: ServiceHarness) -> None:
+def test_an_id_that_direct_acceptance_may_have_given_is_to_be_retried(harness: ServiceHarness) -> None:
     order_id = f"ord_{uuid.uuid4().hex}"
     before = harness.api().get(f"/orders/{order_id}")
     assert (before.status, before.problem, before.headers["Retry-After"]) == (404, "not-found", "1")
@@ -105,7 +105,7 @@ def test_an_id_that_no_order_has_is_not_found(harness: ServiceHarness, order_id:
     assert harness.api().get(f"/orders/{order_id}").problem == "not-found"
 
 
-def test_a_service_reads_any_order_and_one_customers_on_demand(harness: ServiceHarness) -> None:
+def test_a_service_reads_any_order_or_only_those_of_a_named_customer(harness: ServiceHarness) -> None:
     order_id = place(harness)
     service = harness.api(subject="shop", scope="orders/service")
     assert service.get(f"/orders/{order_id}").json["customer_id"] == CUSTOMER
@@ -122,13 +122,13 @@ def test_a_service_reads_any_order_and_one_customers_on_demand(harness: ServiceH
         ("", {"scope": ""}, "forbidden"),
     ],
 )
-def test_reading_needs_its_scope_and_ones_own_name(
+def test_reading_needs_the_scope_and_the_callers_own_customer_id(
     harness: ServiceHarness, query: str, who: dict[str, str], slug: str
 ) -> None:
     assert harness.api(**who).get(f"/orders/{place(harness)}{query}").problem == slug
 
 
-def test_with_the_table_down_nothing_is_said_to_be_missing(harness: ServiceHarness) -> None:
+def test_with_the_table_down_an_order_is_unavailable_not_missing(harness: ServiceHarness) -> None:
     order_id = place(harness)
     harness.fail(harness.wiring.order_table(), "GetItem", lambda _body: throttled())
     answer = harness.api().get(f"/orders/{order_id}")
@@ -136,7 +136,7 @@ def test_with_the_table_down_nothing_is_said_to_be_missing(harness: ServiceHarne
     assert not re.search("dynamo|throttl|orders-tests", answer.body, re.IGNORECASE)
 
 
-def test_an_item_that_is_none_of_ours_is_our_fault_and_says_nothing_internal(harness: ServiceHarness) -> None:
+def test_an_unreadable_item_is_an_internal_error_that_discloses_nothing(harness: ServiceHarness) -> None:
     order = an_order(order_id=f"ord_{uuid.uuid4().hex}")
     harness.put(order)
     harness.dynamodb.update_item(
@@ -150,14 +150,14 @@ def test_an_item_that_is_none_of_ours_is_our_fault_and_says_nothing_internal(har
     assert "fingerprint" not in answer.body
 
 
-def test_health_knows_itself_and_calls_nothing(harness: ServiceHarness) -> None:
+def test_health_answers_without_calling_a_dependency(harness: ServiceHarness) -> None:
     for adapter, operation in ((harness.wiring.order_table(), "*"), (harness.wiring.order_queue(), "*")):
         harness.fail(adapter, operation, lambda _body: throttled())
     answer = harness.api(scope="").get("/health")
     assert (answer.status, answer.json["status"]) == (200, "ok")
 
 
-def test_answers_are_not_kept_by_anyone(harness: ServiceHarness) -> None:
+def test_answers_are_not_to_be_cached(harness: ServiceHarness) -> None:
     for answer in (harness.api().get(f"/orders/{place(harness)}"), harness.api().get("/orders/x")):
         assert answer.headers["Cache-Control"] == "no-store"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"

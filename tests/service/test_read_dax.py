@@ -1,4 +1,4 @@
-"""Reads from DAX: a cache that knows of no write, in a stand-in; and the real client, with nobody at the other end."""
+"""Reads from DAX: a fake cache that sees no writes, and the real client without a cluster."""
 
 import json
 import sys
@@ -23,7 +23,7 @@ ENDPOINT = "daxs://orders.x1y2z3.dax-clusters.eu-west-1.amazonaws.com"
 
 @dataclass
 class Cache:
-    """Remembers every eventually consistent answer, that there is nothing too; takes no writes."""
+    """Keeps every eventually consistent answer, an empty one too, and takes no writes."""
 
     table: Any
     calls: list[tuple[str, bool]] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Cache:
             raise self.fault
         consistent = asked.get("ConsistentRead", False)
         self.calls.append((operation, consistent))
-        if consistent:  # passes through, and leaves nothing behind
+        if consistent:  # passes through, and is not cached
             return getattr(self.table, operation)(**asked)
         key = operation + json.dumps(asked, sort_keys=True)
         if key not in self._remembered:
@@ -58,7 +58,7 @@ class Cache:
 
 
 def fresh_wiring(harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch, **changes: str) -> ModuleType:
-    """A wiring that has made nothing yet, with other settings."""
+    """A wiring with other settings that has made no client yet."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "local")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
@@ -119,7 +119,7 @@ def test_lists_are_read_from_the_cache(harness: ServiceHarness, cache: Cache) ->
     assert cache.calls == [("query", False)]
 
 
-def test_what_was_not_there_yet_is_not_remembered(harness: ServiceHarness, cache: Cache) -> None:
+def test_an_order_that_is_not_stored_yet_is_not_remembered_as_missing(harness: ServiceHarness, cache: Cache) -> None:
     order_id = harness.api().post("/orders", new_order()).json["order_id"]
     assert harness.api().get(f"/orders/{order_id}").json == {"order_id": order_id, "status": "accepted"}
     harness.process_queue()
@@ -141,7 +141,7 @@ def test_changes_are_decided_by_the_table_and_an_old_etag_is_refused(harness: Se
     assert {operation for operation, _ in cache.calls} == {"get_item"}
 
 
-def test_an_erased_order_is_gone_when_the_cache_has_forgotten_it(harness: ServiceHarness, cache: Cache) -> None:
+def test_an_erased_order_is_gone_once_its_cache_entry_expires(harness: ServiceHarness, cache: Cache) -> None:
     order_id = an_order_in(harness)
     assert harness.api().get(f"/orders/{order_id}").status == 200
     admin = harness.api(subject="ann", scope="orders/admin")
@@ -151,7 +151,7 @@ def test_an_erased_order_is_gone_when_the_cache_has_forgotten_it(harness: Servic
     assert harness.api().get(f"/orders/{order_id}").problem == "gone"
 
 
-def test_orders_are_stored_past_the_cache(harness: ServiceHarness, cache: Cache) -> None:
+def test_orders_are_stored_without_the_cache(harness: ServiceHarness, cache: Cache) -> None:
     order_id = harness.api().post("/orders", new_order(), Idempotency_Key="dax-1").json["order_id"]
     harness.process_queue()
     again = harness.api().post("/orders", new_order(), Idempotency_Key="dax-1")
@@ -177,8 +177,8 @@ def test_a_cache_that_fails_is_unavailable(fault: Exception, harness: ServiceHar
         assert (answer.status, answer.problem, answer.headers["Retry-After"]) == (503, "unavailable", "1")
 
 
-def test_a_cluster_that_is_not_there_is_unavailable(harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the real client, which is made again at the next request."""
+def test_an_unreachable_cluster_is_unavailable(harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real client, which is made again at the next request."""
     order_id = an_order_in(harness)
     read_through(f"dax://127.0.0.1:{free_port()}", harness, monkeypatch)
     for _ in range(2):
@@ -187,5 +187,5 @@ def test_a_cluster_that_is_not_there_is_unavailable(harness: ServiceHarness, mon
         assert "dax" not in answer.body.lower()
 
 
-def test_the_clients_errors_are_what_the_border_knows() -> None:
+def test_errors_of_the_dax_client_are_client_errors_of_botocore() -> None:
     assert issubclass(DaxServiceError, ClientError)

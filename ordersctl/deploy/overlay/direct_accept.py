@@ -10,14 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from chalicelib.domain.orders import NewOrder
-from chalicelib.http.problems import title
+from chalicelib.domain.orders import CUSTOMER_ID_PATTERN, NewOrder
+from chalicelib.http import problem_document
 from chalicelib.http.requests import MAX_BODY_BYTES
 
 CONDITION = "WithDirectAccept"
 _MODEL = "NewOrder"
 _UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-_CUSTOMER = "[A-Za-z0-9._-]{1,64}"
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 # What the authorizer found, from whichever authorizer there is.
 _CLAIMS = {"Fn::If": ["WithCognito", "claims.", ""]}
@@ -129,7 +128,8 @@ def _checks() -> str:
         '#if($named=="")#set($action="NoCustomerNamed")#end'
         '#elseif(!$scope.contains(" orders/write "))#set($action="NotPermitted")'
         '#elseif($named!="" && $named!=$own)#set($action="NotPermitted")#end'
-        f'#if($action=="SendMessage" && !$customer.matches("{_CUSTOMER}"))#set($action="NotPermitted")#end'
+        f'#if($action=="SendMessage" && !$customer.matches("{CUSTOMER_ID_PATTERN.strip("^$")}"))'
+        '#set($action="NotPermitted")#end'
         f'#if(!$key.matches("{_UUID}"))#set($action="NoUuidInIdempotencyKey")#end'
         f'#if($input.body.length()>{MAX_BODY_BYTES})#set($action="BodyTooLarge")#end'
     )
@@ -185,8 +185,8 @@ def refused_template() -> str:
 
 
 def problem(status: int, slug: str, detail: str) -> str:
-    members = {"type": f"urn:problem:orders:{slug}", "title": title(slug), "status": status, "detail": detail}
-    return json.dumps(members | {"instance": "$context.requestId"}, ensure_ascii=False)
+    document = problem_document.document(slug, status, detail, "$context.requestId")
+    return json.dumps(document, ensure_ascii=False)
 
 
 def _answer(

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.http.problems import title
+from chalicelib.http import problem_document
 
 _RETRY = {"Retry-After": "'1'"}
 _TOKEN = {"WWW-Authenticate": "'Bearer'"}
@@ -49,15 +49,7 @@ def gateway_responses(headers_of_all: Mapping[str, str]) -> dict[str, Any]:
                 }.items()
             },
             "responseTemplates": {
-                "application/json": json.dumps(
-                    {
-                        "type": f"urn:problem:orders:{slug}",
-                        "title": title(slug),
-                        "status": status,
-                        "detail": detail,
-                        "instance": "$context.requestId",
-                    }
-                )
+                "application/json": json.dumps(problem_document.document(slug, status, detail, "$context.requestId"))
             },
         }
         for name, (status, slug, detail, headers) in _ANSWERS.items()

@@ -19,8 +19,8 @@ from chalicelib.adapters.event_topic import EventTopic
 from chalicelib.adapters.order_table import OrderTable
 from chalicelib.adapters.publishing import Publisher
 from chalicelib.adapters.queues import DeadLetterQueue
-from chalicelib.application import use_cases
-from chalicelib.domain import commands
+from chalicelib.application import process, publish
+from chalicelib.domain import clock, commands
 from chalicelib.domain.errors import Fault, OrderNotFound, Poison
 from chalicelib.domain.orders import ErasedOrder
 from ordersctl.local.event_sources.dynamodb_streams import lambda_record
@@ -89,7 +89,7 @@ class Redrive:
             send(self.stage, letter.queue.source, body, attributes=attributes, group=letter.order_id, once=letter.id)
 
     def _publish(self, records: list[Any], dead_letters: DeadLetterQueue) -> None:
-        done = use_cases.publish_changes(
+        done = publish.publish_changes(
             records, source=source_of(self.stage), publisher=publisher(self.stage), dead_letters=dead_letters
         )
         if done < len(records):
@@ -178,7 +178,7 @@ def drop(stage: Stage, letter: Letter, archive: Path) -> str:
     if (command := _command(letter)) is None:
         return NAMES_NO_ORDER
     table = OrderTable(stage.client("dynamodb"), stage.output("OrderTable"))
-    stands = use_cases.reject_order(command, f"given up by the operator: {letter.reason}", table)
+    stands = process.reject_order(command, f"given up by the operator: {letter.reason}", table)
     return "stored as rejected" if stands is None else "an order with this id stands"
 
 
@@ -187,7 +187,7 @@ def _command(letter: Letter) -> commands.PlaceOrder | None:
     document = letter.document
     if not isinstance(document, dict):
         return None
-    sent = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() - letter.age))
+    sent = clock.from_seconds(int(time.time() - letter.age))
     stand_ins = {"placed_at": sent, "correlation_id": letter.id, "order": None}
     names = commands.PlaceOrder.model_fields
     read = {name: value for name, value in document.items() if name in names}

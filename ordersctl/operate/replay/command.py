@@ -15,7 +15,7 @@ from chalicelib.adapters import order_items
 from chalicelib.adapters.event_topic import message_attributes
 from chalicelib.adapters.order_table import OrderTable
 from chalicelib.adapters.publishing import fitting
-from chalicelib.domain import events
+from chalicelib.domain import clock, events
 from chalicelib.domain.errors import OrderNotFound, Poison
 from chalicelib.domain.events import OrderEvent
 from chalicelib.domain.order_ids import is_well_formed
@@ -63,8 +63,7 @@ def _time(_context: click.Context, _option: click.Parameter, value: str | None) 
         moment = datetime.fromisoformat(value)
     except ValueError as error:
         raise click.BadParameter("give a time such as 2026-11-22T10:00:00Z.") from error
-    moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return clock.rfc3339(moment.replace(tzinfo=moment.tzinfo or UTC))
 
 
 def _order_ids(_context: click.Context, _option: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -121,7 +120,7 @@ def replay(
     progressed = Progressed.of(stage, asked)
     if restart:
         progressed.done()
-    state = {"after": None, "read": 0, "sent": 0, "unreadable": 0, "until": until or _now()} | progressed.read()
+    state = {"after": None, "read": 0, "sent": 0, "unreadable": 0, "until": until or clock.now()} | progressed.read()
     _agree(stage, state, "every subscriber" if consumer is None else consumer.full_name, yes=yes, quiet=as_json)
     tell = _to_all(stage) if consumer is None else _to_consumer(stage, consumer)
     pace = Pace(rate)
@@ -169,10 +168,6 @@ def _how_many(stage: Stage, orders: tuple[str, ...], since: str | None) -> int |
         return len(orders) or None
     table = stage.client("dynamodb").describe_table(TableName=stage.output("OrderTable"))["Table"]
     return int(table["ItemCount"]) or None
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 Tell = Callable[[list[OrderEvent]], int]  # sends events, returns how many were wanted

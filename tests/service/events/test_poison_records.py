@@ -1,4 +1,4 @@
-"""Records that can never be published: kept whole, counted, and in nobody's way."""
+"""Records that can never be published are quarantined whole and counted, and do not block the shard."""
 
 import io
 import json
@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from chalicelib.adapters.event_bus import EventBus
 from chalicelib.adapters.queues import DeadLetterQueue
-from chalicelib.application import use_cases
+from chalicelib.application import publish
 from testkit.builders import an_order, fresh_order_id
 from testkit.lambda_events import stream_record
 from testkit.metric_filters import counted
@@ -18,14 +18,14 @@ def _counts(log: io.StringIO) -> dict[str, int]:
     return {name: len(values) for name, values in counted(log).items() if name != "PublishedAfter"}
 
 
-def kept(topics: EventTopics, url: str) -> dict[str, Any]:
-    """What the dead-letter queue has, by reason."""
+def quarantined(topics: EventTopics, url: str) -> dict[str, Any]:
+    """The messages of the dead-letter queue, by reason."""
     answer = topics.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
     messages = answer.get("Messages", [])
     return {each["MessageAttributes"]["reason"]["StringValue"]: json.loads(each["Body"]) for each in messages}
 
 
-def test_a_record_that_can_never_be_published_is_kept_whole_and_counted_and_the_shard_goes_on(
+def test_a_record_that_can_never_be_published_is_quarantined_whole_and_the_shard_continues(
     topics: EventTopics, log: io.StringIO
 ) -> None:
     url = topics.sqs.create_queue(QueueName="quarantine-test-dlq")["QueueUrl"]
@@ -34,23 +34,19 @@ def test_a_record_that_can_never_be_published_is_kept_whole_and_counted_and_the_
     malformed = f"{records[3]['dynamodb']['Keys']['order_id']['S']}.1"
     bus = EventBus(cast("Any", FakeBus({malformed: ("MalformedDetail", 9)})), "bus")
 
-    done = use_cases.publish_changes(
-        records, source=SOURCE, publisher=bus, dead_letters=DeadLetterQueue(topics.sqs, url)
-    )
+    done = publish.publish_changes(records, source=SOURCE, publisher=bus, dead_letters=DeadLetterQueue(topics.sqs, url))
 
     assert done == len(records)
-    assert kept(topics, url) == {"not an order's item: 'status'": records[1], "MalformedDetail": records[3]}
+    assert quarantined(topics, url) == {"not an order's item: 'status'": records[1], "MalformedDetail": records[3]}
     assert _counts(log) == {"Published": 3, "Quarantined": 2}
 
 
-def test_a_record_that_cannot_be_published_now_stops_the_shard_there_and_is_counted(
-    topics: EventTopics, log: io.StringIO
-) -> None:
+def test_a_record_that_cannot_be_published_now_stops_the_shard_at_it(topics: EventTopics, log: io.StringIO) -> None:
     url = topics.sqs.create_queue(QueueName="quarantine-test-empty-dlq")["QueueUrl"]
     records = [stream_record(None, an_order(order_id=fresh_order_id()), 100 + n) for n in range(5)]
     throttled = f"{records[2]['dynamodb']['Keys']['order_id']['S']}.1"
     bus = EventBus(cast("Any", FakeBus({throttled: ("ThrottlingException", 9)})), "bus")
     dead_letters = DeadLetterQueue(topics.sqs, url)
-    assert use_cases.publish_changes(records, source=SOURCE, publisher=bus, dead_letters=dead_letters) == 2
-    assert kept(topics, url) == {}
+    assert publish.publish_changes(records, source=SOURCE, publisher=bus, dead_letters=dead_letters) == 2
+    assert quarantined(topics, url) == {}
     assert _counts(log) == {"Published": 2, "PublishFailed": 1}

@@ -1,4 +1,4 @@
-"""Topic, FIFO topic and bus: every event arrives whole, to whom it concerns, and in order where that is promised."""
+"""Topic, FIFO topic and bus: each subscriber gets the events that it wants, and in order where that is promised."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ from chalicelib.adapters.publishing import Undelivered
 from chalicelib.domain.events import OrderEvent
 from ordersctl.shared.project import PROJECT_DIR
 from testkit.builders import line
-from tests.service.events.topics import SOURCE, EventTopics, lives
+from tests.service.events.topics import SOURCE, EventTopics, random_events
 from tests.unit.adapters.test_event_topic import an_event
 
 Wanted = dict[str, Any]
@@ -25,10 +25,10 @@ Wanted = dict[str, Any]
 def test_every_event_arrives_as_it_was_sent(topics: EventTopics, kind: str) -> None:
     publisher = topics.bus() if kind == "bus" else topics.topic(fifo=kind == "FIFO topic")
     subscriber = topics.subscriber(publisher)
-    told = list(lives(60))
-    assert publisher.publish(told) == []
-    heard = {event["id"]: event for event in subscriber.heard(len(told))}
-    assert heard == {event.id: json.loads(event.to_json()) for event in told}
+    events = list(random_events(60))
+    assert publisher.publish(events) == []
+    received = {event["id"]: event for event in subscriber.received(len(events))}
+    assert received == {event.id: json.loads(event.to_json()) for event in events}
 
 
 @pytest.mark.parametrize("kind", ["topic", "FIFO topic", "bus"])
@@ -37,13 +37,13 @@ def test_an_event_that_is_too_large_arrives_thin(topics: EventTopics, kind: str)
     subscriber = topics.subscriber(publisher)
     large = an_event(items=[line(name="é" * 200, sku="s" * 64)] * 600)
     assert publisher.publish([large]) == []
-    (heard,) = subscriber.heard(1)
-    assert (heard["id"], heard["dataref"], "data" in heard) == (large.id, f"/orders/{large.subject}", False)
+    (received,) = subscriber.received(1)
+    assert (received["id"], received["dataref"], "data" in received) == (large.id, f"/orders/{large.subject}", False)
 
 
 # --- filters ---------------------------------------------------------------------------------------------------------
 
-# Who wants what: as a filter policy of SNS, as an event pattern of EventBridge, and in Python.
+# What a subscriber wants: as a filter policy of SNS, as an event pattern of EventBridge, and in Python.
 WISHES: dict[str, tuple[Wanted, Wanted, Callable[[OrderEvent, dict[str, Any]], bool]]] = {
     "everything": ({}, {"source": [SOURCE]}, lambda _e, _d: True),
     "some types": (
@@ -76,13 +76,13 @@ def test_of_a_thousand_changes_every_subscriber_gets_exactly_its_events(topics: 
         name: topics.subscriber(publisher, policy if kind == "topic" else pattern)
         for name, (policy, pattern, _) in WISHES.items()
     }
-    told = list(lives(1_000))
-    assert publisher.publish(told) == []
+    events = list(random_events(1_000))
+    assert publisher.publish(events) == []
     for name, (_, _, wants) in WISHES.items():
-        expected = [event.id for event in told if wants(event, event.data or {})]
-        assert len(expected) >= 100, "a wish that tests something"
-        heard = Counter(event["id"] for event in subscribers[name].heard(len(expected)))
-        assert heard == Counter(expected), name
+        expected = [event.id for event in events if wants(event, event.data or {})]
+        assert len(expected) >= 100, "the wish matches too few events to show anything"
+        received = Counter(event["id"] for event in subscribers[name].received(len(expected)))
+        assert received == Counter(expected), name
 
 
 # --- order -----------------------------------------------------------------------------------------------------------
@@ -91,10 +91,10 @@ def test_of_a_thousand_changes_every_subscriber_gets_exactly_its_events(topics: 
 def test_on_a_fifo_topic_the_events_of_each_order_arrive_in_their_sequence(topics: EventTopics) -> None:
     topic = topics.topic(fifo=True)
     subscriber = topics.subscriber(topic)
-    told = list(lives(400, seed=2))
-    assert topic.publish(told) == []
+    events = list(random_events(400, seed=2))
+    assert topic.publish(events) == []
     sequences: dict[str, list[int]] = defaultdict(list)
-    for event in subscriber.heard(len(told)):
+    for event in subscriber.received(len(events)):
         sequences[event["subject"]].append(int(event["sequence"]))
     assert max(len(each) for each in sequences.values()) >= 4
     assert all(each == list(range(1, len(each) + 1)) for each in sequences.values())
@@ -103,14 +103,14 @@ def test_on_a_fifo_topic_the_events_of_each_order_arrive_in_their_sequence(topic
 def test_on_a_fifo_topic_an_event_that_is_published_again_arrives_once(topics: EventTopics) -> None:
     topic = topics.topic(fifo=True)
     subscriber = topics.subscriber(topic)
-    told = list(lives(20))
-    assert topic.publish(told) == topic.publish(told) == []
+    events = list(random_events(20))
+    assert topic.publish(events) == topic.publish(events) == []
     assert topic.publish([an_event()]) == []
-    assert len(subscriber.heard(21)) == 21
+    assert len(subscriber.received(21)) == 21
 
 
 class FakeSns:
-    """Refuses an event, so many times, as SNS does: in an answer of 200."""
+    """Refuses an event a number of times, as SNS does: in an answer of 200."""
 
     def __init__(self, refused: str, times: int) -> None:
         self.refused, self.times = refused, times
@@ -131,18 +131,18 @@ class FakeSns:
 
 @pytest.mark.parametrize("times", [1, 2, 3, 1_000])
 def test_nothing_later_of_an_order_is_published_before_an_event_that_failed(times: int) -> None:
-    told = list(lives(60, seed=3))
-    refused = next(event for event in told[20:] if event.sequence == "2")
+    events = list(random_events(60, seed=3))
+    refused = next(event for event in events[20:] if event.sequence == "2")
     fake = FakeSns(refused.id, times)
-    undelivered = EventTopic(cast("Any", fake), "arn:topic.fifo").publish(told)
-    assert bool(undelivered) is (times > 2), "sent again twice"
+    undelivered = EventTopic(cast("Any", fake), "arn:topic.fifo").publish(events)
+    assert bool(undelivered) is (times > 2), "an event is sent again twice"
     ours = [each for each in fake.delivered if each.startswith(refused.subject)]
-    all_of_it = [event.id for event in told if event.subject == refused.subject]
+    all_of_it = [event.id for event in events if event.subject == refused.subject]
     assert len(all_of_it) > 2
     assert ours == (all_of_it[:1] if undelivered else all_of_it)
 
 
-# --- the bus's own answers -------------------------------------------------------------------------------------------
+# --- answers of the bus ----------------------------------------------------------------------------------------------
 
 
 class FakeBus:
@@ -168,43 +168,43 @@ class FakeBus:
         return {"FailedEntryCount": sum("ErrorCode" in each for each in results), "Entries": results}
 
 
-def events_of_their_own(count: int) -> list[OrderEvent]:
+def events_of_new_orders(count: int) -> list[OrderEvent]:
     return [an_event() for _ in range(count)]
 
 
-def test_entries_that_the_bus_refused_are_sent_again_and_only_they() -> None:
-    told = events_of_their_own(10)
-    fake = FakeBus({told[2].id: ("ThrottlingException", 1), told[5].id: ("InternalFailure", 2)})
-    assert EventBus(cast("Any", fake), "bus").publish(told) == []
+def test_only_the_entries_that_the_bus_refused_are_sent_again() -> None:
+    events = events_of_new_orders(10)
+    fake = FakeBus({events[2].id: ("ThrottlingException", 1), events[5].id: ("InternalFailure", 2)})
+    assert EventBus(cast("Any", fake), "bus").publish(events) == []
     assert fake.calls == [10, 2, 1]
-    assert sorted(fake.delivered) == sorted(event.id for event in told)
+    assert sorted(fake.delivered) == sorted(event.id for event in events)
 
 
-def test_what_the_bus_will_never_take_is_told_as_such_and_the_rest_goes_out() -> None:
-    told = events_of_their_own(12)
-    fake = FakeBus({told[2].id: ("MalformedDetail", 9), told[11].id: ("ThrottlingException", 9)})
-    assert EventBus(cast("Any", fake), "bus").publish(told) == [
-        Undelivered(2, "MalformedDetail", for_ever=True),
-        Undelivered(11, "ThrottlingException", for_ever=False),
+def test_an_event_that_the_bus_refuses_permanently_is_reported_and_the_rest_is_published() -> None:
+    events = events_of_new_orders(12)
+    fake = FakeBus({events[2].id: ("MalformedDetail", 9), events[11].id: ("ThrottlingException", 9)})
+    assert EventBus(cast("Any", fake), "bus").publish(events) == [
+        Undelivered(2, "MalformedDetail", permanent=True),
+        Undelivered(11, "ThrottlingException", permanent=False),
     ]
     assert len(fake.delivered) == 10
 
 
-def test_what_the_engine_refuses_of_a_call_is_told(topics: EventTopics) -> None:
+def test_an_entry_that_the_engine_refuses_is_reported(topics: EventTopics) -> None:
     bus = topics.bus()
     subscriber = topics.subscriber(bus)
-    told = events_of_their_own(3)
-    told[1] = told[1].model_copy(update={"source": "aws.orders"})  # a source that is AWS's own
-    (undelivered,) = bus.publish(told)
-    assert undelivered == Undelivered(1, "NotAuthorizedForSourceException", for_ever=False)
-    assert {event["id"] for event in subscriber.heard(2)} == {told[0].id, told[2].id}
+    events = events_of_new_orders(3)
+    events[1] = events[1].model_copy(update={"source": "aws.orders"})  # a source that is AWS's own
+    (undelivered,) = bus.publish(events)
+    assert undelivered == Undelivered(1, "NotAuthorizedForSourceException", permanent=False)
+    assert {event["id"] for event in subscriber.received(2)} == {events[0].id, events[2].id}
 
 
 @pytest.mark.parametrize(("bus", "kind"), [("", "EventTopic"), ("orders", "EventBus")])
 def test_the_bus_is_chosen_by_its_name_and_the_topic_otherwise(bus: str, kind: str) -> None:
     config = json.loads((PROJECT_DIR / ".chalice" / "config.json").read_text())
     environment = config["stages"]["local"]["environment_variables"] | {"EVENT_BUS_NAME": bus}
-    # A process of its own: clients are made once in each.
+    # In a process of its own, because clients are made once per process.
     code = "from chalicelib import wiring; print(type(wiring.publisher()).__name__)"
     made = subprocess.run(  # noqa: S603 - our own code
         [sys.executable, "-c", code], cwd=PROJECT_DIR, env=environment, capture_output=True, text=True, check=True

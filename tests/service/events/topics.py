@@ -1,4 +1,4 @@
-"""Topics, a bus and subscribers' queues in the tests' engine, and changes of orders to tell them of."""
+"""Topics, buses and subscribers' queues in the tests' engine, and events of orders to publish to them."""
 
 import json
 import random
@@ -63,7 +63,7 @@ class EventTopics:
         return make(service, credentials=lambda: Credentials("test", "test", None), **where)
 
     def subscriber(self, to: EventTopic | EventBus, wanted: dict[str, Any] | None = None) -> "Subscriber":
-        """A queue that gets what a topic or bus tells, if it is wanted: a filter policy, or an event pattern."""
+        """A queue that subscribes to a topic with a filter policy, or to a bus with an event pattern."""
         fifo = isinstance(to, EventTopic) and to.arn.endswith(".fifo")
         name = f"subscriber-{uuid.uuid4().hex}{'.fifo' if fifo else ''}"
         url = self.sqs.create_queue(QueueName=name, Attributes={"FifoQueue": "true"} if fifo else {})["QueueUrl"]
@@ -87,8 +87,8 @@ class Subscriber:
     sqs: Any
     url: str
 
-    def heard(self, count: int) -> list[dict[str, Any]]:
-        """The events that came, in their order, once at least `count` did and the queue is empty."""
+    def received(self, count: int) -> list[dict[str, Any]]:
+        """The events in the order of their arrival, once there are at least `count` and the queue is empty."""
         seen: list[dict[str, Any]] = []
 
         def look() -> bool:
@@ -104,29 +104,29 @@ class Subscriber:
         return seen
 
 
-def lives(count: int, seed: int = 1) -> Iterator[OrderEvent]:
-    """So many events of orders that live side by side: any legal change, at any time."""
+def random_events(count: int, seed: int = 1) -> Iterator[OrderEvent]:
+    """`count` events of orders that change side by side, by any legal transition; the same for the same seed."""
     chance = random.Random(seed)
-    living: list[Order] = []
+    unfinished: list[Order] = []
     for _ in range(count):
-        if not living or chance.random() < 1 / 3:
+        if not unfinished or chance.random() < 1 / 3:
             order = an_order(
                 order_id=fresh_order_id(),
                 customer_id=f"{chance.choice(['retail', 'trade'])}-{chance.randrange(20)}",
                 currency=chance.choice(["GBP", "EUR", "JPY"]),
                 total=chance.randrange(100_000),
             )
-            living.append(order)
+            unfinished.append(order)
             yield _event(None, order)
             continue
-        place = chance.randrange(len(living))
-        before = living[place]
+        place = chance.randrange(len(unfinished))
+        before = unfinished[place]
         after = _later(before, chance)
         yield _event(before, after)
         if isinstance(after, Order) and TRANSITIONS[after.status]:
-            living[place] = after
+            unfinished[place] = after
         else:
-            del living[place]
+            del unfinished[place]
 
 
 def _later(order: Order, chance: random.Random) -> Order | ErasedOrder:

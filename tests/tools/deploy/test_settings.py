@@ -1,4 +1,4 @@
-"""A stage's settings are judged before AWS sees them."""
+"""A stage's settings are checked before AWS sees them."""
 
 import json
 import re
@@ -19,7 +19,7 @@ FIT = {"Stage": "dev", "JwtIssuer": "https://issuer.example", "JwtAudience": "or
 
 
 def complaint(**given: str) -> str:
-    """What is said of settings that cannot be used."""
+    """The message about settings that cannot be used."""
     template = {"Parameters": templates.every_parameter()}
     with pytest.raises(click.ClickException) as refused:
         templates.checked_parameters(template, {**FIT, **given})
@@ -40,7 +40,7 @@ def complaint(**given: str) -> str:
         ({"AlarmEmail": "nobody"}, "AlarmEmail: 'nobody': an e-mail address, or nothing"),
     ],
 )
-def test_a_setting_that_cannot_be_is_named_with_the_reason(given: dict[str, str], said: str) -> None:
+def test_an_invalid_setting_is_named_with_the_reason(given: dict[str, str], said: str) -> None:
     assert said in complaint(**given)
 
 
@@ -54,7 +54,7 @@ def test_a_setting_that_cannot_be_is_named_with_the_reason(given: dict[str, str]
         ({"ReplicaRegion": "eu-west-1"}, 15, "ReplicaRegion: eu-west-1 is the region of the stage itself"),
     ],
 )
-def test_settings_that_do_not_go_together_are_named(given: dict[str, str], seconds: int, said: str) -> None:
+def test_settings_that_contradict_each_other_are_named(given: dict[str, str], seconds: int, said: str) -> None:
     with pytest.raises(click.ClickException, match=said):
         templates.check_together(given, region="eu-west-1", timeout_seconds=seconds)
 
@@ -70,7 +70,7 @@ def test_settings_that_do_not_go_together_are_named(given: dict[str, str], secon
         {"ReplicaRegion": "eu-west-2"},
     ],
 )
-def test_settings_that_just_go_together_are_taken(given: dict[str, str]) -> None:
+def test_settings_that_just_fit_together_are_accepted(given: dict[str, str]) -> None:
     templates.check_together(given, region="eu-west-1", timeout_seconds=15)
 
 
@@ -80,12 +80,12 @@ def test_the_processors_timeout_is_the_one_that_chalice_uses() -> None:
 
 
 @pytest.mark.parametrize("issuer", ["https://issuer.example.com", "https://example.com/realm", "https://A.Example.COM"])
-def test_an_issuer_that_nobody_has_is_refused(issuer: str) -> None:
+def test_the_example_issuer_is_refused(issuer: str) -> None:
     with pytest.raises(click.ClickException, match="JwtIssuer is still https://"):
         templates.check_issuer("JwtIssuer", issuer)
 
 
-def test_an_issuer_of_ones_own_is_taken() -> None:
+def test_another_issuer_is_accepted() -> None:
     templates.check_issuer("JwtIssuer", "https://login.notexample.com/example.com")
 
 
@@ -98,7 +98,7 @@ def test_a_stage_cannot_be_given_another_name_in_its_file(tmp_path: Path, monkey
 
 
 @pytest.mark.parametrize("stage", ["nosuch", "../stages/prod"])
-def test_a_stage_that_is_not_there_cannot_be_packaged(stage: str, tmp_path: Path) -> None:
+def test_an_unknown_stage_cannot_be_packaged(stage: str, tmp_path: Path) -> None:
     done = CliRunner().invoke(package, ["--stage", stage, "--template-only", "--out", str(tmp_path)])
     assert done.exit_code == 2
     assert f"there is no stage {stage}" in " ".join(done.output.split())
@@ -121,7 +121,7 @@ def test_a_stage_that_has_no_file_is_named() -> None:
 
 
 @pytest.mark.parametrize("stage", sorted(path.stem for path in (templates.INFRA / "stages").glob("*.json")))
-def test_the_stages_that_are_here_can_be_provisioned(stage: str) -> None:
+def test_every_stage_of_the_project_can_be_provisioned(stage: str) -> None:
     given, _ = templates.stage_settings(stage)
     assert templates.checked_parameters(templates.resources(), given)["Stage"] == stage
 
@@ -153,16 +153,16 @@ def test_the_client_that_is_packaged_is_the_one_that_is_tested_and_documented() 
 
 def test_every_setting_is_documented_with_its_default() -> None:
     page = (PROJECT_DIR / "docs" / "operate" / "deploy.md").read_text()
-    told = dict(re.findall(r"^\| `(\w+)` \| (.*?) ?\|", page, re.MULTILINE))
+    documented = dict(re.findall(r"^\| `(\w+)` \| (.*?) ?\|", page, re.MULTILINE))
     defaults = {name: str(each.get("Default", "")) for name, each in templates.every_parameter().items()}
-    assert told == defaults | {"Stage": "the file's name"}
+    assert documented == defaults | {"Stage": "the file's name"}
 
 
-def test_what_only_the_package_has_is_marked() -> None:
+def test_settings_of_the_package_alone_are_marked() -> None:
     page = (PROJECT_DIR / "docs" / "operate" / "deploy.md").read_text()
     marked = set(re.findall(r"^\| `(\w+)` \|[^|]*\| packaged", page, re.MULTILINE))
     plain = templates.resources()["Parameters"].keys()
-    # Which provision and tune put to use.
+    # Parameters of the package alone that provision and tune use too.
     both = {"EventBusName", "DaxEndpoint", "Tracing", "OrderMaximumConcurrency", "EventParallelization"} | {
         "SystemLogLevel",
         "AwsClient",

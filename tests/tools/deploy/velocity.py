@@ -35,7 +35,7 @@ class Reply:
 
 
 class Input:
-    """$input: a parameter that is not there is empty; json() gives the body as API Gateway read it, written anew."""
+    """$input: a missing parameter is an empty string; json() is the body, parsed and written again by API Gateway."""
 
     def __init__(self, body: str, parameters: Mapping[str, str]) -> None:
         self.body = body
@@ -71,7 +71,7 @@ class DirectGateway:
     def of(cls, template: dict[str, Any], queue_url: str, http: httpx.Client) -> "DirectGateway":
         body = template["Resources"]["RestAPI"]["Properties"]["Body"]
         conditions = {"WithDirectAccept": True, "WithCognito": False}
-        post = settled(body["paths"]["/orders"]["post"], conditions, {"CustomerClaim": "sub"})
+        post = resolved(body["paths"]["/orders"]["post"], conditions, {"CustomerClaim": "sub"})
         return cls(post, body["definitions"], queue_url, http)
 
     def post(
@@ -145,17 +145,17 @@ class DirectGateway:
         return rendered
 
 
-def settled(value: Any, conditions: Mapping[str, bool], parameters: Mapping[str, str]) -> Any:
+def resolved(value: Any, conditions: Mapping[str, bool], parameters: Mapping[str, str]) -> Any:
     """Return a part of a template with its conditions, parameters and joins resolved."""
     match value:
         case {"Fn::If": [condition, yes, no]}:
-            return settled(yes if conditions.get(condition) else no, conditions, parameters)
+            return resolved(yes if conditions.get(condition) else no, conditions, parameters)
         case {"Fn::Join": [separator, parts]}:
-            return separator.join(settled(each, conditions, parameters) for each in parts)
+            return separator.join(resolved(each, conditions, parameters) for each in parts)
         case {"Ref": name} if name in parameters:
             return parameters[name]
         case dict():
-            return {name: settled(each, conditions, parameters) for name, each in value.items()}
+            return {name: resolved(each, conditions, parameters) for name, each in value.items()}
         case list():
-            return [settled(each, conditions, parameters) for each in value]
+            return [resolved(each, conditions, parameters) for each in value]
     return value

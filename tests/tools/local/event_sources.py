@@ -1,4 +1,4 @@
-"""A queue and a table of the engine, each mapped to whatever handler a test gives."""
+"""A queue and a table of the engine, each mapped to the handler of a test."""
 
 import json
 import threading
@@ -89,7 +89,7 @@ class TableSource:
     def mapping(self, handler: Handler, *, reports_failures: bool = True, **more: Any) -> ShardMapping:
         shards = self.streams.describe_stream(StreamArn=self.stream_arn)["StreamDescription"]["Shards"]
         stopping = threading.Event()
-        stopping.set()  # no pauses: what is tested is the order of things
+        stopping.set()  # no pauses: the tests are about the sequence of calls
         return ShardMapping(
             streams=self.streams,
             stream_arn=self.stream_arn,

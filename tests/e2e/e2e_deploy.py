@@ -1,8 +1,8 @@
 """`chalice deploy` after `ordersctl provision`, on the engine: `make e2e-deploy`.
 
-Not part of `make test`: Chalice fetches the wheels for Lambda, and waits long for roles to be known everywhere. The
-tests build on each other. The engine makes an empty API of what is imported, so nothing is asked of that here; and it
-does not know PutRestApi, with which a second deployment ends.
+Not part of `make test-all`: Chalice fetches the wheels for Lambda, and waits for new roles. The tests build on each
+other. The engine imports an API as an empty one, so no test calls it, and lacks PutRestApi, the last call of a second
+deployment.
 """
 
 import json
@@ -43,7 +43,7 @@ def mappings(project: Project) -> list[dict[str, Any]]:
 
 
 def what_is_logged(project: Project) -> dict[str, tuple[str, str]]:
-    """Function -> format and system log level."""
+    """Function name -> log format and system log level."""
     found = client(project, "lambda").list_functions()["Functions"]
     settings = {each["FunctionName"]: each.get("LoggingConfig", {}) for each in found}
     return {name: (each.get("LogFormat"), each.get("SystemLogLevel")) for name, each in settings.items()}
@@ -68,7 +68,7 @@ def test_a_role_names_what_its_function_may_touch(project: Project) -> None:
     assert "Fn::" not in document
 
 
-def test_a_message_on_the_queue_is_an_event_at_the_subscriber_and_poison_harms_no_other(project: Project) -> None:
+def test_a_message_becomes_an_event_at_the_subscriber_beside_a_poison_message(project: Project) -> None:
     sqs = client(project, "sqs")
     queue, invoicing, dead = (
         sqs.get_queue_url(QueueName=f"orders-local-{name}")["QueueUrl"] for name in ("queue", "invoicing", "queue-dlq")
@@ -80,8 +80,8 @@ def test_a_message_on_the_queue_is_an_event_at_the_subscriber_and_poison_harms_n
     )
     (event,) = eventually(lambda: sqs.receive_message(QueueUrl=invoicing).get("Messages"), within=30)
     assert json.loads(event["Body"])["subject"] == command["order_id"]
-    (letter,) = eventually(lambda: sqs.receive_message(QueueUrl=dead).get("Messages"), within=30)
-    assert letter["Body"] == "not a command"
+    (dead_letter,) = eventually(lambda: sqs.receive_message(QueueUrl=dead).get("Messages"), within=30)
+    assert dead_letter["Body"] == "not a command"
 
 
 def test_the_doctor_asks_for_tuning_and_tuning_survives_a_second_deployment(project: Project) -> None:

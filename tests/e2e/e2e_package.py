@@ -1,6 +1,7 @@
 """The real package on the engine, functions run from the zip: `make e2e-package`.
 
-Not part of `make test`: Chalice fetches the wheels for Lambda from the package index. The tests build on each other.
+Not part of `make test-all`: Chalice fetches the wheels for Lambda from the package index. The tests build on each
+other.
 """
 
 import json
@@ -14,7 +15,7 @@ import pytest
 from ordersctl.local.tokens import CUSTOMER_SCOPE, ensure_keys, mint
 from testkit import builders, tokens
 from testkit.waiting import eventually
-from tests.tools.deploy.project import ARCHITECTURE, Project, full_engine, settle, stage_on, with_numbers
+from tests.tools.deploy.project import ARCHITECTURE, Project, full_engine, stage_on, with_numbers, write_settings
 
 STAGE = "e2e"
 
@@ -36,7 +37,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 
 def keep_for(project: Project, *, days: str) -> None:
-    settle(
+    write_settings(
         project,
         STAGE,
         LogRetention=days,
@@ -73,15 +74,15 @@ def token(project: Project) -> str:
 
 
 def events_at(project: Project, subscriber: str) -> list[dict[str, Any]]:
-    """Take what waits in a subscriber's queue."""
+    """Receive and delete all events of a subscriber's queue."""
     sqs = client(project, "sqs")
     url = sqs.get_queue_url(QueueName=f"orders-{STAGE}-{subscriber}")["QueueUrl"]
-    received = []
+    found = []
     while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0).get("Messages"):
         for message in messages:
-            received.append(json.loads(message["Body"]))
+            found.append(json.loads(message["Body"]))
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    return received
+    return found
 
 
 def test_the_package_is_small_and_holds_what_runs_and_nothing_else(project: Project) -> None:
@@ -109,15 +110,15 @@ def test_orders_posted_to_the_deployed_api_are_events_at_the_subscribers(
     answers = [post(project, outputs, Authorization=token(project)) for _ in range(20)]
     assert {answer.status_code for answer in answers} == {202}
     accepted = {answer.json()["order_id"] for answer in answers}
-    told: dict[str, list[str]] = {"inventory": [], "invoicing": [], "fulfilment": []}
+    received: dict[str, list[str]] = {"inventory": [], "invoicing": [], "fulfilment": []}
 
-    def all_are_told() -> bool:
-        for subscriber, orders in told.items():
+    def all_are_received() -> bool:
+        for subscriber, orders in received.items():
             orders += [event["subject"] for event in events_at(project, subscriber)]
-        return set(told["invoicing"]) == accepted == set(told["inventory"])
+        return set(received["invoicing"]) == accepted == set(received["inventory"])
 
-    eventually(all_are_told, within=30)
-    assert told["fulfilment"] == []  # it hears of confirmed orders only
+    eventually(all_are_received, within=30)
+    assert received["fulfilment"] == []  # it subscribes to confirmed orders only
     location = answers[0].headers["Location"].removeprefix(f"/{STAGE}/")
     url = f"{project.engine_url}/_aws/execute-api/{outputs['RestAPIId']}/{STAGE}/{location}"
     found = httpx.get(url, headers={"Authorization": token(project)}, timeout=30)
@@ -125,13 +126,13 @@ def test_orders_posted_to_the_deployed_api_are_events_at_the_subscribers(
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer nonsense"}], ids=["no token", "a bad token"])
-def test_without_a_good_token_nothing_is_taken(
+def test_without_a_valid_token_nothing_is_accepted(
     headers: dict[str, str], project: Project, outputs: dict[str, str]
 ) -> None:
     assert post(project, outputs, **headers).status_code == 401
 
 
-def test_one_order_that_cannot_be_stored_is_tried_again_and_the_rest_of_its_batch_is_done(
+def test_one_order_that_cannot_be_stored_is_retried_and_the_rest_of_its_batch_is_stored(
     project: Project, outputs: dict[str, str]
 ) -> None:
     sqs, url = client(project, "sqs"), outputs["OrderQueueUrl"]
@@ -147,11 +148,11 @@ def test_one_order_that_cannot_be_stored_is_tried_again_and_the_rest_of_its_batc
         )
     stored = set[str]()
 
-    def the_rest_is_told() -> bool:
+    def the_rest_is_published() -> bool:
         stored.update(event["subject"] for event in events_at(project, "invoicing"))
         return {each["order_id"] for each in good} <= stored
 
-    eventually(the_rest_is_told, within=30)
+    eventually(the_rest_is_published, within=30)
     attributes = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
 
     def only_one_is_left() -> bool:
@@ -162,7 +163,7 @@ def test_one_order_that_cannot_be_stored_is_tried_again_and_the_rest_of_its_batc
     assert bad["order_id"] not in stored
 
 
-def test_the_doctor_finds_nothing_but_what_the_engine_does_not_have(project: Project) -> None:
+def test_the_doctor_reports_only_what_the_engine_lacks(project: Project) -> None:
     done = project.run("-m", "ordersctl", "doctor", "--stage", STAGE)
     ill = [line for line in done.stdout.splitlines() if line.startswith("ILL")]
     assert ill == [
@@ -170,7 +171,7 @@ def test_the_doctor_finds_nothing_but_what_the_engine_does_not_have(project: Pro
     ], done.stderr
 
 
-def test_the_same_package_again_is_no_change_and_a_setting_is_one(project: Project) -> None:
+def test_the_same_package_changes_nothing_and_a_new_setting_does(project: Project) -> None:
     assert "nothing to change" in project.ordersctl("deploy", "--stage", STAGE, "--yes")
     keep_for(project, days="3")
     assert "LogGroup" in project.ordersctl("deploy", "--stage", STAGE, "--yes")
@@ -178,7 +179,7 @@ def test_the_same_package_again_is_no_change_and_a_setting_is_one(project: Proje
     assert {group["retentionInDays"] for group in groups if group["logGroupName"].startswith("/aws/lambda/")} == {3}
 
 
-def test_a_deleted_stack_leaves_the_orders_and_nothing_that_runs(project: Project, outputs: dict[str, str]) -> None:
+def test_a_deleted_stack_leaves_the_orders_and_no_function(project: Project, outputs: dict[str, str]) -> None:
     cloudformation = client(project, "cloudformation")
     cloudformation.delete_stack(StackName=f"orders-{STAGE}")
     cloudformation.get_waiter("stack_delete_complete").wait(StackName=f"orders-{STAGE}", WaiterConfig={"Delay": 1})
