@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 
 from ordersctl.local.engine import client_options
 from ordersctl.local.event_sources.dynamodb_streams import Checkpoints, ShardMapping
@@ -17,6 +18,8 @@ from ordersctl.local.event_sources.sqs import QueueMapping
 from ordersctl.shared.project import PROJECT_DIR
 from testkit.waiting import eventually
 from tests.tools.local.event_sources import QueueSource, TableSource, bodies, ids
+
+pytestmark = pytest.mark.full  # processes that are killed; no code of the service
 
 _LOOP = """
 import sys

@@ -9,6 +9,8 @@ import pytest
 from ordersctl.local.event_sources.dynamodb_streams import Checkpoints, ShardMapping, lambda_record
 from tests.tools.local.event_sources import TableSource, failing, ids
 
+pytestmark = pytest.mark.full  # no code of the service
+
 
 def polled(mapping: ShardMapping) -> None:
     """Poll until no record is left."""
