@@ -1,5 +1,6 @@
 # make run [ARGS="--port 8001"]   everything on this machine; Ctrl-C stops it
-# make test [ARGS="-k cursor"]    all tests, offline once installed
+# make test [ARGS="-k cursor"]    the tests to run while working: under three minutes on two cores; offline once installed
+# make test-all                   every test; make test-rest: those that make test leaves out (tests/README.md)
 # make contract                   schemathesis against the running service, with many examples
 # make openapi                    the OpenAPI document anew, after a change of a model or a route
 # make property                   the API against its model, and its lists, in full: a few minutes
@@ -17,7 +18,7 @@
 # make growth                     a table through 10^3 to 10^6 orders: what calls cost; minutes; needs node and npm
 # make simulate-check             the model of `ordersctl simulate` beside the local run; two minutes
 # make format                     put the code into the format that check wants
-.PHONY: run test property contract openapi check package e2e-package e2e-deploy audit-template bench load format
+.PHONY: run test test-all test-rest property contract openapi check package e2e-package e2e-deploy audit-template bench load format
 .PHONY: faults seeded-bugs teeth fuzz mutants audit growth simulate-check
 
 # The first interpreter that is new enough, unless PYTHON names one.
@@ -27,8 +28,18 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 run: .venv/installed
 	@.venv/bin/python -m ordersctl run $(ARGS)
 
+# The tests of a file stay in one worker, which has engines and local runs of its own. Files start in their order, the
+# longest first: those of tests/bench.
+PYTEST = .venv/bin/python -m pytest -n $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder
+
 test: .venv/installed
-	.venv/bin/python -m pytest $(ARGS)
+	$(PYTEST) -m "not full" $(ARGS)
+
+test-all: .venv/installed
+	$(PYTEST) $(ARGS)
+
+test-rest: .venv/installed
+	$(PYTEST) -m full $(ARGS)
 
 contract: .venv/installed
 	ORDERS_CONTRACT_EXAMPLES=200 .venv/bin/python -m pytest tests/contract $(ARGS)

@@ -12,6 +12,8 @@ from ordersctl.estimate.simulation.model import Flow
 from ordersctl.estimate.simulation.observations import Observations
 from ordersctl.estimate.simulation.parts import Orders
 
+pytestmark = pytest.mark.full  # a model of AWS, not of the code
+
 OPEN = Limits(stage_rate=1e6, stage_burst=1e6, api_rate=1e6, api_burst=1e6)  # API Gateway limits nothing
 EXACT = Times(cold_seconds=0, spread=0)
 
