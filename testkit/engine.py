@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ordersctl.local.engine import HEALTH, engine, get_json
+from ordersctl.local.engine import engine
 from ordersctl.local.processes import stop
+from ordersctl.shared.engine_client import HEALTH, get_json
 from testkit.waiting import eventually, free_port
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ import click
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from chalicelib.domain.orders import CUSTOMER_ID_PATTERN
 from ordersctl.shared import project
 
 PRIVATE_KEY = "signing-key.json"
@@ -98,7 +100,7 @@ def _written_beside(path: Path, text: str) -> Path:
 
 
 def _subject(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
-    if value is not None and not project.SUBJECT.fullmatch(value):
+    if value is not None and not re.fullmatch(CUSTOMER_ID_PATTERN, value):
         raise click.BadParameter("1 to 64 of A-Z a-z 0-9 . _ - are allowed.")
     return value
 

@@ -8,14 +8,14 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
 from chalicelib import lambda_batches
+from chalicelib.domain import clock
 from ordersctl.shared.project import PROJECT_DIR
 from testkit.fake_aws.faults import FaultInjection, Killed, is_retried
 from testkit.fake_aws.services import Message, Queue, Table, Topic
@@ -96,7 +96,7 @@ class Container:
         setattr(self.app, "wiring", wiring)  # noqa: B010 - mypy knows no such attribute of a module
         default = getattr(wiring, "CALL_POLICY")  # noqa: B009
         setattr(wiring, "_client", lambda service, policy=default: self._client(service, policy.attempts))  # noqa: B010
-        setattr(self.app, "_now", self._now)  # noqa: B010
+        setattr(self.app, "clock", SimpleNamespace(now=self._now))  # noqa: B010
 
     def _client(self, service: str, attempts: int) -> FakeClient:
         def call(client: FakeClient, operation: str, arguments: dict[str, Any]) -> Any:
@@ -105,8 +105,7 @@ class Container:
         return FakeClient(service, attempts, call)
 
     def _now(self) -> str:
-        now = datetime.fromtimestamp(self.aws.now + self.clock_skew, UTC)
-        return now.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+        return clock.from_seconds(self.aws.now + self.clock_skew)
 
     def invoke(self, function: str, event: Any, seconds: float) -> Any:
         """Call a function of app.py as Lambda does, with a timeout.

@@ -13,25 +13,26 @@ from bench.growth import capacity, table
 from bench.growth.capacity import Call
 from bench.growth.table import Costs
 from chalicelib.adapters import order_items
-from ordersctl.local.engine import client_options
+from ordersctl.shared.engine_client import client_options
 from testkit.builders import LATER, an_order
 
 pytestmark = pytest.mark.full  # 20,000 orders in the engine; `make growth` is the whole of it
 
 SMALL, LARGE = 1_000, 20_000  # orders, a tenth of them one customer's: 100 and 2,000
-BY_A_RARE_STATUS, BY_NO_STATUS = "first page by a status that every tenth has", "first page by a status that none has"
-ALL_BY_NO_STATUS = "all pages by a status that none has"
+BY_A_RARE_STATUS = "first page by a status that every tenth order has"
+BY_NO_STATUS = "first page by a status that no order has"
+ALL_BY_NO_STATUS = "all pages by a status that no order has"
 PAGE = [("Query", 21, 1.0)]  # one more than is shown, to know whether there is a next page
 # Operation, what it reads, request units.
 COSTS = {
     "first page": PAGE,
     "page from the middle, by cursor": PAGE,
     "first page of a time window, half of all": PAGE,
-    "the dearest page, following cursors to the end": PAGE,
+    "the most expensive page, following cursors to the end": PAGE,
     "read an order": [("GetItem", 1, 1.0)],
     "read an order that is not stored yet": [("GetItem", 1, 1.0)],
     "store an order of ten lines": [("PutItem", 0, 2.0)],  # the item and its index entry
-    "store it again: refused": [("PutItem", 0, 1.0)],
+    "store the same order again: refused": [("PutItem", 0, 1.0)],
     "change it": [("GetItem", 1, 1.0), ("PutItem", 0, 2.0)],
     "erase it": [("GetItem", 1, 1.0), ("PutItem", 0, 2.0)],
 }

@@ -18,7 +18,7 @@ import pytest
 from chalicelib.domain.orders import TRANSITIONS, OrderStatus
 from ordersctl.contract import event_schemas
 from ordersctl.local.consumers import EXAMPLES, make_inbox
-from ordersctl.local.engine import client_options
+from ordersctl.shared.engine_client import client_options
 from testkit.lambda_events import LambdaContext, sqs_event
 
 Event = dict[str, Any]

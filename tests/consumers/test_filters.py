@@ -9,7 +9,8 @@ import pytest
 
 from chalicelib.adapters.event_topic import EventTopic
 from ordersctl.local.consumers import NAMES
-from ordersctl.local.engine import client_options, deploy
+from ordersctl.local.engine import deploy
+from ordersctl.shared.engine_client import client_options
 from tests.service.events.topics import Subscriber, random_events
 
 STAGE = "filters"

@@ -15,7 +15,7 @@ from jsonschema import Draft7Validator
 
 from chalicelib.domain.events import OrderEvent
 from ordersctl.contract import event_schemas
-from ordersctl.local.engine import client_options
+from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.project import PROJECT_DIR
 from testkit.builders import line
 from testkit.waiting import eventually

@@ -17,8 +17,8 @@ import boto3
 import httpx
 import pytest
 
-from ordersctl.local.engine import client_options
 from ordersctl.local.tokens import CUSTOMER_SCOPE, SERVICE_SCOPE, local_token
+from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.project import PROJECT_DIR
 from testkit.builders import ADDRESS, new_order
 from testkit.local_run import LocalRun

@@ -8,7 +8,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from ordersctl.local.engine import client_options
+from ordersctl.shared.engine_client import client_options
 from testkit.local_run import LocalRun
 from testkit.waiting import eventually
 

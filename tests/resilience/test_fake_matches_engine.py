@@ -9,7 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.adapters import order_items
-from ordersctl.local.engine import client_options, deploy
+from ordersctl.local.engine import deploy
+from ordersctl.shared.engine_client import client_options
 from testkit.builders import an_order
 from testkit.fake_aws.faults import FaultInjection
 from testkit.fake_aws.lambda_ import FakeAws, FakeClient

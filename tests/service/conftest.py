@@ -7,7 +7,8 @@ from pathlib import Path
 import boto3
 import pytest
 
-from ordersctl.local.engine import client_options, deploy
+from ordersctl.local.engine import deploy
+from ordersctl.shared.engine_client import client_options
 from testkit.tokens import AUDIENCE, ISSUER
 from tests.service.harness import ServiceHarness, functions
 

@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 from chalicelib.adapters import order_items
 from chalicelib.aws.json_client import JsonClient
 from chalicelib.domain.orders import ErasedOrder, Order
-from ordersctl.local.event_sources.dynamodb_streams import lambda_record
 from ordersctl.shared.project import PROJECT_DIR
+from ordersctl.shared.streams import lambda_record
 from testkit.api_client import ApiClient
 from testkit.fake_aws.lambda_ import copied
 from testkit.lambda_events import LambdaContext, sqs_event

@@ -1,4 +1,4 @@
-"""The built-in authorizer: from a bearer token to a policy and the facts that a Principal is made of."""
+"""The built-in authorizer: from a bearer token to a policy, and to the context that a Principal is made of."""
 
 import logging
 
@@ -10,14 +10,14 @@ logger = logging.getLogger("orders")
 
 
 class Unauthorized(Exception):
-    """API Gateway answers 401 when a Lambda authorizer fails with just this message, and 500 with any other."""
+    """API Gateway answers 401 when a Lambda authorizer fails with exactly this message, and 500 for any other."""
 
     def __init__(self) -> None:
         super().__init__("Unauthorized")
 
 
 def authorize(request: AuthRequest, checker: TokenChecker, *, customer_claim: str) -> AuthResponse:
-    """Admit whoever has a valid token. Raises Unauthorized."""
+    """Allow a request that has a valid token. Raises Unauthorized."""
     try:
         claims = checker.claims(request.token)
     except InvalidToken as error:
@@ -25,8 +25,8 @@ def authorize(request: AuthRequest, checker: TokenChecker, *, customer_claim: st
         raise Unauthorized from None
     scope = claims.get("scope")
     return AuthResponse(
-        # Every route: API Gateway keeps this answer for the token, whichever route it was first used on. What a token
-        # may do is decided by each view.
+        # Every route: API Gateway caches this policy for the token, whichever route it was first used on. The endpoints
+        # check scopes.
         routes=["*"],
         principal_id=claims["sub"],
         context={

@@ -1,4 +1,4 @@
-"""Who is asking, and what they may do: one value, whichever authorizer checked the token."""
+"""The caller and what the caller may do: one value, whichever authorizer checked the token."""
 
 import re
 import time
@@ -21,9 +21,9 @@ class Principal:
 
     @classmethod
     def from_authorizer(cls, context: Mapping[str, Any], *, customer_claim: str) -> "Principal":
-        """Read what the built-in authorizer or a Cognito one put into the request's context."""
+        """Read the request context of the built-in authorizer or of a Cognito authorizer. Raises Problem 401."""
         claims = context.get("claims", context)
-        # The gateway keeps our authorizer's answer for minutes; a token's end does not wait for that.
+        # API Gateway caches the authorizer's policy for minutes, which may be longer than the token is valid.
         if claims is context and float(claims.get("exp", "inf")) < time.time():
             raise Problem("unauthorized", 401, "The token has expired", headers={"WWW-Authenticate": "Bearer"})
         return cls(
@@ -37,19 +37,19 @@ class Principal:
         return SERVICE in self.scopes
 
     def require(self, scope: str) -> None:
-        """Raises Problem 403 unless the token has the scope, or is a service's where the scope is a customer's."""
+        """Raises Problem 403 unless the token has the scope. A service may do what a customer may."""
         if scope in self.scopes or (self.is_service and scope in {READ, WRITE}):
             return
         raise Problem("forbidden", 403, f"This needs the scope {scope}")
 
-    def customer_for_writing(self, named: str | None) -> str:
-        """The customer an order is placed for: one's own, or the one that a service names."""
+    def customer_to_act_for(self, named: str | None) -> str:
+        """The customer whom a request is for: a customer's own id, or the one that a service names. Raises Problem."""
         if self.is_service and named is None:
             raise Problem("customer-required", 400, "A service names the customer: ?customer_id=…")
         return self._checked(named)
 
-    def customer_for_reading(self, named: str | None) -> str | None:
-        """The customer whose orders may be seen; None is a service that may see anyone's."""
+    def required_owner(self, named: str | None) -> str | None:
+        """The customer to whom an order must belong; None for a service that names no customer. Raises Problem."""
         return None if self.is_service and named is None else self._checked(named)
 
     def _checked(self, named: str | None) -> str:

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from chalicelib.adapters.event_bus import EventBus
 from chalicelib.adapters.queues import DeadLetterQueue
-from chalicelib.application import use_cases
+from chalicelib.application import publish
 from testkit.builders import an_order, fresh_order_id
 from testkit.lambda_events import stream_record
 from testkit.metric_filters import counted
@@ -34,9 +34,7 @@ def test_a_record_that_can_never_be_published_is_quarantined_whole_and_the_shard
     malformed = f"{records[3]['dynamodb']['Keys']['order_id']['S']}.1"
     bus = EventBus(cast("Any", FakeBus({malformed: ("MalformedDetail", 9)})), "bus")
 
-    done = use_cases.publish_changes(
-        records, source=SOURCE, publisher=bus, dead_letters=DeadLetterQueue(topics.sqs, url)
-    )
+    done = publish.publish_changes(records, source=SOURCE, publisher=bus, dead_letters=DeadLetterQueue(topics.sqs, url))
 
     assert done == len(records)
     assert quarantined(topics, url) == {"not an order's item: 'status'": records[1], "MalformedDetail": records[3]}
@@ -49,6 +47,6 @@ def test_a_record_that_cannot_be_published_now_stops_the_shard_at_it(topics: Eve
     throttled = f"{records[2]['dynamodb']['Keys']['order_id']['S']}.1"
     bus = EventBus(cast("Any", FakeBus({throttled: ("ThrottlingException", 9)})), "bus")
     dead_letters = DeadLetterQueue(topics.sqs, url)
-    assert use_cases.publish_changes(records, source=SOURCE, publisher=bus, dead_letters=dead_letters) == 2
+    assert publish.publish_changes(records, source=SOURCE, publisher=bus, dead_letters=dead_letters) == 2
     assert quarantined(topics, url) == {}
     assert _counts(log) == {"Published": 2, "PublishFailed": 1}

@@ -184,8 +184,8 @@ def test_an_event_that_the_bus_refuses_permanently_is_reported_and_the_rest_is_p
     events = events_of_new_orders(12)
     fake = FakeBus({events[2].id: ("MalformedDetail", 9), events[11].id: ("ThrottlingException", 9)})
     assert EventBus(cast("Any", fake), "bus").publish(events) == [
-        Undelivered(2, "MalformedDetail", for_ever=True),
-        Undelivered(11, "ThrottlingException", for_ever=False),
+        Undelivered(2, "MalformedDetail", permanent=True),
+        Undelivered(11, "ThrottlingException", permanent=False),
     ]
     assert len(fake.delivered) == 10
 
@@ -196,7 +196,7 @@ def test_an_entry_that_the_engine_refuses_is_reported(topics: EventTopics) -> No
     events = events_of_new_orders(3)
     events[1] = events[1].model_copy(update={"source": "aws.orders"})  # a source that is AWS's own
     (undelivered,) = bus.publish(events)
-    assert undelivered == Undelivered(1, "NotAuthorizedForSourceException", for_ever=False)
+    assert undelivered == Undelivered(1, "NotAuthorizedForSourceException", permanent=False)
     assert {event["id"] for event in subscriber.received(2)} == {events[0].id, events[2].id}
 
 

@@ -21,7 +21,7 @@ from chalicelib.aws.timeouts import CallPolicy
 from chalicelib.domain import events
 from chalicelib.domain.events import OrderEvent
 from chalicelib.domain.orders import TRANSITIONS, ErasedOrder, Order, OrderStatus
-from ordersctl.local.engine import client_options
+from ordersctl.shared.engine_client import client_options
 from testkit.builders import LATER, an_order, fresh_order_id
 from testkit.waiting import eventually
 

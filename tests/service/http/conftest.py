@@ -9,8 +9,8 @@ import httpx
 import pytest
 from hypothesis import Phase, settings
 
-from ordersctl.local.engine import client_options
 from ordersctl.local.tokens import ensure_keys
+from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.project import PROJECT_DIR, state_dir
 from testkit.local_run import LocalRun
 from tests.service.harness import functions

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from ordersctl.local.engine import client_options
+from ordersctl.shared.engine_client import client_options
 from testkit.api_client import Answer
 from testkit.builders import new_order
 from tests.service.http.callers import SERVICE, Caller, Service

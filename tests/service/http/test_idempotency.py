@@ -12,8 +12,8 @@ import boto3
 import httpx
 import pytest
 
-from ordersctl.local.engine import client_options
 from ordersctl.shared import project
+from ordersctl.shared.engine_client import client_options
 from testkit.api_client import Answer
 from testkit.builders import new_order
 from testkit.local_run import LocalRun

@@ -16,8 +16,8 @@ import boto3
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from ordersctl.local.engine import client_options
 from ordersctl.shared import project
+from ordersctl.shared.engine_client import client_options
 
 
 class Service(ThreadingHTTPServer):

@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 
 from ordersctl.deploy.package import copy_sources
-from ordersctl.local.engine import client_options
+from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.project import PROJECT_DIR
 from ordersctl.shared.stage import Stage
 from testkit.engine import running_engine

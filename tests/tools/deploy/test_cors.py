@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib.http.responses import cors
 from ordersctl.deploy import package
+from ordersctl.deploy.overlay import template as overlay
 from ordersctl.deploy.sam import translated
 from tests.tools.deploy.template_parts import Template, gateway_answers, properties
 from tests.tools.deploy.test_template import complaints
@@ -23,7 +24,7 @@ def project_with(directory: Path, origin: str) -> Path:
     (directory / "requirements.txt").touch()
     path = directory / ".chalice" / "config.json"
     config = json.loads(path.read_text())
-    config["stages"]["prod"]["environment_variables"][package.CORS] = origin
+    config["stages"]["prod"]["environment_variables"][overlay.CORS] = origin
     path.write_text(json.dumps(config))
     return directory
 
@@ -58,7 +59,7 @@ def test_gateway_responses_and_direct_acceptance_name_the_origin_as_the_code_doe
     methods = properties(template, "RestAPI")["Body"]["paths"]["/orders"]["post"]["responses"]
     assert all({ALLOW, EXPOSE} <= methods[status]["headers"].keys() for status in ("202", "400", "403", "413", "503"))
     function = properties(template, "APIHandler")["Environment"]["Variables"]
-    assert function[package.CORS] == ORIGIN
+    assert function[overlay.CORS] == ORIGIN
 
 
 @pytest.mark.full  # `make check` lints the templates of stage prod
@@ -73,9 +74,9 @@ def test_without_an_origin_no_answer_names_one(template: Template) -> None:
 @pytest.mark.parametrize("origin", ["shop.example.com", "https://a.example/", "https://a' x", "null", "${Stage}"])
 def test_an_invalid_origin_is_not_packaged(origin: str, tmp_path: Path) -> None:
     with pytest.raises(click.ClickException, match="CORS_ALLOW_ORIGIN"):
-        package.allowed_origin(project_with(tmp_path, origin), "prod")
+        overlay.allowed_origin(project_with(tmp_path, origin), "prod")
 
 
 @pytest.mark.parametrize("origin", ["", "*", ORIGIN, "http://localhost:3000"])
 def test_a_valid_origin_is_packaged(origin: str, tmp_path: Path) -> None:
-    assert package.allowed_origin(project_with(tmp_path, origin), "prod") == origin
+    assert overlay.allowed_origin(project_with(tmp_path, origin), "prod") == origin

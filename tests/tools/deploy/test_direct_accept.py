@@ -12,12 +12,14 @@ import pytest
 
 from chalicelib.adapters.order_table import OrderTable
 from chalicelib.adapters.queues import DeadLetterQueue
-from chalicelib.application import use_cases
+from chalicelib.application import process
 from chalicelib.domain import commands, order_ids
 from chalicelib.domain.orders import NewOrder, Order, parse
+from chalicelib.domain.request_context import RequestContext
 from chalicelib.http.auth.principal import READ, SERVICE
 from ordersctl.client import invoices
-from ordersctl.local.engine import client_options, deploy
+from ordersctl.local.engine import deploy
+from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.project import PROJECT_DIR
 from testkit import builders
 from tests.tools.deploy.velocity import PLACED_AT, DirectGateway, Reply
@@ -181,12 +183,15 @@ def test_five_hundred_real_orders_end_as_they_do_through_lambda(
         assert reply.status == 202
         posted[reply.json["order_id"]] = each
     for envelope in queued(gateway, sqs):
-        message = {"messageId": "m", "body": json.dumps(envelope)}
-        use_cases.process_message(message, table=table, dead_letters=dead_letters)
+        process.process_message(json.dumps(envelope), "m", table=table, dead_letters=dead_letters)
     for order_id, each in posted.items():
-        ids = {"order_id": order_id, "customer_id": each.customer_id, "placed_at": PLACED_AT}
-        through_lambda = commands.encode(parse(NewOrder, each.order), correlation_id="request-1", **ids)
+        through_lambda = commands.encode(
+            parse(NewOrder, each.order),
+            order_id=order_id,
+            customer_id=each.customer_id,
+            context=RequestContext(PLACED_AT, "request-1"),
+        )
         stored = table.get(order_id)
         assert isinstance(stored, Order)
-        assert stored == use_cases._new_order(commands.decode(through_lambda))
+        assert stored == process.order_of(commands.decode(through_lambda))
     assert len(posted) == 500

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from chalicelib.settings import Settings
-from ordersctl.deploy.provision import CONFIG, filled_in, record
+from ordersctl.deploy.chalice_config import filled_in, record
 from ordersctl.deploy.stack import Stack
 from ordersctl.shared import templates
+from ordersctl.shared.project import CHALICE_CONFIG
 from tests.tools.deploy.project import Project, full_engine, stage_on, write_settings
 
 pytestmark = pytest.mark.full  # commands in processes, on an engine of their own
@@ -237,14 +238,11 @@ def test_a_policy_is_filled_in_as_cloudformation_would() -> None:
         ({"Tracing": "true", "AwsClient": "thin"}, "botocore"),
     ],
 )
-def test_a_stage_with_tracing_calls_aws_by_botocore(
-    parameters: dict[str, str], client: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stage_with_tracing_calls_aws_by_botocore(parameters: dict[str, str], client: str, tmp_path: Path) -> None:
     config = tmp_path / "config.json"
-    config.write_text(CONFIG.read_text())
-    monkeypatch.setattr("ordersctl.deploy.provision.CONFIG", config)
+    config.write_text(CHALICE_CONFIG.read_text())
     outputs = OUTPUTS | dict.fromkeys(templates.resources()["Outputs"].keys() - OUTPUTS.keys(), "-")
-    record("dev", outputs, parameters)
+    record("dev", outputs, parameters, config)
     written = json.loads(config.read_text())["stages"]["dev"]
     assert written["environment_variables"]["AWS_CLIENT"] == client
     assert written["xray"] is ("Tracing" in parameters)

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from chalicelib.adapters import event_topic, order_items
 from chalicelib.domain import commands, events, orders
 from chalicelib.domain.orders import NewOrder
+from chalicelib.domain.request_context import RequestContext
 from ordersctl.estimate.cost.command import cost
 from ordersctl.estimate.cost.order_sizes import INDEX_ENTRY, KB, sizes
 from ordersctl.estimate.cost.per_order import Load, Units, dollars_per_million, prices, units
@@ -43,8 +44,8 @@ def test_every_price_has_a_date_a_source_and_a_confirmation() -> None:
 def test_the_assumed_sizes_are_those_of_real_orders(lines: int) -> None:
     posted = {"currency": "GBP", "items": real_lines(lines), "reference": "536365"}
     order = an_order(new=posted)
-    ids = {"order_id": ORDER_ID, "customer_id": CUSTOMER, "placed_at": NOW, "correlation_id": "c" * 36}
-    command = commands.encode(orders.parse(NewOrder, posted), **ids)
+    context = RequestContext(NOW, "c" * 36)
+    command = commands.encode(orders.parse(NewOrder, posted), order_id=ORDER_ID, customer_id=CUSTOMER, context=context)
     event = events.between(None, order, source="urn:orders:prod")
     assert event is not None
     attributes = sum(

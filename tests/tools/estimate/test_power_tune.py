@@ -16,8 +16,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ordersctl.estimate.power_tuning import command
-from ordersctl.estimate.power_tuning.temporary_settings import Function
-from ordersctl.local.engine import client_options
+from ordersctl.shared.engine_client import client_options
+from ordersctl.shared.functions import Function
 from ordersctl.shared.project import PROJECT_DIR
 from testkit.engine import running_engine
 from testkit.waiting import eventually
@@ -121,8 +121,8 @@ def test_any_other_response_is_a_measurement(function: Function, tmp_path: Path,
 def test_a_payload_that_is_no_json_changes_nothing(tmp_path: Path, event: str) -> None:
     done = tune(tmp_path, event)
     assert done.exit_code == 2
-    assert "is no JSON" in done.output
-    assert "give back by hand" not in done.output
+    assert "is not JSON" in done.output
+    assert "by hand" not in done.output
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_signal_in_the_middle_restores_the_settings(
             process.kill()
     assert process.returncode == 1, output
     assert output.startswith(
-        "If this is killed, give back by hand what f had:\n  aws lambda update-function-configuration"
+        "If this is killed, restore the settings of f by hand:\n  aws lambda update-function-configuration"
     )
     assert "f has 300 MB and its logging again" in output
     assert function.settings() == OWN

@@ -13,9 +13,10 @@ import click
 import pytest
 from botocore.stub import Stubber
 
-from ordersctl.estimate.power_tuning import command
+from ordersctl.estimate.power_tuning import measurement
 from ordersctl.estimate.power_tuning.lambda_reports import Report, last_report
-from ordersctl.estimate.power_tuning.temporary_settings import Function, arguments, borrowed, with_reports
+from ordersctl.estimate.power_tuning.temporary_settings import arguments, restored, with_reports
+from ordersctl.shared.functions import Function
 
 QUIET = {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "WARN", "LogGroup": "/aws/lambda/f"}
 LOUD = QUIET | {"SystemLogLevel": "INFO"}
@@ -47,7 +48,7 @@ def test_restoring_is_retried_while_another_update_is_in_progress(stubbed: tuple
     refuse_update(stub, "ResourceConflictException")
     refuse_update(stub, "TooManyRequestsException")
     expect_update(stub, **OWN)
-    with borrowed(function, "aws …") as before:
+    with restored(function, "aws …") as before:
         function.update(MemorySize=128, **with_reports(before))
 
 
@@ -55,7 +56,7 @@ def test_when_restoring_fails_the_command_to_do_it_by_hand_is_printed_again(stub
     function, stub = stubbed
     stub.add_response("get_function_configuration", OWN)
     refuse_update(stub, "AccessDeniedException")
-    with pytest.raises(click.ClickException) as caught, borrowed(function, "aws …"):
+    with pytest.raises(click.ClickException) as caught, restored(function, "aws …"):
         pass
     assert "did not get its settings back" in caught.value.message
     assert "\n  aws … --memory-size 300 --logging-config" in caught.value.message
@@ -86,7 +87,7 @@ def test_a_second_ctrl_c_does_not_interrupt_the_restoring() -> None:
     function, handler = Function(client, "f"), signal.getsignal(signal.SIGINT)
 
     def interrupted() -> None:
-        with borrowed(function, "aws …"):
+        with restored(function, "aws …"):
             client.settings = {"MemorySize": 128}
             function.update(MemorySize=1024)
 
@@ -126,13 +127,13 @@ class Reporting:
 
 def test_cold_starts_in_between_are_not_counted_as_warm_invocations() -> None:
     stage: Any = Reporting([500.0, None, 480.0, None, None])
-    assert command.invoked(stage, "f", b"{}", 3) == ([20.0, 20.0, 20.0], 500.0)
+    assert measurement.invoke(stage, "f", b"{}", 3) == ([20.0, 20.0, 20.0], 500.0)
 
 
 def test_a_function_that_is_never_warm_is_reported() -> None:
     stage: Any = Reporting([500.0] * 10)
     with pytest.raises(click.ClickException, match="other traffic"):
-        command.invoked(stage, "f", b"{}", 3)
+        measurement.invoke(stage, "f", b"{}", 3)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from chalicelib import wiring
 from chalicelib.aws import retries
 from ordersctl.estimate.simulation import model
 from ordersctl.estimate.simulation.command import simulate
-from ordersctl.estimate.simulation.limits import RAISE, Bound, Limits
+from ordersctl.estimate.simulation.limits import ADVICE, Bottleneck, Limits
 from ordersctl.estimate.simulation.observations import percentile
 from ordersctl.shared.templates import every_parameter, resources
 
@@ -47,7 +47,7 @@ def test_writes_are_retried_as_by_the_processor() -> None:
 
 
 def test_there_is_advice_for_every_bottleneck() -> None:
-    assert set(RAISE) == set(Bound)
+    assert set(ADVICE) == set(Bottleneck)
 
 
 SMALL = ["--peak", "3000", "--ramp", "5", "--hold", "10", "--seconds", "30"]

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from ordersctl.local.engine import client_options
-from ordersctl.local.event_sources.dynamodb_streams import Checkpoints, ShardMapping
+from ordersctl.local.event_sources.dynamodb_streams import ShardMapping
 from ordersctl.local.event_sources.invocation import Function, Handler
 from ordersctl.local.event_sources.sqs import QueueMapping
+from ordersctl.shared.engine_client import client_options
+from ordersctl.shared.streams import Checkpoints
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

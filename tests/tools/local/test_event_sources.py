@@ -11,11 +11,12 @@ from typing import Any
 import boto3
 import pytest
 
-from ordersctl.local.engine import client_options
-from ordersctl.local.event_sources.dynamodb_streams import Checkpoints, ShardMapping
+from ordersctl.local.event_sources.dynamodb_streams import ShardMapping
 from ordersctl.local.event_sources.invocation import Function
 from ordersctl.local.event_sources.sqs import QueueMapping
+from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.project import PROJECT_DIR
+from ordersctl.shared.streams import Checkpoints
 from testkit.waiting import eventually
 from tests.tools.local.event_sources import QueueSource, TableSource, bodies, ids
 

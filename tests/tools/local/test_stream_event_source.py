@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ordersctl.local.event_sources.dynamodb_streams import Checkpoints, ShardMapping, lambda_record
+from ordersctl.local.event_sources.dynamodb_streams import ShardMapping
+from ordersctl.shared.streams import Checkpoints, lambda_record
 from tests.tools.local.event_sources import TableSource, failing, ids
 
 pytestmark = pytest.mark.full  # no code of the service

@@ -16,9 +16,9 @@ from chalicelib.adapters import order_items
 from chalicelib.domain import order_ids
 from chalicelib.domain.orders import ErasedOrder, Order
 from ordersctl.cli import main
-from ordersctl.local.engine import client_options
-from ordersctl.local.event_sources.dynamodb_streams import Checkpoints
+from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.project import PROJECT_DIR
+from ordersctl.shared.streams import Checkpoints
 from testkit import builders
 from tests.tools.local.event_sources import depth_of
 

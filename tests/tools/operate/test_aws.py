@@ -11,7 +11,8 @@ from typing import Any
 import boto3
 import pytest
 
-from ordersctl.local.engine import SERVICES, client_options, deploy
+from ordersctl.local.engine import SERVICES, deploy
+from ordersctl.shared.engine_client import client_options
 from testkit import builders
 from testkit.engine import running_engine
 from tests.tools.operate.stage import OperatedStage

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.domain import events, orders
 from chalicelib.domain.orders import NewOrder, Order, OrderStatus
-from ordersctl.operate.dlq.redrive import Pace, send
+from ordersctl.operate.send import RateLimit, send_event
 from ordersctl.operate.stage_queues import Queue
 from ordersctl.shared.stage import Stage
 from testkit import builders, lambda_events
@@ -73,7 +73,7 @@ def test_show_prints_a_dead_letter_whole(stage: OperatedStage) -> None:
 
 def test_an_id_that_is_too_short_or_unknown_is_an_error(stage: OperatedStage) -> None:
     assert stage.run("dlq", "show", "abc").exit_code == 2
-    assert "0 letters" in stage.run("dlq", "show", "abcdef12").output
+    assert "0 dead letters" in stage.run("dlq", "show", "abcdef12").output
 
 
 def test_a_fixed_command_is_redriven_to_the_order_queue(stage: OperatedStage, tmp_path: Path) -> None:
@@ -170,7 +170,14 @@ def test_a_dead_letter_of_a_fifo_consumer_returns_to_its_orders_group_once(
     (dead_letter,) = stage.json("dlq", "list", "--queue", "billing")
     queue = Queue("billing", "consumer", live)
     # As if killed between sending and deleting, and started again.
-    send(Stage.at("local"), queue, json.dumps(event), attributes={}, group=event["subject"], once=dead_letter["id"])
+    send_event(
+        Stage.at("local"),
+        queue,
+        json.dumps(event),
+        attributes={},
+        order_id=event["subject"],
+        once=dead_letter["id"],
+    )
     stage.json("dlq", "redrive", dead_letter["id"], "--yes")
     stage.sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
     (message,) = stage.sqs.receive_message(
@@ -180,10 +187,20 @@ def test_a_dead_letter_of_a_fifo_consumer_returns_to_its_orders_group_once(
     assert message["Attributes"]["MessageGroupId"] == event["subject"]
 
 
+def test_a_redriven_command_keeps_its_customers_fair_queue_group(stage: OperatedStage) -> None:
+    stage.send("queue-dlq", builders.command(), reason="the table was away")
+    stage.json("dlq", "redrive", "--all", "--yes")
+    (message,) = stage.sqs.receive_message(QueueUrl=stage.url("queue"), MessageSystemAttributeNames=["MessageGroupId"])[
+        "Messages"
+    ]
+    assert json.loads(message["Body"]) == builders.command()
+    assert message["Attributes"]["MessageGroupId"] == builders.CUSTOMER
+
+
 def test_redrive_keeps_to_its_rate() -> None:
-    pace, began = Pace(50), monotonic()
+    limit, began = RateLimit(50), monotonic()
     for _ in range(11):
-        pace.wait()
+        limit.wait()
     assert monotonic() - began >= 0.2
 
 
@@ -247,7 +264,7 @@ def test_dropped_garbage_is_kept_in_a_file_that_only_its_owner_reads(stage: Oper
     result = stage.run("dlq", "drop", "--all", "--archive", str(file), "--yes")
     assert result.exit_code == 0
     assert "2 kept in the file." in result.stdout
-    assert "Up to 1 clients may still be told `accepted`" in result.stderr
+    assert "Up to 1 clients may still read `accepted`" in result.stderr
     kept = [json.loads(line) for line in file.read_text().splitlines()]
     assert [each["body"] for each in kept] == [f"garbage for {kind}" for kind in DEAD]
     assert file.stat().st_mode & 0o777 == 0o600

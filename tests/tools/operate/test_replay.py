@@ -8,7 +8,7 @@ import pytest
 from chalicelib.adapters import order_items
 from chalicelib.domain import events
 from chalicelib.domain.orders import TRANSITIONS, Order, OrderStatus
-from ordersctl.operate.replay.command import event_of
+from ordersctl.operate.replay.orders import event_of
 from testkit import builders
 from tests.tools.operate.stage import OperatedStage
 

@@ -83,7 +83,7 @@ def test_a_record_that_is_no_order_is_said_to_be_quarantined() -> None:
 
     [told] = lines_of(record)
 
-    assert "a record that is no order went to the dead-letter queue" in told
+    assert "a record that is not an order went to the dead-letter queue" in told
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{}", "null", "{", "1"])
