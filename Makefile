@@ -29,7 +29,7 @@ run: .venv/installed
 	@.venv/bin/python -m ordersctl run $(ARGS)
 
 # The tests of a file stay in one worker, which has engines and local runs of its own. Files start in their order, the
-# longest first: those of tests/bench.
+# longest first: those of tests/bench. WORKERS=0 runs them in one process, as a debugger needs it.
 PYTEST = .venv/bin/python -m pytest -n $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder
 
 test: .venv/installed
