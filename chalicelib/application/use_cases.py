@@ -15,7 +15,6 @@ from chalicelib.domain import commands, order_ids, orders
 from chalicelib.domain.commands import PlaceOrder
 from chalicelib.domain.errors import (
     Fault,
-    InvalidOrder,
     KeyReused,
     NotYetStored,
     OrderErased,
@@ -119,34 +118,13 @@ def reject_order(command: PlaceOrder, reason: str, table: OrderTable) -> Order |
 
 
 def _new_order(command: PlaceOrder) -> Order:
-    common: dict[str, Any] = {
-        "order_id": command.order_id,
-        "customer_id": command.customer_id,
-        "version": 1,
-        "placed_at": command.placed_at,
-        "updated_at": command.placed_at,
-        "correlation_id": command.correlation_id,
-        "traceparent": command.traceparent,
-    }
-    try:
-        new = orders.parse(NewOrder, command.order)
-    except InvalidOrder as refusal:
-        return Order(
-            **common,
-            status=OrderStatus.REJECTED,
-            violations=refusal.violations,
-            fingerprint=orders.fingerprint(command.order),
-        )
-    return Order(
-        **common,
-        status=OrderStatus.PLACED,
-        currency=new.currency,
-        items=new.items,
-        total=new.total,
-        shipping_address=new.shipping_address,
-        note=new.note,
-        reference=new.reference,
-        fingerprint=orders.fingerprint(new),
+    return Order.place(
+        command.order,
+        order_id=command.order_id,
+        customer_id=command.customer_id,
+        placed_at=command.placed_at,
+        correlation_id=command.correlation_id,
+        traceparent=command.traceparent,
     )
 
 
