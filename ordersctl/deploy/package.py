@@ -33,7 +33,7 @@ from ordersctl.shared.templates import (
 BUILD = PROJECT_DIR / "build"
 TEMPLATE = "sam.json"
 CORS = "CORS_ALLOW_ORIGIN"
-MAX_ZIP_BYTES = 5 * 1024 * 1024
+MAX_ZIP_BYTES = 10 * 1024 * 1024
 _SOURCES = ("app.py", "chalicelib", "ordersctl", "infra", ".chalice")
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", "deployments", "deployed")
 

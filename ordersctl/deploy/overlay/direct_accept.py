@@ -21,6 +21,10 @@ _CUSTOMER = "[A-Za-z0-9._-]{1,64}"
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 # What the authorizer found, from whichever authorizer there is.
 _CLAIMS = {"Fn::If": ["WithCognito", "claims.", ""]}
+# Cognito's authorizer hands claims on as text: what may have been null, a boolean or a fraction names nobody, as in
+# chalicelib/http/auth/claims.py. What else it may have been, _CUSTOMER does not match.
+_NOBODY = "(?i)null|none|undefined|true|false|-?[0-9]+[.][0-9]+(e[0-9]+)?"
+_NO_NAME_IS_NOBODY = {"Fn::If": ["WithCognito", f'#if($own.matches("{_NOBODY}"))#set($own="")#end', ""]}
 
 # A request template cannot answer by itself. It asks SQS for an action that does not exist, named as the reason, and
 # the answer's template tells from SQS's error, which repeats that name, what to say.
@@ -112,7 +116,9 @@ def request_template() -> list[Any]:
         '#set($own="${context.authorizer.',
         _CLAIMS,
         {"Ref": "CustomerClaim"},
-        '}")#set($scope=" ${context.authorizer.',
+        '}")',
+        _NO_NAME_IS_NOBODY,
+        '#set($scope=" ${context.authorizer.',
         _CLAIMS,
         'scope} ")' + _checks() + _parts() + form + _envelope(),
     ]

@@ -160,6 +160,14 @@ def every_gateway_answer_is_a_problem(template: Template) -> bool:
     )
 
 
+def an_authorizers_failure_is_unavailable(template: Template) -> bool:
+    answers = [gateway_answers(template)[f"AUTHORIZER_{name}"] for name in ("FAILURE", "CONFIGURATION_ERROR")]
+    return all(
+        each["statusCode"] == "503" and each["responseParameters"]["gatewayresponse.header.Retry-After"] == "'5'"
+        for each in answers
+    )
+
+
 def every_order_route_asks_who(template: Template) -> bool:
     paths = properties(template, "RestAPI")["Body"]["paths"]
     return all(
@@ -309,6 +317,8 @@ FACTS = [
     ),
     Fact("gateway answers are problems", every_gateway_answer_is_a_problem,
          lambda t: gateway_answers(t)["THROTTLED"].update(statusCode="430")),
+    Fact("an authorizer that fails is a dependency that fails", an_authorizers_failure_is_unavailable,
+         lambda t: gateway_answers(t)["AUTHORIZER_FAILURE"].update(statusCode="500")),
     Fact("every route of orders asks who", every_order_route_asks_who,
          lambda t: properties(t, "RestAPI")["Body"]["paths"]["/orders"]["post"].pop("security")),
     Fact("one stage", lambda t: len(of_type(t, "AWS::ApiGateway::Stage")) == 1
