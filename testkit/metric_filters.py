@@ -30,7 +30,7 @@ def counted(log: io.StringIO) -> dict[str, list[float]]:
 
 
 def filters() -> list[dict[str, Any]]:
-    every = templates.load(templates.INFRA / "operations.yaml")["Resources"].values()
+    every = templates.load(templates.INFRA / "monitoring.yaml")["Resources"].values()
     return [each["Properties"] for each in every if each["Type"] == "AWS::Logs::MetricFilter"]
 
 

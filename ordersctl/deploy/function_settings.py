@@ -17,7 +17,7 @@ def function_names(stage: str) -> list[str]:
 def wanted(stage: str, settings: Mapping[str, str], event_dead_letter_queue_arn: str) -> dict[str, dict[str, Any]]:
     """Return function name -> what its mapping should be set to, as UpdateEventSourceMapping takes it."""
     values = _values(settings)
-    resources = load(INFRA / "overrides.yaml")["Resources"]
+    resources = load(INFRA / "package.yaml")["Resources"]
     result = {}
     for logical, suffix in FUNCTIONS.items():
         (event,) = resources[logical]["Properties"]["Events"].values()
@@ -28,7 +28,7 @@ def wanted(stage: str, settings: Mapping[str, str], event_dead_letter_queue_arn:
 
 def wanted_logging(settings: Mapping[str, str]) -> dict[str, Any]:
     """Return what a function should log, as UpdateFunctionConfiguration takes it; its group stays what it is."""
-    logging = load(INFRA / "overrides.yaml")["Resources"]["APIHandler"]["Properties"]["LoggingConfig"]
+    logging = load(INFRA / "package.yaml")["Resources"]["APIHandler"]["Properties"]["LoggingConfig"]
     levels = {name: value for name, value in logging.items() if name != "LogGroup"}
     return {**levels, "SystemLogLevel": _values(settings)[levels["SystemLogLevel"]["Ref"]]}
 

@@ -110,7 +110,7 @@ def overlay(origin: str) -> Template:
     shown = _shown_to(origin)
     definition = {"x-amazon-apigateway-gateway-responses": gateway_responses(shown), **direct_accept.definition(shown)}
     api = {"Resources": {"RestAPI": {"Properties": {"DefinitionBody": definition}}}}
-    return merged(resources(), load(INFRA / "overrides.yaml"), api)
+    return merged(resources(), load(INFRA / "package.yaml"), api)
 
 
 def _shown_to(origin: str) -> dict[str, str]:

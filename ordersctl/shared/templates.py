@@ -38,7 +38,7 @@ def merged(*templates: Template) -> Template:
 
 def resources() -> Template:
     """The stack under plain `chalice deploy`: what the service keeps, and what watches it."""
-    return merged(load(INFRA / "resources.yaml"), load(INFRA / "operations.yaml"))
+    return merged(load(INFRA / "resources.yaml"), load(INFRA / "monitoring.yaml"))
 
 
 def stage_settings(stage: str) -> tuple[dict[str, str], dict[str, str]]:
@@ -67,7 +67,7 @@ def check_dax_client(given: Mapping[str, str], project: Path = PROJECT_DIR) -> N
 
 def every_parameter() -> Template:
     """Return the parameters of both ways of deploying, by name."""
-    return merged(resources(), load(INFRA / "overrides.yaml"))["Parameters"]  # type: ignore[no-any-return]  # plain JSON
+    return merged(resources(), load(INFRA / "package.yaml"))["Parameters"]  # type: ignore[no-any-return]  # plain JSON
 
 
 def checked_parameters(template: Template, given: Mapping[str, str]) -> dict[str, str]:
