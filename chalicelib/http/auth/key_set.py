@@ -11,9 +11,9 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from chalicelib.http.auth import key_source
 from chalicelib.http.auth.jose import ECKey, RSAKey
 
 LIFE = 600  # seconds that a key set is believed: a withdrawn key is good for no longer
@@ -54,9 +54,9 @@ class KeySet:
     """
 
     def __init__(
-        self, location: str, *, clock: Callable[[], float] = time.time, read: Callable[[str], bytes] = key_source.read
+        self, location: str, *, clock: Callable[[], float] = time.time, read: Callable[[str], bytes] | None = None
     ) -> None:
-        self._location, self._clock, self._read = location, clock, read
+        self._location, self._clock, self._read = location, clock, read or read_location
         self._keys = Keys((), -math.inf)
         self._looked_at = -math.inf
         self._is_failing = False
@@ -110,6 +110,15 @@ class KeySet:
 
     def _is_within(self, seconds: float, keys: Keys) -> bool:
         return 0 <= self._clock() - keys.read_at < seconds  # a clock that was set back makes them unbelieved
+
+
+def read_location(location: str) -> bytes:
+    """The content of a file, or of an https address. Raises OSError, ValueError."""
+    if not location.startswith("https://"):
+        return Path(location).read_bytes()
+    from chalicelib.http.auth import key_download  # noqa: PLC0415 - TLS is slow to import, and not needed for a file
+
+    return key_download.download(location)
 
 
 def usable_keys(document: bytes) -> tuple[PublicKey, ...]:

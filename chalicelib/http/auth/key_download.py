@@ -1,4 +1,4 @@
-"""Reading the issuer's key set: a file of the package, or an https address.
+"""Downloading the issuer's key set from an https address.
 
 Whoever asks for the keys waits at most DEADLINE, whatever the address does: a thread downloads, and is given up then.
 """
@@ -9,7 +9,6 @@ import socket
 import ssl
 import threading
 from contextlib import closing, suppress
-from pathlib import Path
 from urllib.parse import urlsplit
 
 DEADLINE = 2.0  # seconds for all of it: name, connection, handshake, and the answer's last byte
@@ -17,21 +16,17 @@ MAX_BYTES = 256 * 1024  # of an answer; a key is about 500 bytes
 _OK = 200
 
 
-def read(location: str, *, deadline: float = DEADLINE) -> bytes:
-    """The content of a key set, within `deadline` seconds. Raises OSError, ValueError."""
-    return _download(location, deadline) if location.startswith("https://") else Path(location).read_bytes()
-
-
-def _download(address: str, deadline: float) -> bytes:
-    download = _Download(address, deadline, _trusted_issuers())
-    download.start()
-    download.join(deadline)
-    if download.is_alive():
-        download.give_up()
+def download(address: str, deadline: float = DEADLINE) -> bytes:
+    """What is at the address, within `deadline` seconds. Raises OSError, ValueError."""
+    thread = _Download(address, deadline, _trusted_issuers())
+    thread.start()
+    thread.join(deadline)
+    if thread.is_alive():
+        thread.give_up()
         raise TimeoutError(f"no whole answer within {deadline:g} s")
-    if download.error:
-        raise download.error
-    return download.content
+    if thread.error:
+        raise thread.error
+    return thread.content
 
 
 class _Download(threading.Thread):

@@ -15,8 +15,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from chalicelib.http.auth import key_source
-from chalicelib.http.auth.key_source import MAX_BYTES, read
+from chalicelib.http.auth import key_download
+from chalicelib.http.auth.key_download import MAX_BYTES, download
+from chalicelib.http.auth.key_set import read_location
 
 DEADLINE = 0.4  # seconds; the service's own is longer
 MARGIN = 0.6  # for a machine that is busy
@@ -52,9 +53,9 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """OpenSSL takes the certificates to trust from this variable, when there is one."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    key_source._trusted_issuers.cache_clear()
+    key_download._trusted_issuers.cache_clear()
     yield certificate
-    key_source._trusted_issuers.cache_clear()
+    key_download._trusted_issuers.cache_clear()
 
 
 @contextmanager
@@ -116,7 +117,7 @@ def fails(address: str) -> tuple[Exception, float]:
     """Why reading fails, and after how many seconds."""
     began = time.monotonic()
     with pytest.raises((OSError, ValueError)) as caught:
-        read(address, deadline=DEADLINE)
+        download(address, DEADLINE)
     return caught.value, time.monotonic() - began
 
 
@@ -134,7 +135,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 )
 def test_an_address_is_read(trusted: Path, answer: bytes) -> None:
     with serving(answering(answer), trusted) as (address, _):
-        assert read(address) == b'{"keys":[]}'
+        assert download(address) == b'{"keys":[]}'
 
 
 def test_what_is_asked_for_is_the_address(trusted: Path) -> None:
@@ -145,8 +146,8 @@ def test_what_is_asked_for_is_the_address(trusted: Path) -> None:
         connection.sendall(OK + b"Content-Length: 0\r\n\r\n")
 
     with serving(handle, trusted) as (address, _):
-        read(address)
-        read(address.partition("/jwks")[0])
+        download(address)
+        download(address.partition("/jwks")[0])
     assert [line.partition(b"\r\n")[0] for line in asked] == [b"GET /jwks.json?v=1 HTTP/1.1", b"GET / HTTP/1.1"]
 
 
@@ -200,7 +201,7 @@ def test_no_more_than_a_limit_is_read(trusted: Path, head: bytes) -> None:
     with serving(answering(OK + head, b" " * (MAX_BYTES + 1)), trusted) as (address, _):
         assert str(MAX_BYTES) in str(fails(address)[0])
     with serving(answering(OK + b"Content-Length: %d\r\n\r\n" % MAX_BYTES, b" " * MAX_BYTES), trusted) as (address, _):
-        assert len(read(address)) == MAX_BYTES
+        assert len(download(address)) == MAX_BYTES
 
 
 @pytest.mark.parametrize("answer", [b"", b"\r\n", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 abc\r\n\r\n", b"\x00" * 100])
@@ -227,13 +228,16 @@ def test_an_address_that_is_none_is_a_failure(location: str) -> None:
     fails(location)
 
 
-def test_a_file_is_read(tmp_path: Path) -> None:
-    (tmp_path / "jwks.json").write_bytes(b"{}")
-    assert read(str(tmp_path / "jwks.json")) == b"{}"
+def test_a_location_is_an_address_or_a_file(trusted: Path, tmp_path: Path) -> None:
+    with serving(answering(OK + b"Content-Length: 2\r\n\r\n{}"), trusted) as (address, _):
+        assert read_location(address) == b"{}"
+    (tmp_path / "jwks.json").write_bytes(b"[]")
+    assert read_location(str(tmp_path / "jwks.json")) == b"[]"
 
 
 @pytest.mark.parametrize(
     "location", ["no/jwks.json", "http://127.0.0.1/jwks.json", "ftp://h/", "file:///etc/passwd", ""]
 )
-def test_what_is_neither_a_file_nor_https_is_a_failure(location: str) -> None:
-    fails(location)
+def test_a_location_that_is_neither_is_a_failure(location: str) -> None:
+    with pytest.raises(OSError, match=r"No such file|Is a directory"):
+        read_location(location)
