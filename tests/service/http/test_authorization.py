@@ -3,15 +3,18 @@
 import functools
 import hashlib
 import hmac
+import importlib
 import json
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 from joserfc.jwk import RSAKey
 
+from chalicelib import wiring
 from testkit.builders import new_order, sign
 from testkit.local_run import eventually
 from tests.service.http.callers import (
@@ -250,6 +253,68 @@ def test_a_token_that_ran_out_while_its_policy_was_kept_is_refused(service: Serv
     assert (answer.status, answer.problem) == (401, "unauthorized")
 
 
+# --- the claim that names the customer -------------------------------------------------------------------------------
+
+ABSENT = "(absent)"
+NOBODY: list[Any] = [None, True, False, 1.0, 17850.5, [], ["ann"], {}, {"id": "ann"}, "", ABSENT]
+
+
+@contextmanager
+def set_as(service: Service, **variables: str) -> Iterator[Service]:
+    """The service with other settings."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        importlib.reload(wiring)  # settings are read once
+        yield replace(service, cached_policies={})
+    importlib.reload(wiring)
+
+
+@pytest.fixture
+def named_by_claim(service: Service) -> Iterator[Service]:
+    with set_as(service, CUSTOMER_CLAIM="customer") as changed:
+        yield changed
+
+
+def whose_customer_is(service: Service, claim: Any, login: str = "login-1") -> Caller:
+    content = local_claims(login) | ({} if claim == ABSENT else {"customer": claim})
+    return Caller(service.send, f"Bearer {sign(signing_key(), content)}")
+
+
+@pytest.mark.parametrize("claim", NOBODY, ids=repr)
+def test_a_claim_that_is_no_name_places_and_reads_no_orders(named_by_claim: Service, claim: Any) -> None:
+    """`str()` of such a claim would make one customer of all whose tokens have it."""
+    order_id = named_by_claim.place(whose_customer_is(named_by_claim, "ann"), new_order())
+    caller = whose_customer_is(named_by_claim, claim)
+    answers = [
+        caller.post(new_order()),
+        caller.get(f"/orders/{order_id}"),
+        caller.patch(f"/orders/{order_id}", {"note": "x"}, If_Match="*"),
+        *(caller.get(f"/customers/{name}/orders") for name in ("None", "null", "True", "login-1", "ann")),
+    ]
+    assert {(answer.status, answer.problem) for answer in answers} == {(403, "forbidden")}
+    assert {answer.json["detail"] for answer in answers} == {"The token names no customer"}
+
+
+def test_an_integer_or_a_text_names_the_customer_whoever_logged_in(named_by_claim: Service) -> None:
+    order_id = named_by_claim.place(whose_customer_is(named_by_claim, 17850, "login-1"), new_order())
+    assert whose_customer_is(named_by_claim, "17850", "login-2").get(f"/orders/{order_id}").status == 200
+    assert whose_customer_is(named_by_claim, "17851", "login-1").get(f"/orders/{order_id}").status == 404
+    assert whose_customer_is(named_by_claim, 1.5, "login-1").get("/customers/17850/orders").status == 403
+
+
+def test_while_the_issuers_keys_cannot_be_read_a_good_token_is_told_to_come_again(service: Service) -> None:
+    with set_as(service, JWT_JWKS="no/jwks.json") as changed:
+        answer = changed.caller("ann").get("/customers/ann/orders")
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+        assert changed.cached_policies == {}, "API Gateway keeps policies for a token, but no failures"
+        # What needs no key to be refused is refused as ever.
+        expired = sign(signing_key(), local_claims("ann", exp=1_000_000_000))
+        assert Caller(changed.send, f"Bearer {expired}").get("/customers/ann/orders").status == 401
+        assert Caller(changed.send, "Bearer nonsense").get("/customers/ann/orders").status == 401
+    assert service.caller("ann").get("/customers/ann/orders").status == 200
+
+
 def test_cognitos_claims_make_the_same_principal(service: Service) -> None:
     """With AUTHORIZER=cognito the gateway checks the token and hands its claims over, with no authorizer of ours."""
     from testkit.builders import LambdaContext, http_event  # noqa: PLC0415
@@ -266,3 +331,6 @@ def test_cognitos_claims_make_the_same_principal(service: Service) -> None:
     assert status({"claims": {"sub": "ann", "scope": READER, "exp": "Sun Nov 22 15:00:00 UTC 2026"}}) == 200
     assert status({"claims": {"sub": "bob", "scope": READER}}) == 403
     assert status({"claims": {"sub": "ann", "scope": ""}}) == 403
+    assert status({"claims": {"sub": "ann", "scope": [READER]}}) == 403
+    for nobody in (None, True, "null", "true", "1.0", "[ann]"):
+        assert status({"claims": {"sub": nobody, "scope": READER}}) == 403
