@@ -26,13 +26,13 @@ class _ImportedWhenCalled(ModuleType):
         return imported_when_called
 
 
-_standing_in = sys.modules.setdefault(_X509, _ImportedWhenCalled(_X509))
+_placeholder = sys.modules.setdefault(_X509, _ImportedWhenCalled(_X509))
 try:
     from joserfc import errors, jws
     from joserfc.jwk import ECKey, RSAKey
     from joserfc.jwt import JWTClaimsRegistry
 finally:
-    if isinstance(_standing_in, _ImportedWhenCalled):
+    if isinstance(_placeholder, _ImportedWhenCalled):
         del sys.modules[_X509]
 
 __all__ = ["ECKey", "JWTClaimsRegistry", "RSAKey", "errors", "jws"]

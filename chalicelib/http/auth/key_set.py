@@ -1,7 +1,7 @@
-"""The issuer's public keys: how long they are believed, when they are read again, and which of them are used.
+"""The issuer's public keys: how long they are trusted, when they are fetched again, and which of them are used.
 
-A token that the keys at hand admit never waits for the address. A token that they do not admit may be signed with a key
-that is newer, so they are read again before it is refused, but never more often than every few seconds.
+A token that the cached keys verify never waits for a fetch. A token that they do not verify may be signed with a newer
+key, so they are fetched again before it is refused, but never more often than every few seconds.
 """
 
 import base64
@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 from chalicelib.http.auth.jose import ECKey, RSAKey
 
-LIFE = 600  # seconds that a key set is believed: a withdrawn key is good for no longer
-AGAIN_AFTER = 5  # seconds between two looks at the address, whatever came of the first
-STALE_FOR = 3_600  # seconds past its life that a set serves on while its address fails
+MAX_AGE = 600  # seconds that a key set is trusted: a withdrawn key is good for no longer
+MIN_INTERVAL = 5  # seconds between two fetches, whether the first succeeded or not
+STALE_IF_ERROR = 3_600  # seconds past its age that a key set is used while its address fails (the term is RFC 5861's)
 _RSA_BITS = range(2_048, 16_385)  # RFC 7518, section 3.3; OpenSSL checks no larger ones
 _RSA_EXPONENT_BITS = range(2, 257)  # FIPS 186-5, section 5.1; 3 is taken, though the standard takes none below 65,537
 _ALGORITHMS = {"RSA": {"RS256", "PS256"}, "EC": {"ES256"}}
@@ -27,7 +27,7 @@ logger = logging.getLogger("orders")
 
 
 class KeysUnavailable(Exception):
-    """The address fails, so nobody can say whether a token is good; the message is for the log only."""
+    """The address fails, so whether a token is good cannot be known; the message is for the log only."""
 
 
 class PublicKey(NamedTuple):
@@ -41,10 +41,10 @@ class PublicKey(NamedTuple):
 
 
 class Keys(NamedTuple):
-    """What was read at a time (seconds since 1970)."""
+    """The keys of one fetch, and when it began (seconds since 1970)."""
 
     usable: tuple[PublicKey, ...]
-    read_at: float
+    fetched_at: float
 
 
 class KeySet:
@@ -58,45 +58,45 @@ class KeySet:
     ) -> None:
         self._location, self._clock, self._read = location, clock, read or read_location
         self._keys = Keys((), -math.inf)
-        self._looked_at = -math.inf
+        self._attempted_at = -math.inf
         self._is_failing = False
-        self._looking = threading.Lock()
+        self._fetching = threading.Lock()
 
     def current(self) -> Keys:
         """The keys to check a token with. Raises KeysUnavailable."""
         keys = self._keys
-        if self._is_within(LIFE, keys):
+        if self._is_within(MAX_AGE, keys):
             return keys
         if not self._may_serve_stale(keys):
-            with self._looking:
-                self._look(keys)
-        elif self._looking.acquire(blocking=False):  # another thread's look is not waited for
+            with self._fetching:
+                self._fetch(keys)
+        elif self._fetching.acquire(blocking=False):  # another thread's fetch is not waited for
             try:
-                self._look(keys)
+                self._fetch(keys)
             finally:
-                self._looking.release()
+                self._fetching.release()
         keys = self._keys
-        if self._is_within(LIFE, keys) or self._may_serve_stale(keys):
+        if self._is_within(MAX_AGE, keys) or self._may_serve_stale(keys):
             return keys
-        raise KeysUnavailable("no key set could be read")
+        raise KeysUnavailable("no key set could be fetched")
 
     def newer(self, than: Keys) -> Keys:
-        """The keys to check a token with that `than` does not admit: `than` itself where the address has no newer ones.
+        """The keys to check a token with that `than` does not verify; `than` itself when there are no newer ones.
 
-        Raises KeysUnavailable while the address fails: it may have a new key.
+        Raises KeysUnavailable while the address fails: the issuer may have a new key.
         """
-        with self._looking:
-            self._look(than)
+        with self._fetching:
+            self._fetch(than)
             if self._is_failing:
-                raise KeysUnavailable("the key set could not be read again")
+                raise KeysUnavailable("the key set could not be fetched again")
             return self._keys
 
-    def _look(self, known: Keys) -> None:
-        """Read the address, unless another thread has just done so, or the last look is too recent."""
+    def _fetch(self, known: Keys) -> None:
+        """Fetch, unless another thread has replaced the known keys, or the last fetch is too recent."""
         now = self._clock()
-        if self._keys is not known or 0 <= now - self._looked_at < AGAIN_AFTER:
+        if self._keys is not known or 0 <= now - self._attempted_at < MIN_INTERVAL:
             return
-        self._looked_at = now
+        self._attempted_at = now
         try:
             self._keys = Keys(usable_keys(self._read(self._location)), now)
         except (OSError, ValueError) as error:
@@ -106,10 +106,10 @@ class KeySet:
             self._is_failing = False
 
     def _may_serve_stale(self, keys: Keys) -> bool:
-        return self._is_failing and self._is_within(LIFE + STALE_FOR, keys)
+        return self._is_failing and self._is_within(MAX_AGE + STALE_IF_ERROR, keys)
 
     def _is_within(self, seconds: float, keys: Keys) -> bool:
-        return 0 <= self._clock() - keys.read_at < seconds  # a clock that was set back makes them unbelieved
+        return 0 <= self._clock() - keys.fetched_at < seconds  # a clock that was set back ends the trust
 
 
 def read_location(location: str) -> bytes:
@@ -122,7 +122,7 @@ def read_location(location: str) -> bytes:
 
 
 def usable_keys(document: bytes) -> tuple[PublicKey, ...]:
-    """The keys of a JWK set (RFC 7517, section 5) that can be used; the others do them no harm. Raises ValueError."""
+    """The keys of a JWK set (RFC 7517, section 5) that can be used; the others are left out. Raises ValueError."""
     try:
         content = json.loads(document)
     except RecursionError as error:
@@ -143,7 +143,7 @@ def _public_key(jwk: Mapping[str, Any]) -> PublicKey:
     given = {name: value for name, value in jwk.items() if value is not None}
     kid, algorithms = given.get("kid"), _ALGORITHMS[given["kty"]]
     if not isinstance(kid, str | None):
-        raise TypeError("its name is not a text")
+        raise TypeError("its kid is not a string")
     if given.get("use", "sig") != "sig" or "verify" not in given.get("key_ops", ["verify"]):
         raise ValueError("not for checking signatures")
     if "alg" in given and given["alg"] not in algorithms:

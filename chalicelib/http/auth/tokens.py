@@ -1,7 +1,7 @@
 """Checking bearer tokens: JWS compact (RFC 7515) with RS256, PS256 or ES256, claims by RFC 7519 and RFC 8725.
 
-joserfc reads tokens, checks signatures and judges the registered claims. Ours is which keys and which claims are asked
-for, and what is refused before: docs/adr/0015-tokens-are-checked-by-joserfc.md.
+joserfc parses tokens, verifies signatures and validates the registered claims. This module says with which keys, which
+claims are required, and what is refused before: docs/adr/0015-tokens-are-checked-by-joserfc.md.
 """
 
 import json
@@ -34,7 +34,7 @@ class TokenChecker:
     def claims(self, authorization: str) -> dict[str, Any]:
         """The claims of an `Authorization` header's bearer token. Raises InvalidToken, KeysUnavailable."""
         signed = _signed(authorization)
-        # First what needs no key: a token that is not for us, or has ended, is refused whether or not keys can be read.
+        # First what needs no key: an expired token is refused even while the keys cannot be fetched.
         claims = _claims(signed)
         self._check(claims)
         keys = self.keys.current()
@@ -58,11 +58,11 @@ class TokenChecker:
         except errors.JoseError as error:
             raise InvalidToken(error.description) from error
         if not identity(claims["sub"]):
-            raise InvalidToken("a subject that cannot be written down")
+            raise InvalidToken("a subject with unprintable characters")
 
 
 def _signed(authorization: str) -> jws.CompactSignature:
-    """The token of an `Authorization` header, read but not believed yet. Raises InvalidToken."""
+    """The token of an `Authorization` header, parsed and not yet verified. Raises InvalidToken."""
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or len(token) > _MAX_TOKEN:
         raise InvalidToken("not a bearer token")

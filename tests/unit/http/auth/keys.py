@@ -84,11 +84,11 @@ class Clock:
 
 
 class Issuer:
-    """An issuer's address: says what is published there, counts who looks, and may fail."""
+    """An issuer's address: it has content, counts the fetches, and may fail."""
 
     def __init__(self, *keys: RSAKey | ECKey) -> None:
         self.content = jwks(*keys)
-        self.looks = 0
+        self.fetches = 0
         self.failure: Exception | None = None
         self.clock = Clock()
         key_set = KeySet("https://issuer.example/jwks.json", clock=self.clock, read=self.read)
@@ -96,7 +96,7 @@ class Issuer:
         self.checker = TokenChecker(key_set, issuer=ISSUER, audience=AUDIENCE)
 
     def read(self, _location: str) -> bytes:
-        self.looks += 1
+        self.fetches += 1
         if self.failure:
             raise self.failure
         return self.content

@@ -1,4 +1,4 @@
-"""The issuer's keys: how long they are believed, when they are read again, and which of them are used."""
+"""The issuer's keys: how long they are trusted, when they are fetched again, and which of them are used."""
 
 import json
 import threading
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey, RSAKey
 
-from chalicelib.http.auth.key_set import AGAIN_AFTER, LIFE, STALE_FOR, KeysUnavailable, usable_keys
+from chalicelib.http.auth.key_set import MAX_AGE, MIN_INTERVAL, STALE_IF_ERROR, KeysUnavailable, usable_keys
 from testkit.builders import claims, sign
 from tests.unit.http.auth.keys import EC, RSA, Issuer, base64url, jwks, raw_jws
 
@@ -29,32 +29,32 @@ def is_unavailable(issuer: Issuer, signed: str) -> bool:
     return True
 
 
-# --- how long they are believed --------------------------------------------------------------------------------------
+# --- how long they are trusted ----------------------------------------------------------------------------------------
 
 
-def test_keys_are_read_once_for_all_tokens_that_they_admit(issuer: Issuer) -> None:
+def test_keys_are_fetched_once_for_all_tokens_that_they_verify(issuer: Issuer) -> None:
     for _ in range(20):
         assert issuer.admits(sign(RSA))
         assert issuer.admits(sign(EC))
-    assert issuer.looks == 1
+    assert issuer.fetches == 1
 
 
 def test_a_withdrawn_key_is_good_for_ten_minutes_at_most(issuer: Issuer) -> None:
     old = sign(RSA)
     assert issuer.admits(old)
     issuer.content = jwks(EC)
-    issuer.clock.now += LIFE - 1
+    issuer.clock.now += MAX_AGE - 1
     assert issuer.admits(old)
     issuer.clock.now += 1
     assert not issuer.admits(old)
-    assert LIFE == 600
+    assert MAX_AGE == 600
 
 
-def test_a_key_that_is_withdrawn_is_gone_once_another_key_was_looked_for(issuer: Issuer) -> None:
+def test_a_withdrawn_key_is_gone_after_the_next_fetch(issuer: Issuer) -> None:
     old = sign(RSA)
     assert issuer.admits(old)
     issuer.content = jwks(NAMED)
-    issuer.clock.now += AGAIN_AFTER
+    issuer.clock.now += MIN_INTERVAL
     assert issuer.admits(sign(NAMED))
     assert not issuer.admits(old)
 
@@ -67,7 +67,7 @@ def test_a_clock_that_is_set_back_makes_keys_no_younger(issuer: Issuer) -> None:
     assert not issuer.admits(old)
 
 
-# --- when they are read again ----------------------------------------------------------------------------------------
+# --- when they are fetched again -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -85,10 +85,10 @@ def test_a_new_key_is_good_at_once(published: tuple[RSAKey, ...], header: dict[s
     issuer = Issuer(RSA)
     assert issuer.admits(sign(RSA))
     issuer.content = jwks(*published)
-    issuer.clock.now += AGAIN_AFTER
+    issuer.clock.now += MIN_INTERVAL
     signer = NAMED if NAMED in published else NEW
     assert issuer.admits(raw_jws(signer, header))
-    assert issuer.looks == 2
+    assert issuer.fetches == 2
 
 
 @pytest.mark.parametrize("header", [NAMELESS, {"alg": "RS256", "kid": "anything"}], ids=str)
@@ -100,40 +100,40 @@ def test_keys_without_a_name_are_good_for_tokens_without_one(header: dict[str, A
 
 def test_a_token_that_nobody_signed_keeps_a_new_key_out_for_no_more_than_some_seconds(issuer: Issuer) -> None:
     assert issuer.admits(sign(RSA))
-    issuer.clock.now += AGAIN_AFTER
+    issuer.clock.now += MIN_INTERVAL
     assert not issuer.admits(sign(NAMED))  # junk, a moment before the issuer rotates
     issuer.content = jwks(NAMED)
-    issuer.clock.now += AGAIN_AFTER - 1
+    issuer.clock.now += MIN_INTERVAL - 1
     assert not issuer.admits(sign(NAMED))
     issuer.clock.now += 1
     assert issuer.admits(sign(NAMED))
-    assert AGAIN_AFTER <= 5
+    assert MIN_INTERVAL <= 5
 
 
-def test_many_tokens_that_nobody_signed_make_a_handful_of_looks(issuer: Issuer) -> None:
+def test_many_tokens_that_nobody_signed_make_a_handful_of_fetches(issuer: Issuer) -> None:
     assert issuer.admits(sign(RSA))
-    issuer.clock.now += AGAIN_AFTER
+    issuer.clock.now += MIN_INTERVAL
     junk = sign(NAMED)
     for _ in range(500):  # within ten seconds
         issuer.clock.now += 0.02
         assert not issuer.admits(junk)
-    assert issuer.looks <= 1 + 10 / AGAIN_AFTER + 1
+    assert issuer.fetches <= 1 + 10 / MIN_INTERVAL + 1
 
 
-def test_a_changed_signature_makes_one_look(issuer: Issuer) -> None:
+def test_a_changed_signature_makes_one_fetch(issuer: Issuer) -> None:
     assert issuer.admits(sign(RSA))
-    issuer.clock.now += AGAIN_AFTER
+    issuer.clock.now += MIN_INTERVAL
     head, content, _ = sign(RSA).split(".")
     for _ in range(20):
         assert not issuer.admits(f"{head}.{content}.{base64url(bytes(256))}")
-    assert issuer.looks == 2
+    assert issuer.fetches == 2
 
 
 @pytest.mark.parametrize("changes", [{"iss": "https://evil.example"}, {"aud": "others"}, {"exp": 0}], ids=str)
-def test_a_token_that_is_refused_whoever_signed_it_makes_no_look(changes: dict[str, Any]) -> None:
+def test_a_token_that_is_refused_whoever_signed_it_makes_no_fetch(changes: dict[str, Any]) -> None:
     issuer = Issuer(RSA)
     assert not issuer.admits(sign(NAMED, claims(**changes)))
-    assert issuer.looks == 0
+    assert issuer.fetches == 0
 
 
 # --- while the address fails -----------------------------------------------------------------------------------------
@@ -150,9 +150,9 @@ def test_a_failure_is_remembered_for_some_seconds(issuer: Issuer) -> None:
     issuer.failure = OSError("no route")
     for _ in range(100):
         assert is_unavailable(issuer, sign(RSA))
-    assert issuer.looks == 1
+    assert issuer.fetches == 1
     issuer.failure = None
-    issuer.clock.now += AGAIN_AFTER
+    issuer.clock.now += MIN_INTERVAL
     assert issuer.admits(sign(RSA))
 
 
@@ -160,34 +160,34 @@ def test_stale_keys_serve_while_the_address_fails_but_for_an_hour_at_most(issuer
     good = sign(RSA, claims(exp=int(issuer.clock.now) + 100_000))
     assert issuer.admits(good)
     issuer.failure = OSError("no route")
-    issuer.clock.now += LIFE
+    issuer.clock.now += MAX_AGE
     assert issuer.admits(good)
-    issuer.clock.now += STALE_FOR - 1
+    issuer.clock.now += STALE_IF_ERROR - 1
     assert issuer.admits(good)
     issuer.clock.now += 1
     assert is_unavailable(issuer, good)
-    assert STALE_FOR == 3_600
+    assert STALE_IF_ERROR == 3_600
 
 
 def test_stale_keys_serve_no_longer_once_the_address_answers(issuer: Issuer) -> None:
     old = sign(RSA)
     assert issuer.admits(old)
     issuer.failure = OSError("no route")
-    issuer.clock.now += LIFE
+    issuer.clock.now += MAX_AGE
     assert issuer.admits(old)
     issuer.failure, issuer.content = None, jwks(EC)
-    issuer.clock.now += AGAIN_AFTER
+    issuer.clock.now += MIN_INTERVAL
     assert not issuer.admits(old)
 
 
 def test_a_token_that_a_new_key_may_have_signed_is_not_refused_while_the_address_fails(issuer: Issuer) -> None:
     assert issuer.admits(sign(RSA))
     issuer.failure = OSError("no route")
-    issuer.clock.now += AGAIN_AFTER
+    issuer.clock.now += MIN_INTERVAL
     assert is_unavailable(issuer, sign(NAMED))
     assert is_unavailable(issuer, sign(NAMED))
-    assert issuer.looks == 2
-    assert issuer.admits(sign(RSA))  # what needs no look is admitted as before
+    assert issuer.fetches == 2
+    assert issuer.admits(sign(RSA))  # what needs no fetch is admitted as before
 
 
 UNREADABLE = [
@@ -209,9 +209,9 @@ def test_a_document_that_is_no_key_set_is_a_failure_of_the_address(issuer: Issue
     good = sign(RSA)
     assert issuer.admits(good)
     issuer.content = content.encode("latin-1")
-    issuer.clock.now += LIFE
+    issuer.clock.now += MAX_AGE
     assert issuer.admits(good)  # by the stale keys
-    issuer.clock.now += AGAIN_AFTER
+    issuer.clock.now += MIN_INTERVAL
     assert is_unavailable(issuer, sign(NAMED))
 
 
@@ -233,41 +233,41 @@ class SlowIssuer(Issuer):
         return super().read(location)
 
 
-def during_a_look(issuer: SlowIssuer, looked_for: str, then: Callable[[], Any]) -> Any:
-    """Do something while a token's look at the address lasts; returns what became of that token."""
+def during_a_fetch(issuer: SlowIssuer, fetched_for: str, then: Callable[[], Any]) -> Any:
+    """Do something while the fetch for a token lasts; returns whether that token was admitted, or why not."""
     issuer.is_slow = True
     with ThreadPoolExecutor(2) as pool:
-        looking = pool.submit(issuer.admits, looked_for)
+        fetching = pool.submit(issuer.admits, fetched_for)
         assert issuer.asked.wait(20)
         try:
             pool.submit(then).result(20)
         finally:
             issuer.answers.set()
-        return looking.exception(20) or looking.result()
+        return fetching.exception(20) or fetching.result()
 
 
-def test_a_token_that_needs_no_look_does_not_wait_for_anothers() -> None:
+def test_a_token_that_needs_no_fetch_does_not_wait_for_one() -> None:
     issuer = SlowIssuer(RSA)
     assert issuer.admits(sign(RSA))
-    issuer.clock.now += AGAIN_AFTER
+    issuer.clock.now += MIN_INTERVAL
     admitted: list[bool] = []
-    assert not during_a_look(issuer, sign(NAMED), lambda: admitted.append(issuer.admits(sign(RSA))))
+    assert not during_a_fetch(issuer, sign(NAMED), lambda: admitted.append(issuer.admits(sign(RSA))))
     assert admitted == [True]
 
 
-def test_a_token_that_stale_keys_serve_does_not_wait_for_anothers_look() -> None:
+def test_a_token_that_stale_keys_verify_does_not_wait_for_a_fetch() -> None:
     issuer = SlowIssuer(RSA)
     assert issuer.admits(sign(RSA))
     issuer.failure = OSError("no route")
-    issuer.clock.now += LIFE
+    issuer.clock.now += MAX_AGE
     assert issuer.admits(sign(RSA))
-    issuer.clock.now += AGAIN_AFTER
+    issuer.clock.now += MIN_INTERVAL
     admitted: list[bool] = []
-    assert during_a_look(issuer, sign(RSA), lambda: admitted.append(issuer.admits(sign(RSA)))) is True
+    assert during_a_fetch(issuer, sign(RSA), lambda: admitted.append(issuer.admits(sign(RSA)))) is True
     assert admitted == [True]
 
 
-def test_tokens_that_come_at_once_make_one_look() -> None:
+def test_tokens_that_come_at_once_make_one_fetch() -> None:
     issuer = SlowIssuer(RSA)
     issuer.is_slow = True
     with ThreadPoolExecutor(8) as pool:
@@ -275,7 +275,7 @@ def test_tokens_that_come_at_once_make_one_look() -> None:
         assert issuer.asked.wait(20)
         issuer.answers.set()
         assert all(each.result(20) for each in waiting)
-    assert issuer.looks == 1
+    assert issuer.fetches == 1
 
 
 # --- which are used --------------------------------------------------------------------------------------------------
