@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
@@ -265,6 +265,19 @@ def test_a_token_that_stale_keys_verify_does_not_wait_for_a_fetch() -> None:
     admitted: list[bool] = []
     assert during_a_fetch(issuer, sign(RSA), lambda: admitted.append(issuer.admits(sign(RSA)))) is True
     assert admitted == [True]
+
+
+def test_keys_past_their_age_are_not_used_while_their_first_fetch_lasts() -> None:
+    issuer = SlowIssuer(RSA)
+    assert issuer.admits(sign(RSA))
+    issuer.content, issuer.is_slow = jwks(EC), True
+    issuer.clock.now += MAX_AGE
+    with ThreadPoolExecutor(2) as pool:
+        asking = [pool.submit(issuer.admits, sign(RSA)) for _ in range(2)]
+        assert issuer.asked.wait(20)
+        wait(asking, timeout=0.1)  # neither can be done before the address answers
+        issuer.answers.set()
+        assert [each.result(20) for each in asking] == [False, False]
 
 
 def test_tokens_that_come_at_once_make_one_fetch() -> None:
