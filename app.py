@@ -1,40 +1,38 @@
-"""Every door of Orders: the API takes orders in, the queue door stores them, the stream door tells the world."""
+"""The entry points of Orders: the API accepts orders, one function stores them, another publishes their events."""
 
 import functools
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from chalice.app import AuthRequest, AuthResponse, BaseLambdaEvent, Chalice, DynamoDBEvent, Request, Response, SQSEvent
 
 from chalicelib import logs, wiring
+from chalicelib.domain import clock
 from chalicelib.lazy import Lazy
 
 if TYPE_CHECKING:
     from chalicelib import lambda_batches
-    from chalicelib.application import use_cases
+    from chalicelib.application import accept, manage, process, publish
     from chalicelib.domain import orders
     from chalicelib.http import cursors, problems, requests, responses
     from chalicelib.http.auth import authorizer as authorization
     from chalicelib.http.auth import principal as principals
-else:  # a function imports what it uses, and no more: docs/adr/0009-a-small-client-where-orders-wait.md
-    lambda_batches, use_cases, orders, cursors, problems, requests, responses, authorization, principals = (
-        Lazy(f"chalicelib.{name}")
-        for name in (
-            "lambda_batches",
-            "application.use_cases",
-            "domain.orders",
-            "http.cursors",
-            "http.problems",
-            "http.requests",
-            "http.responses",
-            "http.auth.authorizer",
-            "http.auth.principal",
-        )
-    )
+else:  # each Lambda function imports only what it uses: docs/adr/0009-a-small-client-where-orders-wait.md
+    lambda_batches = Lazy("chalicelib.lambda_batches")
+    accept = Lazy("chalicelib.application.accept")
+    manage = Lazy("chalicelib.application.manage")
+    process = Lazy("chalicelib.application.process")
+    publish = Lazy("chalicelib.application.publish")
+    orders = Lazy("chalicelib.domain.orders")
+    cursors = Lazy("chalicelib.http.cursors")
+    problems = Lazy("chalicelib.http.problems")
+    requests = Lazy("chalicelib.http.requests")
+    responses = Lazy("chalicelib.http.responses")
+    authorization = Lazy("chalicelib.http.auth.authorizer")
+    principals = Lazy("chalicelib.http.auth.principal")
 
-if "AWS_CHALICE_CLI_MODE" in os.environ:
+if "AWS_CHALICE_CLI_MODE" in os.environ:  # `chalice local` answers as API Gateway does
     from ordersctl.local import api_gateway
 
     api_gateway.install()
@@ -44,6 +42,11 @@ app = Chalice(app_name="orders", configure_logs=False)
 if "CORS_ALLOW_ORIGIN" in os.environ:
     app.api.cors = responses.cors(os.environ["CORS_ALLOW_ORIGIN"])
 
+MERGE_PATCH = ["application/merge-patch+json", "application/json"]  # RFC 7396, and what most clients send
+
+
+# --- API routes ------------------------------------------------------------------------------------------------------
+
 
 @app.authorizer(ttl_seconds=300)
 def authorizer(request: AuthRequest) -> AuthResponse:
@@ -51,56 +54,48 @@ def authorizer(request: AuthRequest) -> AuthResponse:
     return authorization.authorize(request, wiring.token_checker(), customer_claim=settings.customer_claim)
 
 
-# --- the API ---------------------------------------------------------------------------------------------------------
-
-
 @app.middleware("http")
-def as_problems(event: Request, get_response: Any) -> Response:
-    return problems.rewritten(get_response(event), event)
+def framework_errors_as_problems(event: Request, get_response: Any) -> Response:
+    return problems.replace_framework_error(get_response(event), event)
 
 
-MERGE_PATCH = ["application/merge-patch+json", "application/json"]  # RFC 7396, and what most clients send
+def endpoint(function: Callable[..., Response]) -> Callable[..., Response]:
+    """Call a function with the request and the path's parameters; answer a problem for the error that it raises."""
 
-
-def answering(view: Callable[..., Response]) -> Callable[..., Response]:
-    """Hand the request to a view, and answer problems for what it raises."""
-
-    @functools.wraps(view)
+    @functools.wraps(function)
     def wrapped(**path: str) -> Response:
         request = app.current_request
         assert request is not None  # noqa: S101 - Chalice has one whenever it calls a view
-        return problems.answered(view, request, path)
+        return problems.response_or_problem(function, request, path)
 
     return wrapped
 
 
 @app.route("/orders", methods=["POST"], authorizer=authorizer)
-@answering
+@endpoint
 def place_order(request: Request) -> Response:
     principal = _principal(request, principals.WRITE)
     named = requests.query(request, "customer_id").get("customer_id")
-    accepted = use_cases.accept_order(
-        customer_id=principal.customer_for_writing(named),
+    accepted = accept.accept_order(
+        customer_id=principal.customer_to_act_for(named),
         idempotency_key=requests.idempotency_key(request),
         new=orders.parse(orders.NewOrder, requests.json_body(request)),
-        now=_now(),
-        correlation_id=responses.request_id(request),
-        traceparent=requests.traceparent(request),
+        context=requests.context(request, clock.now()),
         secret=wiring.id_secret(),
         queue=wiring.order_queue(),
-        find=wiring.impatient_order_table().get,
+        find=wiring.fail_fast_order_table().get,
     )
     return responses.accepted(request, accepted, named)
 
 
 @app.route("/orders/{order_id}", methods=["GET"], authorizer=authorizer, content_types=["*/*"])
-@answering
+@endpoint
 def read_order(request: Request, order_id: str) -> Response:
     principal = _principal(request, principals.READ)
     named = requests.query(request, "customer_id").get("customer_id")
-    order = use_cases.read_order(
+    order = manage.read_order(
         order_id,
-        customer_id=principal.customer_for_reading(named),
+        customer_id=principal.required_owner(named),
         secret=wiring.id_secret(),
         find=wiring.read_table().get,
     )
@@ -108,18 +103,17 @@ def read_order(request: Request, order_id: str) -> Response:
 
 
 @app.route("/orders/{order_id}", methods=["PATCH"], authorizer=authorizer, content_types=MERGE_PATCH)
-@answering
+@endpoint
 def change_order(request: Request, order_id: str) -> Response:
     principal = _principal(request, principals.WRITE)
     named = requests.query(request, "customer_id").get("customer_id")
-    order = use_cases.change_order(
+    order = manage.change_order(
         order_id,
-        patch=requests.json_body(request),
-        customer_id=principal.customer_for_reading(named),
+        requests.json_body(request),
+        customer_id=principal.required_owner(named),
         by_service=principal.is_service,
         seen_versions=requests.if_match(request),
-        now=_now(),
-        traceparent=requests.traceparent(request),
+        context=requests.context(request, clock.now()),
         secret=wiring.id_secret(),
         table=wiring.order_table(),
     )
@@ -127,44 +121,48 @@ def change_order(request: Request, order_id: str) -> Response:
 
 
 @app.route("/orders/{order_id}", methods=["DELETE"], authorizer=authorizer, content_types=["*/*"])
-@answering
+@endpoint
 def erase_order(request: Request, order_id: str) -> Response:
     _principal(request, principals.ADMIN)
     named = requests.query(request, "customer_id").get("customer_id")
-    use_cases.erase_order(
-        order_id, customer_id=named, now=_now(), secret=wiring.id_secret(), table=wiring.order_table()
+    manage.erase_order(
+        order_id,
+        customer_id=named,
+        context=requests.context(request, clock.now()),
+        secret=wiring.id_secret(),
+        table=wiring.order_table(),
     )
     return responses.erased(request)
 
 
 @app.route("/customers/{customer_id}/orders", methods=["GET"], authorizer=authorizer, content_types=["*/*"])
-@answering
+@endpoint
 def list_orders(request: Request, customer_id: str) -> Response:
     principal = _principal(request, principals.READ)
-    customer = principal.customer_for_writing(customer_id)
-    asked = requests.query(request, "status", "placed_after", "placed_before", "limit", "cursor")
-    filters = {name: asked.get(name) for name in ("status", "placed_after", "placed_before")}
-    question = (principal.subject, customer, *filters.values())
+    customer = principal.customer_to_act_for(customer_id)
+    parameters = requests.query(request, "status", "placed_after", "placed_before", "limit", "cursor")
+    filters = {name: parameters.get(name) for name in ("status", "placed_after", "placed_before")}
+    question = (principal.subject, customer, *filters.values())  # a cursor is good for this question only
     page = wiring.read_table().list_for_customer(
         customer,
-        limit=requests.page_size(asked.get("limit")),
-        start_after=cursors.unseal(wiring.id_secret(), asked.get("cursor"), *question),
+        limit=requests.page_size(parameters.get("limit")),
+        start_after=cursors.unseal(wiring.id_secret(), parameters.get("cursor"), *question),
         status=requests.status(filters["status"]),
         placed_after=requests.timestamp("placed_after", filters["placed_after"]),
         placed_before=requests.timestamp("placed_before", filters["placed_before"]),
     )
     next_cursor = cursors.seal(wiring.id_secret(), page.last_placed_key, *question)
-    return responses.page(request, page, asked, next_cursor)
+    return responses.page(request, page, parameters, next_cursor)
 
 
 @app.route("/openapi.json", methods=["GET"], content_types=["*/*"])
-@answering
+@endpoint
 def openapi(request: Request) -> Response:
     return responses.openapi(request)
 
 
 @app.route("/health", methods=["GET"], content_types=["*/*"])
-@answering
+@endpoint
 def health(request: Request) -> Response:
     return responses.healthy(request, wiring.settings().stage)
 
@@ -177,26 +175,27 @@ def _principal(request: Request, scope: str) -> "principals.Principal":
     return principal
 
 
-def _now() -> str:
-    return requests.rfc3339(datetime.now(UTC))
-
-
-# --- the queue door and the stream door ------------------------------------------------------------------------------
+# --- SQS handler -----------------------------------------------------------------------------------------------------
 
 
 @app.on_sqs_message(queue=os.environ["ORDER_QUEUE_URL"].rsplit("/", 1)[-1], batch_size=10, name="process-orders")
 def process_orders(event: SQSEvent) -> Any:
+    table, dead_letters = wiring.order_table(), wiring.order_dead_letters()
+
+    def handle(message: dict[str, Any]) -> None:
+        process.process_message(message["body"], message["messageId"], table=table, dead_letters=dead_letters)
+
     messages = event.to_dict()["Records"]
-    process = functools.partial(
-        use_cases.process_message, table=wiring.order_table(), dead_letters=wiring.order_dead_letters()
-    )
-    failed = lambda_batches.each(messages, process, remaining_ms=_remaining_ms(event))
-    return lambda_batches.settle_messages(
+    failed = lambda_batches.each(messages, handle, remaining_ms=_remaining_ms(event))
+    return lambda_batches.sqs_response(
         messages,
         failed,
-        reporting=wiring.settings().reports_batch_item_failures,
+        report_failures=wiring.settings().reports_batch_item_failures,
         delete=wiring.order_queue().delete,
     )
+
+
+# --- DynamoDB stream handler -----------------------------------------------------------------------------------------
 
 
 @app.on_dynamodb_record(
@@ -206,14 +205,14 @@ def process_orders(event: SQSEvent) -> Any:
     name="publish-events",
 )
 def publish_events(event: DynamoDBEvent) -> Any:
-    publish = functools.partial(
-        use_cases.publish_changes,
+    handle = functools.partial(
+        publish.publish_changes,
         source=f"urn:orders:{wiring.settings().stage}",
         publisher=wiring.publisher(),
         dead_letters=wiring.event_dead_letters(),
     )
-    first_failed = lambda_batches.in_order(event.to_dict()["Records"], publish, remaining_ms=_remaining_ms(event))
-    return lambda_batches.settle_records(first_failed, reporting=wiring.settings().reports_batch_item_failures)
+    first_failed = lambda_batches.in_order(event.to_dict()["Records"], handle, remaining_ms=_remaining_ms(event))
+    return lambda_batches.stream_response(first_failed, report_failures=wiring.settings().reports_batch_item_failures)
 
 
 def _remaining_ms(event: BaseLambdaEvent) -> Callable[[], float]:

@@ -1,4 +1,4 @@
-"""docs/explain/performance.md's measured part, and its plots."""
+"""Writes the measured tables of docs/explain/performance.md, and its plots."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _Times = Sequence[float]  # CPU seconds to the first answer; CPU and wall second
 
 @dataclass(frozen=True)
 class Results:
-    """Instructions are in millions."""
+    """All results of `make bench`; instructions are in millions."""
 
     interpreter: float
     cold: Mapping[str, tuple[float, float]]
@@ -32,29 +32,28 @@ def write(found: Results, figures: Sequence[Figure]) -> None:
     as_packaged = {name: compiled if name == ORDERS.name else bare for name, (compiled, bare) in found.cold.items()}
     _bars(PLOTS / "cold.svg", "Cold start to the first accept, as each one's tool packages it", as_packaged)
     _bars(PLOTS / "warm.svg", "A warm accept", dict(found.warm["accept"]))
-    replace_part(
-        PAGE, "bench", "\n\n".join([_reach(figures), _packages(found), _functions(found), _warm(found), _calls(found)])
-    )
+    parts = [_figures(figures), _packages(found), _functions(found), _warm(found), _calls(found)]
+    replace_part(PAGE, "bench", "\n\n".join(parts))
 
 
 def replace_part(page: Path, name: str, text: str) -> None:
-    """Put a text between a page's markers; what stands around them is written by hand."""
+    """Put a text between a page's markers; the rest of the page is written by hand."""
     start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     before, _, rest = page.read_text().partition(start)
     _, _, after = rest.partition(end)
     page.write_text(f"{before}{start}\n{text}\n{end}{after}")
 
 
-def _reach(figures: Sequence[Figure]) -> str:
+def _figures(figures: Sequence[Figure]) -> str:
     lines = [f"| {' | '.join(each.cells())} |" for each in figures]
-    return "\n".join(["| figure | ours | baseline | ratio | reach |", "|---|--:|--:|--:|--:|", *lines])
+    return "\n".join(["| figure | ours | baseline | ratio | target |", "|---|--:|--:|--:|--:|", *lines])
 
 
 def _packages(found: Results) -> str:
     lines = [
         f"Instructions in millions; {found.interpreter:.0f} of each cold start are the bare interpreter's.",
         "",
-        "| accept | cold, bytecode | cold, none | cold, CPU ms | warm | warm, CPU ms |",
+        "| accept | cold, bytecode | cold, no bytecode | cold, CPU ms | warm | warm, CPU ms |",
         "|---|--:|--:|--:|--:|--:|",
     ]
     for name, (compiled, bare) in found.cold.items():

@@ -1,6 +1,6 @@
-"""Going through a batch: a queue's messages each on its own, a stream's records in order.
+"""Batches of Lambda's event source mappings: a queue's messages each on its own, a stream's records in order.
 
-The one broad `except` of this service is here: whatever happens to one message or record must not touch the others.
+The only broad `except` of this service is here: an error with one message or record must not affect the others.
 """
 
 import logging
@@ -11,23 +11,23 @@ from typing import Any, TypeVar
 logger = logging.getLogger("orders")
 
 WORKERS = 8  # measured: more threads make 100 conditional puts no faster
-_SPARE_MS = 1_000  # what is left for answering when the deadline is near
+_SPARE_MS = 1_000  # kept for the response, before the deadline
 
 ThingT = TypeVar("ThingT")
 Report = dict[str, list[dict[str, str]]]
 
 
 class BatchFailed(Exception):
-    """Some of a batch was not done, and raising is the only way to say so to a mapping that reads no answer."""
+    """Part of a batch failed. Raised where the event source mapping does not read `batchItemFailures`."""
 
 
 def each(
     things: Sequence[ThingT], handle: Callable[[ThingT], None], *, remaining_ms: Callable[[], float]
 ) -> list[ThingT]:
-    """Handle things concurrently; returns those that failed or were not done in time, in their order."""
+    """Handle things concurrently; returns, in their order, those that failed or were not done in time."""
     pool = ThreadPoolExecutor(max_workers=min(WORKERS, len(things) or 1))
     futures = [pool.submit(_done, thing, handle, remaining_ms) for thing in things]
-    # A call that hangs is not waited for: what it may still do is safe to repeat.
+    # A call that hangs is not waited for: whether or not it takes effect later, its message is safe to process again.
     wait(futures, timeout=max(0.0, (remaining_ms() - _SPARE_MS / 2) / 1_000))
     pool.shutdown(wait=False, cancel_futures=True)
     return [
@@ -44,14 +44,14 @@ def in_order(
     remaining_ms: Callable[[], float],
     at_once: int = 10,
 ) -> ThingT | None:
-    """Handle things in steps of `at_once`; `handle` says how many it got done. Returns the first that was not done."""
+    """Handle things in steps of `at_once`; `handle` returns how many of a step are done. Returns the first undone."""
     for start in range(0, len(things), at_once):
         step = things[start : start + at_once]
         if remaining_ms() < _SPARE_MS:
             return step[0]
         try:
             done = handle(step)
-        except Exception:  # the broad one: an unforeseen error stops the shard here, and loses nothing
+        except Exception:  # the broad one: an unforeseen error stops the shard here, and no record is lost
             logger.exception("records.failed")
             return step[0]
         if done < len(step):
@@ -59,15 +59,19 @@ def in_order(
     return None
 
 
-def settle_messages(
+def sqs_response(
     messages: Sequence[Mapping[str, Any]],
     failed: Sequence[Mapping[str, Any]],
     *,
-    reporting: bool,
+    report_failures: bool,
     delete: Callable[[Sequence[str]], None],
 ) -> Report | None:
-    """Tell SQS's event source mapping what was not done, in the way it understands. Raises BatchFailed."""
-    if reporting:
+    """The response to an SQS mapping: the failed messages are delivered again, the others deleted.
+
+    `report_failures` is whether the mapping reads the response (ReportBatchItemFailures). If not, this deletes the
+    other messages itself and raises BatchFailed.
+    """
+    if report_failures:
         return {"batchItemFailures": [{"itemIdentifier": message["messageId"]} for message in failed]}
     if not failed:
         return None
@@ -76,12 +80,15 @@ def settle_messages(
     raise BatchFailed(f"{len(failed)} of {len(messages)} messages failed; the others are off the queue")
 
 
-def settle_records(first_failed: Mapping[str, Any] | None, *, reporting: bool) -> Report | None:
-    """Tell a stream's event source mapping where to go on. Raises BatchFailed: the whole batch comes again then."""
+def stream_response(first_failed: Mapping[str, Any] | None, *, report_failures: bool) -> Report | None:
+    """The response to a stream mapping: the record at which it continues.
+
+    If the mapping does not read the response, this raises BatchFailed, and the whole batch is delivered again.
+    """
     if first_failed is None:
-        return {"batchItemFailures": []} if reporting else None
+        return {"batchItemFailures": []} if report_failures else None
     sequence_number = first_failed["dynamodb"]["SequenceNumber"]
-    if not reporting:
+    if not report_failures:
         raise BatchFailed(f"stopped at record {sequence_number}")
     return {"batchItemFailures": [{"itemIdentifier": sequence_number}]}
 

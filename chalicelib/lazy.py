@@ -1,11 +1,11 @@
-"""Modules that are imported when they are first looked into: four functions share app.py, and each needs a part."""
+"""Modules that are imported at first use: the Lambda functions share app.py, and each needs a part of its imports."""
 
 import importlib
 from typing import Any
 
 
 class Lazy:
-    """Stands for a module. The import system does the rest, and is safe to use from several threads."""
+    """A module that is imported when one of its attributes is first read. Safe to use from several threads."""
 
     def __init__(self, name: str) -> None:
         self.__name = name

@@ -1,17 +1,16 @@
-"""One JSON line per thing that happened: a name, ids, how long it took. Nothing personal, no token, no body.
+"""The service's log: one JSON line per event, with a name, ids and durations. No personal data, no token, no body.
 
-Metrics are made of these lines by infra/monitoring.yaml: docs/adr/0012-metrics-are-counted-where-lines-are-kept.md.
+infra/monitoring.yaml turns these lines into metrics: docs/adr/0012-metrics-are-counted-where-lines-are-kept.md.
 """
 
 import json
 import logging
 import sys
-import time
 import traceback
-from datetime import datetime
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Protocol
 
+from chalicelib.domain import clock
 from chalicelib.domain.errors import Fault
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
@@ -20,23 +19,31 @@ _FRAMES = 6  # of a traceback, the innermost
 logger = logging.getLogger("orders")
 
 
-def tell(event: str, *, level: int = logging.INFO, **details: object) -> None:
-    """Log that something happened to what, and what more there is to say; a detail that is None is left out."""
+class Traced(Protocol):
+    """An order, its command or its tombstone."""
+
+    @property
+    def order_id(self) -> str: ...
+    @property
+    def correlation_id(self) -> str: ...
+    @property
+    def traceparent(self) -> str | None: ...
+
+
+def log(event: str, *, level: int = logging.INFO, **details: object) -> None:
+    """Write one line; a detail that is None is left out."""
     logger.log(level, event, extra=details)
 
 
-def milliseconds_since(moment: str) -> int:
-    """The age of a time of RFC 3339, 0 for what is none: a metric must not stop an order."""
-    try:
-        return max(0, round((time.time() - datetime.fromisoformat(moment).timestamp()) * 1000))
-    except (ValueError, OverflowError):
-        return 0
+def ids_of(order: Traced) -> dict[str, Any]:
+    """The details that connect all log lines of an order."""
+    return {"order_id": order.order_id, "correlation_id": order.correlation_id, "traceparent": order.traceparent}
 
 
 class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
+            "time": clock.from_seconds(record.created),
             "level": record.levelname,
             "event": record.getMessage(),
         }
@@ -47,7 +54,7 @@ class JsonLines(logging.Formatter):
 
 
 def _trace(error: BaseException | None) -> list[str]:
-    """What was raised where, outermost first. Not the messages: pydantic's and botocore's repeat what a client sent."""
+    """Types and places of an error and its causes. No messages: pydantic's and botocore's repeat what a client sent."""
     lines: list[str] = []
     while error is not None:
         frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
@@ -59,7 +66,7 @@ def _trace(error: BaseException | None) -> list[str]:
 
 
 def configure() -> None:
-    """Write the service's log to stdout, as Lambda collects it; once, however often it is called."""
+    """Write the log to stdout, where Lambda collects it. Further calls change nothing."""
     if logger.handlers:
         return
     handler = logging.StreamHandler(sys.stdout)

@@ -1,22 +1,14 @@
-"""What the environment tells this service, read once."""
+"""The service's settings, read once from the environment."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
-from typing import NamedTuple
 
 LOCAL_ENGINE = "http://127.0.0.1:4566"
+AWS_CLIENTS = ("thin", "botocore")
 
 
 class SettingsError(Exception):
-    """A setting is missing; the message names it."""
-
-
-class Patience(NamedTuple):
-    """How long a call to AWS may take: seconds to connect, seconds to wait for an answer, and attempts."""
-
-    connect_timeout: float
-    read_timeout: float
-    attempts: int
+    """A setting is missing, or its value is not one of those it can have; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +29,19 @@ class Settings:
     dax_endpoint: str = ""  # answer reads from this DAX cluster
     customer_claim: str = "sub"
     aws_endpoint_url: str = ""
+    aws_client: str = "thin"  # or "botocore": chalicelib/wiring.py says when
     # "1" only where the event source mappings read what a handler returns. To any other mapping a returned failure is
-    # success, and the message is lost: so "no" is what holds unless said otherwise.
+    # success, and the message is lost: so the default is "no".
     report_batch_item_failures: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
-        """Read the settings; raises SettingsError naming those that are missing."""
+        """Read the settings; raises SettingsError naming those that are missing or wrong."""
         values = {field.name: env.get(field.name.upper()) or field.default for field in fields(cls)}
         if missing := [name.upper() for name, value in values.items() if value is MISSING]:
             raise SettingsError(f"not set in the environment: {', '.join(missing)}")
+        if values["aws_client"] not in AWS_CLIENTS:
+            raise SettingsError(f"AWS_CLIENT is {values['aws_client']!r}, and not one of {', '.join(AWS_CLIENTS)}")
         return cls(**values)  # type: ignore[arg-type]  # MISSING was refused above
 
     @property
@@ -55,5 +50,5 @@ class Settings:
 
     @property
     def endpoint_url(self) -> str | None:
-        """Where AWS is; None is where botocore knows it. The local stage means the embedded engine."""
+        """AWS's address; None for AWS itself. Stage local has the embedded engine's."""
         return self.aws_endpoint_url or (LOCAL_ENGINE if self.stage == "local" else None)

@@ -1,4 +1,4 @@
-"""Clients and adapters: made once per container, each when it is first needed."""
+"""Clients and adapters: made once per process, each when it is first needed."""
 
 import functools
 import os
@@ -6,22 +6,27 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from chalicelib.settings import Patience, Settings
+from chalicelib.aws.timeouts import CallPolicy
+from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
-    import botocore.config
     import botocore.session
 
     from chalicelib.adapters.order_table import OrderTable
     from chalicelib.adapters.publishing import Publisher
     from chalicelib.adapters.queues import DeadLetterQueue, OrderQueue
-    from chalicelib.aws.json_client import Credentials
+    from chalicelib.aws.json_client import JsonClient
+    from chalicelib.aws.sigv4 import Credentials
     from chalicelib.http.auth.tokens import TokenChecker
 
 # ruff: noqa: PLC0415 - each function of the service imports its own adapters only (docs/adr/0009)
 
 T = TypeVar("T")
-_lock = threading.RLock()  # handlers work with threads, and each thing is to be made once
+_lock = threading.RLock()  # handlers work with threads, and each thing is made once
+
+# Short timeouts and few attempts: a caller or a batch waits behind each call, and SQS or the stream tries again anyway.
+CALL_POLICY = CallPolicy(connect_timeout=1, read_timeout=2, attempts=3)
+FAIL_FAST_POLICY = CallPolicy(connect_timeout=0.3, read_timeout=0.3, attempts=1)  # for a read that fails open
 
 
 def _once(make: Callable[[], T]) -> Callable[[], T]:
@@ -34,27 +39,58 @@ def _once(make: Callable[[], T]) -> Callable[[], T]:
     return get
 
 
-# Short waits and few tries: a caller or a batch waits behind each call, and SQS or the stream tries again anyway.
-_PATIENT = Patience(connect_timeout=1, read_timeout=2, attempts=3)
-_IMPATIENT = Patience(connect_timeout=0.3, read_timeout=0.3, attempts=1)  # for a read that fails open
-
-
 @_once
 def settings() -> Settings:
     return Settings.from_env(os.environ)
 
 
+@functools.cache
+def _client(service: str, policy: CallPolicy = CALL_POLICY) -> Any:
+    """The client of a service that AWS_CLIENT names: `thin` (chalicelib.aws) or `botocore`.
+
+    A stage with X-Ray tracing (its setting Tracing) has AWS_CLIENT=botocore from infra/package.yaml or `ordersctl
+    provision`: X-Ray's SDK and OpenTelemetry wrap botocore's calls, and botocore sends the trace's header along. The
+    service does not look for tracing by itself, since Lambda does not say whether it is active: it sets
+    AWS_XRAY_DAEMON_ADDRESS in every function, and _X_AMZN_TRACE_ID is about one invocation, sampled or not, while the
+    clients that the first invocation makes serve all that follow.
+    """
+    endpoint_url = settings().endpoint_url
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    if settings().aws_client == "botocore":
+        from chalicelib.aws import botocore_client
+
+        return botocore_client.make(_session(), service, region=region, endpoint_url=endpoint_url, policy=policy)
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    return _thin_client(service)(
+        service,
+        region=region,
+        endpoint_url=endpoint_url or f"https://{service}.{region}.{suffix}",
+        credentials=_credentials(),
+        policy=policy,
+    )
+
+
+def _thin_client(service: str) -> "type[JsonClient]":
+    if service == "sns":
+        from chalicelib.aws.query_client import QueryClient
+
+        return QueryClient
+    from chalicelib.aws.json_client import JsonClient
+
+    return JsonClient
+
+
 @_once
 def _session() -> "botocore.session.Session":
-    import botocore.session  # a fifth of a cold start: only for DAX, and where no keys are in the environment
+    import botocore.session  # a fifth of a cold start: only for botocore's clients, DAX, and keys of unknown origin
 
     return botocore.session.get_session()
 
 
 @_once
 def _credentials() -> "Callable[[], Credentials]":
-    """Lambda hands a function its keys in the environment; elsewhere botocore knows where to look."""
-    from chalicelib.aws.json_client import Credentials
+    """The thin client's keys: Lambda has them in the environment; elsewhere botocore finds and renews them."""
+    from chalicelib.aws.sigv4 import Credentials
 
     if "AWS_ACCESS_KEY_ID" in os.environ:
         names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -72,38 +108,6 @@ def _credentials() -> "Callable[[], Credentials]":
     return renewed
 
 
-@functools.cache
-def _client(service: str, patience: Patience = _PATIENT) -> Any:
-    from chalicelib.aws.json_client import JsonClient
-
-    make = JsonClient
-    if service == "sns":
-        from chalicelib.aws.query_client import QueryClient
-
-        make = QueryClient
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    return make(
-        service,
-        region=region,
-        endpoint_url=settings().endpoint_url or f"https://{service}.{region}.{suffix}",
-        credentials=_credentials(),
-        patience=patience,
-    )
-
-
-def _config(patience: Patience) -> "botocore.config.Config":
-    from botocore.config import Config
-
-    return Config(
-        connect_timeout=patience.connect_timeout,
-        read_timeout=patience.read_timeout,
-        retries={"total_max_attempts": patience.attempts, "mode": "standard"},
-        user_agent="orders",  # botocore's own is put together anew for every call
-        parameter_validation=False,
-    )
-
-
 @_once
 def order_table() -> "OrderTable":
     from chalicelib.adapters.order_table import OrderTable
@@ -112,24 +116,27 @@ def order_table() -> "OrderTable":
 
 
 @_once
-def impatient_order_table() -> "OrderTable":
+def fail_fast_order_table() -> "OrderTable":
+    """The table for a read that its caller can do without."""
     from chalicelib.adapters.order_table import OrderTable
 
-    return OrderTable(_client("dynamodb", _IMPATIENT), settings().order_table)
+    return OrderTable(_client("dynamodb", FAIL_FAST_POLICY), settings().order_table)
 
 
 @_once
 def read_table() -> "OrderTable":
-    """What clients read: the table, or a cache of it (DAX). Nothing that is written depends on it. Raises Fault."""
+    """The table for clients' reads, or a cache of it (DAX); no write depends on what it returns. Raises Fault."""
     if not settings().dax_endpoint:
         return order_table()
     from amazondax import AmazonDaxClient
 
     from chalicelib.adapters.faults import faults
     from chalicelib.adapters.order_table import OrderTable
+    from chalicelib.aws import botocore_client
 
     with faults("dax"):
-        cache = AmazonDaxClient(_session(), endpoint_url=settings().dax_endpoint, config=_config(_PATIENT))
+        config = botocore_client.config(CALL_POLICY)
+        cache = AmazonDaxClient(_session(), endpoint_url=settings().dax_endpoint, config=config)
     return OrderTable(cache, settings().order_table, consistent=False)
 
 
@@ -156,23 +163,28 @@ def event_dead_letters() -> "DeadLetterQueue":
 
 @_once
 def publisher() -> "Publisher":
-    if settings().event_bus_name:
+    return publisher_to(settings().event_bus_name, settings().event_topic_arn, _client)
+
+
+def publisher_to(bus_name: str | None, topic_arn: str, client: Callable[[str], Any]) -> "Publisher":
+    """Return what publishes to the bus if there is one, else to the topic; `client` makes the client of a service."""
+    if bus_name:
         from chalicelib.adapters.event_bus import EventBus
 
-        return EventBus(_client("events"), settings().event_bus_name)
+        return EventBus(client("events"), bus_name)
     from chalicelib.adapters.event_topic import EventTopic
 
-    return EventTopic(_client("sns"), settings().event_topic_arn)
+    return EventTopic(client("sns"), topic_arn)
 
 
 @_once
 def id_secret() -> bytes:
-    """The stage's secret; raises Fault."""
+    """The stage's secret, which seals order ids and signs cursors. Raises Fault."""
     from chalicelib.adapters.faults import faults
 
     with faults("secretsmanager"):
-        answer = _client("secretsmanager").get_secret_value(SecretId=settings().id_secret_arn)
-    return str(answer["SecretString"]).encode()
+        secret = _client("secretsmanager").get_secret_value(SecretId=settings().id_secret_arn)
+    return str(secret["SecretString"]).encode()
 
 
 @_once

@@ -1,52 +1,94 @@
-"""`python -m ordersctl`: one module per command, imported when it is asked for."""
+"""`python -m ordersctl`: one module per command, imported when the command is asked for."""
 
+import difflib
 import importlib
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import click
 
-# name -> (module, attribute). A command's module may import heavy things: `--help` must not wait for boto3.
-COMMANDS: Mapping[str, tuple[str, str]] = {
-    "run": ("ordersctl.local.run", "run"),
-    "token": ("ordersctl.local.tokens", "token"),
-    "load": ("ordersctl.client.load", "load"),
-    "openapi": ("ordersctl.contract.openapi.document", "openapi"),
-    "event-schemas": ("ordersctl.contract.event_schemas", "event_schemas"),
-    "queues": ("ordersctl.operate.queues", "queues"),
-    "dlq": ("ordersctl.operate.dlq.command", "dlq"),
-    "replay": ("ordersctl.operate.replay.command", "replay"),
-    "listen": ("ordersctl.operate.listen", "listen"),
-    "trigger": ("ordersctl.client.trigger", "trigger"),
-    "trace": ("ordersctl.operate.trace", "trace"),
-    "provision": ("ordersctl.deploy.provision", "provision"),
-    "tune": ("ordersctl.deploy.tune", "tune"),
-    "doctor": ("ordersctl.deploy.doctor", "doctor"),
-    "package": ("ordersctl.deploy.package", "package"),
-    "deploy": ("ordersctl.deploy.deploy", "deploy"),
-    "cost": ("ordersctl.estimate.cost.command", "cost"),
-    "simulate": ("ordersctl.estimate.simulation.command", "simulate"),
-    "power-tune": ("ordersctl.estimate.power_tuning.command", "power_tune"),
-    "consumer": ("ordersctl.local.consumers", "consumer"),
-    "event-sources": ("ordersctl.local.event_sources.command", "event_sources"),
+
+class Entry(NamedTuple):
+    """A command's module, which has a function of the command's name, and what the list of commands says of it.
+
+    The list imports no module: some take a second to import.
+    """
+
+    module: str
+    summary: str
+
+
+SECTIONS: Mapping[str, Mapping[str, Entry]] = {
+    "Run it here": {
+        "run": Entry("ordersctl.local.run", "Run everything on this machine: API, queues, table, events."),
+        "token": Entry("ordersctl.local.tokens", "Print a token for the local service."),
+        "load": Entry("ordersctl.client.load", "Place the orders of a CSV of invoice lines."),
+        "trigger": Entry("ordersctl.client.trigger", "Place a sample order, or move an order on."),
+        "listen": Entry("ordersctl.operate.listen", "Show events as they are published."),
+    },
+    "On call": {
+        "queues": Entry("ordersctl.operate.queues", "Show how much waits in queues and stream, and how long."),
+        "dlq": Entry("ordersctl.operate.dlq.command", "List, show, redrive and drop dead letters."),
+        "replay": Entry("ordersctl.operate.replay.command", "Publish the current state of orders again."),
+        "trace": Entry("ordersctl.operate.trace", "Show one order's path, from logs, table and queues."),
+    },
+    "Deploy": {
+        "provision": Entry("ordersctl.deploy.provision", "Make what a stage needs before `chalice deploy`."),
+        "package": Entry("ordersctl.deploy.package", "Package a stage as one CloudFormation stack."),
+        "deploy": Entry("ordersctl.deploy.deploy", "Deploy a packaged stage."),
+        "tune": Entry("ordersctl.deploy.tune", "Set what `chalice deploy` cannot set."),
+        "doctor": Entry("ordersctl.deploy.doctor.command", "Compare a deployed stage with what it should be."),
+    },
+    "Contracts": {
+        "openapi": Entry("ordersctl.contract.openapi.document", "Write the OpenAPI document."),
+        "event-schemas": Entry("ordersctl.contract.event_schemas", "Write the JSON Schemas of the events."),
+    },
+    "Estimate": {
+        "cost": Entry("ordersctl.estimate.cost.command", "Estimate what orders cost on AWS."),
+        "simulate": Entry("ordersctl.estimate.simulation.command", "Simulate a promotion within AWS's limits."),
+        "power-tune": Entry("ordersctl.estimate.power_tuning.command", "Measure a function at several memory sizes."),
+    },
 }
-HIDDEN = {"consumer", "event-sources"}
+# Started by `run`, not by people.
+HIDDEN: Mapping[str, Entry] = {
+    "consumer": Entry("ordersctl.local.consumers", "Run a sample consumer."),
+    "event-sources": Entry("ordersctl.local.event_sources.command", "Call the queue and stream handlers."),
+}
+COMMANDS = {name: entry for section in (*SECTIONS.values(), HIDDEN) for name, entry in section.items()}
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported on first use."""
+    """A group whose commands are imported on first use, and listed in sections."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature is click's
-        return [name for name in COMMANDS if name not in HIDDEN]
+        return [name for section in SECTIONS.values() for name in section]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        module, attribute = COMMANDS[cmd_name]
-        command = getattr(importlib.import_module(module), attribute)
+        module = importlib.import_module(COMMANDS[cmd_name].module)
+        command = getattr(module, cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)  # noqa: S101 - a slip in the table above, not a user's error
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if close := difflib.get_close_matches(args[0], self.list_commands(ctx)):
+                error.message += f" Did you mean {' or '.join(close)}?"
+            raise
 
-@click.group(cls=LazyGroup)
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one list of commands for each section."""
+        width = max(map(len, self.list_commands(ctx)))
+        for title, section in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), entry.summary) for name, entry in section.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Run, fill and look after Orders."""
+    """Run, fill and operate Orders."""

@@ -1,7 +1,7 @@
-"""A stand-in for AWS that answers at once: what is measured is the caller.
+"""A stub of AWS that answers every call with success, so that benchmarks measure the caller.
 
-`python -m testkit.aws_stub PORT MILLISECONDS ANSWERS.json`. It answers as the services do when all is well, reads
-from the table what the file says, and counts the calls: GET / tells how many of each.
+`python -m testkit.aws_stub PORT MILLISECONDS ANSWERS.json`: it answers each call after so many milliseconds, reads of
+the table with the answers of the file (operation -> answer), and GET / with the number of calls of each operation.
 """
 
 import json
@@ -40,7 +40,7 @@ class Handler(BaseHTTPRequestHandler):
         if operation == "/":
             operation, answer, kind = _answer(self.headers.get("X-Amz-Target", ""), body, self.server.table)
         self.server.calls[operation] += 1
-        time.sleep(self.server.delay_seconds)  # as long as AWS is taken to need
+        time.sleep(self.server.delay_seconds)  # the time that AWS is assumed to need
         self._send(answer, kind)
 
     def do_GET(self) -> None:
@@ -55,7 +55,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the signature is the library's
-        """Say nothing: a line per request would be a load of its own."""
+        """Log nothing: a line per request would be a load of its own."""
 
 
 def _answer(target: str, body: bytes, table: Mapping[str, Any]) -> tuple[str, str, str]:

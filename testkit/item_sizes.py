@@ -1,10 +1,10 @@
-"""What an item and its index entry weigh, by the DynamoDB Developer Guide, "DynamoDB item sizes and formats"."""
+"""The sizes of an item and its index entry (DynamoDB Developer Guide, "DynamoDB item sizes and formats")."""
 
 from collections.abc import Mapping
 from typing import Any
 
 WRITE_UNIT = 1024  # bytes
-# What the template projects into the index, and the keys of index and table.
+# The attributes that the template projects into the index, and the keys of index and table.
 PROJECTED = {"status", "currency", "total", "item_count", "reference", "version", "updated_at"} | {
     "customer_id",
     "placed_key",
@@ -33,7 +33,7 @@ def value_size(value: Mapping[str, Any]) -> int:
             return 3 + sum(1 + value_size(each) for each in content)
         case "M":
             return 3 + sum(1 + text_size(name) + value_size(each) for name, each in content.items())
-    raise AssertionError(f"a type that orders do not use: {kind}")
+    raise AssertionError(f"orders do not use this type: {kind}")
 
 
 def number_size(digits: str) -> int:

@@ -1,35 +1,15 @@
-"""The whole local run as tests start it, and how they wait for what happens in it."""
+"""The whole local run, as tests and benchmarks start it: `ordersctl run` on free ports."""
 
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
-PROJECT_DIR = Path(__file__).resolve().parent.parent
-_T = TypeVar("_T")
-
-
-def eventually(look: Callable[[], _T | None], *, within: float = 20) -> _T:
-    """Look until what is seen is true, and return it; AssertionError after `within` seconds."""
-    deadline = time.monotonic() + within
-    while not (seen := look()):
-        assert time.monotonic() < deadline, f"not seen within {within} s"
-        time.sleep(0.02)
-    return seen
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+from testkit import processes
+from testkit.waiting import eventually, free_port
 
 
 @dataclass
@@ -47,17 +27,15 @@ class LocalRun:
         api_port, engine_port = free_port(), free_port()
         output, state_dir = directory / "output.txt", directory / "state"
         ports = ["--port", str(api_port), "--engine-port", str(engine_port)]
-        # What a killed process held comes again after two seconds; two minutes are for AWS.
+        # A message that a killed process held is delivered again after 2 s, not after the 2 min that AWS is given.
         arguments = [*ports, "--state-dir", str(state_dir), "--visibility", "2", *options]
         with output.open("wb") as file:
-            process = subprocess.Popen(  # noqa: S603 - our own command
+            process = processes.start(
                 [sys.executable, "-m", "ordersctl.local.die_with_parent", "ordersctl.cli:main", "run", *arguments],
-                cwd=PROJECT_DIR,
                 env={**os.environ, **environment},
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                stdin=subprocess.PIPE,  # its leash: it ends with whoever started it
-                start_new_session=True,  # Ctrl-C does not reach it: who still talks to it ends first
+                stdin=subprocess.PIPE,  # die_with_parent ends it when this process is gone
             )
         return cls(process, output, state_dir, api_port, engine_port)
 
@@ -81,7 +59,7 @@ class LocalRun:
         return self
 
     def curl(self) -> str:
-        """Return the line that it tells to paste."""
+        """The curl command that it prints for pasting."""
         found = re.search(r"^curl (?:.*\\\n)*.*$", self.said(), re.MULTILINE)
         assert found, self.said()
         return found.group()

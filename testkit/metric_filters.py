@@ -1,6 +1,6 @@
-"""CloudWatch's metric filters of infra/monitoring.yaml, worked on log lines as CloudWatch does.
+"""The metric filters of infra/monitoring.yaml, applied to log lines as CloudWatch does.
 
-As much of the pattern language as stands there (CloudWatch Logs guide, "Filter pattern syntax for metric filters"):
+Of the pattern language (CloudWatch Logs guide, "Filter pattern syntax for metric filters") as much as is used there:
 terms like `$.a = "b*"` and `$.a = *`, all joined by && or all by ||.
 """
 
@@ -17,7 +17,7 @@ _TERM = re.compile(r'\$\.(\w+) = (?:"([^"]*)"|(\*))')
 
 
 def counted(log: io.StringIO) -> dict[str, list[float]]:
-    """Metric -> the values that a log's lines give it."""
+    """Metric -> the values that the lines of a log count for it."""
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     found: dict[str, list[float]] = defaultdict(list)
     for each in filters():
@@ -30,7 +30,7 @@ def counted(log: io.StringIO) -> dict[str, list[float]]:
 
 
 def filters() -> list[dict[str, Any]]:
-    every = templates.load(templates.INFRA / "monitoring.yaml")["Resources"].values()
+    every = templates.load(templates.MONITORING)["Resources"].values()
     return [each["Properties"] for each in every if each["Type"] == "AWS::Logs::MetricFilter"]
 
 

@@ -2,31 +2,39 @@
 
 import io
 import logging
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from chalicelib import logs
-from ordersctl.local.engine import HEALTH, deploy, engine, get_json
-from ordersctl.local.processes import stop
-from testkit.local_run import LocalRun, eventually, free_port
-from tests.service.topics import House as EventTopics
+from ordersctl.local.engine import deploy
+from testkit.engine import running_engine
+from testkit.local_run import LocalRun
+from tests.service.events.topics import EventTopics
+
+
+def pytest_configure() -> None:
+    """Start every child with SIGINT's default action, wherever the tests run.
+
+    A shell without job control has what it starts in the background ignore SIGINT (POSIX Shell Command Language, 2.11),
+    and children inherit that. A handler is not inherited: the child gets the default (execve(2)).
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
 def engine_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An AWS engine on a free port, for all tests of the session."""
-    state_dir = tmp_path_factory.mktemp("engine")
-    (state_dir / "logs").mkdir()
-    port = free_port()
-    child = engine(port, state_dir)
-    child.start()
-    url = f"http://127.0.0.1:{port}"
-    try:
-        eventually(lambda: get_json(url + HEALTH))
+    with running_engine(tmp_path_factory.mktemp("engine")) as url:
         yield url
-    finally:
-        stop([child])
+
+
+@pytest.fixture(scope="session")
+def aws_client() -> str:
+    """AWS_CLIENT of the service under test; tests/service runs with both."""
+    return "thin"
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +68,6 @@ def log() -> Iterator[io.StringIO]:
 
 
 @pytest.fixture
-def topics(engine_url: str) -> EventTopics:
+def topics(engine_url: str, aws_client: str) -> EventTopics:
     """The engine as publishers and subscribers see it."""
-    return EventTopics(engine_url)
+    return EventTopics(engine_url, aws_client)

@@ -1,7 +1,7 @@
-"""`make growth`: one table through 10^3 to 10^6 orders, and what reads, lists and writes cost at each size.
+"""`make growth`: the cost of reads, lists and writes in one table that grows from 10^3 to 10^6 orders.
 
-The table is in dynalite, which keeps it on disk in LevelDB, sorted: the embedded engine would want some 6 GB for 10^6
-orders, and its figure for a read does not depend on what was read.
+The table is in dynalite, which keeps it on disk in LevelDB, sorted. The embedded engine would need some 6 GB of memory
+for 10^6 orders, and its figure for a read does not depend on the size of the data read.
 """
 
 import shutil
@@ -22,9 +22,9 @@ from bench.growth import table
 from bench.growth.capacity import Call
 from bench.growth.table import Costs
 from bench.instructions.packages import PROJECT_DIR
-from ordersctl.local.engine import client_options
-from testkit.local_run import free_port
+from ordersctl.shared.engine_client import client_options
 from testkit.processes import running
+from testkit.waiting import free_port
 
 DYNALITE = PROJECT_DIR / "build" / "dynalite" / "node_modules" / "dynalite" / "cli.js"
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
@@ -34,7 +34,7 @@ _NAME = "orders-growth"
 @click.command()
 @click.option("--size", "sizes", type=click.IntRange(1_000), multiple=True, default=SIZES, show_default=True)
 def growth(sizes: Sequence[int]) -> None:
-    """Grow a table through these sizes, measure at each, and write docs/explain/performance.md's figures."""
+    """Grow a table through these sizes, measure at each, and write the figures of docs/explain/performance.md."""
     found: dict[int, Costs] = {}
     with _dynalite() as url:
         client = boto3.client("dynamodb", **client_options(url))
@@ -53,10 +53,10 @@ def growth(sizes: Sequence[int]) -> None:
 
 @contextmanager
 def _dynalite() -> Iterator[str]:
-    """A dynalite of our own with its table on disk; yields its address."""
+    """A dynalite process with its table on disk; yields its address."""
     node = shutil.which("node")
     if node is None or not DYNALITE.exists():
-        sys.exit("the table grows in dynalite, which needs node and npm; `make growth` installs it")
+        sys.exit("the table is kept in dynalite, which needs node and npm; `make growth` installs it")
     port = free_port()
     with tempfile.TemporaryDirectory() as scratch:
         command = [node, str(DYNALITE), "--host", "127.0.0.1", "--port", str(port), "--path", str(Path(scratch) / "db")]
@@ -74,7 +74,7 @@ def _answers(url: str) -> bool:
 
 
 def _rows(found: Mapping[int, Costs]) -> list[list[str]]:
-    """A head, and a row per operation: calls, entries read and units at each size, and how the units grew."""
+    """A header row, and a row per operation: calls, entries read and units at each size, and the ratio of the units."""
     rows = [["operation", "customer", *(f"{size:,}" for size in found), "ratio"]]
     first = next(iter(found.values()))
     for operation in dict.fromkeys(operation for operation, _ in first):
@@ -90,8 +90,8 @@ def _rows(found: Mapping[int, Costs]) -> list[list[str]]:
 
 
 def _cells(costs: Sequence[Sequence[Call]]) -> list[str]:
-    told = [f"{len(calls)} · {sum(call.read for call in calls)} · {_units(calls):g}" for calls in costs]
-    return [*told, f"{_units(costs[-1]) / _units(costs[0]):.2f}"]
+    cells = [f"{len(calls)} · {sum(call.read for call in calls)} · {_units(calls):g}" for calls in costs]
+    return [*cells, f"{_units(costs[-1]) / _units(costs[0]):.2f}"]
 
 
 def _units(calls: Sequence[Call]) -> float:
@@ -104,14 +104,14 @@ def _markdown(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _agreement(found: Mapping[int, Costs]) -> str:
-    """How often the engine's own figure is the one that the rules give, for reads and for writes."""
+    """How often the engine's own figure equals the computed one, for reads and for writes."""
     calls = [call for costs in found.values() for each in costs.values() for call in each]
-    told = []
+    counts = []
     for name, operations in (("reads", {"GetItem", "Query"}), ("writes", {"PutItem"})):
-        said = [call for call in calls if call.operation in operations and call.engine_units is not None]
-        same = sum(call.engine_units == call.units for call in said)
-        told.append(f"{same} of {len(said)} {name}")
-    return f"dynalite's own figure is the one that the rules give for {' and '.join(told)}."
+        compared = [call for call in calls if call.operation in operations and call.engine_units is not None]
+        same = sum(call.engine_units == call.units for call in compared)
+        counts.append(f"{same} of {len(compared)} {name}")
+    return f"dynalite's own figure equals the computed one for {' and '.join(counts)}."
 
 
 if __name__ == "__main__":

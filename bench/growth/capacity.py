@@ -1,8 +1,9 @@
-"""What calls to DynamoDB cost: what each reads, and its capacity units by DynamoDB's published rules.
+"""The cost of calls to DynamoDB: the items that each reads, and its capacity units by DynamoDB's published rules.
 
 The rules: Developer Guide, "DynamoDB read and write operations" (READ_WRITE) and "Using Global Secondary Indexes in
-DynamoDB", "Provisioned throughput considerations" (INDEX_WRITES). An engine's own figure is noted beside ours, for none
-can be taken as it is: ministack says 0.5 or 1 for any read, whatever it read; dynalite leaves the index out of a write.
+DynamoDB", "Provisioned throughput considerations" (INDEX_WRITES). The engine's own figure is recorded too, but no
+engine's figure is complete: ministack reports 0.5 or 1 for any read, whatever its size; dynalite omits the index from
+writes.
 """
 
 from collections.abc import Mapping
@@ -23,18 +24,18 @@ _Item = Mapping[str, Any] | None
 
 @dataclass(frozen=True)
 class Call:
-    """One call: items or index entries that it read, those that came back, request units by the rules."""
+    """One call: the items or index entries that it read, those that it returned, and its request units by the rules."""
 
     operation: str
     read: int
     returned: int
     units: float
-    engine_units: float | None = None  # None where the engine says nothing
+    engine_units: float | None = None  # None where the engine reports none
 
 
 @dataclass
 class Counting:
-    """A DynamoDB client that notes its calls. It has the operations that the table of orders uses, and no other."""
+    """A DynamoDB client that records its calls. It has only the operations that OrderTable uses."""
 
     client: Any
     calls: list[Call] = field(default_factory=list)
@@ -43,17 +44,17 @@ class Counting:
         answer = self.client.get_item(**parameters, ReturnConsumedCapacity="INDEXES")
         item = answer.get("Item")
         units = read_units(item_size(item or {}), consistent=parameters.get("ConsistentRead", False))
-        self.calls.append(Call("GetItem", 1, int(item is not None), units, _said(answer)))
+        self.calls.append(Call("GetItem", 1, int(item is not None), units, _reported(answer)))
         return answer
 
     def query(self, **parameters: Any) -> Any:
         answer = self.client.query(**parameters, ReturnConsumedCapacity="INDEXES")
-        # What a filter drops is paid for and does not come back: the same page is asked for once more, without it.
+        # Entries that a filter drops are billed but not returned: the page is queried again without the filter.
         whole = self.client.query(**_without_filter(parameters)) if "FilterExpression" in parameters else answer
         read = whole["Items"]
-        assert len(read) == answer["ScannedCount"]  # noqa: S101 - else the units are not those of this page
+        assert len(read) == answer["ScannedCount"]  # noqa: S101 - otherwise the units are not those of this page
         units = read_units(sum(map(item_size, read)), consistent=parameters.get("ConsistentRead", False))
-        self.calls.append(Call("Query", len(read), answer["Count"], units, _said(answer)))
+        self.calls.append(Call("Query", len(read), answer["Count"], units, _reported(answer)))
         return answer
 
     def put_item(self, **parameters: Any) -> Any:
@@ -65,25 +66,25 @@ class Counting:
         except ClientError as refusal:
             if refusal.response["Error"].get("Code") == "ConditionalCheckFailedException":
                 self.calls.append(Call("PutItem", 0, 0, _write_units(item_size(old or {}))))
-                if old is not None:  # DynamoDB sends it when asked to; dynalite does not
+                if old is not None:  # DynamoDB returns it on request; dynalite does not
                     cast("dict[str, Any]", refusal.response).setdefault("Item", old)
             raise
-        self.calls.append(Call("PutItem", 0, 0, put_units(old, new), _said(answer)))
+        self.calls.append(Call("PutItem", 0, 0, put_units(old, new), _reported(answer)))
         return answer
 
 
 def read_units(size: int, *, consistent: bool) -> float:
-    """Read units of an item or a page of `size` bytes; what is not there costs as much as the smallest (READ_WRITE)."""
+    """Read units of an item or a page of `size` bytes; a missing item costs as much as the smallest (READ_WRITE)."""
     return max(1, -(-size // READ_UNIT)) / (1 if consistent else 2)
 
 
 def put_units(old: _Item, new: _Item) -> float:
-    """Write units of replacing an item, its index entry included (READ_WRITE, INDEX_WRITES)."""
+    """Write units of replacing an item, including its index entry (READ_WRITE, INDEX_WRITES)."""
     return _write_units(max(item_size(old or {}), item_size(new or {}))) + _index_units(old, new)
 
 
 def _index_units(old: _Item, new: _Item) -> float:
-    """An entry is written when it appears, goes or changes; one whose key changes is deleted and put."""
+    """Write units of the index: an entry that is added, removed or changed is one write, one whose key changes two."""
     entries = [index_entry(item) if item and order_items.CUSTOMER_ID in item else None for item in (old, new)]
     sizes = [item_size(entry) for entry in entries if entry is not None]
     if not sizes or entries[0] == entries[1]:
@@ -102,7 +103,7 @@ def _write_units(size: int) -> float:
 
 
 def _without_filter(query: Mapping[str, Any]) -> dict[str, Any]:
-    """The same query before its filter; a name or value that only the filter uses would be an error."""
+    """The same query without its filter, and without the names and values that only the filter uses."""
     keys = query["KeyConditionExpression"]
     unfiltered = {name: value for name, value in query.items() if name != "FilterExpression"}
     for name in ("ExpressionAttributeNames", "ExpressionAttributeValues"):
@@ -110,6 +111,6 @@ def _without_filter(query: Mapping[str, Any]) -> dict[str, Any]:
     return unfiltered
 
 
-def _said(answer: Mapping[str, Any]) -> float | None:
-    said = answer.get("ConsumedCapacity", {}).get("CapacityUnits")
-    return None if said is None else float(said)
+def _reported(answer: Mapping[str, Any]) -> float | None:
+    reported = answer.get("ConsumedCapacity", {}).get("CapacityUnits")
+    return None if reported is None else float(reported)

@@ -1,7 +1,7 @@
-"""One table that grows, and what the service's calls cost at its size.
+"""One table that grows, and the cost of the service's calls at each of its sizes.
 
-A tenth of all orders are one customer's; every other customer has 50. Order number n is placed n minutes after the
-first, so that a customer's new orders come after the old ones, as they do.
+A tenth of all orders belong to one customer; every other customer has 50. Order number n is placed n minutes after the
+first, so that a customer's new orders come after the old ones, as in reality.
 """
 
 import functools
@@ -14,10 +14,11 @@ from typing import Any, cast
 from bench.growth.capacity import Call, Counting
 from chalicelib.adapters import order_items
 from chalicelib.adapters.order_table import OrderTable
-from chalicelib.application import use_cases
-from chalicelib.domain import order_ids
+from chalicelib.application import manage, process
+from chalicelib.domain import clock, order_ids
 from chalicelib.domain.commands import PlaceOrder
 from chalicelib.domain.orders import Order, OrderStatus
+from chalicelib.domain.request_context import RequestContext
 from ordersctl.shared import templates
 from testkit.builders import SECRET, an_order, command, line, new_order
 
@@ -25,7 +26,7 @@ PAGE = 20
 _FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 _SHARE = 10  # the large customer has every tenth order
 _BLOCK = 500  # orders, of the large customer and of nine others
-_BATCH = 25  # BatchWriteItem's most
+_BATCH = 25  # the most that BatchWriteItem takes
 _TEN_LINES = [line(sku=f"8512{n}A", name=f"WHITE HANGING HEART {n}") for n in range(10)]
 
 Costs = dict[tuple[str, str], tuple[Call, ...]]  # by operation and customer
@@ -33,7 +34,7 @@ Costs = dict[tuple[str, str], tuple[Call, ...]]  # by operation and customer
 
 @dataclass(frozen=True)
 class Customer:
-    """A customer and their orders' numbers, the oldest first."""
+    """A customer and the numbers of their orders, the oldest first."""
 
     name: str
     numbers: Sequence[int]
@@ -43,12 +44,12 @@ class Customer:
         return _customer_of(self.numbers[0])
 
     def part(self, share: float) -> int:
-        """The number of the order after which come the rest: 0 the oldest, 1 the newest."""
+        """The number of the order at this share of the customer's orders: 0 is the oldest, 1 the newest."""
         return self.numbers[round(share * (len(self.numbers) - 1))]
 
 
 def customers(size: int) -> tuple[Customer, Customer]:
-    """The large customer, and one of the others from the middle of the table."""
+    """The large customer, and another customer from the middle of the table."""
     block = size // _BLOCK // 2 * _BLOCK
     return (
         Customer("a tenth of all orders", range(0, size, _SHARE)),
@@ -57,8 +58,8 @@ def customers(size: int) -> tuple[Customer, Customer]:
 
 
 def create(client: Any, name: str) -> None:
-    """Make the template's table and index, without its stream, encryption and backups: no request pays for those."""
-    table = templates.load(templates.INFRA / "resources.yaml")["Resources"]["OrderTable"]["Properties"]
+    """Make the template's table and index, without stream, encryption and backups, which cost no request units."""
+    table = templates.load(templates.RESOURCES)["Resources"]["OrderTable"]["Properties"]
     index = ("IndexName", "KeySchema", "Projection")
     client.create_table(
         TableName=name,
@@ -71,12 +72,12 @@ def create(client: Any, name: str) -> None:
 
 
 def fill(client: Any, name: str, start: int, size: int) -> None:
-    """Grow the table from `start` orders to `size`, past the doors."""
+    """Grow the table from `start` orders to `size`, by writing items directly."""
 
     def write(first: int) -> None:
         numbers = range(first, min(first + _BATCH, size))
         puts = [{"PutRequest": {"Item": order_items.to_item(_order(number))}} for number in numbers]
-        assert not client.batch_write_item(RequestItems={name: puts}).get("UnprocessedItems")  # noqa: S101 - engines throttle nobody
+        assert not client.batch_write_item(RequestItems={name: puts}).get("UnprocessedItems")  # noqa: S101 - the engines do not throttle
 
     with ThreadPoolExecutor(2) as pool:
         for _ in pool.map(write, range(start, size, _BATCH)):
@@ -84,7 +85,7 @@ def fill(client: Any, name: str, start: int, size: int) -> None:
 
 
 def measure(client: Any, name: str, size: int) -> Costs:
-    """Do what the API and the processor do, for either customer, and note the calls. Leaves the lists as they were."""
+    """Run what the API and the processor do, for both customers, and record the calls. The lists stay unchanged."""
     costs: Costs = {}
     counting = Counting(client)
     table = OrderTable(cast("Any", counting), name)
@@ -95,11 +96,12 @@ def measure(client: Any, name: str, size: int) -> Costs:
             costs[operation, customer.name] = tuple(counting.calls)
         counting.calls.clear()
         newest_first = [_order_id(number) for number in reversed(customer.numbers)]
-        assert _all_pages(table, customer) == newest_first  # noqa: S101 - each once
-        costs["the dearest page, following cursors to the end", customer.name] = (_dearest(counting.calls),)
+        assert _all_pages(table, customer) == newest_first  # noqa: S101 - each order once
+        most_expensive = max(counting.calls, key=lambda call: (call.units, call.read))
+        costs["the most expensive page, following cursors to the end", customer.name] = (most_expensive,)
         counting.calls.clear()
-        assert not _all_pages(table, customer, OrderStatus.REJECTED)  # noqa: S101 - there is none
-        costs["all pages by a status that none has", customer.name] = tuple(counting.calls)
+        assert not _all_pages(table, customer, OrderStatus.REJECTED)  # noqa: S101 - no order has it
+        costs["all pages by a status that no order has", customer.name] = tuple(counting.calls)
     return costs
 
 
@@ -109,8 +111,8 @@ def _lists(table: OrderTable, customer: Customer) -> Iterator[tuple[str, Callabl
     yield "page from the middle, by cursor", functools.partial(page, start_after=_placed_key(customer.part(0.5)))
     window = {"placed_after": _moment(customer.part(0.25)), "placed_before": _moment(customer.part(0.75))}
     yield "first page of a time window, half of all", functools.partial(page, **cast("Any", window))
-    yield "first page by a status that every tenth has", functools.partial(page, status=OrderStatus.DELIVERED)
-    yield "first page by a status that none has", functools.partial(page, status=OrderStatus.REJECTED)
+    yield "first page by a status that every tenth order has", functools.partial(page, status=OrderStatus.DELIVERED)
+    yield "first page by a status that no order has", functools.partial(page, status=OrderStatus.REJECTED)
 
 
 def _orders(table: OrderTable, customer: Customer, size: int) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -118,19 +120,20 @@ def _orders(table: OrderTable, customer: Customer, size: int) -> Iterator[tuple[
     new = order_ids.mint(SECRET, customer.customer_id, f"new at {size}")
     placed = new_order(items=_TEN_LINES)
     place = command(order_id=new, customer_id=customer.customer_id, placed_at=_moment(size), order=placed)
-    store = functools.partial(use_cases.place_order, PlaceOrder.model_validate(place), table)
-    read = functools.partial(use_cases.read_order, find=table.get, **ids)
+    store = functools.partial(process.store_order, PlaceOrder.model_validate(place), table)
+    read = functools.partial(manage.read_order, find=table.get, **ids)
+    context = RequestContext(_moment(size), "bench")
     patch: dict[str, Any] = {"patch": {"note": "ring twice"}, "by_service": False, "seen_versions": frozenset({1})}
     yield "read an order", functools.partial(read, _order_id(customer.part(0.5)))
     yield "read an order that is not stored yet", functools.partial(read, new)
     yield "store an order of ten lines", store
-    yield "store it again: refused", store
-    yield "change it", functools.partial(use_cases.change_order, new, now=_moment(size), table=table, **patch, **ids)
-    yield "erase it", functools.partial(use_cases.erase_order, new, now=_moment(size), table=table, **ids)
+    yield "store the same order again: refused", store
+    yield "change it", functools.partial(manage.change_order, new, context=context, table=table, **patch, **ids)
+    yield "erase it", functools.partial(manage.erase_order, new, context=context, table=table, **ids)
 
 
 def _all_pages(table: OrderTable, customer: Customer, status: OrderStatus | None = None) -> list[object]:
-    """The ids of all orders that a client gets who follows the cursors."""
+    """The ids of all orders that a client reads by following the cursors."""
     seen: list[object] = []
     cursor = None
     while True:
@@ -138,10 +141,6 @@ def _all_pages(table: OrderTable, customer: Customer, status: OrderStatus | None
         seen += [order["order_id"] for order in page.orders]
         if (cursor := page.last_placed_key) is None:
             return seen
-
-
-def _dearest(calls: Sequence[Call]) -> Call:
-    return max(calls, key=lambda call: (call.units, call.read))
 
 
 def _customer_of(number: int) -> str:
@@ -153,7 +152,7 @@ def _order_id(number: int) -> str:
 
 
 def _moment(number: int) -> str:
-    return f"{_FIRST + timedelta(minutes=number):%Y-%m-%dT%H:%M:%S}.000Z"
+    return clock.rfc3339(_FIRST + timedelta(minutes=number))
 
 
 def _placed_key(number: int) -> str:

@@ -1,4 +1,4 @@
-"""`make bench`: measure, print the table, write docs/explain/performance.md's figures and plots."""
+"""`make bench`: measure, print the table, write the figures and plots of docs/explain/performance.md."""
 
 import json
 import sys
@@ -18,7 +18,7 @@ def main() -> None:
     console = Console()
     if measure.VALGRIND is None:
         sys.exit(
-            "valgrind counts the instructions, and is not installed: apt install valgrind, or your system's own way"
+            "`make bench` counts instructions with valgrind, which is not installed: apt install valgrind, or the like"
         )
     with measure.stub() as url:
         bench = Bench(url)
@@ -38,33 +38,34 @@ def main() -> None:
     found = report.Results(interpreter, cold, by_function, warm, warm_batches, cpu, batches, calls, zip_megabytes)
     (BUILD / "results.json").write_text(json.dumps(vars(found), indent=1))
     table = Table(title="This service against peers, measured in one run", title_justify="left")
-    for column in ("Figure", "Ours", "Baseline", "Ratio", "Reach"):
+    for column in ("Figure", "Ours", "Baseline", "Ratio", "Target"):
         table.add_column(column, justify="left" if column == "Figure" else "right")
-    for each in reached(found):
+    rows = with_targets(found)
+    for each in rows:
         table.add_row(*(cell.replace("**", "") for cell in each.cells()))
     console.print(table)
-    report.write(found, reached(found))
+    report.write(found, rows)
     console.print("Written: docs/explain/performance.md")
 
 
-def reached(found: "report.Results") -> list[Figure]:
-    """The figures of the results that have something to reach."""
+def with_targets(found: "report.Results") -> list[Figure]:
+    """The figures of the page's first table; most have a target."""
     cold, warm = found.cold, found.warm["accept"]
     ours, ours_bare = cold[ORDERS.name]
     rows = [
         Figure("cold accept, by `ordersctl package`, against Chalice's own", ours, cold[CHALICE.name][1], "M", 0.30),
         Figure("cold accept, bytecode for both, against Chalice", ours, cold[CHALICE.name][0], "M"),
-        Figure("cold accept, by plain `chalice deploy` both", ours_bare, cold[CHALICE.name][1], "M"),
+        Figure("cold accept, both by plain `chalice deploy`", ours_bare, cold[CHALICE.name][1], "M"),
         Figure("cold accept, bytecode for both, against FastAPI + Mangum", ours, cold[FASTAPI.name][0], "M", 0.75),
         Figure("cold accept, bytecode for both, against Powertools", ours, cold[POWERTOOLS.name][0], "M", 0.75),
         Figure("warm accept against Chalice at its defaults", warm[ORDERS.name], warm[CHALICE.name], "M", 0.75),
         Figure("warm accept against the raw handler", warm[ORDERS.name], warm[RAW.name], "M", 1.15),
     ]
     for name, wall, cpu in (("process 100", 0.25, 0.60), ("publish 100", 0.15, 0.20)):
-        mine, theirs = found.batches[name]
+        batch, singly = found.batches[name]
         rows += [
-            Figure(f"{name}, wall, against one by one", mine[2] * 1e3, theirs[2] * 1e3, "ms", wall),
-            Figure(f"{name}, CPU, against one by one", mine[1] * 1e3, theirs[1] * 1e3, "ms", cpu),
+            Figure(f"{name}, wall, against one by one", batch[2] * 1e3, singly[2] * 1e3, "ms", wall),
+            Figure(f"{name}, CPU, against one by one", batch[1] * 1e3, singly[1] * 1e3, "ms", cpu),
         ]
     for with_key, most, name in ((False, 2.4, "without a key"), (True, 3.4, "with a key")):
         count = figures.calls_per_order(found.calls, with_key=with_key)

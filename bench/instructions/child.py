@@ -1,8 +1,8 @@
-"""One function in a process of its own, as Lambda runs it: import, then answer an event so many times.
+"""Runs one function in a process of its own, as Lambda does: imports it, then calls it with an event several times.
 
-`python -S -P bench/instructions/child.py MODULE ATTRIBUTE EVENT.json TIMES`; prints the CPU seconds up to
-the first answer, and the CPU and wall seconds of all further calls. Imports next to nothing: what it imports
-would be measured too.
+`python -S -P bench/instructions/child.py MODULE ATTRIBUTE EVENT.json TIMES` prints the CPU seconds up to the first
+response, and the CPU and wall seconds of all further calls. It imports as little as possible, because its own imports
+are measured too.
 """
 
 import importlib
@@ -34,8 +34,8 @@ def main(module: str, attribute: str, event_file: str, times: str) -> None:
         answer = handler(event, Context())
         if number == 0:
             started = time.process_time()
-            refused = isinstance(answer, dict) and answer.get("statusCode", 200) not in {200, 202}
-            if refused or (isinstance(answer, dict) and answer.get("batchItemFailures")):
+            failed = isinstance(answer, dict) and answer.get("statusCode", 200) not in {200, 202}
+            if failed or (isinstance(answer, dict) and answer.get("batchItemFailures")):
                 sys.exit(f"{module}: {answer}")
     result = [started, time.process_time() - cpu, time.perf_counter() - wall]
     sys.stderr.write(f"bench:{json.dumps(result)}\n")

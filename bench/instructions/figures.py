@@ -1,4 +1,4 @@
-"""The figures of `make bench`: each a ratio against a baseline that was measured in the same run."""
+"""The figures of `make bench`: each is a ratio to a baseline that was measured in the same run."""
 
 import io
 import zipfile
@@ -12,46 +12,46 @@ from bench.instructions.measure import Program
 from bench.instructions.packages import CHALICE, FASTAPI, FLASK, ORDERS, POWERTOOLS, RAW, Package, build, runtime
 from ordersctl.deploy.bytecode import NEVER_IMPORTED
 from ordersctl.estimate.cost.per_order import Load, dollars_per_million, prices, units
-from ordersctl.local.engine import get_json
+from ordersctl.shared.engine_client import get_json
 
 PEERS = (RAW, CHALICE, FASTAPI, POWERTOOLS, FLASK)
 FUNCTIONS = ("accept", "authorizer", "process 10", "publish 10")
 BATCHES = (1, 10, 100)
-CALL_MS = 5.0  # of the stand-in, where waiting is what is measured
+CALL_MS = 5.0  # how long the stub takes to answer a call, where waiting is measured
 
 
 @dataclass(frozen=True)
 class Figure:
     name: str
     ours: float
-    baseline: float | None  # None: the figure speaks for itself
+    baseline: float | None  # None: the figure has no baseline
     unit: str
-    reach: float | None = None
+    target: float | None = None  # the most that `measure` may be
 
     @property
     def measure(self) -> float:
-        """What the reach is for: the ratio to the baseline, or the figure itself."""
+        """The value that the target limits: the ratio to the baseline, or the figure itself."""
         return self.ours if self.baseline is None else self.ours / self.baseline
 
     def cells(self) -> list[str]:
-        """Name, ours, baseline, ratio, reach."""
+        """The cells of its row: name, ours, baseline, ratio, target."""
         ours = f"{self.ours:.4g} {self.unit}".strip()
         baseline, ratio = (
             ("", "") if self.baseline is None else (f"{self.baseline:.4g} {self.unit}", f"{self.measure:.2f}")
         )
-        reach = "" if self.reach is None else f"≤ {self.reach:g}"
-        return [self.name, ours, baseline, ratio, reach if self.is_reached else f"{reach} **missed**"]
+        target = "" if self.target is None else f"≤ {self.target:g}"
+        return [self.name, ours, baseline, ratio, target if self.is_met else f"{target} **missed**"]
 
     @property
-    def is_reached(self) -> bool:
-        return self.reach is None or self.measure <= self.reach
+    def is_met(self) -> bool:
+        return self.target is None or self.measure <= self.target
 
 
 @dataclass(frozen=True)
 class Bench:
-    """All that is measured in one run."""
+    """The programs that are measured in one run."""
 
-    url: str  # of the stand-in that answers at once
+    url: str  # of the stub that answers for AWS
 
     def accept(self, package: Package, *, compiled: bool = True) -> Program:
         return self.program(package, package.handler, lambda_events.accept(), compiled=compiled)
@@ -60,16 +60,16 @@ class Bench:
         return Program((build(package, compiled=compiled), runtime()), handler, event, self.url)
 
     def api(self, package: Package) -> dict[str, Program]:
-        """What the API's function does."""
-        called = {
+        """The measured calls of the API's function."""
+        events = {
             "accept": lambda_events.accept(),
             "read": lambda_events.read(),
             f"list of {lambda_events.LISTED}": lambda_events.list_orders(),
         }
-        return {name: self.program(package, package.handler, event) for name, event in called.items()}
+        return {name: self.program(package, package.handler, event) for name, event in events.items()}
 
     def functions(self, package: Package) -> dict[str, Program]:
-        """The functions, each with one event."""
+        """Each function with one event."""
         module = package.handler.partition(".")[0]
         programs = {
             "authorizer": (f"{module}.authorizer", lambda_events.authorize()),
@@ -80,22 +80,24 @@ class Bench:
         return accept | {name: self.program(package, *each) for name, each in programs.items()}
 
     def batches(self, package: Package) -> dict[str, tuple[Program, int]]:
-        """What is done in batches, and how many orders each has."""
+        """The handlers that take batches, with batches of each size; and the number of orders in each batch."""
         module = package.handler.partition(".")[0]
         handlers = {
             "process": ("process_orders", lambda_events.process),
             "publish": ("publish_events", lambda_events.publish),
         }
         return {
-            f"{name}, batch of {count}": (self.program(package, f"{module}.{door}", event(count)), count)
-            for name, (door, event) in handlers.items()
+            f"{name}, batch of {count}": (self.program(package, f"{module}.{handler}", event(count)), count)
+            for name, (handler, event) in handlers.items()
             for count in BATCHES
         }
 
 
 def cold(bench: Bench) -> dict[str, tuple[float, float]]:
-    """Package -> instructions (millions) to the first accept: with bytecode, as only `ordersctl package` adds it for
-    Lambda to take, and without, as `chalice deploy` and the peers' own tools leave it."""
+    """Package -> instructions (millions) to the first accept, with bytecode and without it.
+
+    Only `ordersctl package` adds bytecode that Lambda can use; `chalice deploy` and the peers' own tools do not.
+    """
     return {
         package.name: (
             measure.cold_instructions(bench.accept(package)),
@@ -106,7 +108,7 @@ def cold(bench: Bench) -> dict[str, tuple[float, float]]:
 
 
 def cold_by_function(bench: Bench) -> dict[str, tuple[float, float]]:
-    """Function -> instructions (millions) to its first answer, ours and on Chalice's defaults."""
+    """Function -> instructions (millions) to its first response: this service's, and Chalice's at its defaults."""
     ours, defaults = bench.functions(ORDERS), bench.functions(CHALICE)
     return {
         name: (measure.cold_instructions(ours[name]), measure.cold_instructions(defaults[name])) for name in FUNCTIONS
@@ -114,7 +116,7 @@ def cold_by_function(bench: Bench) -> dict[str, tuple[float, float]]:
 
 
 def warm(bench: Bench) -> dict[str, dict[str, float]]:
-    """Call of the API -> package -> instructions (millions) of a warm one."""
+    """Call of the API -> package -> instructions (millions) of a warm call."""
     programs = {package.name: bench.api(package) for package in (ORDERS, *PEERS)}
     return {
         call: {name: measure.warm_instructions(each[call]) for name, each in programs.items()}
@@ -123,27 +125,27 @@ def warm(bench: Bench) -> dict[str, dict[str, float]]:
 
 
 def warm_batches(bench: Bench) -> dict[str, tuple[float, float]]:
-    """Batch -> instructions (millions) per order of a warm one, ours and on Chalice's defaults."""
+    """Batch -> instructions (millions) per order of a warm batch: this service's, and Chalice's at its defaults."""
     ours, defaults = bench.batches(ORDERS), bench.batches(CHALICE)
     return {name: (_per_order(*ours[name]), _per_order(*defaults[name])) for name in ours}
 
 
 def _per_order(program: Program, orders: int) -> float:
-    # A large batch is its own mean: fewer of them tell as much.
+    # A large batch is a mean by itself, so fewer batches suffice.
     return measure.warm_instructions(program, *((3, 13) if orders == 1 else (2, 4))) / orders
 
 
 def batches(bench: Bench) -> dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]]:
-    """What 100 things cost: (cold, CPU, wall) seconds, ours and one by one with defaults."""
+    """(Cold, CPU, wall) seconds of a batch of 100: this service's, and Chalice's at its defaults, one by one."""
     work = {
         "process 100": ("process_orders", lambda_events.process(100)),
         "publish 100": ("publish_events", lambda_events.publish(100)),
     }
     found = {}
-    for name, (door, event) in work.items():
+    for name, (handler, event) in work.items():
         programs = {
-            "ours": bench.program(ORDERS, f"app.{door}", event),
-            "defaults": bench.program(CHALICE, f"handler.{door}", event),
+            "ours": bench.program(ORDERS, f"app.{handler}", event),
+            "defaults": bench.program(CHALICE, f"handler.{handler}", event),
         }
         medians = measure.paired(programs, times=4, rounds=3)
         found[name] = (medians["ours"], medians["defaults"])
@@ -151,7 +153,7 @@ def batches(bench: Bench) -> dict[str, tuple[tuple[float, float, float], tuple[f
 
 
 def zip_megabytes(bench: Bench) -> float:
-    """The service's package, zipped; of this machine's wheels, which differ little from Lambda's."""
+    """Megabytes of the service's zipped package, made of this machine's wheels, which differ little from Lambda's."""
     (directory, _), content = bench.accept(ORDERS).path, io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(directory.rglob("*")):
@@ -161,7 +163,7 @@ def zip_megabytes(bench: Bench) -> float:
 
 
 def dollars() -> tuple[float, float]:
-    """What a million orders cost by the model, by Lambda and accepted directly."""
+    """Dollars per million orders by the cost model: accepted by Lambda, and by direct acceptance."""
     by_lambda, direct = (
         sum(dollars_per_million(units(Load(direct=each)), prices()).values()) for each in (False, True)
     )
@@ -169,7 +171,7 @@ def dollars() -> tuple[float, float]:
 
 
 def calls(url: str) -> dict[str, dict[str, float]]:
-    """Hop -> AWS calls per order, counted by the stand-in; what Lambda's poller calls is added, from its own rules."""
+    """Hop -> AWS calls per order, counted by the stub; the calls of Lambda's poller are added by its rules."""
     bench = Bench(url)
     hops = {
         "accept": (bench.accept(ORDERS, compiled=False), 1),
@@ -179,16 +181,16 @@ def calls(url: str) -> dict[str, dict[str, float]]:
     }
     found: dict[str, dict[str, float]] = {}
     for hop, (program, orders) in hops.items():
-        few, many = _made(url, program, 1), _made(url, program, 3)
-        # What only the first invocation calls is a cold start's own, once in a container's life.
+        few, many = _calls_made(url, program, 1), _calls_made(url, program, 3)
+        # Calls of the first invocation only belong to the cold start, once per container.
         found[hop] = {name: (many[name] - few[name]) / 2 / orders for name in many if many[name] != few[name]}
-    # SQS's poller receives and deletes a batch at a time; reading a stream costs a Lambda trigger nothing.
+    # Lambda's SQS poller receives and deletes a batch at a time; its reads of a stream are free.
     found["queue to processor, batch of 10"] = {"ReceiveMessage": 0.1, "DeleteMessageBatch": 0.1}
     return found
 
 
-def _made(url: str, program: Program, times: int) -> Counter[str]:
-    """The calls that a container makes for so many invocations."""
+def _calls_made(url: str, program: Program, times: int) -> Counter[str]:
+    """The AWS calls that a container makes in `times` invocations."""
     before = Counter(get_json(url))
     measure.seconds(program, times)
     return Counter(get_json(url)) - before

@@ -1,6 +1,6 @@
-"""What the measured functions are called with: one order of ten lines, alone and in batches.
+"""The Lambda events that the measured functions get: one order of ten lines, alone and in batches.
 
-`python -m bench.instructions.lambda_events accept|process|publish` prints one, of an order by itself.
+`python -m bench.instructions.lambda_events accept|process|publish` prints an event with one order.
 """
 
 import json
@@ -16,26 +16,14 @@ from joserfc.jwk import RSAKey
 from bench.instructions.packages import BUILD
 from chalicelib.adapters import order_items
 from chalicelib.domain import order_ids
-from testkit.builders import (
-    ADDRESS,
-    SECRET,
-    an_order,
-    claims,
-    command,
-    http_event,
-    line,
-    new_order,
-    sign,
-    sqs_event,
-    stream_event,
-)
+from testkit.builders import ADDRESS, SECRET, an_order, command, line, new_order
+from testkit.lambda_events import http_event, sqs_event, stream_event
+from testkit.tokens import claims, sign
 
 CUSTOMER = "17850"
 ORDER: dict[str, Any] = new_order(
     items=[line(sku=f"8512{n}A", name=f"WHITE HANGING HEART {n}") for n in range(10)], shipping_address=ADDRESS
 )
-
-
 ORDER_ID = order_ids.mint(SECRET, CUSTOMER, "the order that is read")
 LISTED = 20
 _NONE: Mapping[str, str] = {}
@@ -57,7 +45,7 @@ def list_orders() -> Path:
 
 
 def answers() -> Path:
-    """What the stand-in's table holds: one order, and a page of the index without a next one."""
+    """The content of the stub's table: one order, and a page of the index that is the last."""
     item = order_items.to_item(an_order(order_id=ORDER_ID, customer_id=CUSTOMER, new=ORDER))
     projected = {"order_id", "customer_id", "placed_key", "status", "version", "total", "item_count", "currency"}
     entry = {name: value for name, value in item.items() if name in projected | {"updated_at"}}
@@ -92,7 +80,7 @@ def _written(name: str, event: dict[str, Any]) -> Path:
 
 
 def authorize() -> Path:
-    """A token signed by a key of this run's own, which JWT_JWKS names."""
+    """A token, signed by a key that is made for this run; JWT_JWKS names its key set."""
     key = RSAKey.generate_key(2048, {"kid": "bench", "use": "sig", "alg": "RS256"})
     path = BUILD / "jwks.json"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,11 +91,11 @@ def authorize() -> Path:
 
 
 if __name__ == "__main__":
-    made: dict[str, Callable[[], Path]] = {
+    writers: dict[str, Callable[[], Path]] = {
         "accept": accept,
         "process": partial(process, 1),
         "publish": partial(publish, 1),
     }
-    if len(sys.argv) != 2 or sys.argv[1] not in made:  # noqa: PLR2004 - the program and a name
-        sys.exit(f"one of {', '.join(made)}")
-    print(made[sys.argv[1]]().read_text())
+    if len(sys.argv) != 2 or sys.argv[1] not in writers:  # noqa: PLR2004 - the program and a name
+        sys.exit(f"one of {', '.join(writers)}")
+    print(writers[sys.argv[1]]().read_text())

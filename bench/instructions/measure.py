@@ -1,4 +1,4 @@
-"""Counting what a function costs: instructions by cachegrind, CPU and wall time beside them."""
+"""Measures what a function costs: instructions by cachegrind, and CPU and wall time."""
 
 import json
 import os
@@ -14,9 +14,9 @@ from pathlib import Path
 
 from bench.instructions import lambda_events
 from bench.instructions.packages import PROJECT_DIR
-from ordersctl.local.engine import get_json
-from testkit.local_run import free_port
+from ordersctl.shared.engine_client import get_json
 from testkit.processes import running
+from testkit.waiting import free_port
 
 VALGRIND = shutil.which("valgrind")
 ENVIRONMENT = {
@@ -47,7 +47,7 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Program:
-    """A handler of a package, and an event for it."""
+    """A handler of a package, and the event that it is called with."""
 
     path: tuple[Path, ...]
     handler: str
@@ -66,33 +66,33 @@ class Program:
 
 
 def cold_instructions(program: Program) -> float:
-    """Instructions (millions) from the start of the process to the first answer."""
+    """Instructions (millions) from the start of the process to the first response."""
     return _count(program.command(1), program.environment())
 
 
 def warm_instructions(program: Program, few: int = 3, many: int = 13) -> float:
-    """Instructions (millions) of one further call: what many calls cost beyond a few."""
+    """Instructions (millions) of one warm call: the difference between many calls and few, per call."""
     counted = [_count(program.command(times), program.environment()) for times in (few, many)]
     return (counted[1] - counted[0]) / (many - few)
 
 
 def interpreter_instructions() -> float:
-    """Instructions (millions) of an interpreter that does nothing: part of every cold start."""
+    """Instructions (millions) of an interpreter that runs no program; they are part of every cold start."""
     return _count([sys.executable, "-S", "-P", "-c", "pass"], ENVIRONMENT)
 
 
 def seconds(program: Program, times: int) -> tuple[float, float, float]:
-    """CPU seconds to the first answer; CPU and wall seconds of each further call."""
-    done = _run(program.command(times), program.environment())
-    found = re.search(r"^bench:(.*)$", done, re.MULTILINE)
-    assert found, done  # noqa: S101 - child.py prints it
+    """CPU seconds to the first response; CPU and wall seconds of each further call."""
+    printed = _run(program.command(times), program.environment())
+    found = re.search(r"^bench:(.*)$", printed, re.MULTILINE)
+    assert found, printed  # noqa: S101 - child.py prints it
     cold, cpu, wall = json.loads(found[1])
     calls = max(times - 1, 1)
     return cold, cpu / calls, wall / calls
 
 
 def paired(programs: Mapping[str, Program], times: int, rounds: int) -> dict[str, tuple[float, float, float]]:
-    """Medians of `seconds`, the programs taking turns: what else the machine does meets all of them alike."""
+    """Medians of `seconds`. The programs take turns, so that other load of the machine affects all of them alike."""
     runs: dict[str, list[tuple[float, float, float]]] = {name: [] for name in programs}
     for _ in range(rounds):
         for name, program in programs.items():
@@ -109,7 +109,7 @@ def paired(programs: Mapping[str, Program], times: int, rounds: int) -> dict[str
 
 @contextmanager
 def stub(delay_ms: float = 0) -> Iterator[str]:
-    """A stand-in for AWS on a free port; yields its address."""
+    """A stub of AWS on a free port; yields its address."""
     port = free_port()
     arguments = [str(port), str(delay_ms), str(lambda_events.answers())]
     url = f"http://127.0.0.1:{port}"
@@ -118,11 +118,11 @@ def stub(delay_ms: float = 0) -> Iterator[str]:
 
 
 def _count(command: list[str], environment: Mapping[str, str]) -> float:
-    assert VALGRIND, "valgrind counts the instructions, and is not installed"  # noqa: S101 - callers look first
+    assert VALGRIND, "valgrind is not installed"  # noqa: S101 - callers check this first
     counter = [VALGRIND, "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
-    said = _run([*counter, *command], environment)
-    found = re.search(r"I\s+refs:\s+([\d,]+)", said)
-    assert found, said  # noqa: S101 - valgrind always prints it
+    printed = _run([*counter, *command], environment)
+    found = re.search(r"I\s+refs:\s+([\d,]+)", printed)
+    assert found, printed  # noqa: S101 - valgrind always prints it
     return int(found[1].replace(",", "")) / 1e6
 
 

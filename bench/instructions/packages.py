@@ -1,4 +1,7 @@
-"""Deployment packages of ours and of the peers, made of what is installed: no network, the same versions for all."""
+"""Deployment packages of this service and of the peers, made of what is installed here.
+
+So they need no network, and all have the same versions.
+"""
 
 import compileall
 import py_compile
@@ -16,7 +19,7 @@ BUILD = PROJECT_DIR / "build" / "bench"
 
 @dataclass(frozen=True)
 class Package:
-    """A function's code and what ships with it. boto3 is in Lambda's runtime, and in none of them."""
+    """A function's code and its dependencies. boto3 is part of Lambda's runtime, and of no package."""
 
     name: str
     handler: str  # module.attribute
@@ -34,7 +37,7 @@ PACKAGES = (ORDERS, RAW, CHALICE, FASTAPI, POWERTOOLS, FLASK)
 
 
 def runtime() -> Path:
-    """What Lambda's runtime brings: boto3 and its dependencies, compiled."""
+    """The part of Lambda's runtime that the packages use: boto3 and its dependencies, compiled."""
     directory = BUILD / "runtime"
     if not directory.exists():
         _copy(_closure(["boto3"]), directory)
@@ -43,11 +46,11 @@ def runtime() -> Path:
 
 
 def build(package: Package, *, compiled: bool) -> Path:
-    """Make a package's directory anew: with bytecode that holds wherever it is unpacked, or without any."""
+    """Make a package's directory: with bytecode that is valid wherever it is unpacked, or without bytecode."""
     directory = BUILD / package.name.replace(" ", "-") / ("compiled" if compiled else "source")
     shutil.rmtree(directory, ignore_errors=True)
     _copy(_closure(package.needs) - _closure(["boto3"]), directory)
-    if package in {ORDERS, CHALICE}:  # what Chalice puts into a package of its own
+    if package in {ORDERS, CHALICE}:  # the files that Chalice adds to a package
         (directory / "chalice").mkdir()
         for name in ("__init__.py", "app.py"):
             shutil.copy(str(metadata.distribution("chalice").locate_file(f"chalice/{name}")), directory / "chalice")
@@ -63,7 +66,7 @@ def build(package: Package, *, compiled: bool) -> Path:
 
 
 def _compile(directory: Path) -> None:
-    # By hash, unchecked: a package's files are dated 1980, and bytecode that goes by dates would be stale.
+    # By unchecked hash: a package's files are dated 1980, so bytecode that is checked by date would count as stale.
     compileall.compile_dir(directory, quiet=2, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
 
 

@@ -1,4 +1,4 @@
-"""Posting orders by the clock (open loop) or one after another (closed loop)."""
+"""Posts orders at fixed times (open loop) or one after another (closed loop)."""
 
 import http.client
 import json
@@ -17,7 +17,7 @@ TIMEOUT = 30.0  # seconds
 
 @dataclass(frozen=True)
 class Post:
-    """One order: when it was due (seconds since the epoch), how long after that it was answered, and with what."""
+    """One posted order: when it was due (seconds since the epoch), seconds until the response, and its status."""
 
     due: float
     seconds: float
@@ -26,7 +26,7 @@ class Post:
 
 
 class Target:
-    """Somewhere to post orders to; each thread has a connection of its own."""
+    """A service that orders are posted to; each thread has a connection of its own."""
 
     def __init__(self, port: int, token: str, note: Callable[[str], None] = lambda _order_id: None) -> None:
         self.port, self.token, self.note = port, token, note
@@ -68,23 +68,23 @@ class Target:
 
 
 def open_loop(target: Target, orders: Sequence[Placeable], rate: float, seconds: float, run: str) -> list[Post]:
-    """Post at a fixed rate, whatever the answers do.
+    """Post at a fixed rate, independent of the responses.
 
-    An order's time counts from when it was due: a service that keeps its callers waiting is charged for those who
-    could not even ask (coordinated omission).
+    An order's time counts from when it was due, so that the delay of requests that could not even be sent counts too
+    (coordinated omission).
     """
     start = time.time()
     with ThreadPoolExecutor(CLIENTS) as pool:
         posts = []
         for number in range(int(rate * seconds)):
             due = start + number / rate
-            time.sleep(max(0.0, due - time.time()))  # an open loop goes by the clock, not by the answers
+            time.sleep(max(0.0, due - time.time()))  # an open loop follows the clock, not the responses
             posts.append(pool.submit(target.post, orders[number % len(orders)], f"{run}-{number}", due))
         return [each.result() for each in posts]
 
 
 def closed_loop(target: Target, orders: Sequence[Placeable], clients: int, seconds: float, run: str) -> list[Post]:
-    """So many clients, each posting its next order when the last was answered."""
+    """Post with `clients` clients, each of which sends its next order when the last one was answered."""
     end = time.time() + seconds
 
     def client(number: int) -> list[Post]:

@@ -1,4 +1,4 @@
-"""The same service on Chalice with everything at its defaults: boto3 client and resource, json, no tuning."""
+"""The same service on Chalice at its defaults: boto3 client and resource, json, no tuning."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""FastAPI behind Mangum, boto3 clients at module level, as its tutorials have it."""
+"""FastAPI behind Mangum, boto3 clients at module level, as in its tutorials."""
 
 import json
 import os

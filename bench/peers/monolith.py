@@ -1,6 +1,6 @@
-"""The synchronous monolith that this service replaces: one request validates, stores and calls three services.
+"""The kind of synchronous monolith that this service replaces: one request validates, stores, calls three services.
 
-`python -m bench.peers.monolith PORT SERVICES_PORT DATABASE`. Sixteen workers, as an application server would have.
+`python -m bench.peers.monolith PORT SERVICES_PORT DATABASE`. It has sixteen workers, as an application server may have.
 """
 
 import http.client
@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from chalicelib.domain.orders import NewOrder
 
 WORKERS = 16
-TIMEOUT = 2.0  # seconds for each of the three
+TIMEOUT = 2.0  # seconds, for each of the three services
 SERVICES = ("inventory", "invoicing", "fulfilment")
 
 
@@ -58,11 +58,11 @@ class Handler(BaseHTTPRequestHandler):
         with self.server.store, self.server.database as database:
             database.execute("INSERT INTO orders VALUES (?, ?)", (order_id, order.model_dump_json()))
         for service in SERVICES:
-            if not self._tell(service, body):
+            if not self._call(service, body):
                 return 503, f'{{"failed": "{service}"}}'
         return 201, f'{{"order_id": "{order_id}"}}'
 
-    def _tell(self, service: str, body: bytes) -> bool:
+    def _call(self, service: str, body: bytes) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.server.services_port, timeout=TIMEOUT)
         try:
             connection.request("POST", f"/{service}", body)
@@ -73,7 +73,7 @@ class Handler(BaseHTTPRequestHandler):
             connection.close()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the signature is the library's
-        """Say nothing: a line per request would be a load of its own."""
+        """Log nothing: a line per request would add to the load."""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Powertools' API resolver with validation, boto3 clients at module level, as its documentation has it."""
+"""Powertools' API resolver with validation, boto3 clients at module level, as in its documentation."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""No framework: pydantic, and a botocore client with the service's own settings. The floor of what uses botocore."""
+"""No framework: pydantic, and a botocore client with the service's own settings; the least that botocore can cost."""
 
 import functools
 import json

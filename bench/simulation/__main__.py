@@ -1,4 +1,4 @@
-"""`make simulate-check`: the model of `ordersctl simulate` beside the local run, given its service times."""
+"""`make simulate-check`: compares the model of `ordersctl simulate` with the local run, on measured service times."""
 
 import math
 import statistics
@@ -23,18 +23,18 @@ from ordersctl.client.arrivals import percentile
 from ordersctl.client.invoices import Placeable
 from ordersctl.estimate.simulation.limits import Limits, Times
 from ordersctl.estimate.simulation.model import Flow
-from ordersctl.estimate.simulation.observations import Seen
+from ordersctl.estimate.simulation.observations import Observations
 from ordersctl.estimate.simulation.observations import percentile as weighted_percentile
-from ordersctl.local.event_sources.command import QUEUE_POLLERS, STREAM_PAUSE_SECONDS
+from ordersctl.local.event_sources.mappings import QUEUE_POLLERS, STREAM_PAUSE_SECONDS
 from ordersctl.local.tokens import SERVICE_SCOPE, local_token
 from ordersctl.shared.options import Finite
 from testkit.local_run import LocalRun
 from testkit.processes import end_like_ctrl_c
 
-CLIENTS = 32  # what they post is more than the local processor does beside them
+CLIENTS = 32  # enough to post more orders than the local processor can handle meanwhile
 QUIET_RATE = 5.0  # orders per second
 SAMPLE_SECONDS = 0.05
-FACTOR = 2  # by which the model may be off: another's load on the machine alone makes some of it
+FACTOR = 2  # the most that model and measurement may differ by; other load of the machine causes some of it
 _SECONDS = Finite(1, 600)
 NO_LIMIT = 1e9
 LOCAL_LIMITS = Limits(
@@ -62,11 +62,11 @@ class Figure:
     name: str
     measured: float
     modelled: float
-    little: float  # below this, one is as good as another
+    negligible: float  # smaller values count as equal to this one
 
     @property
     def ratio(self) -> float:
-        return max(self.modelled, self.little) / max(self.measured, self.little)
+        return max(self.modelled, self.negligible) / max(self.measured, self.negligible)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Durations:
 
 
 class Check:
-    """Calibrates by one burst and one quiet phase, and compares another of each."""
+    """Calibrates the model by one burst and one quiet phase, and compares it with a second burst and quiet phase."""
 
     def __init__(self, run: LocalRun) -> None:
         file = (PROJECT_DIR / "tests" / "data" / "online-retail-cut.csv").read_bytes()
@@ -111,21 +111,21 @@ class Check:
         return self._watched.phase(partial(local_phases.quiet, self._target, self._orders, QUIET_RATE, seconds, name))
 
     def burst_times(self, phase: Phase) -> tuple[Times, Times]:
-        """While orders come, everything shares the machine with the API; then it has it for itself."""
+        """Service times while orders arrive and the API uses the machine too, and afterwards."""
         return self._busy_times(phase, 0, phase.posted_until), self._busy_times(phase, phase.posted_until, math.inf)
 
     def _busy_times(self, phase: Phase, since: float, until: float) -> Times:
         try:
             return service_times(phase, self._watched.invocations, since, until, busy=True)
-        except statistics.StatisticsError:  # a function was not invoked then; all of a phase's orders were published
+        except statistics.StatisticsError:  # a function was not invoked in this part of the phase
             return service_times(phase, self._watched.invocations, 0, math.inf, busy=True)
 
     def _quiet_times(self, phase: Phase) -> Times:
         return service_times(phase, self._watched.invocations, 0, math.inf, busy=False)
 
 
-def modelled(phase: Phase, during: Times, afterwards: Times) -> Seen:
-    """The same requests at the same moments, on the local run's limits."""
+def modelled(phase: Phase, during: Times, afterwards: Times) -> Observations:
+    """The model's observations of the same requests at the same moments, with the local run's limits."""
     flow = Flow(
         lambda _now: 0,
         LOCAL_LIMITS,
@@ -145,8 +145,8 @@ def of_burst(phase: Phase, busy: Times, free: Times) -> list[Figure]:
     drained = next(each.second for each in seen.samples if each.second > phase.posted_until and not each.backlog)
     largest = max(each.backlog for each in seen.samples)
     return [
-        Figure("burst: largest backlog, orders", phase.largest_backlog(), largest, little=50),
-        Figure("burst: seconds until drained", measured, drained - phase.posted_until, little=0.5),
+        Figure("burst: largest backlog, orders", phase.largest_backlog(), largest, negligible=50),
+        Figure("burst: seconds until drained", measured, drained - phase.posted_until, negligible=0.5),
         *_waits("burst", phase, seen),
     ]
 
@@ -155,7 +155,7 @@ def _of_quiet(phase: Phase, calm: Times) -> list[Figure]:
     return _waits("quiet", phase, modelled(phase, calm, calm))
 
 
-def _waits(name: str, phase: Phase, seen: Seen) -> list[Figure]:
+def _waits(name: str, phase: Phase, seen: Observations) -> list[Figure]:
     figures = []
     for what, moments, waits in (
         ("placed", phase.stored, seen.waits),
@@ -171,7 +171,7 @@ def _waits(name: str, phase: Phase, seen: Seen) -> list[Figure]:
 
 @contextmanager
 def checking() -> Iterator[Check]:
-    """A local run of its own to check against."""
+    """A check beside a local run of its own."""
     with tempfile.TemporaryDirectory() as scratch:
         run = LocalRun.start(Path(scratch))
         try:
@@ -187,16 +187,16 @@ def checking() -> Iterator[Check]:
     type=_SECONDS,
     default=10.0,
     show_default=True,
-    help="Seconds of posting to learn service times from.",
+    help="Seconds of posting that the service times are measured in.",
 )
-@click.option("--burst", type=_SECONDS, default=15.0, show_default=True, help="Seconds of posting to compare.")
+@click.option("--burst", type=_SECONDS, default=15.0, show_default=True, help="Seconds of posting that are compared.")
 @click.option(
     "--quiet", type=_SECONDS, default=20.0, show_default=True, help="Seconds of posting five orders per second."
 )
 def main(calibration: float, burst: float, quiet: float) -> None:
-    """Post a burst and a quiet phase to the local run, and compare what the model makes of them.
+    """Post bursts and quiet phases to the local run, and compare its figures with the model's.
 
-    It fails when a figure of the model's is off by more than a factor of two.
+    Fails when a figure of the model differs by more than a factor of two.
     """
     end_like_ctrl_c()
     with checking() as check:
@@ -210,7 +210,7 @@ def main(calibration: float, burst: float, quiet: float) -> None:
     lines = [f"| {' | '.join(row)} |" for row in [head, *rows]]
     report.replace_part(report.PAGE, "simulate-check", "\n".join([lines[0], "|---|--:|--:|--:|", *lines[1:]]))
     if off := [each.name for each in figures if not 1 / FACTOR <= each.ratio <= FACTOR]:
-        raise click.ClickException(f"the model is off by more than a factor of {FACTOR}: {', '.join(off)}")
+        raise click.ClickException(f"the model differs by more than a factor of {FACTOR}: {', '.join(off)}")
 
 
 def _shown(number: float) -> str:

@@ -1,4 +1,4 @@
-"""A burst and a quiet phase on the local run, and what its own logs say of them."""
+"""Bursts and quiet phases on the local run, measured by its own logs."""
 
 import itertools
 import json
@@ -14,16 +14,17 @@ from typing import Any
 from bench.load.driver import Post, Target, closed_loop, open_loop
 from ordersctl.client.invoices import Placeable
 from ordersctl.estimate.simulation.limits import Times
-from ordersctl.estimate.simulation.model import PUBLISH_AT_ONCE
-from testkit.local_run import LocalRun, eventually
+from ordersctl.estimate.simulation.publishing import PUBLISH_AT_ONCE
+from testkit.local_run import LocalRun
+from testkit.waiting import eventually
 
 PROCESSOR, PUBLISHER = "process-orders", "publish-events"
-PATIENCE_SECONDS = 60
+DRAIN_TIMEOUT_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """One of a handler; `began` in seconds since the epoch."""
+    """One invocation of a handler; `began` is in seconds since the epoch."""
 
     function: str
     records: int
@@ -38,7 +39,7 @@ class Invocation:
 
 @dataclass(frozen=True)
 class Phase:
-    """Orders that were posted, and when each was stored and published, in seconds since the first was due."""
+    """The posted orders, and when each was answered, stored and published, in seconds since the first was due."""
 
     began: float  # since the epoch
     due: Sequence[float]
@@ -60,7 +61,7 @@ class Phase:
 
 
 class Watched:
-    """The local run's logs, as far as they have been read."""
+    """Reads the local run's logs, each line once."""
 
     def __init__(self, run: LocalRun) -> None:
         self._logs = run.state_dir / "logs"
@@ -69,7 +70,7 @@ class Watched:
         self.published: dict[str, float] = {}
         self.invocations: list[Invocation] = []
 
-    def look(self) -> None:
+    def read(self) -> None:
         for line in self._new_lines(self._logs / "handlers.log"):
             seen = {"order.placed": self.stored, "event.published": self.published}.get(line.get("event", ""))
             if seen is not None:
@@ -77,6 +78,8 @@ class Watched:
         self.invocations += [Invocation(**line) for line in self._new_lines(self._logs / "invocations.log")]
 
     def _new_lines(self, log: Path) -> Iterator[dict[str, Any]]:
+        if not log.exists():  # the event sources make it when they have started
+            return
         with log.open("rb") as file:
             file.seek(self._read.get(log, 0))
             whole, end, _ = file.read().rpartition(b"\n")
@@ -86,14 +89,14 @@ class Watched:
                 yield json.loads(line)
 
     def phase(self, post: Callable[[], list[Post]]) -> Phase:
-        """Post orders, and wait until their events are out."""
+        """Post orders, and wait until their events are published."""
         posts = [each for each in post() if each.order_id]
 
         def all_published() -> bool:
-            self.look()
+            self.read()
             return all(each.order_id in self.published and each.order_id in self.stored for each in posts)
 
-        eventually(all_published, within=PATIENCE_SECONDS)
+        eventually(all_published, within=DRAIN_TIMEOUT_SECONDS)
         began = min(each.due for each in posts)
         return Phase(
             began=began,
@@ -113,15 +116,17 @@ def quiet(target: Target, orders: Sequence[Placeable], rate: float, seconds: flo
 
 
 def service_times(phase: Phase, invocations: Sequence[Invocation], since: float, until: float, *, busy: bool) -> Times:
-    """How long work took between two moments of a phase: straight lines through its invocations.
+    """Service times between two moments of a phase, by linear regression over its invocations.
 
-    A queue's poller needs, while it is `busy`, what lies between its invocations, and else what lies between an answer
-    and the invocation that comes of it.
+    The time that a poller of the queue needs is the pause between its invocations while it is `busy`, and otherwise
+    the pause between a response and the invocation that handles its order.
     """
     within = [each for each in invocations if since <= each.began - phase.began < until]
     processed = [(each.records, each.seconds) for each in within if each.function == PROCESSOR]
-    told = [(math.ceil(each.records / PUBLISH_AT_ONCE), each.seconds) for each in within if each.function == PUBLISHER]
-    process, publish = _line(processed), _line(told)
+    published = [
+        (math.ceil(each.records / PUBLISH_AT_ONCE), each.seconds) for each in within if each.function == PUBLISHER
+    ]
+    process, publish = _line(processed), _line(published)
     return Times(
         accept_seconds=statistics.fmean(end - begin for begin, end in zip(phase.due, phase.answered, strict=True)),
         cold_seconds=0,
@@ -135,7 +140,7 @@ def service_times(phase: Phase, invocations: Sequence[Invocation], since: float,
 
 
 def _line(samples: Sequence[tuple[int, float]]) -> tuple[float, float]:
-    """What an invocation takes, and what each of its records adds; neither is below nothing."""
+    """Seconds of an invocation, and of each of its records: a regression line without negative values."""
     counts, seconds = [each[0] for each in samples], [each[1] for each in samples]
     if len(set(counts)) == 1:
         return 0.0, statistics.fmean(seconds) / counts[0]

@@ -1,4 +1,4 @@
-"""The event bus (EventBridge), where one is set in place of the topic. An entry's detail is the whole CloudEvent."""
+"""The event bus (EventBridge), where a stage has one instead of the topic. An entry's detail is a whole CloudEvent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ class EventBus:
 
     def _send(self, entries: list[Entry]) -> list[Undelivered]:
         with faults("events"):
-            answer = self.client.put_events(Entries=[entry.content for entry in entries])
-        # 200 whatever became of the entries; the results stand in the entries' order, without their ids.
+            response = self.client.put_events(Entries=[entry.content for entry in entries])
+        # The status is 200 even when entries failed. The results have no ids, and the order of the entries.
         return [
-            Undelivered(entry.index, code, for_ever=code in CONTENT_ERRORS)
-            for entry, result in zip(entries, answer["Entries"], strict=True)
+            Undelivered(entry.index, code, permanent=code in CONTENT_ERRORS)
+            for entry, result in zip(entries, response["Entries"], strict=True)
             if (code := result.get("ErrorCode"))
         ]
 

@@ -1,4 +1,4 @@
-"""The event topic (SNS), standard or FIFO by its name."""
+"""The event topic (SNS): a FIFO topic if its name says so, else a standard one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ class EventTopic:
     def _send(self, entries: list[Entry]) -> list[Undelivered]:
         contents = [entry.content for entry in entries]
         with faults("sns"):
-            answer = self.client.publish_batch(TopicArn=self.arn, PublishBatchRequestEntries=contents)
-        # A batch answers 200 whatever became of its entries; one that it does not call successful has not got through.
+            response = self.client.publish_batch(TopicArn=self.arn, PublishBatchRequestEntries=contents)
+        # The status is 200 even when entries failed. Only those that the response calls successful were delivered.
         codes = {str(entry.index): "unanswered" for entry in entries}
-        codes |= {each["Id"]: each["Code"] for each in answer.get("Failed", [])}
-        for each in answer.get("Successful", []):
+        codes |= {each["Id"]: each["Code"] for each in response.get("Failed", [])}
+        for each in response.get("Successful", []):
             codes.pop(each["Id"], None)
-        return [Undelivered(int(name), code, for_ever=code in CONTENT_ERRORS) for name, code in codes.items()]
+        return [Undelivered(int(name), code, permanent=code in CONTENT_ERRORS) for name, code in codes.items()]
 
     def _entry(self, index: int, event: OrderEvent) -> Entry:
         attributes = message_attributes(event)
@@ -42,7 +42,7 @@ class EventTopic:
 
 
 def message_attributes(event: OrderEvent) -> dict[str, Any]:
-    """What a subscription's filter policy may ask for."""
+    """The attributes that a subscription's filter policy can match."""
     data = event.data or {}
     attributes = {"type": {"DataType": "String", "StringValue": event.type}}
     for name in ("status", "currency", "customer_id"):

@@ -1,5 +1,6 @@
-"""The order queue, and the dead-letter queues where what cannot be handled is kept whole."""
+"""The order queue, and the dead-letter queues that keep, whole, what can never be processed."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 _DELETE_AT_ONCE = 10  # SQS: DeleteMessageBatch takes ten entries
 _MAX_REASON = 256
+# Characters that a message must not have: SQS takes those of XML 1.0. JSON escapes control characters anyway.
+_NO_MESSAGE_TEXT = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,26 +23,26 @@ class OrderQueue:
     url: str
 
     def send(self, command: str, *, order_id: str, customer_id: str) -> None:
-        """Hand a command over; when this returns SQS has it on several disks. Raises Fault."""
-        # On a standard queue a group orders nothing: it keeps one customer's many orders from delaying another's few
-        # (SQS guide, "Amazon SQS fair queues").
+        """Send a command; on return SQS has stored it on several servers. Raises Fault."""
+        # On a standard queue a message group means no order: it keeps one customer's many orders from delaying
+        # another's few (SQS guide, "Amazon SQS fair queues").
         group = order_id if _is_fifo(self.url) else customer_id
         with faults("sqs"):
             self.client.send_message(QueueUrl=self.url, MessageBody=command, MessageGroupId=group)
 
     def delete(self, receipt_handles: Sequence[str]) -> None:
-        """Take handled messages off the queue. Raises Fault when one stayed: it will come again, and change nothing."""
-        stayed = 0
+        """Delete processed messages. Raises Fault when SQS kept some: they come again, and change nothing."""
+        kept = 0
         for start in range(0, len(receipt_handles), _DELETE_AT_ONCE):
             handles = receipt_handles[start : start + _DELETE_AT_ONCE]
             with faults("sqs"):
-                answer = self.client.delete_message_batch(
+                response = self.client.delete_message_batch(
                     QueueUrl=self.url,
                     Entries=[{"Id": str(n), "ReceiptHandle": each} for n, each in enumerate(handles)],
                 )
-            stayed += len(answer.get("Failed", []))
-        if stayed:
-            raise Fault(f"sqs: {stayed} handled messages could not be deleted")
+            kept += len(response.get("Failed", []))
+        if kept:
+            raise Fault(f"sqs: {kept} handled messages could not be deleted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +51,23 @@ class DeadLetterQueue:
     url: str
 
     def quarantine(self, body: str, *, reason: str, source: str) -> None:
-        """Keep a message or record whole, with the reason and the id it came under. Raises Fault."""
+        """Keep a message or a stream record (JSON) whole, with the reason and its id. Raises Fault."""
         group: Any = {"MessageGroupId": source or "unknown"} if _is_fifo(self.url) else {}
         with faults("sqs"):
             self.client.send_message(
                 QueueUrl=self.url,
-                MessageBody=body or " ",  # SQS takes no empty body
+                MessageBody=_message_text(body),
                 MessageAttributes={
                     "reason": {"DataType": "String", "StringValue": reason[:_MAX_REASON]},
                     "source": {"DataType": "String", "StringValue": source or "unknown"},
                 },
                 **group,
             )
+
+
+def _message_text(body: str) -> str:
+    # SQS takes no empty body.
+    return _NO_MESSAGE_TEXT.sub(lambda character: f"\\u{ord(character[0]):04x}", body) or " "
 
 
 def _is_fifo(url: str) -> bool:

@@ -1,4 +1,4 @@
-"""Commands: what the API asks the processor to do. Frozen and versioned, made once at the door."""
+"""Commands: what the API asks the processor to do, as messages of the order queue. Frozen and versioned."""
 
 import json
 from datetime import datetime
@@ -10,18 +10,19 @@ from pydantic_core import from_json
 from chalicelib.domain.errors import Poison
 from chalicelib.domain.order_ids import ORDER_ID_PATTERN
 from chalicelib.domain.orders import CUSTOMER_ID_PATTERN, TIMESTAMP_PATTERN, NewOrder
+from chalicelib.domain.request_context import RequestContext
 
 CORRELATION_ID_PATTERN = r"^[\x21-\x7e]{1,128}$"
 TRACEPARENT_PATTERN = r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"  # W3C Trace Context, section 3.2
 
 
-def _on_a_clock(timestamp: str) -> str:
+def _exists(timestamp: str) -> str:
     datetime.fromisoformat(timestamp)
     return timestamp
 
 
 class PlaceOrder(BaseModel):
-    """The envelope of one order on its way; `order` is judged by the processor, which trusts no queue."""
+    """The envelope of one accepted order. The processor validates `order` again: the queue may have other senders."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,43 +30,35 @@ class PlaceOrder(BaseModel):
     version: Literal[1] = 1
     order_id: Annotated[str, StringConstraints(strict=True, pattern=ORDER_ID_PATTERN)]
     customer_id: Annotated[str, StringConstraints(strict=True, pattern=CUSTOMER_ID_PATTERN)]
-    placed_at: Annotated[str, StringConstraints(strict=True, pattern=TIMESTAMP_PATTERN), AfterValidator(_on_a_clock)]
+    placed_at: Annotated[str, StringConstraints(strict=True, pattern=TIMESTAMP_PATTERN), AfterValidator(_exists)]
     correlation_id: Annotated[str, StringConstraints(strict=True, pattern=CORRELATION_ID_PATTERN)]
     traceparent: Annotated[str, StringConstraints(strict=True, pattern=TRACEPARENT_PATTERN)] | None = None
     order: Any
 
 
-def encode(
-    order: NewOrder,
-    *,
-    order_id: str,
-    customer_id: str,
-    placed_at: str,
-    correlation_id: str,
-    traceparent: str | None = None,
-) -> str:
-    trace = {} if traceparent is None else {"traceparent": traceparent}
+def encode(order: NewOrder, *, order_id: str, customer_id: str, context: RequestContext) -> str:
+    trace = {} if context.traceparent is None else {"traceparent": context.traceparent}
     head = json.dumps(
         {
             "type": "PlaceOrder",
             "version": 1,
             "order_id": order_id,
             "customer_id": customer_id,
-            "placed_at": placed_at,
-            "correlation_id": correlation_id,
+            "placed_at": context.now,
+            "correlation_id": context.correlation_id,
             **trace,
         }
     )
-    # The order is serialised once, by pydantic's own writer, and goes in as it is.
+    # The order is serialised once, by pydantic's own writer, and its text is put in unchanged.
     return f'{head[:-1]}, "order": {order.model_dump_json(exclude_none=True)}}}'
 
 
 def decode(body: str) -> PlaceOrder:
-    """Read an envelope; raises Poison when there is none."""
+    """Read an envelope; raises Poison for any other text."""
     try:
         return PlaceOrder.model_validate(from_json(body, allow_inf_nan=False))
     except ValidationError as error:
-        # Names that are not ours are not repeated: reasons go to logs.
+        # The reason goes to logs: it must not repeat names that came from outside.
         found = [(".".join(str(part) for part in each["loc"]), each["type"]) for each in error.errors()[:5]]
         what = "; ".join(f"{name if name in PlaceOrder.model_fields else '?'}: {kind}" for name, kind in found)
         raise Poison(f"not a command envelope: {what}") from error

@@ -1,18 +1,18 @@
 """Everything that can go wrong, as one tree.
 
 OrdersError
-├── Refusal                  the asker must ask for something else
+├── Refusal                  the caller has to send another request
 │   ├── InvalidOrder
 │   ├── OrderNotFound
 │   ├── OrderErased
-│   ├── NotYetStored         accepted, on its way; ask again in a moment
-│   ├── KeyReused            an idempotency key that names another order already
+│   ├── NotYetStored         accepted and still in the queue; the same request succeeds in a moment
+│   ├── KeyReused            the idempotency key belongs to another order already
 │   ├── IllegalTransition
-│   ├── NotChangeable        too late for this change
-│   ├── NotPermitted         a transition that is not this asker's to make
+│   ├── NotChangeable        the order's status does not allow this change any more
+│   ├── NotPermitted         only a service may ask for this status
 │   └── VersionConflict
-├── Poison                   a message or record that no repetition can make right
-└── Fault                    ours or a dependency's, passing; safe to repeat
+├── Poison                   a message or record that fails at every attempt
+└── Fault                    temporary, in this service or a dependency; safe to retry
 """
 
 from collections.abc import Iterable

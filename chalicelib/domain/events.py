@@ -1,4 +1,4 @@
-"""Events: what the world is told when an order changed. CloudEvents 1.0, JSON format."""
+"""Events: what subscribers learn when an order has changed. CloudEvents 1.0, JSON format."""
 
 from typing import Any, Literal
 
@@ -30,19 +30,19 @@ class OrderEvent(BaseModel):
     correlationid: str
     traceparent: str | None = None  # distributed tracing extension
     dataref: str | None = None
-    replayed: Literal[True] | None = None  # told again by an operator (ordersctl replay)
+    replayed: Literal[True] | None = None  # published again by an operator (ordersctl replay)
     data: dict[str, Any] | None = None
 
     def to_json(self) -> str:
         return self.model_dump_json(exclude_none=True)
 
     def thin(self) -> "OrderEvent":
-        """The same event without its data: whoever needs that fetches it from `dataref`."""
+        """The same event without its data, which a consumer can read from the API at `dataref`."""
         return self.model_copy(update={"data": None, "dataref": f"/orders/{self.subject}"})
 
 
 def between(before: Order | ErasedOrder | None, after: Order | ErasedOrder | None, *, source: str) -> OrderEvent | None:
-    """The event that a change of the table means: at most one, none for a no-op or a removed item."""
+    """The event that a change of the table stands for; None for a no-op and for a removed item."""
     if after is None or (before is not None and before.version == after.version):
         return None
     if isinstance(after, ErasedOrder):

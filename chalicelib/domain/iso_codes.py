@@ -1,5 +1,7 @@
-"""The code lists that an order is checked against. Currencies: ISO 4217 list one, without funds, metals and test codes
-(as of 2026). Countries: ISO 3166-1 alpha-2."""
+"""The code lists that an order is checked against.
+
+Currencies: ISO 4217 list one as of 2026, without funds, metals and test codes. Countries: ISO 3166-1 alpha-2.
+"""
 
 _ZERO = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
 _THREE = "BHD IQD JOD KWD LYD OMR TND"
@@ -22,7 +24,7 @@ UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
 
 COUNTRIES = frozenset(_COUNTRIES.split())
 
-# Currency code -> how many decimal digits its minor unit stands for.
+# Currency code -> number of decimal digits of its minor unit.
 CURRENCY_EXPONENTS = {
     code: exponent for exponent, codes in ((0, _ZERO), (2, _TWO), (3, _THREE)) for code in codes.split()
 }

@@ -1,16 +1,22 @@
 """Order ids: `ord_` + base32(identity, 14 bytes + seal, 6 bytes).
 
-The identity comes from the client's idempotency key, so that a retry names the same order without any memory. The
-seal proves that this stage accepted the id for that customer, so that an order can be answered for before it is stored.
+The identity comes from the client's idempotency key, so that a retry gets the same id although nothing was stored. The
+seal proves that this stage accepted the id for that customer: so a read can distinguish an order that is not stored yet
+from one that does not exist.
 """
 
+import base64
 import hashlib
 import hmac
 import re
 import secrets
+import string
 
 _PREFIX = "ord_"
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base32, lower case: no i, l, o, u
+_STANDARD_ALPHABET = string.ascii_uppercase + "234567"  # RFC 4648, section 6
+_TO_CROCKFORD = str.maketrans(_STANDARD_ALPHABET, _ALPHABET)
+_TO_STANDARD = str.maketrans(_ALPHABET, _STANDARD_ALPHABET)
 _WELL_FORMED = re.compile(rf"{_PREFIX}[{_ALPHABET}]{{32}}")
 _IDENTITY_BYTES = 14
 _SEAL_BYTES = 6
@@ -23,7 +29,7 @@ def is_well_formed(order_id: str) -> bool:
 
 
 def is_unsealed(order_id: str) -> bool:
-    """Whether an id is of the form that direct acceptance gives, a client's UUID, which nothing proves accepted."""
+    """Whether an id is a client's UUID, as direct acceptance gives it: it has no seal that proves it was accepted."""
     return _UNSEALED.fullmatch(order_id) is not None
 
 
@@ -56,12 +62,8 @@ def _mac(secret: bytes, *parts: bytes) -> bytes:
 
 
 def _encode(raw: bytes) -> str:
-    number = int.from_bytes(raw)
-    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(len(raw) * 8 - 5, -1, -5))
+    return base64.b32encode(raw).decode().translate(_TO_CROCKFORD)
 
 
 def _decode(text: str) -> bytes:
-    number = 0
-    for character in text:
-        number = number << 5 | _ALPHABET.index(character)
-    return number.to_bytes(len(text) * 5 // 8)
+    return base64.b32decode(text.translate(_TO_STANDARD))

@@ -1,4 +1,4 @@
-"""Cursors: where a list goes on, opaque, signed, and good only for the asker and the question they were made for."""
+"""Cursors: where the next page of a list starts. Opaque, signed, and bound to the caller and the filters."""
 
 import base64
 import hashlib
@@ -12,7 +12,7 @@ _MAX_CURSOR = 512
 
 
 def seal(secret: bytes, last_placed_key: str | None, *question: str | None) -> str | None:
-    """Make the cursor that follows an index entry; `question` is who asks, of whom, with which filters."""
+    """Make the cursor of the page after an index entry; `question` is the caller, the customer and the filters."""
     if last_placed_key is None:
         return None
     content = last_placed_key.encode()
@@ -20,7 +20,7 @@ def seal(secret: bytes, last_placed_key: str | None, *question: str | None) -> s
 
 
 def unseal(secret: bytes, cursor: str | None, *question: str | None) -> str | None:
-    """The index entry that a cursor follows; raises Problem 400 when it was not made for this question."""
+    """The index entry that a page starts after; raises Problem 400 when the cursor was made for another question."""
     if cursor is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Every answer that is not a success: application/problem+json (RFC 9457)."""
+"""Every response that is not a success: application/problem+json (RFC 9457)."""
 
 import json
 import logging
@@ -10,23 +10,21 @@ from chalice.app import Request, Response
 from chalicelib import logs
 from chalicelib.domain import errors, order_ids
 from chalicelib.domain.errors import OrdersError, Violation
-from chalicelib.http import responses
+from chalicelib.http import problem_document, responses
 
 logger = logging.getLogger("orders")
 
-View = Callable[..., Response]
 _FRAMEWORK_SLUGS = {
     405: "method-not-allowed",
     413: "content-too-large",
     415: "unsupported-media-type",
     500: "internal-server-error",
 }
-RETRY_SOON = {"Retry-After": "1"}
 _NO_HEADERS: Mapping[str, str] = {}
 
 
 class Problem(Exception):
-    """A refusal that HTTP itself gives the reason for."""
+    """A refused request: the status and headers of the response, and the members of its problem document."""
 
     def __init__(
         self,
@@ -58,8 +56,8 @@ _PROBLEMS: dict[type[OrdersError], tuple[str, int, str | None]] = {
 }
 
 
-def of(error: OrdersError) -> Problem:
-    """Say in HTTP's terms what the domain refused."""
+def from_error(error: OrdersError) -> Problem:
+    """The problem that reports an error of the domain."""
     slug, status, detail = _PROBLEMS[type(error)]
     extra: dict[str, Any] = {}
     if isinstance(error, errors.IllegalTransition):
@@ -68,53 +66,43 @@ def of(error: OrdersError) -> Problem:
         slug,
         status,
         detail or str(error),
-        headers=RETRY_SOON if _passes(error) else _NO_HEADERS,
+        headers=responses.RETRY_SOON if _is_temporary(error) else _NO_HEADERS,
         violations=getattr(error, "violations", ()),
         **extra,
     )
 
 
-def _passes(error: OrdersError) -> bool:
-    if isinstance(error, errors.OrderNotFound):  # by the id's form alone: who may not know of an order learns nothing
+def _is_temporary(error: OrdersError) -> bool:
+    if isinstance(error, errors.OrderNotFound):
+        # By the form of the id alone, so that the header does not reveal another customer's order.
         return order_ids.is_unsealed(str(error))
     return isinstance(error, errors.NotYetStored | errors.Fault)
 
 
-def title(slug: str) -> str:
-    return slug.replace("-", " ").capitalize()
-
-
 def response(problem: Problem, request: Request) -> Response:
-    request_id = responses.request_id(request)
-    body: dict[str, Any] = {
-        "type": f"urn:problem:orders:{problem.slug}",
-        "title": title(problem.slug),
-        "status": problem.status,
-        "detail": problem.detail,
-        "instance": request_id,
-        **problem.extra,
-    }
+    instance = responses.request_id(request)
+    document = problem_document.document(problem.slug, problem.status, problem.detail, instance, **problem.extra)
     if problem.violations:
-        body["errors"] = [{"pointer": each.pointer, "detail": each.detail} for each in problem.violations]
-    headers = {"Content-Type": "application/problem+json", **problem.headers}
-    return responses.answer(request, json.dumps(body), problem.status, headers)
+        document["errors"] = [{"pointer": each.pointer, "detail": each.detail} for each in problem.violations]
+    headers = {"Content-Type": problem_document.CONTENT_TYPE, **problem.headers}
+    return responses.response(request, json.dumps(document), problem.status, headers)
 
 
-def answered(view: View, request: Request, path: Mapping[str, str]) -> Response:
-    """A view's answer, or the problem for what it raises: Chalice would make that its own 500."""
+def response_or_problem(endpoint: Callable[..., Response], request: Request, path: Mapping[str, str]) -> Response:
+    """An endpoint's response, or a problem for the error that it raises. Chalice would answer 500 for any of them."""
     try:
-        return view(request, **path)
+        return endpoint(request, **path)
     except Problem as problem:
-        return _refused(problem, request)
+        return _refuse(problem, request)
     except OrdersError as error:
         if not isinstance(error, errors.Fault | errors.Poison):
-            return _refused(of(error), request)
+            return _refuse(from_error(error), request)
         logger.exception("request.failed", extra={"correlation_id": responses.request_id(request)})
-        return response(of(error), request)
+        return response(from_error(error), request)
 
 
-def _refused(problem: Problem, request: Request) -> Response:
-    logs.tell(
+def _refuse(problem: Problem, request: Request) -> Response:
+    logs.log(
         "request.refused",
         problem=problem.slug,
         status=problem.status,
@@ -124,10 +112,10 @@ def _refused(problem: Problem, request: Request) -> Response:
     return response(problem, request)
 
 
-def rewritten(answer: Response, request: Request) -> Response:
-    """The framework's own error answer (405, 415, 500) as a problem; any other answer as it is."""
-    if answer.status_code < 400 or "problem+json" in str(answer.headers.get("Content-Type")):  # noqa: PLR2004 - RFC 9110
-        return answer
-    slug = _FRAMEWORK_SLUGS.get(answer.status_code, "bad-request")
-    allow = {name: str(value) for name, value in answer.headers.items() if name.lower() == "allow"}
-    return response(Problem(slug, answer.status_code, title(slug), headers=allow), request)
+def replace_framework_error(given: Response, request: Request) -> Response:
+    """A problem in place of Chalice's own error response (405, 415, 500); any other response as it is."""
+    if given.status_code < 400 or "problem+json" in str(given.headers.get("Content-Type")):  # noqa: PLR2004 - RFC 9110
+        return given
+    slug = _FRAMEWORK_SLUGS.get(given.status_code, "bad-request")
+    allow = {name: str(value) for name, value in given.headers.items() if name.lower() == "allow"}
+    return response(Problem(slug, given.status_code, problem_document.title(slug), headers=allow), request)

@@ -1,18 +1,21 @@
-"""Reading what a client sent: body, headers, query. Everything here raises Problem for what cannot be right."""
+"""Reading a request: body, headers, query. Every function raises Problem for input that it cannot accept."""
 
 import json
 import math
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NoReturn
 
 from chalice.app import MultiDict, Request
 
+from chalicelib.domain import clock
 from chalicelib.domain.commands import TRACEPARENT_PATTERN
 from chalicelib.domain.orders import OrderStatus
+from chalicelib.domain.request_context import RequestContext
+from chalicelib.http import responses
 from chalicelib.http.problems import Problem
 
-MAX_BODY_BYTES = 240 * 1024  # leaves room in SNS's and an item's limits for what is added on the way
+MAX_BODY_BYTES = 240 * 1024  # what is added to an order must still fit into the limits of SNS and of a DynamoDB item
 MAX_PAGE = 100
 _DEFAULT_PAGE = 20
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -25,7 +28,7 @@ _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{1,9})?(Z|[+-][
 
 
 def json_body(request: Request) -> Any:
-    """The body as a JSON value, in the strict sense of RFC 8259, and each name at most once in an object."""
+    """The body as a JSON value: strict RFC 8259, and no name twice in an object."""
     raw = request.raw_body
     raw = raw.encode() if isinstance(raw, str) else raw
     if len(raw) > MAX_BODY_BYTES:
@@ -36,7 +39,7 @@ def json_body(request: Request) -> Any:
         raise Problem("malformed-json", 400, "Nested too deeply") from None
     except json.JSONDecodeError as error:
         raise Problem("malformed-json", 400, str(error)) from None
-    except ValueError as error:  # bad UTF-8, and what the decoder's hooks refuse
+    except ValueError as error:  # bad UTF-8, or refused by one of the decoder's hooks
         raise Problem("malformed-json", 400, str(error)[:200]) from None
 
 
@@ -52,15 +55,20 @@ def idempotency_key(request: Request) -> str | None:
     return value
 
 
+def context(request: Request, now: str) -> RequestContext:
+    """What the service records of a request; `now` is the time of its arrival (RFC 3339)."""
+    return RequestContext(now, responses.request_id(request), traceparent(request))
+
+
 def traceparent(request: Request) -> str | None:
-    """The trace that the request belongs to (W3C Trace Context); what is not well-formed is no trace."""
+    """The trace that the request belongs to (W3C Trace Context); a malformed header is ignored."""
     value = request.headers.get("traceparent", "")
     _, trace_id, parent_id, *_ = f"{value}--".split("-")
     return value if _TRACEPARENT.fullmatch(value) and trace_id.strip("0") and parent_id.strip("0") else None
 
 
 def if_match(request: Request) -> frozenset[int] | None:
-    """The versions a change may start from; None is any (RFC 9110, section 13.1.1)."""
+    """The versions of which the client permits a change; None is any (RFC 9110, section 13.1.1)."""
     value = request.headers.get("if-match")
     if value is None:
         raise Problem("precondition-required", 428, "Send the ETag that you saw as If-Match, or * for any")
@@ -70,19 +78,19 @@ def if_match(request: Request) -> frozenset[int] | None:
 
 
 def if_none_match(request: Request) -> frozenset[int] | None:
-    """The versions a client has already; None is any (RFC 9110, section 13.1.2)."""
+    """The versions that the client has already; None is any (RFC 9110, section 13.1.2)."""
     return _versions(request.headers.get("if-none-match") or "", weak=True)
 
 
 def _versions(value: str, *, weak: bool) -> frozenset[int] | None:
     if value.strip() == "*":
         return None
-    # A tag that is none of ours names no version: it matches nothing.
+    # An ETag that this service did not make matches no version.
     return frozenset(int(tag[2]) for tag in _OUR_ETAG.finditer(value) if weak or not tag[1])
 
 
 def query(request: Request, *known: str) -> dict[str, str]:
-    """The query's parameters; each at most once, and none that is not known."""
+    """The query parameters. Unknown and repeated ones are refused."""
     given = request.query_params or MultiDict({})
     for name in given:
         if name not in known:
@@ -110,24 +118,19 @@ def status(given: str | None) -> OrderStatus | None:
 
 
 def timestamp(name: str, given: str | None) -> str | None:
-    """A time of RFC 3339, as this service writes times: UTC, milliseconds."""
+    """A time of RFC 3339, in the form in which this service writes times."""
     if given is None:
         return None
     try:
         if not _TIME.fullmatch(given):
             raise ValueError(given)
-        time = datetime.fromisoformat(given)
+        moment = datetime.fromisoformat(given)
     except ValueError:
         raise _invalid(f"{name} is a time like 2026-01-31T12:00:00Z (RFC 3339)") from None
     try:
-        return rfc3339(time.astimezone(UTC))
-    except OverflowError:  # in UTC it lies beyond the calendar's ends
-        return "0001-01-01T00:00:00.000Z" if time.year == 1 else "9999-12-31T23:59:59.999Z"
-
-
-def rfc3339(time: datetime) -> str:
-    # Not strftime: its %Y has fewer than four digits before the year 1000, and these times are compared as text.
-    return time.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+        return clock.rfc3339(moment)
+    except OverflowError:  # the year in UTC is 0 or 10000
+        return "0001-01-01T00:00:00.000Z" if moment.year == 1 else "9999-12-31T23:59:59.999Z"
 
 
 def _invalid(detail: str) -> Problem:
@@ -146,7 +149,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _exact(text: str) -> float:
-    """A number that is whole only if it was written so: 1e-400 is not 0."""
+    """A number, refused where a float would be a different whole number: 1e-400 is not 0."""
     from decimal import Decimal  # noqa: PLC0415 - a number with a point or an exponent is rare in an order
 
     number = float(text)
@@ -158,6 +161,6 @@ def _exact(text: str) -> float:
     return number
 
 
-# One strict pass of the standard library: pydantic_core.from_json is faster, but takes the last of two equal names and
-# 1e400 for infinity (docs/adr/0003-bodies-are-parsed-once-and-strictly.md).
+# The standard library's decoder: pydantic_core.from_json is faster, but takes the last of two equal names, and reads
+# 1e400 as infinity (docs/adr/0003-bodies-are-parsed-once-and-strictly.md).
 _decoder = json.JSONDecoder(object_pairs_hook=_unique_names, parse_constant=_no_constant, parse_float=_exact)

@@ -1,4 +1,4 @@
-"""What a client is answered when all is well."""
+"""Responses to requests that succeed, and what all responses have in common."""
 
 import functools
 import json
@@ -9,14 +9,14 @@ from urllib.parse import urlencode
 from chalice.app import CORSConfig, Request, Response
 
 from chalicelib.adapters.order_table import Page
-from chalicelib.application.use_cases import Accepted
+from chalicelib.application.accept import Accepted
 from chalicelib.domain.orders import Order
 
-_RETRY_SOON = {"Retry-After": "1"}  # seconds
+RETRY_SOON = {"Retry-After": "1"}  # seconds
 
 
 def cors(origin: str | None) -> CORSConfig | bool:
-    """What browsers of one origin may do (https://fetch.spec.whatwg.org/#http-cors-protocol); without one, nothing."""
+    """The CORS settings for browser clients of one origin (https://fetch.spec.whatwg.org/#http-cors-protocol)."""
     if not origin:
         return False
     return CORSConfig(
@@ -28,11 +28,11 @@ def cors(origin: str | None) -> CORSConfig | bool:
 
 
 def request_id(request: Request) -> str:
-    """API Gateway's id of the request; the invocation's where there is no gateway."""
+    """API Gateway's id of the request; the id of the Lambda invocation where there is no gateway."""
     return str(request.context.get("requestId") or getattr(request.lambda_context, "aws_request_id", "-"))
 
 
-def answer(request: Request, body: str, status: int, headers: Mapping[str, str]) -> Response:
+def response(request: Request, body: str, status: int, headers: Mapping[str, str]) -> Response:
     return Response(
         body=body,
         status_code=status,
@@ -47,26 +47,26 @@ def answer(request: Request, body: str, status: int, headers: Mapping[str, str])
 
 
 def accepted(request: Request, order: Accepted, named_customer: str | None) -> Response:
-    """202: the order is on its way. A service that named a customer is told to name it again when reading."""
+    """202: the order is on its way. Where a service named a customer, `Location` names it too."""
     query = f"?{urlencode({'customer_id': named_customer})}" if named_customer else ""
-    headers = {"Location": f"{_path(request)}/{order.order_id}{query}", **_RETRY_SOON}
+    headers = {"Location": f"{_path(request)}/{order.order_id}{query}", **RETRY_SOON}
     if order.replayed:
         headers["Idempotency-Replayed"] = "true"
-    return answer(request, _pending(order), 202, headers)
+    return response(request, _pending(order), 202, headers)
 
 
 def order(request: Request, found: Order | Accepted, known_versions: frozenset[int] | None = frozenset()) -> Response:
-    """200; or 304 when the client knows this version already (None: whichever it is)."""
+    """200; or 304 when the client has this version already (known_versions None: it has any version)."""
     if isinstance(found, Accepted):
-        return answer(request, _pending(found), 200, _RETRY_SOON)
+        return response(request, _pending(found), 200, RETRY_SOON)
     etag = {"ETag": f'"{found.version}"'}
     if known_versions is None or found.version in known_versions:
-        return answer(request, "", 304, etag)
-    return answer(request, json.dumps(found.shown()), 200, etag)
+        return response(request, "", 304, etag)
+    return response(request, json.dumps(found.shown()), 200, etag)
 
 
 def erased(request: Request) -> Response:
-    return answer(request, "", 204, {})
+    return response(request, "", 204, {})
 
 
 def page(request: Request, found: Page, parameters: Mapping[str, str], next_cursor: str | None) -> Response:
@@ -74,12 +74,12 @@ def page(request: Request, found: Page, parameters: Mapping[str, str], next_curs
     if next_cursor is not None:
         query = urlencode({**parameters, "cursor": next_cursor})
         headers["Link"] = f'<{_path(request)}?{query}>; rel="next"'
-    return answer(request, json.dumps({"orders": found.orders, "next_cursor": next_cursor}), 200, headers)
+    return response(request, json.dumps({"orders": found.orders, "next_cursor": next_cursor}), 200, headers)
 
 
 def openapi(request: Request) -> Response:
-    """The OpenAPI document as `ordersctl openapi` made it: docs/adr/0007-the-openapi-document-is-a-file.md."""
-    return answer(request, _document(), 200, {"Cache-Control": "public, max-age=300"})
+    """The OpenAPI document that `ordersctl openapi` wrote: docs/adr/0007-the-openapi-document-is-a-file.md."""
+    return response(request, _document(), 200, {"Cache-Control": "public, max-age=300"})
 
 
 @functools.cache
@@ -88,8 +88,8 @@ def _document() -> str:
 
 
 def healthy(request: Request, stage: str) -> Response:
-    """200 and what this container knows by itself, with no call to anything."""
-    return answer(request, json.dumps({"status": "ok", "service": "orders", "stage": stage}), 200, {})
+    """200, without a call to AWS."""
+    return response(request, json.dumps({"status": "ok", "service": "orders", "stage": stage}), 200, {})
 
 
 def _pending(order: Accepted) -> str:

@@ -1,7 +1,7 @@
-"""What a consumer of order events needs: an inbox, and a way back to the API.
+"""The shared code of consumers of order events: an inbox, and calls to the Orders API.
 
-Events may come twice and out of order. The inbox is one item per order: the highest sequence handled, and what this
-consumer made of it. What is not higher has been seen, or is older than what was seen, and is dropped.
+Events may be delivered twice and out of order. The inbox has one item per order: the highest sequence handled, and the
+consumer's own result. An event whose sequence is not higher is a duplicate or outdated, and is dropped.
 """
 
 import json
@@ -19,16 +19,16 @@ import boto3
 
 Order = dict[str, Any]
 State = dict[str, Any]
-Move = Callable[[str], Order]  # asks for a status; returns the order as it is then, which may have another
+Move = Callable[[str], Order]  # asks for a status; returns the order afterwards, which may have another status
 
 _TIMEOUT_SECONDS = 2
 _TRIES = 3
 _GONE = {404, 410}
-_NOT_AS_KNOWN = {409, 412, *_GONE}  # the order is no longer what we know of it
+_CHANGED_MEANWHILE = {409, 412, *_GONE}  # the order is not the version that the event named
 
 
 class KeepsChangingError(Exception):
-    """The order was changed by others at each try to move it."""
+    """The order was changed by others at each try to change its status."""
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Consumer:
     name: str
     inbox_table: str
     api_url: str
-    token: str  # of a service: see examples/README.md for where it comes from in production
+    token: str  # of a service; examples/README.md says where it comes from in production
 
     @classmethod
     def from_env(cls, name: str) -> "Consumer":
@@ -44,16 +44,16 @@ class Consumer:
         return cls(name, os.environ["INBOX_TABLE"], url.rstrip("/"), os.environ.get("ORDERS_TOKEN", ""))
 
     def handle(self, body: str, act: Callable[[Order, Move], State]) -> None:
-        """Take in one event. `act` returns what this consumer makes of the order; it must be safe to repeat.
+        """Handle one event. `act` returns the consumer's result for the order, and must be safe to repeat.
 
-        Who dies between two moves gets the event again: the first move then finds done what was done.
+        If the process dies between two moves, SQS delivers the event again, and the first move finds its work done.
 
-        Raises whatever goes wrong: SQS delivers the message again, and after some times to the dead-letter queue.
+        Any error is raised: SQS then delivers the message again, and finally moves it to the dead-letter queue.
         """
         event = json.loads(body)
         sequence = int(event["sequence"])
         if sequence <= self._last_sequence(event["subject"]):
-            self._tell("dropped", event)
+            self._log("dropped", event)
             return
         order = event["data"] if "data" in event else self._read(event["dataref"], event)
 
@@ -63,17 +63,17 @@ class Consumer:
             return order
 
         state = act(order, move)
-        # Only now: who dies before this line gets the event again. And by the event's own sequence, whatever version
-        # was read meanwhile: the event of that version is still to come, and is not to be dropped.
-        noted = self._note(event, sequence, state)
-        self._tell("handled" if noted else "dropped", event)
+        # Last, so that the event is delivered again if the process dies before this line. With the event's own
+        # sequence, even if a newer version was read: the event of that version is still to come, and must be handled.
+        recorded = self._record(event, sequence, state)
+        self._log("handled" if recorded else "dropped", event)
 
     def _last_sequence(self, order_id: str) -> int:
         found = self._table.get_item(Key={"order_id": order_id}, ConsistentRead=True)
         return int(found.get("Item", {}).get("sequence", 0))
 
-    def _note(self, event: dict[str, Any], sequence: int, state: State) -> bool:
-        """Write the order's item, unless a later event was faster."""
+    def _record(self, event: dict[str, Any], sequence: int, state: State) -> bool:
+        """Write the order's item; False if a later event has been recorded already."""
         item = {"order_id": event["subject"], "sequence": sequence, "event_id": event["id"], **state}
         try:
             self._table.put_item(
@@ -87,7 +87,7 @@ class Consumer:
         return True
 
     def _read(self, path: str, event: dict[str, Any]) -> Order:
-        """Read the order as it is now, which may be later than the event."""
+        """Read the order as it is now, which may be newer than the event."""
         try:
             return self._call("GET", path, event)
         except urllib.error.HTTPError as error:
@@ -96,21 +96,21 @@ class Consumer:
             return {"order_id": event["subject"], "status": "erased"}
 
     def _move(self, order: Order, status: str, event: dict[str, Any]) -> Order:
-        """Ask for a status, unless the order has left the one it is known to have; return the order as it is then.
+        """Ask the API for a status, unless the order's status has changed meanwhile; return the order afterwards.
 
-        Raises KeepsChangingError, and HTTPError for what is not about the order.
+        Raises KeepsChangingError, and HTTPError when the API or the token fails.
         """
-        path, left = f"/orders/{order['order_id']}", order["status"]
+        path, known = f"/orders/{order['order_id']}", order["status"]
         for _ in range(_TRIES):
             try:
                 return self._call("PATCH", path, event, {"status": status}, {"If-Match": f'"{order["version"]}"'})
             except urllib.error.HTTPError as error:
-                if error.code not in _NOT_AS_KNOWN:
+                if error.code not in _CHANGED_MEANWHILE:
                     raise
             order = self._read(path, event)
-            if order["status"] != left:
-                return order  # moved by someone else; or by us, before we died
-        raise KeepsChangingError(f"{event['subject']} is still {left}, and was changed {_TRIES} times meanwhile")
+            if order["status"] != known:
+                return order  # changed by another caller, or by an earlier run of this consumer that died
+        raise KeepsChangingError(f"{event['subject']} is still {known}, and was changed {_TRIES} times meanwhile")
 
     def _call(
         self,
@@ -121,7 +121,7 @@ class Consumer:
         headers: dict[str, str] | None = None,
     ) -> Order:
         trace = {"traceparent": event["traceparent"]} if "traceparent" in event else {}
-        request = urllib.request.Request(  # noqa: S310 - the scheme is our own setting's
+        request = urllib.request.Request(  # noqa: S310 - the scheme comes from a setting
             self.api_url + path,
             method=method,
             data=None if body is None else json.dumps(body).encode(),
@@ -140,8 +140,8 @@ class Consumer:
     def _table(self) -> Any:
         return boto3.resource("dynamodb").Table(self.inbox_table)
 
-    def _tell(self, what: str, event: dict[str, Any]) -> None:
-        """Log one line that joins this consumer to the order's other hops: ids only."""
+    def _log(self, what: str, event: dict[str, Any]) -> None:
+        """Log one line with ids only, by which it can be joined to the lines of the order's other hops."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         ids = {"event_id": event["id"], "order_id": event["subject"], "correlation_id": event["correlationid"]}
         trace = {"traceparent": event["traceparent"]} if "traceparent" in event else {}

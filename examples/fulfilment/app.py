@@ -1,4 +1,4 @@
-"""Fulfilment: ships what is confirmed, and then delivers it."""
+"""Fulfilment: ships confirmed orders, then delivers them."""
 
 import os
 
@@ -9,7 +9,7 @@ app = Chalice(app_name="orders-fulfilment")
 consumer = Consumer.from_env("fulfilment")
 
 
-# One message per call: what fails comes again by itself, and takes no other with it.
+# One message per invocation: a failed message is delivered again alone.
 @app.on_sqs_message(queue=os.environ["QUEUE_NAME"], batch_size=1, name="take-in")
 def take_in(event: SQSEvent) -> None:
     for record in event:

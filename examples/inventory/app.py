@@ -1,4 +1,4 @@
-"""Inventory: confirms what is placed and sets its stock aside; puts it back when the order is cancelled."""
+"""Inventory: confirms placed orders and reserves their stock; releases the stock of cancelled orders."""
 
 import os
 from collections import Counter
@@ -10,7 +10,7 @@ app = Chalice(app_name="orders-inventory")
 consumer = Consumer.from_env("inventory")
 
 
-# One message per call: what fails comes again by itself, and takes no other with it.
+# One message per invocation: a failed message is delivered again alone.
 @app.on_sqs_message(queue=os.environ["QUEUE_NAME"], batch_size=1, name="take-in")
 def take_in(event: SQSEvent) -> None:
     for record in event:
@@ -19,7 +19,7 @@ def take_in(event: SQSEvent) -> None:
 
 def reserve(order: Order, move: Move) -> State:
     if order["status"] == "placed":
-        # Its items may be others by now than the event said; once it is confirmed they are fixed.
+        # Its items may have changed since the event; once the order is confirmed they are fixed.
         order = move("confirmed")
     if order["status"] in {"cancelled", "rejected", "erased"}:
         return {"stock": "released"}

@@ -1,29 +1,32 @@
-"""Posts orders to a running service, as a service does for its customers."""
+"""Calls the HTTP API: posts orders on behalf of customers, with retries under one Idempotency-Key."""
 
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from threading import Event
-from typing import Literal
+from typing import Any, Literal
 
+import click
 import httpx
 
 from ordersctl.client.invoices import Placeable
+from ordersctl.local import tokens
+from ordersctl.shared import project
 
 ATTEMPTS = 6
 FIRST_BACKOFF_SECONDS = 0.1  # doubled at each attempt: 3 s in all
 LONGEST_RETRY_AFTER_SECONDS = 10
-RETRIED = {429, 502, 503, 504}  # a post with an Idempotency-Key may be repeated whatever became of it
+RETRIED = {429, 502, 503, 504}  # a POST with an Idempotency-Key is safe to repeat after any of these
 
 
 class HopelessError(Exception):
-    """No order can be posted at all; the message says why."""
+    """No order can be posted; the message says why."""
 
 
 @dataclass(frozen=True)
 class Posted:
-    """What became of one invoice: sent at `sent_at` (seconds since the epoch), answered `seconds` later."""
+    """The result of posting one invoice at `sent_at` (seconds since the epoch), answered `seconds` later."""
 
     invoice: str
     customer_id: str
@@ -34,6 +37,14 @@ class Posted:
     order_id: str = ""
 
 
+def service_token(name: str) -> str:
+    """Return a token of the local run for a service of this name; ClickException if it cannot be signed."""
+    try:
+        return tokens.local_token(subject=name, scope=tokens.SERVICE_SCOPE)
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"no signing key in {project.state_dir()}: {error}") from error
+
+
 def connect(url: str, token: str, connections: int) -> httpx.Client:
     """Return a client of the service at `url`, safe to use from as many threads."""
     return httpx.Client(
@@ -41,15 +52,15 @@ def connect(url: str, token: str, connections: int) -> httpx.Client:
         headers={"Authorization": f"Bearer {token}"},
         limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
         timeout=httpx.Timeout(30, connect=5),
-        # The way to one's own machine leads through no proxy.
+        # No proxy leads to this machine itself.
         trust_env=httpx.URL(url).host not in {"127.0.0.1", "localhost", "::1"},
     )
 
 
 def post_all(client: httpx.Client, orders: list[Placeable], connections: int) -> Iterator[Posted]:
-    """Post each order once, `connections` at a time, yielding as they are answered.
+    """Post each order once, `connections` at a time, and yield the results as they come.
 
-    Raises HopelessError at the first sign that no order can be posted; the rest is then not tried.
+    Raises HopelessError as soon as one answer shows that no order can be posted; the rest is then not tried.
     """
     stop = Event()
     with ThreadPoolExecutor(connections) as threads:
@@ -74,7 +85,7 @@ def _post_unless_stopped(client: httpx.Client, order: Placeable, stop: Event) ->
 
 
 def post(client: httpx.Client, order: Placeable, stop: Event) -> Posted:
-    """Post one order, again after a passing failure, under one key; HopelessError when no order would do."""
+    """Post one order, and retry transient failures under the same key; HopelessError when no order can be posted."""
     sent_at, started = time.time(), time.monotonic()
     response: httpx.Response | httpx.RequestError
     for attempt in range(ATTEMPTS):
@@ -106,7 +117,7 @@ def _send(client: httpx.Client, order: Placeable) -> httpx.Response:
 
 
 def _retry_after(response: httpx.Response) -> float:
-    """Return the seconds that the service asks for (RFC 9110, 10.2.3); 0 if it names none, or a date."""
+    """Return the seconds in Retry-After (RFC 9110, 10.2.3); 0 if there is none, or a date."""
     seconds = response.headers.get("Retry-After", "")
     return min(float(seconds), LONGEST_RETRY_AFTER_SECONDS) if seconds.isdecimal() else 0.0
 
@@ -121,9 +132,9 @@ def _outcome(
             f"The service does not take the token (HTTP {response.status_code}): "
             "it must be this project's own local run, which reads .local/jwks.json."
         )
-    body = _json_object(response)
+    body = json_object(response)
     if response.status_code != httpx.codes.ACCEPTED:
-        return "failed", _problem(response.status_code, body), ""
+        return "failed", problem_text(response.status_code, body), ""
     order_id = body.get("order_id")
     if not isinstance(order_id, str):
         return "failed", "HTTP 202 without an order_id", ""
@@ -132,7 +143,8 @@ def _outcome(
     return "accepted", "", order_id
 
 
-def _json_object(response: httpx.Response) -> dict[str, object]:
+def json_object(response: httpx.Response) -> dict[str, Any]:
+    """Return the answer's JSON object; an empty one when it is anything else."""
     try:
         body = response.json()
     except ValueError:
@@ -140,12 +152,12 @@ def _json_object(response: httpx.Response) -> dict[str, object]:
     return body if isinstance(body, dict) else {}
 
 
-def _problem(status: int, problem: dict[str, object]) -> str:
-    """Say what is wrong in the words of the answer (RFC 9457), without what differs from order to order."""
-    said = f"HTTP {status}"
+def problem_text(status: int, problem: dict[str, Any]) -> str:
+    """Return what is wrong in the answer's words (RFC 9457), without the parts that differ from order to order."""
+    summary = f"HTTP {status}"
     if title := problem.get("title"):
-        said += f" {title}"
+        summary += f" {title}"
     errors = problem.get("errors")
     if isinstance(errors, list) and errors and isinstance(errors[0], dict):
-        return f"{said}: {errors[0].get('pointer')} {errors[0].get('detail')}"
-    return f"{said}: {problem['detail']}" if problem.get("detail") else said
+        return f"{summary}: {errors[0].get('pointer')} {errors[0].get('detail')}"
+    return f"{summary}: {problem['detail']}" if problem.get("detail") else summary

@@ -15,9 +15,9 @@ import boto3
 
 from chalicelib.adapters import order_items
 from ordersctl.client.api import Posted
-from ordersctl.local.engine import client_options
-from ordersctl.operate.listen import own_queue
 from ordersctl.shared import project
+from ordersctl.shared.engine_client import client_options
+from ordersctl.shared.own_queue import own_queue
 from ordersctl.shared.stage import LOCAL, Stage
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ LAST_LOOK_SECONDS = 5.0
 
 @dataclass
 class Arrivals:
-    """What was seen, by order id; times in seconds since the epoch. Each field is written by one thread."""
+    """What was seen, by order id; times are in seconds since the epoch. Each field is written by one thread only."""
 
-    waiting: deque[str] = field(default_factory=deque)  # order ids, added by who posts them
+    waiting: deque[str] = field(default_factory=deque)  # order ids, added by the thread that posts them
     stored: dict[str, float] = field(default_factory=dict)
     statuses: dict[str, str] = field(default_factory=dict)
     published: dict[str, float] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Arrivals:
         return [event for event in first_events if len(self.messages.get(event, ())) > 1]
 
     def seconds_to_stored(self, orders: Iterable[Posted]) -> list[float]:
-        # An event comes from what is stored: whichever was seen first is the nearer bound.
+        # An event comes from a stored order: if the event was seen first, its time is closer to the order's.
         return [
             min(self.stored[o.order_id], self.published.get(o.order_id, math.inf)) - o.sent_at
             for o in orders
@@ -65,9 +65,9 @@ class Arrivals:
 
 @contextmanager
 def watching() -> Iterator[Arrivals]:
-    """Watch the table and the topic until the block ends; botocore's errors if they are not there.
+    """Watch the table and the topic until the block ends; botocore's errors if they do not exist.
 
-    The topic by a queue of its own: what a consumer's queue holds is that consumer's.
+    The topic is watched through a queue of its own: messages of a consumer's queue are that consumer's.
     """
     options = client_options(project.engine_url())
     sqs, dynamodb = boto3.client("sqs", **options), boto3.client("dynamodb", **options)
@@ -84,19 +84,19 @@ def watching() -> Iterator[Arrivals]:
 
 
 def wait_for_all(arrivals: Arrivals, orders: list[Posted], timeout_seconds: float, tick: Callable[[int], None]) -> bool:
-    """Return whether all orders were seen stored and published in time; `tick` is told how many were."""
+    """Return whether all orders were seen stored and published in time; `tick` is called with how many were."""
     until = time.monotonic() + timeout_seconds
     while True:
         for watcher in arrivals.watchers:
             if watcher.done():
-                watcher.result()  # it ends early only by an error
+                watcher.result()  # a watcher ends early by an error only, which this raises
         not_stored, not_published = arrivals.missing(orders)
         tick(len(orders) - len({*not_stored, *not_published}))
         if not (not_stored or not_published):
             return True
         if time.monotonic() > until:
             return False
-        time.sleep(POLL_SECONDS * 10)  # the watchers' threads find out; looking oftener would only slow them
+        time.sleep(POLL_SECONDS * 10)  # looking more often would only slow the watchers' threads
 
 
 def percentile(values: list[float], percent: float) -> float:
@@ -105,7 +105,7 @@ def percentile(values: list[float], percent: float) -> float:
 
 
 def _watch_events(sqs: "SQSClient", queue_url: str, arrivals: Arrivals, stop: Event) -> None:
-    """Take events off the queue as a consumer does, until told to stop, and then what is still there."""
+    """Receive events as a consumer does until `stop` is set, and then those that are still in the queue."""
     last_look: float | None = None
     while True:
         if last_look is None and stop.is_set():
@@ -116,24 +116,24 @@ def _watch_events(sqs: "SQSClient", queue_url: str, arrivals: Arrivals, stop: Ev
             WaitTimeSeconds=1,
             MessageSystemAttributeNames=["SentTimestamp"],
         ).get("Messages", [])
-        taken = [message for message in messages if _take(message, arrivals)]
-        if taken:
+        noted = [message for message in messages if _note(message, arrivals)]
+        if noted:
             entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
-                {"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(taken)
+                {"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(noted)
             ]
             sqs.delete_message_batch(QueueUrl=queue_url, Entries=entries)
         if last_look is not None and (not messages or time.monotonic() > last_look):
             return
 
 
-def _take(message: "MessageTypeDef", arrivals: Arrivals) -> bool:
-    """Note the event; False for what is none, which is left to the queue's own dead-letter queue."""
+def _note(message: "MessageTypeDef", arrivals: Arrivals) -> bool:
+    """Note the event in a message; False when the message holds none, and is left in the queue."""
     try:
         event = json.loads(message["Body"])
         event_id, order_id = event["id"], event["subject"]
     except (ValueError, KeyError, TypeError):
         return False
-    # A message that is received again is not an event that was sent again.
+    # By message id: a message that is received twice is not an event that was published twice.
     arrivals.messages[event_id].add(message["MessageId"])
     if event_id == _first_event(order_id):
         sent_at = int(message["Attributes"]["SentTimestamp"]) / 1000
@@ -146,9 +146,9 @@ def _first_event(order_id: str) -> str:
 
 
 def _watch_table(dynamodb: "DynamoDBClient", arrivals: Arrivals, stop: Event) -> None:
-    """Look for the orders in the table, a batch at a time and in turn; ends when told to stop.
+    """Read the orders from the table, a batch at a time and in turn, until `stop` is set.
 
-    The API is not asked: it would be slowed down by the very ones who measure it.
+    They are not read through the API, whose measured times that would change.
     """
     table = project.setting("ORDER_TABLE")
     waiting = arrivals.waiting

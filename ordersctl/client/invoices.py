@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
-from ordersctl.shared import project
+from chalicelib.domain.orders import CUSTOMER_ID_PATTERN
 
 COLUMNS = ("InvoiceNo", "StockCode", "Description", "Quantity", "UnitPrice", "CustomerID")
 NAME_LENGTH = 200
@@ -26,16 +26,16 @@ _WHOLE = re.compile(r"(-?[0-9]{1,12})(?:\.0+)?")
 _PRICE = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,16})?")
 _CUSTOMER_AS_NUMBER = re.compile(r"([0-9]+)\.0")  # 17850.0: a column of numbers with gaps, as spreadsheets write it
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-# It becomes the order's reference and its Idempotency-Key, a header.
+# It becomes the order's reference, and its Idempotency-Key, which is a header.
 _INVOICE_NUMBER = re.compile(r"[!-~]{1,64}")
 
 
 class UnreadableFileError(Exception):
-    """The file does not hold invoice lines; the message says why."""
+    """The file does not contain invoice lines; the message says why."""
 
 
 class _NotPlaceableError(Exception):
-    """This invoice cannot be placed; the message is the reason, the same for all that share it."""
+    """This invoice cannot be placed; the message is the reason, worded the same for every such invoice."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Placeable:
 
 @dataclass(frozen=True)
 class NotPlaced:
-    """An invoice that is never posted: it is not an order, or it is refused."""
+    """An invoice that is not posted: it is not an order, or it is refused here."""
 
     invoice: str
     outcome: Literal["not an order", "refused"]
@@ -71,21 +71,21 @@ def read(data: bytes) -> dict[str, list[Row]]:
     except csv.Error as error:
         raise UnreadableFileError(f"after line {rows.line_num}: {error}") from error
     if not invoices:
-        raise UnreadableFileError("it holds no invoice")
+        raise UnreadableFileError("it contains no invoice")
     return invoices
 
 
 def judge(invoice: str, rows: list[Row], *, currency: str, guest: str | None = None) -> Placeable | NotPlaced:
-    """Return the invoice as an order in `currency` (ISO 4217), or why it is none.
+    """Return the invoice as an order in `currency` (ISO 4217), or why it is not one.
 
-    `guest` is the customer of an invoice that names none.
+    `guest` is the customer of an invoice that names no customer.
     """
     if invoice.startswith("C"):
         return NotPlaced(invoice, "not an order", "credit note")
     if not _INVOICE_NUMBER.fullmatch(invoice):
         return NotPlaced(invoice, "refused", "no usable invoice number")
     try:
-        # Its lines first: what is wrong with them, a guest cannot mend.
+        # The lines first: a guest does not fix what is wrong with them.
         items = [_item(row, CURRENCY_EXPONENTS[currency]) for row in rows]
         customer_id = _customer(rows, guest)
     except _NotPlaceableError as reason:
@@ -98,7 +98,7 @@ def _text(data: bytes) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         pass
-    # The data set as published is Latin-1, which takes every byte: what is no text is told by its NULs.
+    # The data set as published is Latin-1, which decodes any bytes: a file that is not text is recognised by NULs.
     if b"\0" in data:
         raise UnreadableFileError("it is neither UTF-8 nor Latin-1 text")
     return data.decode("latin-1")
@@ -117,7 +117,7 @@ def _item(row: Row, exponent: int) -> dict[str, Any]:
 def _quantity(text: str) -> int:
     whole = _WHOLE.fullmatch(text.strip())
     if not whole:
-        raise _NotPlaceableError("a quantity that is no whole number")
+        raise _NotPlaceableError("a quantity that is not a whole number")
     if (quantity := int(whole[1])) < 1:
         raise _NotPlaceableError("a quantity below 1")
     return quantity
@@ -125,13 +125,13 @@ def _quantity(text: str) -> int:
 
 def _minor_units(text: str, exponent: int) -> int:
     if not _PRICE.fullmatch(text.strip()):
-        raise _NotPlaceableError("a price that is no number")
+        raise _NotPlaceableError("a price that is not a number")
     price = Decimal(text.strip())
     if price < 0:
         raise _NotPlaceableError("a negative price")
     minor_units = price.scaleb(exponent)
     if minor_units % 1:
-        raise _NotPlaceableError("a price that is no whole number of minor units")
+        raise _NotPlaceableError("a price that is not a whole number of minor units")
     return int(minor_units)
 
 
@@ -144,11 +144,11 @@ def _customer(rows: Iterable[Row], guest: str | None) -> str:
         raise _NotPlaceableError("no customer")
     if number := _CUSTOMER_AS_NUMBER.fullmatch(customer):
         customer = number[1]
-    if not project.SUBJECT.fullmatch(customer):
+    if not re.fullmatch(CUSTOMER_ID_PATTERN, customer):
         raise _NotPlaceableError("no usable customer id")
     return customer
 
 
 def _printable(text: str) -> str | None:
-    """Keep the text as it is, as far as an order takes it: without control characters, and not too long."""
+    """Return the text as an order takes it, without control characters and not too long; None for blank text."""
     return _CONTROL.sub(" ", text)[:NAME_LENGTH] if text.strip() else None

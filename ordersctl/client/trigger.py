@@ -1,4 +1,4 @@
-"""`ordersctl trigger`: makes a sample order, or moves one on, over the API as a client does."""
+"""`ordersctl trigger`: places a sample order, or moves an order on, over the API as a client does."""
 
 import json
 import secrets
@@ -7,10 +7,8 @@ from typing import Any
 import click
 import httpx
 
-from ordersctl.client.api import connect
-from ordersctl.local import tokens
-from ordersctl.local.run import SAMPLE_ORDER
-from ordersctl.shared import project
+from ordersctl.client.api import connect, json_object, problem_text, service_token
+from ordersctl.shared.project import SAMPLE_ORDER
 
 STEPS = {"placed": "confirmed", "confirmed": "shipped", "shipped": "delivered"}
 
@@ -18,7 +16,7 @@ STEPS = {"placed": "confirmed", "confirmed": "shipped", "shipped": "delivered"}
 @click.command()
 @click.argument("order_id", required=False)
 @click.option("--to", "status", type=click.Choice([*STEPS.values(), "cancelled"]), help="[default: the next status]")
-@click.option("--customer", metavar="ID", default="17850", show_default=True, help="Whose order it is.")
+@click.option("--customer", metavar="ID", default="17850", show_default=True, help="The order's customer.")
 @click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="The service.")
 @click.option(
     "--token",
@@ -33,40 +31,33 @@ def trigger(
     if order_id is None and status is not None:
         raise click.UsageError("--to moves an order on: give its ORDER_ID.")
     try:
-        own = token or tokens.local_token(subject="trigger", scope=tokens.SERVICE_SCOPE)
-        with connect(url, own, 1) as client:
-            answer = _placed(client, customer) if order_id is None else _moved(client, order_id, customer, status)
+        with connect(url, token or service_token("trigger"), 1) as client:
+            answer = _place(client, customer) if order_id is None else _move(client, order_id, customer, status)
     except httpx.ConnectError as error:
         raise click.ClickException(f"nothing answers at {url}: is the service running (make run)?") from error
-    except (OSError, ValueError) as error:
-        raise click.ClickException(f"no signing key in {project.state_dir()}: {error}") from error
     except httpx.RequestError as error:
         raise click.ClickException(f"no answer ({type(error).__name__}).") from error
     click.echo(json.dumps(answer, indent=2) if as_json else f"{answer['order_id']} {answer['status']}")
 
 
-def _placed(client: httpx.Client, customer: str) -> dict[str, Any]:
+def _place(client: httpx.Client, customer: str) -> dict[str, Any]:
     headers = {"Idempotency-Key": f"trigger-{secrets.token_hex(8)}"}
-    return _answer(client.post("/orders", params={"customer_id": customer}, headers=headers, json=SAMPLE_ORDER))
+    return _document(client.post("/orders", params={"customer_id": customer}, headers=headers, json=SAMPLE_ORDER))
 
 
-def _moved(client: httpx.Client, order_id: str, customer: str, status: str | None) -> dict[str, Any]:
+def _move(client: httpx.Client, order_id: str, customer: str, status: str | None) -> dict[str, Any]:
     path, params = f"/orders/{order_id}", {"customer_id": customer}
     read = client.get(path, params=params)
-    order = _answer(read)
+    order = _document(read)
     if status is None and (status := STEPS.get(order["status"])) is None:
         raise click.ClickException(f"{order_id} is {order['status']}: there is no next status.")
     headers = {"If-Match": read.headers.get("ETag", "*"), "Content-Type": "application/merge-patch+json"}
-    return _answer(client.patch(path, params=params, headers=headers, content=json.dumps({"status": status})))
+    return _document(client.patch(path, params=params, headers=headers, content=json.dumps({"status": status})))
 
 
-def _answer(response: httpx.Response) -> dict[str, Any]:
-    """The answer's JSON; ClickException with the problem's own words (RFC 9457) when it is one."""
-    try:
-        body: dict[str, Any] = response.json()
-    except ValueError:
-        body = {}
+def _document(response: httpx.Response) -> dict[str, Any]:
+    """Return the answer's JSON; ClickException in the problem's own words (RFC 9457) when it is a refusal."""
+    body = json_object(response)
     if not response.is_success:
-        words = body.get("detail") or body.get("title") or ""
-        raise click.ClickException(f"HTTP {response.status_code} {words}".strip())
+        raise click.ClickException(problem_text(response.status_code, body))
     return body

@@ -1,4 +1,4 @@
-"""Bytecode for a deployment package: without it every cold start compiles every module anew."""
+"""Bytecode for a deployment package: without it every cold start compiles every module."""
 
 import py_compile
 import tempfile
@@ -18,10 +18,10 @@ NEVER_IMPORTED = (
 
 
 def add_bytecode(package: Path) -> None:
-    """Add each module's bytecode to a zip, for the Python that runs this: Chalice takes its version for Lambda's too.
+    """Add each module's bytecode to a zip, for the Python that runs this: Chalice sets the same version for Lambda.
 
-    Unchecked, by hash: a package's files are dated 1980, so bytecode that goes by dates would be stale, and nobody
-    changes a module on Lambda.
+    The bytecode is hash-based and unchecked (PEP 552): a package's files are dated 1980, so timestamp-based bytecode
+    would be stale, and modules do not change on Lambda.
     """
     with zipfile.ZipFile(package, "a", zipfile.ZIP_DEFLATED) as archive, tempfile.TemporaryDirectory() as scratch:
         names = archive.namelist()

@@ -1,4 +1,4 @@
-"""`ordersctl package`: a stage as one CloudFormation stack, by `chalice package` and what it cannot say."""
+"""`ordersctl package`: packages a stage as one CloudFormation stack, by `chalice package` and an overlay."""
 
 import json
 import os
@@ -7,41 +7,27 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections import ChainMap
 from pathlib import Path
 
 import click
-from chalice.app import CORSConfig
 
-from chalicelib.http import responses
 from ordersctl.deploy.bytecode import add_bytecode
-from ordersctl.deploy.overlay import direct_accept
-from ordersctl.deploy.overlay.gateway_responses import gateway_responses
+from ordersctl.deploy.overlay.template import allowed_origin, overlay
 from ordersctl.deploy.sam import translated
-from ordersctl.shared.project import PROJECT_DIR
-from ordersctl.shared.templates import (
-    CONFIG,
-    INFRA,
-    Template,
-    check_dax_client,
-    load,
-    merged,
-    resources,
-    stage_settings,
-)
+from ordersctl.deploy.settings import check_dax_client, stage_file, stage_settings
+from ordersctl.shared.project import PROJECT_DIR, chalice_config
 
 BUILD = PROJECT_DIR / "build"
 TEMPLATE = "sam.json"
-CORS = "CORS_ALLOW_ORIGIN"
 MAX_ZIP_BYTES = 10 * 1024 * 1024
 _SOURCES = ("app.py", "chalicelib", "ordersctl", "infra", ".chalice")
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", "deployments", "deployed")
 
 
-def _known(_: click.Context, __: click.Parameter, stage: str) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9-]*", stage) or not (INFRA / "stages" / f"{stage}.json").exists():
+def _known(_context: click.Context, _option: click.Parameter, stage: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", stage) or not stage_file(stage).exists():
         raise click.BadParameter(f"there is no stage {stage}: infra/stages/{stage}.json does not exist")
-    if stage not in json.loads(CONFIG.read_text())["stages"]:
+    if stage not in chalice_config()["stages"]:
         raise click.BadParameter(f"there is no stage {stage} in .chalice/config.json")
     return stage
 
@@ -74,16 +60,10 @@ def build(project: Path, stage: str, out: Path) -> None:
     out.mkdir(parents=True)
     merge = out / "merge.json"
     merge.write_text(json.dumps(overlay(allowed_origin(project, stage))))
+    chalice = [sys.executable, "-c", "import sys; from chalice.cli import main; sys.exit(main())"]
     arguments = ["package", "--stage", stage, "--merge-template", str(merge.resolve()), str(out.resolve())]
     done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import sys; from chalice.cli import main; sys.exit(main())",
-            "--project-dir",
-            str(project),
-            *arguments,
-        ],
+        [*chalice, "--project-dir", str(project), *arguments],
         # Chalice wants a region, for the names of service principals only.
         env={"AWS_DEFAULT_REGION": "us-east-1", **os.environ},
         capture_output=True,
@@ -95,36 +75,8 @@ def build(project: Path, stage: str, out: Path) -> None:
     merge.unlink()
 
 
-def allowed_origin(project: Path, stage: str) -> str:
-    """Return the origin whose pages may call a stage's API; none is "". ClickException if it is no origin."""
-    config = json.loads((project / ".chalice" / "config.json").read_text())
-    levels = (config["stages"].get(stage, {}), config)
-    origin = str(ChainMap(*(level.get("environment_variables", {}) for level in levels)).get(CORS, ""))
-    if not re.fullmatch(r"|\*|https?://[^\s/'\"$]+", origin):
-        raise click.ClickException(f"{CORS}: {origin!r}: an origin, as in https://shop.example.com, or *")
-    return origin
-
-
-def overlay(origin: str) -> Template:
-    """Return what is merged over Chalice's SAM template."""
-    shown = _shown_to(origin)
-    definition = {"x-amazon-apigateway-gateway-responses": gateway_responses(shown), **direct_accept.definition(shown)}
-    api = {"Resources": {"RestAPI": {"Properties": {"DefinitionBody": definition}}}}
-    return merged(resources(), load(INFRA / "package.yaml"), api)
-
-
-def _shown_to(origin: str) -> dict[str, str]:
-    """Return the headers that let an origin's pages see an answer, as API Gateway writes constants."""
-    cors = responses.cors(origin)
-    if not isinstance(cors, CORSConfig):
-        return {}
-    headers: dict[str, str] = cors.get_access_control_headers()
-    of_every_answer = ("Access-Control-Allow-Origin", "Access-Control-Expose-Headers")
-    return {name: f"'{headers[name]}'" for name in of_every_answer}
-
-
 def copy_sources(directory: Path) -> None:
-    """Copy what packaging needs of the project, but for its requirements."""
+    """Copy what packaging needs of the project, without its requirements."""
     for name in _SOURCES:
         source = PROJECT_DIR / name
         if source.is_dir():

@@ -1,4 +1,4 @@
-"""A stage's stack, changed by change sets: shown before they happen, rolled back when they fail."""
+"""A stage's stack, changed by change sets: shown before they are executed, rolled back when they fail."""
 
 import time
 from collections.abc import Mapping
@@ -7,11 +7,13 @@ from typing import Any
 
 import click
 from botocore.exceptions import ClientError
+from rich.console import Console
+from rich.table import Table
 
 _PAUSE_SECONDS = 2.0
 _DONE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
-# What is left of a stack that never came to be. It can only be deleted; what it kept is taken in again by name.
-_STILLBORN = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}
+# A stack whose creation failed can only be deleted; the resources that outlive it are imported again by name.
+_CREATION_FAILED = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}
 _NOTHING = ("didn't contain changes", "No updates are to be performed", "no changes")
 
 
@@ -36,12 +38,14 @@ class Plan:
 
 @dataclass(frozen=True)
 class Stack:
+    """A stack by name; `client` is boto3's for CloudFormation."""
+
     client: Any
     name: str
     pause_seconds: float = _PAUSE_SECONDS
 
     def describe(self) -> dict[str, Any] | None:
-        """Return what CloudFormation says of the stack, None when there is none."""
+        """Return what DescribeStacks answers; None when there is no such stack."""
         try:
             answer: dict[str, Any] = self.client.describe_stacks(StackName=self.name)["Stacks"][0]
         except ClientError as error:
@@ -55,18 +59,17 @@ class Stack:
         stack = self.describe()
         if stack is None:
             raise click.ClickException(f"there is no stack {self.name}")
-        return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+        return _outputs(stack)
 
     @property
     def is_whole(self) -> bool:
         """Whether functions and API are in the stack, as `ordersctl deploy` makes it."""
-        stack = self.describe() or {}
-        return deployed_whole({each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])})
+        return deployed_whole(_outputs(self.describe() or {}))
 
     @property
     def is_half_made(self) -> bool:
-        """Whether the last attempt left behind what belongs to the stack, though its outputs do not say so."""
-        return (self.describe() or {}).get("StackStatus") in _STILLBORN | {"UPDATE_ROLLBACK_FAILED"}
+        """Whether a failed attempt left functions that belong to the stack, though its outputs do not say so."""
+        return (self.describe() or {}).get("StackStatus") in _CREATION_FAILED | {"UPDATE_ROLLBACK_FAILED"}
 
     def plan(self, template: Mapping[str, str], parameters: Mapping[str, str], tags: Mapping[str, str]) -> Plan | None:
         """Make a change set; None when nothing would change. `template` is TemplateBody or TemplateURL."""
@@ -79,7 +82,7 @@ class Stack:
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
             Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-            # The table and the secret outlive their stack: a new one takes them in again.
+            # The table and the secret outlive their stack: a new stack imports them.
             ImportExistingResources=True,
             **template,
         )
@@ -92,7 +95,7 @@ class Stack:
         return Plan(name, tuple(self._changes(found)))
 
     def apply(self, plan: Plan) -> None:
-        """Do what was planned and wait for it; ClickException with CloudFormation's reasons when it was rolled back."""
+        """Execute the change set and wait; ClickException with CloudFormation's reasons when it was rolled back."""
         started = self._last_event()
         self.client.execute_change_set(StackName=self.name, ChangeSetName=plan.change_set)
         status = self._settled()
@@ -101,17 +104,18 @@ class Stack:
             raise click.ClickException(f"{self.name} is {status}; nothing was changed. What failed:\n  {reasons}")
 
     def abandon(self, plan: Plan) -> None:
+        """Delete a change set that shall not be executed."""
         self.client.delete_change_set(StackName=self.name, ChangeSetName=plan.change_set)
 
     def _ready(self) -> bool:
-        """Bring the stack into a state that can be changed; whether there is one to update."""
+        """Bring the stack into a state that can be changed, and return whether there is a stack to update."""
         stack = self.describe()
         status = stack["StackStatus"] if stack else None
         if status in (None, "REVIEW_IN_PROGRESS"):
             return False
         if str(status).endswith("_IN_PROGRESS"):
             raise click.ClickException(f"{self.name} is {status}: wait until that is over")
-        if status in _STILLBORN:
+        if status in _CREATION_FAILED:
             self.client.delete_stack(StackName=self.name)
             if (left := self._settled()) is not None:
                 raise click.ClickException(f"{self.name} is {left} and cannot be deleted: see its events")
@@ -120,10 +124,11 @@ class Stack:
             self.client.continue_update_rollback(StackName=self.name)
             status = self._settled()
         if status not in _DONE:
-            raise click.ClickException(f"{self.name} is {status}, from where only an administrator gets it")
+            raise click.ClickException(f"{self.name} is {status}, a state that only an administrator can resolve")
         return True
 
     def _settled(self) -> str | None:
+        """Wait until nothing is in progress, and return the stack's status; None when it is gone."""
         while True:
             stack = self.describe()
             if stack is None or stack["StackStatus"] == "DELETE_COMPLETE":
@@ -170,3 +175,23 @@ class Stack:
             if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in event.get("ResourceStatusReason", ""):
                 failures.append(f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}")
         return failures[::-1] or ["no reason was given"]
+
+
+def carry_out(stack: Stack, plan: Plan | None, *, yes: bool) -> None:
+    """Show a plan, ask unless `yes`, and apply it. Aborts, and deletes the change set, when the answer is no."""
+    if plan is None:
+        click.echo(f"{stack.name}: nothing to change")
+        return
+    table = Table("", "resource", "type")
+    for change in plan.changes:
+        table.add_row(change.action + (" (replaced)" if change.replaced else ""), change.resource, change.kind)
+    Console().print(table)
+    if not yes and not click.confirm(f"Change {stack.name} like this?"):
+        stack.abandon(plan)
+        raise click.Abort
+    stack.apply(plan)
+    click.echo(f"{stack.name}: done")
+
+
+def _outputs(stack: Mapping[str, Any]) -> dict[str, str]:
+    return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}

@@ -1,7 +1,7 @@
 """Makes `chalice local` answer as API Gateway does with this API's gateway responses.
 
-Chalice's own server drops connections where API Gateway has an answer, and is slow over kept-alive ones. This one is
-for development too: it replaces one class of chalice.local, and nothing of it ships.
+Chalice's own server drops connections where API Gateway answers, and is slow over kept-alive ones. This server too is
+for development only: it replaces one class of chalice.local, and nothing of it is packaged.
 """
 
 import json
@@ -26,13 +26,14 @@ from chalice.local import (
     ThreadedHTTPServer,
 )
 
-from chalicelib.http.problems import Problem, title
+from chalicelib.http import problem_document
+from chalicelib.http.problems import Problem
 from ordersctl.local import docs_page
 
 MAX_BODY_BYTES = 10 * 1024 * 1024  # API Gateway quotas, "Payload size"
 IDLE_SECONDS = 65
 _WITHOUT_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
-# What the standard library's parser misses after the head of a multipart request: it reads heads only.
+# Defects that the standard library's parser finds in every multipart request, because it reads the head only.
 _OF_A_BODY = (
     MultipartInvariantViolationDefect,
     NoBoundaryInMultipartDefect,
@@ -56,7 +57,7 @@ class Server(ThreadedHTTPServer):
     request_queue_size = 128  # five clients at once overflow the standard backlog
 
     def shutdown_request(self, request: Any) -> None:
-        # Closing with bytes unread resets the connection, and the client may lose the answer that refused them.
+        # Closing a socket with unread bytes resets the connection, and the client may lose the answer (RFC 9112, 9.6).
         with suppress(OSError):
             request.shutdown(socket.SHUT_WR)
             request.settimeout(1)
@@ -102,14 +103,14 @@ def _unauthorized() -> Problem:
 class RequestHandler(ChaliceRequestHandler):
     disable_nagle_algorithm = True  # with it, each answer on a kept-alive connection waits 40 ms
     wbufsize = -1  # head and body leave in one packet
-    timeout = IDLE_SECONDS  # a client that falls silent does not hold its thread for ever
+    timeout = IDLE_SECONDS  # else a client that falls silent would hold its thread permanently
 
     def setup(self) -> None:
         super().setup()
         self.local_gateway.__class__ = Gateway  # Chalice makes it in the constructor that also serves
 
     def handle(self) -> None:
-        # A client that has gone is no event: there is no one to answer, nothing to tell.
+        # A client that closes its connection is not an error: there is nobody to answer, and nothing to log.
         with suppress(ConnectionError):
             super().handle()
 
@@ -126,13 +127,13 @@ class RequestHandler(ChaliceRequestHandler):
             self._refuse(problem)
         except (ConnectionError, TimeoutError):
             raise
-        except Exception:  # a server's last line: where a function fails, API Gateway answers 500
+        except Exception:  # where a function fails, API Gateway answers 500
             logger.exception("gateway.failed")
             self._refuse(Problem("internal-server-error", 500, "Try again"))
 
     # The standard library's server looks its methods up by these names.
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _generic_handle  # noqa: N815
-    do_TRACE = do_QUERY = _generic_handle  # noqa: N815 - no operation has them: 405, not the standard library's 501
+    do_TRACE = do_QUERY = _generic_handle  # noqa: N815 - for 405, as no operation has them; the library answers 501
 
     def _body(self) -> bytes | None:
         lengths = set(self.headers.get_all("Content-Length", ["0"]))
@@ -150,29 +151,24 @@ class RequestHandler(ChaliceRequestHandler):
         return body or None
 
     def _closing(self, problem: Problem) -> Problem:
-        self.close_connection = True  # where the next request would begin is unknown
+        self.close_connection = True  # the beginning of the next request is unknown
         return problem
 
     def handle_expect_100(self) -> bool:
-        go_on: bool = super().handle_expect_100()
+        continues: bool = super().handle_expect_100()
         self.wfile.flush()  # the client waits for it
-        return go_on
+        return continues
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer what the standard library's parser refuses."""
+        """Answer a request that the standard library's parser refuses."""
         del message, explain
-        self.request_version = self.protocol_version  # else what is too broken to have a version gets no headers
+        self.request_version = self.protocol_version  # else a request without a readable version gets no headers
         self._refuse(self._closing(Problem("bad-request", code, HTTPStatus(code).phrase)))
 
     def _refuse(self, problem: Problem) -> None:
         self._headers_buffer: list[bytes] = []  # what an answer that failed half way has left
-        document = {
-            "type": f"urn:problem:orders:{problem.slug}",
-            "title": title(problem.slug),
-            "status": problem.status,
-            "detail": problem.detail,
-            "instance": str(uuid.uuid4()),
-        }
+        instance = str(uuid.uuid4())
+        document = problem_document.document(problem.slug, problem.status, problem.detail, instance)
         headers = {"Content-Type": "application/problem+json", **problem.headers}
         self._answer(problem.status, headers, json.dumps(document))
 

@@ -1,7 +1,7 @@
-"""`python -m ordersctl.local.die_with_parent MODULE:FUNCTION ARGS…`: a program that ends when whoever started it ends.
+"""`python -m ordersctl.local.die_with_parent MODULE:FUNCTION ARGS…`: a program that ends when its starter ends.
 
-Standard input is the leash: a pipe whose other end only the starter holds. However the starter dies, that end is
-closed by the kernel. This works alike on Linux and macOS.
+Standard input is a pipe whose other end only the starter holds. However the starter dies, the kernel closes that end.
+This works the same on Linux and macOS.
 """
 
 import importlib
@@ -12,17 +12,28 @@ import threading
 
 
 def main() -> None:
+    _heed_signals()
     threading.Thread(target=_end_with_starter, daemon=True).start()
     module, _, function = sys.argv[1].partition(":")
     sys.argv[:] = [module, *sys.argv[2:]]
     sys.exit(getattr(importlib.import_module(module), function)())
 
 
+def _heed_signals() -> None:
+    """Restore Python's own handlers for signals that were inherited as ignored.
+
+    A shell without job control starts its background commands with SIGINT ignored (POSIX, "Asynchronous Lists").
+    """
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
 def _end_with_starter() -> None:
     while os.read(0, 1):
         pass
-    # The program may be deep in a library by now, and has nothing to put in order: the data is throw-away.
-    # Its whole process group goes, so that nothing it started stays either.
+    # No orderly end: the program may be deep in a library, and all its data is throw-away.
+    # Its whole process group is killed, so that nothing it started stays either.
     if os.getpgrp() == os.getpid():
         os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(1)

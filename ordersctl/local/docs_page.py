@@ -24,12 +24,12 @@ _PAGE = f"""<!doctype html>
 
 
 _START = 'SwaggerUIBundle({url: "openapi.json", dom_id: "#reference", deepLinking: true, persistAuthorization: true})'
-# Nothing from anywhere else, whatever a version of Swagger UI would like to load.
+# Nothing is loaded from another host, even if a version of Swagger UI asks for it.
 POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 
 
 def page(path: str) -> tuple[str, bytes] | None:
-    """The media type and content at a path of the page, or None when it is none of its paths."""
+    """Return the media type and content at a path of the page; None for any other path."""
     path = path.partition("?")[0]
     if path == PATH:
         return "text/html; charset=utf-8", _PAGE.encode()
@@ -42,7 +42,7 @@ def page(path: str) -> tuple[str, bytes] | None:
 
 
 def _assets() -> Path:
-    # Not imported: the package is an extension of a web framework that is not used here; its files are.
+    # Not imported: only the package's files are used, not the web framework that it extends.
     spec = find_spec("flask_swagger_ui")
     assert spec is not None  # noqa: S101 - requirements-dev.txt has it
     assert spec.submodule_search_locations  # noqa: S101 - it is a package

@@ -1,23 +1,23 @@
 """The embedded AWS engine (ministack) and the stack of a stage in it."""
 
-import http.client
-import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 import click
 
 from ordersctl.local.processes import Child
-from ordersctl.shared.project import PROJECT_DIR
+from ordersctl.shared.engine_client import client_options
+from ordersctl.shared.project import INFRA, log_dir
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_sqs import SQSClient
 
+# ruff: noqa: PLC0415 - boto3 is slow to import, and `run` checks its ports first
+
 SERVICES = "cloudformation,dynamodb,dynamodbstreams,events,iam,secretsmanager,sns,sqs,sts"
-HEALTH = "/_ministack/health"
-TEMPLATE = PROJECT_DIR / "infra" / "resources.yaml"
+TEMPLATE = INFRA / "resources.yaml"
 
 
 def engine(port: int, state_dir: Path) -> Child:
@@ -37,64 +37,46 @@ def engine(port: int, state_dir: Path) -> Child:
             "DOCKER_HOST": f"unix://{state_dir}/no-docker",
             "TMPDIR": str(state_dir),  # it leaves a pid file there
         },
-        log=state_dir / "logs" / "engine.log",
+        log=log_dir(state_dir) / "engine.log",
     )
-
-
-def client_options(endpoint_url: str) -> dict[str, Any]:
-    """Return what boto3 clients need to reach the engine, whatever AWS profile or proxy the machine has."""
-    from botocore.config import Config  # noqa: PLC0415 - slow to import, and `run` checks its ports first
-
-    return {
-        "endpoint_url": endpoint_url,
-        "region_name": "us-east-1",
-        "aws_access_key_id": "local",
-        "aws_secret_access_key": "local",
-        # An empty mapping means none; without it botocore would follow HTTP_PROXY even to 127.0.0.1.
-        "config": Config(proxies={}, read_timeout=60, max_pool_connections=20),
-    }
 
 
 def deploy(endpoint_url: str, *, stage: str) -> dict[str, str]:
     """Create the stack `orders-<stage>` and return its outputs; ClickException if that fails."""
-    import boto3  # noqa: PLC0415 - slow to import, see above
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
 
     cloudformation: CloudFormationClient = boto3.client("cloudformation", **client_options(endpoint_url))
     name = f"orders-{stage}"
-    parameters = {"Stage": stage, "DeletionProtection": "false"}
     try:
-        cloudformation.create_stack(
-            StackName=name,
-            TemplateBody=TEMPLATE.read_text(),
-            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-        )
-        waiter = cloudformation.get_waiter("stack_create_complete")
-        waiter.wait(StackName=name, WaiterConfig={"Delay": 0, "MaxAttempts": 500})
+        create_stack(cloudformation, name, TEMPLATE, {"Stage": stage, "DeletionProtection": "false"})
+        wait_for_stack(cloudformation, name)
     except (BotoCoreError, ClientError) as error:
         raise click.ClickException(f"the stack {name} cannot be created: {error}") from error
     outputs = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]
     return {output["OutputKey"]: output["OutputValue"] for output in outputs}
 
 
+def create_stack(
+    cloudformation: "CloudFormationClient", name: str, template: Path, parameters: Mapping[str, str]
+) -> None:
+    """Begin to create a stack in the engine; raises botocore's errors."""
+    cloudformation.create_stack(
+        StackName=name,
+        TemplateBody=template.read_text(),
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+    )
+
+
+def wait_for_stack(cloudformation: "CloudFormationClient", name: str) -> None:
+    """Wait until the engine has created a stack, which takes milliseconds; raises botocore's errors."""
+    waiter = cloudformation.get_waiter("stack_create_complete")
+    waiter.wait(StackName=name, WaiterConfig={"Delay": 0, "MaxAttempts": 500})
+
+
 def set_visibility(endpoint_url: str, queue_url: str, seconds: int) -> None:
-    """Set a queue's visibility timeout: shorter than the template, made for AWS, would have it."""
-    import boto3  # noqa: PLC0415 - slow to import, see above
+    """Set a queue's visibility timeout: the template's, made for AWS, is longer."""
+    import boto3
 
     sqs: SQSClient = boto3.client("sqs", **client_options(endpoint_url))
     sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": str(seconds)})
-
-
-def get_json(url: str) -> dict[str, Any] | None:
-    """GET a JSON object from a server on this machine; None if there is none. Knows no proxies."""
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=1)
-    try:
-        connection.request("GET", f"{parts.path}?{parts.query}" if parts.query else parts.path)
-        response = connection.getresponse()
-        document = json.loads(response.read())
-    except (OSError, http.client.HTTPException, ValueError):
-        return None
-    finally:
-        connection.close()
-    return document if response.status == http.client.OK and isinstance(document, dict) else None

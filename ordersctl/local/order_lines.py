@@ -1,7 +1,8 @@
-"""One readable line per order as it travels, for whoever watches the local run."""
+"""One readable line per order as it travels, for the person who watches the local run."""
 
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,6 @@ from chalicelib.domain import commands
 from chalicelib.domain.errors import Poison
 from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
-from ordersctl.local.event_sources.invocation import Report
 
 _SYMBOLS = {"EUR": "€", "GBP": "£", "JPY": "¥", "USD": "$"}
 _MOST_REMEMBERED = 10_000
@@ -18,19 +18,19 @@ _SHOWN_OF_ID = 12
 
 
 class OrderLines:
-    """Sees orders stored and published, and tells of each once: when its event is out."""
+    """Notes when orders are stored, and reports each once, when its event is published."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Callable[[str], None]) -> None:
         self._report = report
         self._stored_at: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def processed(self, message: dict[str, Any]) -> None:
-        """Note that the processor is done with an SQS record."""
+        """Note that the processor has handled an SQS record."""
         try:
             order_id = commands.decode(message["body"]).order_id
         except Poison:
-            return  # quarantined, which the watch on the dead-letter queue tells
+            return  # quarantined, which the watch on the dead-letter queue reports
         self._note_stored(order_id)
 
     def read(self, record: dict[str, Any]) -> None:
@@ -39,15 +39,15 @@ class OrderLines:
             self._note_stored(record["dynamodb"]["Keys"]["order_id"]["S"])
 
     def published(self, record: dict[str, Any]) -> None:
-        """Tell of a stream record whose event is out."""
+        """Report a stream record whose event is published."""
         now = time.time()
         images = record["dynamodb"]
         if "NewImage" not in images:
-            return  # a removed item is no event
+            return  # removing an item makes no event
         try:
             after = order_items.from_item(images["NewImage"])
         except Poison as error:
-            self._report(f"{_clock(now)}  a record that is no order went to the dead-letter queue: {error}")
+            self._report(f"{_clock(now)}  a record that is not an order went to the dead-letter queue: {error}")
             return
         if "OldImage" not in images and isinstance(after, Order):
             self._report(self._first_line(after, now))
@@ -70,7 +70,7 @@ class OrderLines:
 
     def _note_stored(self, order_id: str) -> None:
         with self._lock:
-            if len(self._stored_at) >= _MOST_REMEMBERED:  # ids of duplicates, which no event takes out again
+            if len(self._stored_at) >= _MOST_REMEMBERED:  # ids of duplicates, whose event never comes
                 self._stored_at.clear()
             self._stored_at.setdefault(order_id, time.time())
 
@@ -111,7 +111,7 @@ def _after(start: float, end: float) -> str:
 
 
 def _seconds(timestamp: str) -> float:
-    """A time in seconds since 1970; 0 for what is none: a line on a screen must not stop an order."""
+    """Return a time in seconds since 1970; 0 for any other text: a line on a screen must not stop an order."""
     try:
         return datetime.fromisoformat(timestamp).timestamp()
     except (ValueError, OverflowError):

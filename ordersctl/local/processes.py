@@ -1,4 +1,4 @@
-"""Child processes of the local run: each on a leash, in a session of its own."""
+"""Child processes of the local run: each ends when its parent ends, and has a session of its own."""
 
 import os
 import signal
@@ -17,12 +17,12 @@ GRACE_SECONDS = 0.5
 
 @dataclass
 class Child:
-    """One program and how to start it. `log` takes its output; without one it writes to ours."""
+    """One program and how to start it. Its output goes to the file `log`; without one, to this process's own output."""
 
     name: str
     entry: str  # "module:function"
     args: Sequence[str]
-    environment: Mapping[str, str] = field(default_factory=dict)  # on top of ours
+    environment: Mapping[str, str] = field(default_factory=dict)  # in addition to this process's own
     log: Path | None = None
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
@@ -36,7 +36,7 @@ class Child:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=None if log is None else subprocess.STDOUT,
-                # Ctrl-C in the terminal reaches us alone, and we end our children in order.
+                # Ctrl-C in the terminal reaches this process alone, which ends its children in order.
                 start_new_session=True,
             )
         finally:
@@ -48,20 +48,20 @@ class Child:
         return None if self.process is None else self.process.pid
 
     def ended(self) -> str | None:
-        """Say how it ended, or None while it runs."""
+        """Return how it ended, such as "exit 1" or "SIGKILL"; None while it runs."""
         if self.process is None or (code := self.process.poll()) is None:
             return None
         return f"exit {code}" if code >= 0 else signal.Signals(-code).name
 
-    def last_words(self, lines: int = 5) -> str:
-        """Return the end of its log, for the message that tells of its death."""
+    def end_of_log(self, lines: int = 5) -> str:
+        """Return the last lines of its log, for the message that it ended."""
         if self.log is None:
             return ""
         return "\n".join(f"  {line}" for line in self.log.read_text(errors="replace").splitlines()[-lines:])
 
 
 def stop(children: Sequence[Child]) -> None:
-    """End all of them: asked at once, killed after GRACE_SECONDS. Nothing here has anything to save."""
+    """End all of them: SIGTERM to each at once, SIGKILL after GRACE_SECONDS. None of them has anything to save."""
     processes = [child.process for child in children if child.process is not None]
     for process in processes:
         process.terminate()
@@ -69,7 +69,7 @@ def stop(children: Sequence[Child]) -> None:
     for process in processes:
         with suppress(subprocess.TimeoutExpired):
             process.wait(max(0.0, deadline - time.monotonic()))
-        # The group, for whatever the program may have started; it is gone already if all went well.
+        # The whole group, for what the program may have started; usually the group is gone by now.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()

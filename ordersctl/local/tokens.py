@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import time
 from collections.abc import Collection, Mapping
@@ -12,6 +13,7 @@ import click
 from joserfc import jws
 from joserfc.jwk import RSAKey
 
+from chalicelib.domain.orders import CUSTOMER_ID_PATTERN
 from ordersctl.shared import project
 
 PRIVATE_KEY = "signing-key.json"
@@ -107,7 +109,7 @@ def _written_beside(path: Path, text: str) -> Path:
 
 
 def _subject(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
-    if value is not None and not project.SUBJECT.fullmatch(value):
+    if value is not None and not re.fullmatch(CUSTOMER_ID_PATTERN, value):
         raise click.BadParameter("1 to 64 of A-Z a-z 0-9 . _ - are allowed.")
     return value
 

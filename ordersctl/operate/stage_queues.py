@@ -8,15 +8,16 @@ from typing import Any, Literal
 import click
 from botocore.exceptions import ClientError
 
+from ordersctl.shared.own_queue import LISTENER
 from ordersctl.shared.stage import Stage
 
-LISTENER = "-listen-"  # in the name of every queue that `ordersctl listen` makes
-_NOT_OURS = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "AccessDenied", "AccessDeniedException"}
+# A subscription's queue that was deleted, or belongs to an account that does not let us see it.
+_UNREACHABLE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "AccessDenied", "AccessDeniedException"}
 
 
 @dataclass(frozen=True)
 class Queue:
-    """One queue. `name` is what the operator types; `source` is where a dead-letter queue's messages go again."""
+    """One queue. `name` is what the operator types; `source` is where a dead-letter queue's messages came from."""
 
     name: str
     kind: Literal["orders", "events", "consumer"]
@@ -28,11 +29,15 @@ class Queue:
     def full_name(self) -> str:
         return self.url.rpartition("/")[2]
 
+    @property
+    def is_fifo(self) -> bool:
+        return self.url.endswith(".fifo")
+
 
 @dataclass(frozen=True)
 class StageQueues:
     live: tuple[Queue, ...]
-    dead: tuple[Queue, ...]
+    dead: tuple[Queue, ...]  # dead-letter queues
 
     @classmethod
     def of(cls, stage: Stage) -> "StageQueues":
@@ -52,7 +57,7 @@ class StageQueues:
         return cls(tuple(live), tuple(dead))
 
     def dead_named(self, name: str | None) -> tuple[Queue, ...]:
-        """Return the dead-letter queues of a name, or all; BadParameter when there is none."""
+        """Return the dead-letter queues of a name, all for None; BadParameter when there is none."""
         found = tuple(queue for queue in self.dead if name in (None, queue.name))
         if not found:
             known = ", ".join(sorted({queue.name for queue in self.dead}))
@@ -69,34 +74,31 @@ class StageQueues:
 
 
 def _consumers(stage: Stage) -> Iterator[tuple[Queue, set[str]]]:
-    """Every queue that is subscribed to the topic, with the ARNs of where its messages end when they cannot."""
-    sns, sqs = stage.client("sns"), stage.client("sqs")
+    """Yield every queue that is subscribed to the topic, with the ARNs of its dead-letter queues."""
+    sns = stage.client("sns")
     pages = sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=stage.output("EventTopicArn"))
     subscriptions = [each for page in pages for each in page["Subscriptions"] if each["Protocol"] == "sqs"]
     for each in sorted(subscriptions, key=lambda each: each["Endpoint"]):
         full_name = each["Endpoint"].rpartition(":")[2]
         if LISTENER in full_name or (url := _url(stage, each["Endpoint"])) is None:
             continue
-        policies = [
-            sns.get_subscription_attributes(SubscriptionArn=each["SubscriptionArn"])["Attributes"],
-            sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"]).get("Attributes", {}),
-        ]
-        dead_letters = {
+        subscription = sns.get_subscription_attributes(SubscriptionArn=each["SubscriptionArn"])["Attributes"]
+        dead_letter_arns = {
             str(json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"])
-            for attributes in policies
+            for attributes in (subscription, stage.queue_attributes(url, "RedrivePolicy"))
             if attributes.get("RedrivePolicy")
         }
         name = full_name.removeprefix(f"orders-{stage.name}-").removesuffix(".fifo")
-        yield Queue(name, "consumer", url, filter_policy=policies[0].get("FilterPolicy")), dead_letters
+        yield Queue(name, "consumer", url, filter_policy=subscription.get("FilterPolicy")), dead_letter_arns
 
 
 def _url(stage: Stage, arn: str) -> str | None:
-    """The URL of a queue; None when it is gone, or is another account's that lets nobody look."""
+    """Return the URL of a queue; None when it cannot be reached."""
     account, name = arn.split(":")[4:6]
     try:
         answer: dict[str, Any] = stage.client("sqs").get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
     except ClientError as error:
-        if error.response["Error"]["Code"] in _NOT_OURS:
+        if error.response["Error"]["Code"] in _UNREACHABLE:
             return None
         raise
     return str(answer["QueueUrl"])

@@ -1,63 +1,52 @@
-"""`ordersctl trace`: an order's way across the hops, from logs, table and dead-letter queues, in one view."""
+"""`ordersctl trace`: shows an order's path across the hops, from logs, table and dead-letter queues, in one view."""
 
-import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from chalicelib.adapters.order_table import OrderTable
+from chalicelib.domain import clock
 from chalicelib.domain.errors import OrderNotFound
-from chalicelib.domain.order_ids import is_well_formed
 from chalicelib.domain.orders import ErasedOrder, Order
-from ordersctl.operate.dlq import dead_letters
+from ordersctl.operate import order_logs
+from ordersctl.operate.dlq.dead_letters import DeadLetter, receive_all
 from ordersctl.operate.stage_queues import StageQueues
-from ordersctl.shared import project
+from ordersctl.shared import options, project
 from ordersctl.shared.output import show
-from ordersctl.shared.stage import Stage, as_json, with_stage
+from ordersctl.shared.stage import Stage, with_stage
 
-# Of a log line: shown elsewhere, or the same for every line.
-_TOLD_APART = {"time", "where", "level", "event", "order_id", "correlation_id", "traceparent"}
-_SPARE_SECONDS = 60  # that clocks may differ
+# Fields of a log line that have a column of their own, or are the same in every line.
+_NOT_DETAILS = {"time", "where", "level", "event", "order_id", "correlation_id", "traceparent"}
+Row = dict[str, Any]
 
 
 @click.command()
-@click.argument("order_id")
+@click.argument("order_id", type=options.OrderId())
 @click.option(
     "--hours", type=click.IntRange(min=1), default=24, show_default=True, help="How far back to read logs, on AWS."
 )
-@as_json
+@options.as_json
 @with_stage
 def trace(*, stage: Stage, order_id: str, hours: int, as_json: bool) -> None:
-    """Show where an order has been: accepted, placed, published, quarantined; and what it is now."""
-    if not is_well_formed(order_id):
-        raise click.BadParameter(f"{order_id} is no order id.", param_hint="ORDER_ID")
-    order, known = _stored(stage, order_id), StageQueues.of(stage)
-    lines = _local_lines if stage.is_local else _CloudWatch(stage, known, hours).lines
-    rows = [_from_line(line) for line in _of_order(lines, order_id, order)]
+    """Show where an order has been (accepted, placed, published, quarantined), and its state now."""
+    order, queues = _stored(stage, order_id), StageQueues.of(stage)
+    rows = [_from_line(line) for line in order_logs.lines_of(stage, queues, order_id, order, hours)]
     if stage.is_local and not rows:
-        click.echo(f"No log names {order_id}. {project.where_else()}", err=True)
+        click.echo(f"No log names {order_id}. {project.state_dir_hint()}", err=True)
     rows += _from_table(order)
-    rows += [_from_letter(letter) for letter in _dead_letters(stage, known, order_id)]
-    # What somebody else's consumer logged without a time comes last.
-    rows.sort(key=lambda row: (row["time"] is None, row["time"] or ""))
+    rows += [_from_dead_letter(each) for each in _dead_letters(stage, queues, order_id)]
     if not rows:
         raise click.ClickException(
             f"nothing is known of {order_id}: not in the table, dead-letter queues or logs. If a client holds a "
             "202 for it, its command is still on the order queue: ordersctl queues."
         )
-    for row in rows:
-        timed = row["time"] is not None
-        row["after_ms"] = round((_seconds(row["time"]) - _seconds(rows[0]["time"])) * 1_000) if timed else None
+    rows = _in_order(rows)
     ids = ", ".join(sorted({row["correlation_id"] for row in rows if row.get("correlation_id")}))
-    show(
-        f"{order_id}, correlation id {ids or 'unknown'}",
-        rows,
-        ("time", "after_ms", "where", "what", "details"),
-        as_json=as_json,
-    )
+    title = f"{order_id}, correlation id {ids or 'unknown'}"
+    show(title, rows, ("time", "after_ms", "where", "what", "details"), as_json=as_json)
 
 
 def _stored(stage: Stage, order_id: str) -> Order | ErasedOrder | None:
@@ -67,61 +56,20 @@ def _stored(stage: Stage, order_id: str) -> Order | ErasedOrder | None:
         return None
 
 
-def _of_order(lines: Any, order_id: str, order: Order | ErasedOrder | None) -> list[dict[str, Any]]:
-    """The log lines that name the order, then those that share their correlation ids."""
-    named = list(lines([order_id]))
-    ids = {str(line["correlation_id"]) for line in named if line.get("correlation_id")}
-    if order is not None:
-        ids.add(order.correlation_id)
-    found = {json.dumps(line, sort_keys=True): line for line in [*named, *(lines(sorted(ids)) if ids else [])]}
-    # An order of its own may share a correlation id, when a client sends the same one with two.
-    return [line for line in found.values() if line.get("order_id", order_id) == order_id]
+def _dead_letters(stage: Stage, queues: StageQueues, order_id: str) -> list[DeadLetter]:
+    found = [dead_letter for queue in queues.dead for dead_letter in receive_all(stage, queue)]
+    return [dead_letter for dead_letter in found if dead_letter.order_id == order_id]
 
 
-def _local_lines(words: Iterable[str]) -> Iterator[dict[str, Any]]:
-    wanted = list(words)
-    for path in sorted((project.state_dir() / "logs").glob("*.log")):
-        for text in path.read_text(errors="replace").splitlines():
-            if any(word in text for word in wanted) and (line := _parsed(text)) is not None:
-                yield {"where": path.stem, **line}
+def _in_order(rows: Sequence[Row]) -> list[Row]:
+    """Sort rows by time, those without one last, and note how long after the first each is (`after_ms`)."""
+    rows = sorted(rows, key=lambda row: (row["time"] is None, row["time"] or ""))
+    first = rows[0]["time"]
+    return [row | {"after_ms": None if row["time"] is None else _milliseconds(first, row["time"])} for row in rows]
 
 
-class _CloudWatch:
-    """The log groups of a stage's functions, and of its consumers where they are named as the sample ones are."""
-
-    def __init__(self, stage: Stage, known: StageQueues, hours: int) -> None:
-        self._logs = stage.client("logs")
-        self._since = int((time.time() - hours * 3_600 - _SPARE_SECONDS) * 1_000)
-        # The API's function has the stage's name alone, the others have it and their own.
-        common = "/aws/lambda/orders-"
-        name = f"{common}{stage.name}"
-        begins = [f"{name}-", *(f"{common}{queue.name}-{stage.name}-" for queue in known.live)]
-        pages = self._logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=common)
-        groups = (group["logGroupName"] for page in pages for group in page["logGroups"])
-        self._groups = [group for group in groups if group == name or group.startswith(tuple(begins))]
-
-    def lines(self, words: Iterable[str]) -> Iterator[dict[str, Any]]:
-        pattern = " ".join(f'?"{word}"' for word in words)
-        for group in self._groups:
-            pages = self._logs.get_paginator("filter_log_events").paginate(
-                logGroupName=group, filterPattern=pattern, startTime=self._since
-            )
-            for event in (event for page in pages for event in page["events"]):
-                if (line := _parsed(event["message"])) is not None:
-                    yield {"where": group.rpartition("/")[2], "time": _written(event["timestamp"] / 1_000), **line}
-
-
-def _parsed(text: str) -> dict[str, Any] | None:
-    """A line that names what happened, as our own and the consumers' do; None for any other."""
-    try:
-        line = json.loads(text)
-    except ValueError:
-        return None
-    return line if isinstance(line, dict) and "event" in line else None
-
-
-def _from_line(line: dict[str, Any]) -> dict[str, Any]:
-    details = {name: value for name, value in line.items() if name not in _TOLD_APART}
+def _from_line(line: Mapping[str, Any]) -> Row:
+    details = {name: value for name, value in line.items() if name not in _NOT_DETAILS}
     return {
         "time": line.get("time"),
         "where": line["where"],
@@ -131,7 +79,7 @@ def _from_line(line: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _from_table(order: Order | ErasedOrder | None) -> list[dict[str, Any]]:
+def _from_table(order: Order | ErasedOrder | None) -> list[Row]:
     if order is None:
         return []
     what = "erased" if isinstance(order, ErasedOrder) else order.status.value
@@ -143,27 +91,21 @@ def _from_table(order: Order | ErasedOrder | None) -> list[dict[str, Any]]:
     return [common | placed, common | now]
 
 
-def _dead_letters(stage: Stage, known: StageQueues, order_id: str) -> list[dead_letters.Letter]:
-    found = [letter for queue in known.dead for letter in dead_letters.look_through(stage, queue)]
-    return [letter for letter in found if letter.order_id == order_id]
-
-
-def _from_letter(letter: dead_letters.Letter) -> dict[str, Any]:
+def _from_dead_letter(dead_letter: DeadLetter) -> Row:
     return {
-        "time": _written(time.time() - letter.age),
-        "where": letter.queue.full_name,
+        "time": clock.from_seconds(time.time() - dead_letter.age),
+        "where": dead_letter.queue.full_name,
         "what": "dead letter",
-        "details": _pairs({"id": letter.id[:8], "reason": letter.reason}),
+        "details": _pairs({"id": dead_letter.id[:8], "reason": dead_letter.reason}),
     }
 
 
-def _pairs(details: dict[str, Any]) -> str:
+def _pairs(details: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in details.items() if value is not None)
 
 
-def _written(seconds: float) -> str:
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _milliseconds(start: str, end: str) -> int:
+    return round((_seconds(end) - _seconds(start)) * 1_000)
 
 
 def _seconds(moment: str) -> float:

@@ -1,46 +1,58 @@
-"""What options of several commands have in common: numbers that are numbers, and plots that can be written."""
+"""Options, and kinds of option values, that several commands take."""
 
 import math
-from importlib.util import find_spec
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import click
 
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts in place of tables.")
+yes = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def rate(default: float, *, least: float) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return the option --rate, of at most 1,000 a second."""
+    kind = click.FloatRange(least, 1_000)
+    return click.option(
+        "--rate", metavar="N", type=kind, default=default, show_default=True, help="At most N a second."
+    )
+
 
 class Finite(click.FloatRange):
-    """A range that has no place for what compares with nothing, nor for what has no end."""
+    """A range of numbers without NaN and the infinities."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         converted = super().convert(value, param, ctx)
         if not math.isfinite(converted):
-            self.fail("not a number with an end.", param, ctx)
+            self.fail("not a finite number.", param, ctx)
         return converted
 
 
-def _writable(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
-    """Say what is wrong with a plot before the work, not after."""
-    if path is None:
-        return None
-    if path.suffix not in {".svg", ".png"}:
-        raise click.BadParameter(f"{path} is not an .svg or a .png.")
-    if not path.absolute().parent.is_dir():
-        raise click.BadParameter(f"there is no directory {path.absolute().parent}.")
-    existed = path.exists()
-    try:
-        path.open("ab").close()
-    except OSError as error:
-        raise click.BadParameter(f"{path} cannot be written: {error.strerror}.") from None
-    if not existed:
-        path.unlink()
-    if find_spec("matplotlib") is None:
-        raise click.ClickException("a plot needs matplotlib: .venv/bin/pip install -r requirements-dev.txt")
-    return path
+class HttpUrl(click.ParamType[str]):
+    """A whole URL of http or https."""
+
+    name = "url"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        import httpx  # noqa: PLC0415 - slow to import, and few commands take a URL
+
+        try:
+            url = httpx.URL(value)
+        except httpx.InvalidURL as error:
+            self.fail(f"{error}.", param, ctx)
+        if url.scheme not in {"http", "https"} or not url.host:
+            self.fail("give a whole URL such as http://127.0.0.1:8000.", param, ctx)
+        return str(value)
 
 
-plot_option = click.option(
-    "--plot",
-    type=click.Path(dir_okay=False, path_type=Path),
-    callback=_writable,
-    help="Write a plot (SVG or PNG).",
-)
+class OrderId(click.ParamType[str]):
+    """An order's id, well formed; whether there is such an order is not asked."""
+
+    name = "order_id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from chalicelib.domain.order_ids import is_well_formed  # noqa: PLC0415 - as httpx above
+
+        if not is_well_formed(value):
+            self.fail(f"{value} is not an order id.", param, ctx)
+        return str(value)

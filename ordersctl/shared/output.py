@@ -1,4 +1,4 @@
-"""What the operator's commands print: a table for a person, JSON for a script."""
+"""What commands print: a table for a person or JSON for a script, and a bar while they work."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,6 +7,7 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 Row = Mapping[str, Any]
@@ -26,6 +27,12 @@ def show(title: str, rows: Sequence[Row], columns: Iterable[str], *, as_json: bo
     Console().print(table)
 
 
+def progress_bar(console: Console, *, hidden: bool, transient: bool = False) -> Progress:
+    """Return a bar that shows a task's description, how much of it is done, and the time that it has taken."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, transient=transient, disable=hidden)
+
+
 def duration(seconds: float) -> str:
     """Write a duration as a person would: 42 s, 5 min, 3 h, 2 d."""
     for unit, name in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
@@ -38,7 +45,7 @@ def _cell(column: str, value: Any) -> str:
     if value is None:
         return "-"
     if column == "id":
-        return str(value)[:8]  # as much as one has to type; JSON has it whole
+        return str(value)[:8]  # enough to type; JSON has it whole
     if column in {"age", "oldest", "lag"}:
         return duration(value)
     return escape(str(value))

@@ -12,8 +12,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.errors import Fault
-from ordersctl.local.engine import client_options
 from ordersctl.shared import project
+from ordersctl.shared.engine_client import client_options
 
 LOCAL = "local"
 
@@ -31,9 +31,9 @@ class Stage:
         """Return the stage: `local` is the engine, with made-up credentials; any other is where boto3 finds AWS."""
         if name == LOCAL:
             options = client_options(project.engine_url())
-            # The engine answers, or is not there: that should not take seconds to find out.
+            # Retries would only delay the message that no engine answers.
             options["config"] = options["config"].merge(Config(retries={"total_max_attempts": 1}))
-            # A session that knows no profile: AWS_PROFILE may name one that is not here.
+            # A session without a profile: AWS_PROFILE may name one that this machine does not have.
             bare = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
             return cls(name, boto3.Session(botocore_session=bare), options)
         return cls(name, boto3.Session(profile_name=profile, region_name=region), {})
@@ -43,19 +43,23 @@ class Stage:
         return self.name == LOCAL
 
     @property
+    def stack_name(self) -> str:
+        return f"orders-{self.name}"
+
+    @property
     def wait_seconds(self) -> int:
         """How long to wait for messages: AWS asks all its servers only when it may wait (SQS guide, long polling)."""
         return 0 if self.is_local else 1
 
     def client(self, service: Any) -> Any:
-        """Return a client of an AWS service, the same one each time."""
+        """Return a boto3 client of an AWS service, the same one each time."""
         return _client(self.session, service, tuple(self.options.items()))
 
     def output(self, name: str) -> str:
         """Return an output of the stage's stack; ClickException when there is none."""
         found = self.outputs().get(name)
         if found is None:
-            raise click.ClickException(f"the stack orders-{self.name} has no output {name}.")
+            raise click.ClickException(f"the stack {self.stack_name} has no output {name}.")
         return found
 
     def outputs(self) -> dict[str, str]:
@@ -63,8 +67,16 @@ class Stage:
 
     @property
     def event_bus(self) -> str | None:
-        """The EventBridge bus that events go to in place of the topic, where there is one."""
+        """The EventBridge bus that events go to in place of the topic; None when there is none."""
         return _described(self)["parameters"].get("EventBusName") or None
+
+    def queue_attributes(self, url: str, *names: str) -> dict[str, str]:
+        """Return attributes of a queue, by name."""
+        answer = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=list(names))
+        return dict(answer.get("Attributes", {}))
+
+    def queue_arn(self, url: str) -> str:
+        return self.queue_attributes(url, "QueueArn")["QueueArn"]
 
 
 @functools.cache
@@ -74,7 +86,7 @@ def _client(session: boto3.Session, service: Any, options: tuple[tuple[str, Any]
 
 @functools.cache
 def _described(stage: Stage) -> dict[str, dict[str, str]]:
-    stack = stage.client("cloudformation").describe_stacks(StackName=f"orders-{stage.name}")["Stacks"][0]
+    stack = stage.client("cloudformation").describe_stacks(StackName=stage.stack_name)["Stacks"][0]
     return {
         "outputs": {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])},
         "parameters": {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", [])},
@@ -82,7 +94,7 @@ def _described(stage: Stage) -> dict[str, dict[str, str]]:
 
 
 def with_stage(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command --stage, --profile and --region, and the Stage they mean; AWS's errors become plain messages."""
+    """Give a command --stage, --profile and --region, and pass it the Stage; AWS's errors become plain messages."""
 
     @click.option("--stage", default=LOCAL, show_default=True, help="Which stage; local is the embedded engine.")
     @click.option("--profile", help="A profile of the AWS configuration; never used for the local stage.")
@@ -96,6 +108,3 @@ def with_stage(command: Callable[..., None]) -> Callable[..., None]:
             raise click.ClickException(f"stage {stage}: {error}.{hint}") from error
 
     return wrapped
-
-
-as_json = click.option("--json", "as_json", is_flag=True, help="JSON for scripts, in place of tables.")

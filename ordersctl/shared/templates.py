@@ -1,25 +1,16 @@
-"""CloudFormation templates as data: read, merged, and a stage's settings judged against their parameters."""
+"""CloudFormation templates as data: read, and laid over each other."""
 
-import json
-import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import click
-from chalice.config import Config
 from chalice.package import TemplateDeepMerger, YAMLTemplateSerializer
 
-from ordersctl.shared.project import PROJECT_DIR
+from ordersctl.shared.project import INFRA
 
 Template = dict[str, Any]
-INFRA = PROJECT_DIR / "infra"
-CONFIG = PROJECT_DIR / ".chalice" / "config.json"
-# Without its dependencies: botocore is in Lambda's runtime, and six in the package already.
-DAX_CLIENT = (
-    "pip install --no-deps --no-compile --target vendor amazon-dax-client==2.1.0 antlr4-python3-runtime==4.13.2"
-)
+RESOURCES = INFRA / "resources.yaml"  # what the service keeps
+MONITORING = INFRA / "monitoring.yaml"  # what watches it
+PACKAGE = INFRA / "package.yaml"  # what `ordersctl package` lays over Chalice's template
 
 
 def load(path: Path) -> Template:
@@ -37,105 +28,15 @@ def merged(*templates: Template) -> Template:
 
 
 def resources() -> Template:
-    """The stack under plain `chalice deploy`: what the service keeps, and what watches it."""
-    return merged(load(INFRA / "resources.yaml"), load(INFRA / "monitoring.yaml"))
-
-
-def stage_settings(stage: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Return a stage's parameters and tags, from infra/stages/<stage>.json; ClickException if there are none."""
-    path = INFRA / "stages" / f"{stage}.json"
-    try:
-        document = json.loads(path.read_text())
-        parameters = {name: str(value) for name, value in document["Parameters"].items()}
-        tags = dict(document.get("Tags", {}))
-    except FileNotFoundError:
-        raise click.ClickException(f"there is no stage {stage}: infra/stages/{stage}.json does not exist") from None
-    except (ValueError, KeyError, AttributeError) as error:
-        raise click.ClickException(f"{path.name}: not {{Parameters: {{…}}, Tags: {{…}}}} ({error!r})") from None
-    if unknown := parameters.keys() - every_parameter().keys():
-        raise click.ClickException(f"{path.name}: there is no setting {', '.join(sorted(unknown))}")
-    if "Stage" in parameters:
-        raise click.ClickException(f"{path.name}: Stage is the file's name, and cannot be set")
-    return {"Stage": stage, **parameters}, tags
-
-
-def check_dax_client(given: Mapping[str, str], project: Path = PROJECT_DIR) -> None:
-    """Raise ClickException if a stage reads from DAX and the client that this needs would not be packaged."""
-    if given.get("DaxEndpoint") and not (project / "vendor" / "amazondax").is_dir():
-        raise click.ClickException(f"DaxEndpoint needs vendor/amazondax: {DAX_CLIENT}")
+    """Return the stack under plain `chalice deploy`: what the service keeps, and what watches it."""
+    return merged(load(RESOURCES), load(MONITORING))
 
 
 def every_parameter() -> Template:
     """Return the parameters of both ways of deploying, by name."""
-    return merged(resources(), load(INFRA / "package.yaml"))["Parameters"]  # type: ignore[no-any-return]  # plain JSON
+    return merged(resources(), load(PACKAGE))["Parameters"]  # type: ignore[no-any-return]  # plain JSON
 
 
-def checked_parameters(template: Template, given: Mapping[str, str]) -> dict[str, str]:
-    """Return the given values that the template has parameters for; ClickException names each that cannot be."""
-    known = template["Parameters"]
-    wrong = [
-        f"{name}: {complaint}"
-        for name, definition in known.items()
-        if (complaint := _complaint(definition, given.get(name)))
-    ]
-    if wrong:
-        raise click.ClickException("the stage's settings cannot be used:\n  " + "\n  ".join(wrong))
-    return {name: value for name, value in given.items() if name in known}
-
-
-def check_together(given: Mapping[str, str], *, region: str, timeout_seconds: int) -> None:
-    """Raise ClickException for settings that are fine one by one but not with each other, or not where they go.
-
-    `timeout_seconds` is the processor's.
-    """
-    values = {name: str(each.get("Default", "")) for name, each in every_parameter().items()} | dict(given)
-    # AWS Lambda guide, "Using Lambda with Amazon SQS": what is in work must not be handed out again.
-    least = 6 * timeout_seconds + float(values["OrderBatchingWindow"])
-    wrong = []
-    if float(values["OrderQueueVisibility"]) < least:
-        wrong.append(
-            f"OrderQueueVisibility: {values['OrderQueueVisibility']} is less than {least:g}: "
-            f"6 x the processor's timeout ({timeout_seconds} s) plus OrderBatchingWindow"
-        )
-    fewest, most = values["MinCapacity"], values["MaxCapacity"]
-    if values["BillingMode"] == "PROVISIONED" and float(fewest) >= float(most):
-        wrong.append(f"MaxCapacity: {most} is not above MinCapacity, {fewest}")
-    if values["ReplicaRegion"] == region:
-        wrong.append(f"ReplicaRegion: {region} is the region of the stage itself")
-    if wrong:
-        raise click.ClickException("the stage's settings do not go together:\n  " + "\n  ".join(wrong))
-
-
-def processor_timeout(stage: str) -> int:
-    """Return the seconds that Chalice gives a stage's processor."""
-    config = Config(stage, "process-orders", config_from_disk=json.loads(CONFIG.read_text()))
-    return int(config.lambda_timeout or 60)  # Chalice's own default
-
-
-def check_issuer(setting: str, issuer: str) -> None:
-    """Raise ClickException for the issuer that stands in the files as delivered."""
-    host = urlsplit(issuer).hostname or ""
-    if host == "example.com" or host.endswith(".example.com"):
-        raise click.ClickException(f"{setting} is still {issuer}: put your own issuer, audience and keys there")
-
-
-def _complaint(definition: Mapping[str, Any], value: str | None) -> str | None:
-    if value is None:
-        return None if "Default" in definition else "is not set, and has no default"
-    allowed = [str(each) for each in definition.get("AllowedValues", [])]
-    if allowed and value not in allowed:
-        return f"{value!r} is not one of {', '.join(allowed)}"
-    if not re.fullmatch(definition.get("AllowedPattern", r"(?s).*"), value):
-        return f"{value!r}: {definition.get('ConstraintDescription', 'is not of the pattern')}"
-    if len(value) < int(definition.get("MinLength", 0)):
-        return "is empty"
-    return _number_complaint(definition, value) if definition["Type"] == "Number" else None
-
-
-def _number_complaint(definition: Mapping[str, Any], value: str) -> str | None:
-    try:
-        number = float(value)
-    except ValueError:
-        return f"{value!r} is not a number"
-    least, most = definition.get("MinValue", number), definition.get("MaxValue", number)
-    return None if least <= number <= most else f"{value} is not between {least} and {most}"
+def defaults() -> dict[str, Any]:
+    """Return parameter name -> default, None where there is none."""
+    return {name: each.get("Default") for name, each in every_parameter().items()}

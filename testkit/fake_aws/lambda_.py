@@ -1,4 +1,4 @@
-"""The cloud that the service runs in here: stand-ins, virtual time, and containers that can be killed at any call."""
+"""The AWS account that the service runs in: fake services, virtual time, and Lambda containers that can be killed."""
 
 import contextlib
 import importlib.util
@@ -8,19 +8,19 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
 from chalicelib import lambda_batches
+from chalicelib.domain import clock
+from ordersctl.shared.project import PROJECT_DIR
+from testkit.fake_aws.faults import FaultInjection, Killed, is_retried
 from testkit.fake_aws.services import Message, Queue, Table, Topic
-from tests.resilience.faults import Killed, StandInClient, Weather, is_retried
 
-ROOT = Path(__file__).parents[2]
-SECRET = "a secret of the stand-in"
+SECRET = "a secret of the fake AWS"
 START = 1_800_000_000.0  # seconds; where virtual time begins
 ENVIRONMENT = {
     "STAGE": "faults",
@@ -35,12 +35,12 @@ ENVIRONMENT = {
     "JWT_AUDIENCE": "orders",
     "JWT_JWKS": "no-jwks.json",
 }
-_TIMEOUT = 2.0  # seconds that a call without an answer takes
+_READ_TIMEOUT = 2.0  # seconds that a call without an answer takes
 
 
 @contextlib.contextmanager
 def repeatable(seed: int, **environment: str) -> Iterator[None]:
-    """One thread, a seeded source of random bytes, and the environment of the stand-in."""
+    """What makes a run repeatable: one thread, a seeded source of random bytes, and an environment of its own."""
     source = random.Random(seed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lambda_batches, "WORKERS", 1)
@@ -48,11 +48,23 @@ def repeatable(seed: int, **environment: str) -> Iterator[None]:
         patch.setattr(secrets, "token_bytes", source.randbytes)
         for name in ("AWS_CHALICE_CLI_MODE", "REPORT_BATCH_ITEM_FAILURES", "CUSTOMER_CLAIM", "EVENT_BUS_NAME"):
             patch.delenv(name, raising=False)
-        # Each application that is made puts its name behind this one; here are thousands.
+        # Each Chalice application appends its name to this variable, and a run makes thousands of them.
         patch.setenv("AWS_EXECUTION_ENV", "")
         for name, value in {**ENVIRONMENT, **environment}.items():
             patch.setenv(name, value)
         yield
+
+
+@dataclass
+class FakeClient:
+    """A fake of a botocore client; `call` takes the client, an operation and its arguments."""
+
+    service: str
+    attempts: int
+    call: Callable[["FakeClient", str, dict[str, Any]], Any]
+
+    def __getattr__(self, operation: str) -> Any:
+        return lambda **arguments: self.call(self, operation, arguments)
 
 
 @dataclass
@@ -69,37 +81,39 @@ class Context:
 
 @dataclass(eq=False)
 class Container:
-    """One process with a copy of the doors of its own; what it has cached dies with it."""
+    """One Lambda container: its own copy of app.py and the wiring, so that what it has cached dies with it."""
 
-    cloud: "Cloud"
+    aws: "FakeAws"
     dead: bool = False
     deadline: float = 0.0
-    door: str = ""
-    skew: float = 0.0  # seconds that its clock is wrong
+    handler: str = ""  # of the invocation that runs: an HTTP method, or the function's name
+    clock_skew: float = 0.0  # seconds that its clock is ahead
     app: ModuleType = field(init=False)
 
     def __post_init__(self) -> None:
-        self.app = copied("app", ROOT / "app.py")
-        wiring = copied("chalicelib.wiring", ROOT / "chalicelib" / "wiring.py")
-        setattr(self.app, "wiring", wiring)  # noqa: B010 - a module has no such attribute for mypy
-        default = getattr(wiring, "_PATIENT")  # noqa: B009
-        setattr(wiring, "_client", lambda service, patience=default: self._client(service, patience.attempts))  # noqa: B010
-        setattr(self.app, "_now", self._now)  # noqa: B010
+        self.app = copied("app", PROJECT_DIR / "app.py")
+        wiring = copied("chalicelib.wiring", PROJECT_DIR / "chalicelib" / "wiring.py")
+        setattr(self.app, "wiring", wiring)  # noqa: B010 - mypy knows no such attribute of a module
+        default = getattr(wiring, "CALL_POLICY")  # noqa: B009
+        setattr(wiring, "_client", lambda service, policy=default: self._client(service, policy.attempts))  # noqa: B010
+        setattr(self.app, "clock", SimpleNamespace(now=self._now))  # noqa: B010
 
-    def _client(self, service: str, attempts: int) -> StandInClient:
-        def call(client: StandInClient, operation: str, arguments: dict[str, Any]) -> Any:
-            return self.cloud.call(self, client, operation, arguments)
+    def _client(self, service: str, attempts: int) -> FakeClient:
+        def call(client: FakeClient, operation: str, arguments: dict[str, Any]) -> Any:
+            return self.aws.call(self, client, operation, arguments)
 
-        return StandInClient(service, attempts, call)
+        return FakeClient(service, attempts, call)
 
     def _now(self) -> str:
-        now = datetime.fromtimestamp(self.cloud.now + self.skew, UTC)
-        return now.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+        return clock.from_seconds(self.aws.now + self.clock_skew)
 
-    def invoke(self, door: str, event: Any, seconds: float) -> Any:
-        """Call a door as Lambda does. Raises Killed when it dies or runs out of time, and what the door raises."""
-        self.deadline, self.door = self.cloud.now + seconds, event.get("httpMethod", door)
-        answer = getattr(self.app, door)(event, Context(self.deadline, lambda: self.cloud.now))
+    def invoke(self, function: str, event: Any, seconds: float) -> Any:
+        """Call a function of app.py as Lambda does, with a timeout.
+
+        Raises Killed when the container dies or runs out of time, and what the function raises.
+        """
+        self.deadline, self.handler = self.aws.now + seconds, event.get("httpMethod", function)
+        answer = getattr(self.app, function)(event, Context(self.deadline, lambda: self.aws.now))
         if self.dead:
             raise Killed
         return answer
@@ -117,26 +131,28 @@ def copied(name: str, path: Path) -> ModuleType:
 
 
 @dataclass
-class Cloud:
-    weather: Weather
+class FakeAws:
+    """The services of one account. Each attempt of a call takes virtual time and may meet a fault."""
+
+    faults: FaultInjection
     now: float = START
-    meanwhile: Callable[[], None] = lambda: None
+    interleave: Callable[[], None] = lambda: None  # runs something else between a request and its effect
     table: Table = field(default_factory=Table)
     topic: Topic = field(default_factory=Topic)
     order_dlq: Queue = field(default_factory=lambda: Queue("orders-dlq"))
     event_dlq: Queue = field(default_factory=lambda: Queue("events-dlq"))
     order_queue: Queue = field(init=False)
-    calls: list[tuple[str, str]] = field(default_factory=list)  # (door, operation)
+    calls: list[tuple[str, str]] = field(default_factory=list)  # (handler, operation)
     attempts: int = 0
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        # Less patient than on AWS, where a message is received five times: so that dead letters happen.
+        # Three receives, not five as on AWS, so that dead letters happen.
         self.order_queue = Queue("orders", dead_letters=self.order_dlq, max_receives=3)
 
-    def call(self, container: Container, client: StandInClient, operation: str, arguments: dict[str, Any]) -> Any:
-        """One call of a client, with its attempts."""
-        self.calls.append((container.door, operation))
+    def call(self, container: Container, client: FakeClient, operation: str, arguments: dict[str, Any]) -> Any:
+        """One call of a client, with its attempts. Raises Killed, and what the last attempt raises."""
+        self.calls.append((container.handler, operation))
         self.requests.append((operation, arguments))
         try:
             return self._attempts(container, client, operation, arguments)
@@ -144,58 +160,60 @@ class Cloud:
             container.dead = True
             raise
         finally:
-            self.weather.call_is_over()
+            self.faults.call_ended()
 
-    def _attempts(self, container: Container, client: StandInClient, operation: str, arguments: dict[str, Any]) -> Any:
+    def _attempts(self, container: Container, client: FakeClient, operation: str, arguments: dict[str, Any]) -> Any:
         for attempt in range(1, client.attempts + 1):
             try:
                 return self._attempt(container, client.service, operation, arguments)
             except Exception as error:
                 if attempt == client.attempts or not is_retried(error):
-                    if self.weather.kills(after_effect=True):
+                    if self.faults.kills(after_effect=True):
                         raise Killed from None
                     raise
         raise AssertionError("a client makes at least one attempt")
 
     def _attempt(self, container: Container, service: str, operation: str, arguments: dict[str, Any]) -> Any:
         self.attempts += 1
-        self.now += 0.001 * self.weather.random.randint(2, 40)
+        self.now += 0.001 * self.faults.random.randint(2, 40)
         self._check_alive(container)
-        if self.weather.kills(after_effect=False):
+        if self.faults.kills(after_effect=False):
             raise Killed
-        if self.weather.chance("meanwhile"):
-            self.meanwhile()
-        if fault := self.weather.before(service, operation, self.now):
-            self.now += _TIMEOUT if "Timeout" in type(fault).__name__ else 0
+        if self.faults.happens("interleaved"):
+            self.interleave()
+        if fault := self.faults.before_effect(service, operation, self.now):
+            self.now += _READ_TIMEOUT if "Timeout" in type(fault).__name__ else 0
             raise fault
-        answer = getattr(self, f"_{operation}")(arguments)
-        if self.weather.kills(after_effect=True):
+        answer = self.perform(operation, arguments)
+        if self.faults.kills(after_effect=True):
             raise Killed
-        if lost := self.weather.after():
-            self.now += _TIMEOUT if "Timeout" in type(lost).__name__ else 0
+        if lost := self.faults.after_effect():
+            self.now += _READ_TIMEOUT if "Timeout" in type(lost).__name__ else 0
             raise lost
         self._check_alive(container)
         return answer
 
     def _check_alive(self, container: Container) -> None:
-        self.weather.happened["deadline"] += not container.dead and self.now >= container.deadline
+        self.faults.happened["deadline"] += not container.dead and self.now >= container.deadline
         if container.dead or self.now >= container.deadline:
             raise Killed
 
-    # --- the operations
+    def perform(self, operation: str, arguments: dict[str, Any]) -> Any:
+        """The effect and the answer of an operation, named as botocore names it, with no fault."""
+        return getattr(self, f"_{operation}")(arguments)
 
     def _send_message(self, arguments: dict[str, Any]) -> Any:
         queue = self._queue(arguments["QueueUrl"])
         attributes = {name: value["StringValue"] for name, value in arguments.get("MessageAttributes", {}).items()}
         group = arguments.get("MessageGroupId")
-        copies = self.weather.copies() if queue is self.order_queue else 1
+        copies = self.faults.deliveries() if queue is self.order_queue else 1
         return {"MessageId": queue.send(arguments["MessageBody"], attributes, group, copies)}
 
     def _delete_message_batch(self, arguments: dict[str, Any]) -> Any:
         queue = self._queue(arguments["QueueUrl"])
         failed = []
         for entry in arguments["Entries"]:
-            if code := self.weather.entry():
+            if code := self.faults.entry_error():
                 failed.append({"Id": entry["Id"], "Code": code, "SenderFault": False})
             else:
                 queue.delete(entry["ReceiptHandle"])
@@ -215,10 +233,10 @@ class Cloud:
         return self.table.query(arguments)
 
     def _publish_batch(self, arguments: dict[str, Any]) -> Any:
-        return self.topic.publish_batch(arguments, self.weather.entry)
+        return self.topic.publish_batch(arguments, self.faults.entry_error)
 
     def _put_events(self, arguments: dict[str, Any]) -> Any:
-        return self.topic.put_events(arguments, self.weather.entry)
+        return self.topic.put_events(arguments, self.faults.entry_error)
 
     def _get_secret_value(self, arguments: dict[str, Any]) -> Any:
         assert arguments == {"SecretId": "id-secret"}
@@ -226,7 +244,7 @@ class Cloud:
 
 
 def sqs_record(message: Message) -> dict[str, Any]:
-    """A message as Lambda hands it over."""
+    """A message as Lambda's event source mapping hands it over."""
     return {
         "messageId": message.message_id,
         "receiptHandle": message.handle,

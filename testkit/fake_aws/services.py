@@ -1,7 +1,7 @@
-"""A stand-in, in memory, for the parts of SQS, DynamoDB with its stream, SNS and EventBridge that the service uses.
+"""Fakes, in memory, of the parts of SQS, DynamoDB with its stream, SNS and EventBridge that the service uses.
 
-It knows no faults and no clock; `test_stand_in.py` runs one script against it and the engine and compares the answers.
-What the service does not use is not modelled, and asking for it fails the test.
+They know no faults and no clock. tests/resilience/test_fake_matches_engine.py runs one script against them and against
+the engine and compares the answers. What the service does not use is not modelled, and asking for it fails the test.
 """
 
 import copy
@@ -38,7 +38,7 @@ class Message:
 
 @dataclass
 class Queue:
-    """A standard queue. One that has no dead-letter queue keeps a message for ever."""
+    """A standard queue. Without a dead-letter queue it keeps a message until it is deleted."""
 
     name: str
     visibility: float = 120.0  # seconds
@@ -49,15 +49,15 @@ class Queue:
     received: int = 0
 
     def send(self, body: str, attributes: Mapping[str, str], group: str | None = None, copies: int = 1) -> str:
-        """Keep a message; more than one copy is what at-least-once delivery looks like to a consumer."""
+        """Keep a message, as often as it is to be delivered: SQS delivers at least once."""
         self.sent += 1
         message_id = f"{self.name}-{self.sent}"
         self.messages += [Message(message_id, body, dict(attributes), group) for _ in range(copies)]
         return message_id
 
     def receive(self, now: float, most: int, shuffle: Callable[[list[Message]], None] | None = None) -> list[Message]:
-        """Hand out visible messages. With groups, one whose group has least in flight goes first (fair queues)."""
-        self._bury(now)
+        """Hand out visible messages; the group with the fewest in flight goes first (SQS guide, "fair queues")."""
+        self._move_dead_letters(now)
         visible = [message for message in self.messages if message.visible_at <= now]
         if shuffle is not None:
             shuffle(visible)
@@ -79,7 +79,7 @@ class Queue:
         self.messages = [message for message in self.messages if message.handle != handle]
         return len(self.messages) < before
 
-    def _bury(self, now: float) -> None:
+    def _move_dead_letters(self, now: float) -> None:
         if self.dead_letters is None:
             return
         for message in list(self.messages):
@@ -98,7 +98,7 @@ _EQUAL = re.compile(r"(\w+) = (:\w+)")
 @dataclass
 class Table:
     items: dict[str, Item] = field(default_factory=dict)
-    stale: dict[str, Item] = field(default_factory=dict)  # each as it was before its last write
+    stale: dict[str, Item] = field(default_factory=dict)  # each item as it was before its last write
     records: list[Item] = field(default_factory=list)  # of the stream, oldest first
 
     def put(self, arguments: Mapping[str, Any], now: float) -> Item:
@@ -118,7 +118,7 @@ class Table:
         return {}
 
     def get(self, arguments: Mapping[str, Any]) -> Item:
-        """Read an item; one that is not read consistently is as stale as it may be."""
+        """Read an item; an eventually consistent read misses the item's last write."""
         items = self.items if arguments.get("ConsistentRead") else self.stale
         found = items.get(arguments["Key"]["order_id"]["S"])
         return {} if found is None else {"Item": copy.deepcopy(found)}
@@ -170,7 +170,7 @@ def _holds(condition: str | None, old: Item | None, values: Mapping[str, Any]) -
     if absent := _ABSENT.fullmatch(condition):
         return old is None or absent[1] not in old
     equal = _EQUAL.fullmatch(condition)
-    assert equal, f"a condition that is not modelled: {condition}"
+    assert equal, f"this condition is not modelled: {condition}"
     return old is not None and old.get(equal[1]) == values[equal[2]]
 
 
@@ -190,7 +190,7 @@ _ENTRIES, _BYTES = 10, 256 * 1024
 
 @dataclass
 class Topic:
-    """What was published, in the order it was taken; an event bus is the same here."""
+    """What was published, in the order in which it arrived. An event bus works alike."""
 
     log: list[str] = field(default_factory=list)
 

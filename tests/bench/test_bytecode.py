@@ -17,7 +17,7 @@ def packaged(tmp_path: Path) -> Path:
     return path
 
 
-def test_python_takes_the_bytecode_whatever_the_file_s_date(tmp_path: Path) -> None:
+def test_python_uses_the_bytecode_whatever_the_date_of_the_file(tmp_path: Path) -> None:
     path = packaged(tmp_path)
     add_bytecode(path)
     with zipfile.ZipFile(path) as archive:
@@ -30,7 +30,7 @@ def test_python_takes_the_bytecode_whatever_the_file_s_date(tmp_path: Path) -> N
     assert said.startswith("1 ")
 
 
-def test_lambda_may_read_it_and_what_is_never_imported_has_none(tmp_path: Path) -> None:
+def test_lambda_may_read_the_bytecode_and_unused_modules_have_none(tmp_path: Path) -> None:
     path = packaged(tmp_path)
     add_bytecode(path)
     with zipfile.ZipFile(path) as archive:

@@ -1,4 +1,4 @@
-"""What the service does takes no more instructions than it did, against the raw handler's accept in the same run."""
+"""Instructions of each function, as ratios to the raw handler's accept in the same run, against the baseline."""
 
 import json
 import sys
@@ -11,32 +11,32 @@ from bench.instructions.packages import ORDERS, PROJECT_DIR, RAW
 
 ALLOWED = 1.05
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-# By Python's version, for interpreters differ: ratios to the raw handler. A smaller one may be written at any time, a
-# larger one needs its reason in the commit.
+# Ratios to the raw handler, by Python's version, because interpreters differ. A smaller ratio may be written at any
+# time, a larger one needs its reason in the commit.
 KNOWN = json.loads((PROJECT_DIR / "bench" / "baseline.json").read_text())
 
 pytestmark = [
+    pytest.mark.full,  # a minute and a half of valgrind
     pytest.mark.skipif(measure.VALGRIND is None, reason="valgrind counts the instructions: not installed"),
     pytest.mark.skipif(PYTHON not in KNOWN, reason=f"bench/baseline.json has no counts of Python {PYTHON}"),
 ]
 
 
 @pytest.fixture(scope="module")
-def ratios() -> dict[str, float]:
-    with measure.stub() as url:
-        bench = Bench(url)
-        raw = bench.accept(RAW)
-        cold = {name: measure.cold_instructions(each) for name, each in bench.functions(ORDERS).items()}
-        warm = {name: measure.warm_instructions(each) for name, each in bench.api(ORDERS).items()}
-        for name, (program, orders) in bench.batches(ORDERS).items():
-            if orders == 10:
-                warm[name] = measure.warm_instructions(program, 2, 4) / orders
-        cold_raw, warm_raw = measure.cold_instructions(raw), measure.warm_instructions(raw)
+def ratios(aws: str) -> dict[str, float]:
+    bench = Bench(aws)
+    raw = bench.accept(RAW)
+    cold = {name: measure.cold_instructions(each) for name, each in bench.functions(ORDERS).items()}
+    warm = {name: measure.warm_instructions(each) for name, each in bench.api(ORDERS).items()}
+    for name, (program, orders) in bench.batches(ORDERS).items():
+        if orders == 10:
+            warm[name] = measure.warm_instructions(program, 2, 4) / orders
+    cold_raw, warm_raw = measure.cold_instructions(raw), measure.warm_instructions(raw)
     found = {f"cold {name}": count / cold_raw for name, count in cold.items()}
     return found | {f"warm {name}": count / warm_raw for name, count in warm.items()}
 
 
-def test_nothing_takes_more_instructions_than_it_did(ratios: dict[str, float]) -> None:
+def test_no_function_takes_more_instructions_than_its_baseline(ratios: dict[str, float]) -> None:
     allowed = {name: ratio * ALLOWED for name, ratio in KNOWN[PYTHON].items()}
     rounded = {name: round(ratio, 3) for name, ratio in ratios.items()}
     assert ratios.keys() == allowed.keys(), json.dumps(rounded)

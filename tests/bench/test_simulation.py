@@ -1,7 +1,7 @@
-"""The model of `ordersctl simulate` beside the local run: `make simulate-check`, small, and on phases made by hand.
+"""The model of `ordersctl simulate` beside the local run: a short `make simulate-check`, and phases made by hand.
 
-That command learns service times from one phase and compares another, which another's load on the machine may spoil.
-Here a burst is modelled from its own times: whatever slows it down is in both.
+That command measures service times in one phase and compares another, which other load on the machine may disturb.
+Here a burst is modelled from its own times, which have the same load.
 """
 
 import math
@@ -20,7 +20,7 @@ NEAR = 1.5  # found are 0.98 to 1.06, beside other load too
 
 
 def phase(due: list[float], stored: list[float]) -> Phase:
-    """Orders that are answered and published so long after they were due and stored."""
+    """Orders are answered ACCEPT seconds after they are due, and published PUBLISH seconds after they are stored."""
     answered, published = [each + ACCEPT for each in due], [each + PUBLISH for each in stored]
     return Phase(began=BEGAN, due=due, answered=answered, stored=stored, published=published)
 
@@ -36,7 +36,7 @@ def placed_after(phase: Phase, times: Times) -> Counter[float]:
 
 
 def test_a_quiet_phase_is_modelled_as_it_was() -> None:
-    """Each order by itself: 10 ms to accept it, 5 until it is noticed, 30 to process it."""
+    """Each order alone: 10 ms to accept it, 5 until it is received, 30 to process it."""
     due = [number / 5 for number in range(20)]
     quiet = phase(due, [each + ACCEPT + 0.005 + 0.03 for each in due])
     invocations = [invoked(PROCESSOR, 1, each + ACCEPT + 0.005, 0.03) for each in due]
@@ -49,7 +49,7 @@ def test_a_quiet_phase_is_modelled_as_it_was() -> None:
 
 
 def test_a_burst_is_modelled_as_it_was() -> None:
-    """A hundred at once, of which two pollers take ten each in 180 ms, with 20 between one ten and the next."""
+    """A hundred at once: two pollers process ten each in 180 ms, with 20 ms between two batches."""
     stored = [ACCEPT + 0.2 * (turn + 1) for turn in range(5) for _ in range(20)]
     burst = phase([0.0] * 100, stored)
     invocations = [
@@ -63,7 +63,7 @@ def test_a_burst_is_modelled_as_it_was() -> None:
     assert placed_after(burst, times) == {0.21: 20, 0.41: 20, 0.61: 20, 0.81: 20, 1.01: 20}
 
 
-def test_what_a_batch_and_what_each_of_its_orders_takes_are_told_apart() -> None:
+def test_the_time_of_a_batch_and_the_time_of_each_order_in_it_are_separated() -> None:
     invocations = [invoked(PROCESSOR, records, records, 0.1 + 0.01 * records) for records in (1, 2, 5, 10)]
     invocations.append(invoked(PUBLISHER, 20, 11, 0.05))
 
@@ -74,7 +74,8 @@ def test_what_a_batch_and_what_each_of_its_orders_takes_are_told_apart() -> None
     assert times.spread == pytest.approx(0)
 
 
-def test_a_real_burst_is_modelled_from_its_own_times() -> None:
+@pytest.mark.full  # seconds of posting to a local run of its own
+def test_a_measured_burst_is_modelled_from_its_own_times() -> None:
     with checking() as check:
         check.warm()
         burst = check.burst(3, "own")
@@ -83,6 +84,7 @@ def test_a_real_burst_is_modelled_from_its_own_times() -> None:
     assert not wrong
 
 
+@pytest.mark.full  # seconds of posting to a local run of its own
 def test_the_check_compares_a_burst_and_a_quiet_phase_of_a_local_run() -> None:
     with checking() as check:
         figures = check.figures(Durations(calibration=1, burst=2, quiet=2))

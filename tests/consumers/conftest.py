@@ -1,4 +1,4 @@
-"""The sample consumers as their queues call them."""
+"""The sample consumers, called as by their queues."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The sample consumers, each with its own table in the tests' engine, and a stand-in for the API that they call."""
+"""The sample consumers, each with its own table in the tests' engine, and a fake of the API that they call."""
 
 import importlib.util
 import json
@@ -18,8 +18,8 @@ import pytest
 from chalicelib.domain.orders import TRANSITIONS, OrderStatus
 from ordersctl.contract import event_schemas
 from ordersctl.local.consumers import EXAMPLES, make_inbox
-from ordersctl.local.engine import client_options
-from testkit.builders import LambdaContext, sqs_event
+from ordersctl.shared.engine_client import client_options
+from testkit.lambda_events import LambdaContext, sqs_event
 
 Event = dict[str, Any]
 
@@ -40,14 +40,14 @@ def at(event_type: str, version: int) -> Event:
 
 
 def of_another_order(event: Event) -> Event:
-    """The same event of an order that is nobody's yet."""
+    """The same event of a new order."""
     fresh = f"ord_{uuid.uuid4().hex}"
     text: Event = json.loads(re.sub(re.escape(event["subject"]), fresh, json.dumps(event)))
     return text
 
 
 class Api(ThreadingHTTPServer):
-    """Shows and moves orders by the API's rules, or answers as told; remembers what was asked."""
+    """Reads and changes orders by the API's rules, or answers as a test says; remembers the calls."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -57,10 +57,10 @@ class Api(ThreadingHTTPServer):
         self.orders: dict[str, Any] = {}  # by path
         self.calls: list[tuple[str, str, Any, dict[str, str]]] = []
         self.answers: dict[str, tuple[int, Any]] = {}  # by method, or method and status, as "PATCH shipped"
-        self.before_saying: Callable[[], object] = lambda: None  # with the answer known, and what was asked done
+        self.before_saying: Callable[[], object] = lambda: None  # after the change is made, before the answer is sent
 
     def keep(self, order: dict[str, Any], **changes: Any) -> None:
-        """Let this be the order as it is now."""
+        """Set the current state of an order."""
         order = order | changes
         self.orders[f"/orders/{order['order_id']}"] = order
 
@@ -70,10 +70,10 @@ class Api(ThreadingHTTPServer):
         return order["status"], order.get("version", 0)
 
     def answer(self, method: str, path: str, status: str, if_match: str) -> tuple[int, Any]:
-        told = self.answers.get(f"{method} {status}") or self.answers.get(method)
+        scripted = self.answers.get(f"{method} {status}") or self.answers.get(method)
         order = self.orders.get(path)
-        if told is not None:
-            return told
+        if scripted is not None:
+            return scripted
         if order is None or order["status"] == "erased":
             return (404 if order is None else 410), {}
         return (200, order) if method == "GET" else self._move(path, order, status, if_match)
@@ -161,12 +161,12 @@ class SampleConsumer:
         return cls(name, module, api, boto3.resource("dynamodb", **options).Table(table))
 
     def take(self, *events: Event) -> None:
-        """Hand over messages as the mapping does: one at a time."""
+        """Pass messages to the handler as the mapping does: one at a time."""
         for event in events:
             self.handler(sqs_event(json.dumps(event)), LambdaContext())
 
     def state(self, order_id: str) -> dict[str, Any]:
-        """What it made of an order, and by which event; {} if nothing."""
+        """The consumer's item of an order, with the event that wrote it; {} if there is none."""
         item: dict[str, Any] = self.table.get_item(Key={"order_id": order_id}, ConsistentRead=True).get("Item", {})
         return item
 
@@ -178,7 +178,7 @@ class SampleConsumer:
 
 
 class FakeTable:
-    """An inbox in memory, for what takes thousands of deliveries; the condition is the one that DynamoDB is given."""
+    """An inbox in memory for tests of thousands of deliveries, with the condition that DynamoDB is given."""
 
     class ConditionalCheckFailedException(Exception):
         pass

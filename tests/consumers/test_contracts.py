@@ -1,4 +1,4 @@
-"""What each sample consumer makes of the published events, whichever way they come."""
+"""Each sample consumer handles the published events in any order and with any repeats."""
 
 import itertools
 import json
@@ -8,7 +8,7 @@ from urllib.error import HTTPError
 import pytest
 
 from ordersctl.local.consumers import NAMES
-from testkit.builders import LambdaContext, sqs_event
+from testkit.lambda_events import LambdaContext, sqs_event
 from tests.consumers.harness import THIN, WHOLE, Api, Event, FakeTable, SampleConsumer, at, of_another_order
 
 Consumers = dict[str, SampleConsumer]
@@ -20,7 +20,7 @@ def api(consumers: Consumers) -> Api:
 
 
 def new_to(api: Api, event: Event) -> Event:
-    """The same event of another order, which is what the event says."""
+    """The same event of another order, whose current state is that of the event."""
     event = of_another_order(event)
     api.keep(event["data"])
     return event
@@ -28,7 +28,7 @@ def new_to(api: Api, event: Event) -> Event:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("event_type", WHOLE)
-def test_every_published_event_is_taken_in(consumers: Consumers, api: Api, name: str, event_type: str) -> None:
+def test_every_published_event_is_consumed(consumers: Consumers, api: Api, name: str, event_type: str) -> None:
     event = new_to(api, WHOLE[event_type])
     consumers[name].take(event)
     state = consumers[name].state(event["subject"])
@@ -59,7 +59,7 @@ CALLS = {
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("event_type", WHOLE)
-def test_who_has_something_to_say_says_it_to_the_version_it_knows(
+def test_a_consumer_changes_the_version_of_the_order_that_it_knows(
     consumers: Consumers, api: Api, name: str, event_type: str
 ) -> None:
     event = new_to(api, WHOLE[event_type])
@@ -71,7 +71,7 @@ def test_who_has_something_to_say_says_it_to_the_version_it_knows(
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
-def test_when_the_api_does_not_do_it_the_event_comes_again_and_then_counts(
+def test_when_the_api_fails_the_event_is_redelivered_and_then_counts(
     consumers: Consumers, api: Api, status: int
 ) -> None:
     inventory, event = consumers["inventory"], new_to(api, WHOLE["order.placed"])
@@ -84,8 +84,8 @@ def test_when_the_api_does_not_do_it_the_event_comes_again_and_then_counts(
     assert inventory.state(event["subject"])["stock"] == "reserved"
 
 
-def test_of_two_at_once_the_later_event_stays(consumers: Consumers) -> None:
-    """The older one has read the inbox when the newer one is noted: the condition of the write decides."""
+def test_of_two_concurrent_events_the_later_one_stands(consumers: Consumers) -> None:
+    """The older event has read the inbox when the newer one is recorded: the condition of the write decides."""
     invoicing = consumers["invoicing"]
     older, newer = at("order.placed", 1), at("order.cancelled", 2)
     order_id = of_another_order(older)["subject"]
@@ -99,29 +99,29 @@ def test_of_two_at_once_the_later_event_stays(consumers: Consumers) -> None:
     assert invoicing.state(order_id)["invoice"] == "void"
 
 
-def test_an_event_that_comes_again_does_nothing_more(consumers: Consumers, api: Api) -> None:
+def test_a_redelivered_event_does_nothing_more(consumers: Consumers, api: Api) -> None:
     event = new_to(api, WHOLE["order.placed"])
     consumers["inventory"].take(event, event, event | {"replayed": True})
     assert len(api.calls) == 1
 
 
 @pytest.mark.parametrize("body", ["no JSON", "{}", '{"id": 1}'])
-def test_what_is_no_event_fails_and_goes_to_the_dead_letter_queue_in_the_end(consumers: Consumers, body: str) -> None:
+def test_a_body_that_is_no_event_fails_and_ends_in_the_dead_letter_queue(consumers: Consumers, body: str) -> None:
     with pytest.raises((KeyError, ValueError)):
         consumers["invoicing"].handler(sqs_event(body), LambdaContext())
 
 
-# --- any order, any number of times ----------------------------------------------------------------------------------
+# --- any order and any repeats ---------------------------------------------------------------------------------------
 
-LIFE = [
+HISTORY = [
     at("order.placed", 1),
     at("order.changed", 2),
     at("order.confirmed", 3),
     at("order.shipped", 4),
     at("order.delivered", 5),
 ]
-CANCELLED = [*LIFE[:3], at("order.cancelled", 4), at("order.erased", 5)]
-FINAL: dict[str, dict[int, dict[str, Any]]] = {  # by consumer and last event of LIFE
+CANCELLED = [*HISTORY[:3], at("order.cancelled", 4), at("order.erased", 5)]
+FINAL: dict[str, dict[int, dict[str, Any]]] = {  # by consumer and last event of HISTORY
     "inventory": {n: {"stock": "reserved"} for n in range(1, 6)},
     "invoicing": {n: {"invoice": "open"} for n in range(1, 6)},
     "fulfilment": {n: {"seen": "placed" if n < 3 else "delivered"} for n in range(1, 6)},
@@ -140,29 +140,29 @@ MOVED = {  # by consumer: what the order is in the end, by what it was
 }
 
 
-def permutations(life: list[Event]) -> list[list[Event]]:
+def permutations(history: list[Event]) -> list[list[Event]]:
     """Every order in which up to five events may come."""
-    return [list(each) for length in range(1, 6) for each in itertools.permutations(life, length)]
+    return [list(each) for length in range(1, 6) for each in itertools.permutations(history, length)]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_whatever_the_order_and_the_repeats_the_last_version_decides(
+def test_the_last_version_decides_in_any_order_and_with_any_repeats(
     consumers: Consumers, api: Api, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     consumer, table = consumers[name], FakeTable()
     monkeypatch.setitem(vars(consumer.app.consumer), "_table", table)
-    for life, finals in ((LIFE, FINAL[name]), (CANCELLED, FINAL[name] | CANCELLED_FINAL[name])):
-        for number, some in enumerate(permutations(life)):
-            # Each comes twice: at once, or again after all the others.
-            told = [event for event in some for _ in range(2)] if number % 2 else some * 2
-            order_id = f"ord_{name}-{life is LIFE}-{number}"
+    for history, finals in ((HISTORY, FINAL[name]), (CANCELLED, FINAL[name] | CANCELLED_FINAL[name])):
+        for number, some in enumerate(permutations(history)):
+            # Each is delivered twice: in a row, or again after all the others.
+            deliveries = [event for event in some for _ in range(2)] if number % 2 else some * 2
+            order_id = f"ord_{name}-{history is HISTORY}-{number}"
             latest = max(some, key=lambda event: int(event["sequence"]))
             api.keep(latest["data"], order_id=order_id)
-            consumer.take(*(_of_order(order_id, event) for event in told))
+            consumer.take(*(_of_order(order_id, event) for event in deliveries))
             state, last, was = table.items[order_id], int(latest["sequence"]), latest["data"]["status"]
-            assert int(state["sequence"]) == last, [event["id"] for event in told]
-            assert finals[last].items() <= state.items(), [event["id"] for event in told]
-            assert api.status_of(order_id)[0] == MOVED[name].get(was, was), [event["id"] for event in told]
+            assert int(state["sequence"]) == last, [event["id"] for event in deliveries]
+            assert finals[last].items() <= state.items(), [event["id"] for event in deliveries]
+            assert api.status_of(order_id)[0] == MOVED[name].get(was, was), [event["id"] for event in deliveries]
 
 
 def _of_order(order_id: str, event: Event) -> Event:

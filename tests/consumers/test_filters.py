@@ -1,4 +1,4 @@
-"""Who of the sample subscribers hears of what: the template's subscriptions, as they are deployed."""
+"""Which events each sample subscriber receives: the template's subscriptions, as they are deployed."""
 
 import json
 from collections import Counter
@@ -9,8 +9,9 @@ import pytest
 
 from chalicelib.adapters.event_topic import EventTopic
 from ordersctl.local.consumers import NAMES
-from ordersctl.local.engine import client_options, deploy
-from tests.service.topics import Subscriber, lives
+from ordersctl.local.engine import deploy
+from ordersctl.shared.engine_client import client_options
+from tests.service.events.topics import Subscriber, random_events
 
 STAGE = "filters"
 TYPES: dict[str, set[str] | None] = {  # None: everything
@@ -40,11 +41,11 @@ def test_every_subscription_has_exactly_its_filter(topic: EventTopic, engine_url
 def test_of_a_thousand_mixed_changes_each_sample_subscriber_gets_exactly_its_events(
     topic: EventTopic, engine_url: str
 ) -> None:
-    told, sqs = list(lives(1_000)), boto3.client("sqs", **client_options(engine_url))
-    assert topic.publish(told) == []
+    events, sqs = list(random_events(1_000)), boto3.client("sqs", **client_options(engine_url))
+    assert topic.publish(events) == []
     for name in NAMES:
         wanted = TYPES[name]
-        expected = [event.id for event in told if wanted is None or event.type in wanted]
-        assert len(expected) >= 100, "a filter that tests something"
+        expected = [event.id for event in events if wanted is None or event.type in wanted]
+        assert len(expected) >= 100, "the filter matches too few events to show anything"
         url = sqs.get_queue_url(QueueName=f"orders-{STAGE}-{name}")["QueueUrl"]
-        assert Counter(event["id"] for event in Subscriber(sqs, url).heard(len(expected))) == Counter(expected), name
+        assert Counter(event["id"] for event in Subscriber(sqs, url).received(len(expected))) == Counter(expected), name

@@ -1,4 +1,4 @@
-"""What a sample consumer does about an order that is no longer what the event said."""
+"""A sample consumer meets an order that has changed since its event."""
 
 import json
 import os
@@ -10,7 +10,8 @@ import pytest
 from orders_consumer import KeepsChangingError
 
 from ordersctl.local.consumers import EXAMPLES
-from testkit.builders import line, sqs_event
+from testkit.builders import line
+from testkit.lambda_events import sqs_event
 from tests.consumers.harness import THIN, Api, Event, SampleConsumer, at, of_another_order
 
 Consumers = dict[str, SampleConsumer]
@@ -61,17 +62,17 @@ def test_an_order_that_was_cancelled_meanwhile_stays_so_and_its_event_still_coun
     event = of_another_order(at(event_type, 2))
     cancelled = at("order.cancelled", 3) | {"subject": event["subject"]}
     api.keep(event["data"], status="cancelled", version=3)
-    for told in (event, cancelled):
-        consumers[name].take(told)
+    for delivered in (event, cancelled):
+        consumers[name].take(delivered)
         state = consumers[name].state(event["subject"])
-        assert (state["event_id"], int(state["sequence"])) == (told["id"], int(told["sequence"]))
+        assert (state["event_id"], int(state["sequence"])) == (delivered["id"], int(delivered["sequence"]))
         assert made_of_it.items() <= state.items()
     assert api.status_of(event["subject"]) == ("cancelled", 3)
     assert [method for method, _, _ in consumers[name].asked_for()] == ["PATCH", "GET"]
 
 
 @pytest.mark.parametrize("status", [404, 410])
-def test_of_an_order_that_is_gone_nothing_is_kept_back(
+def test_stock_of_an_erased_or_missing_order_is_released(
     consumers: Consumers, api: Api, placed: Event, status: int
 ) -> None:
     if status == 410:
@@ -97,7 +98,7 @@ def test_an_order_that_keeps_changing_is_left_to_the_next_delivery(
 
 
 @pytest.mark.parametrize("version", [1, 4])
-def test_a_thin_event_is_noted_by_its_own_sequence_whatever_was_read(
+def test_a_thin_event_is_recorded_under_its_own_sequence_whatever_version_was_read(
     consumers: Consumers, api: Api, placed: Event, version: int
 ) -> None:
     thin = of_another_order(THIN["order.placed"])
@@ -107,7 +108,7 @@ def test_a_thin_event_is_noted_by_its_own_sequence_whatever_was_read(
     assert int(consumers["inventory"].state(thin["subject"])["sequence"]) == 1
 
 
-def test_a_thin_event_of_an_order_that_was_erased_meanwhile_is_no_trouble(consumers: Consumers, api: Api) -> None:
+def test_a_thin_event_of_an_order_erased_meanwhile_is_handled(consumers: Consumers, api: Api) -> None:
     thin = of_another_order(THIN["order.placed"])
     api.answers["GET"] = (410, {})
     consumers["inventory"].take(thin)
@@ -139,7 +140,7 @@ def invocation(consumer: SampleConsumer, event: Event, engine_url: str) -> "subp
 
 
 @pytest.mark.parametrize("after", ["shipped", "delivered"])
-def test_what_fulfilment_was_killed_in_is_finished_when_the_event_comes_again(
+def test_a_fulfilment_that_was_killed_is_finished_when_the_event_is_redelivered(
     consumers: Consumers, api: Api, confirmed: Event, engine_url: str, after: str
 ) -> None:
     fulfilment, order_id = consumers["fulfilment"], confirmed["subject"]

@@ -1,6 +1,6 @@
-"""What JSON Schema cannot say of a request that the service takes, told to schemathesis.
+"""Rules of the API that JSON Schema cannot express, for schemathesis.
 
-Each rule changes only what is well-formed: what was made wrong on purpose stays wrong.
+Each hook changes only valid requests: a request that was made invalid on purpose stays invalid.
 """
 
 import base64
@@ -29,7 +29,7 @@ def before_call(context: schemathesis.HookContext, case: Case, **_: Any) -> None
     _name_the_right_customer(case)
     if case.meta is not None and case.meta.phase.name != "stateful":
         _name_an_order_that_is_there(case)
-    # Stateful testing is about orders from answers, and their versions.
+    # Stateful testing uses the orders of earlier answers, and their versions.
     _drop_made_up_cursor(case.query)
     if isinstance(case.body, dict):
         _keep_total_payable(case.body)
@@ -39,7 +39,7 @@ def before_call(context: schemathesis.HookContext, case: Case, **_: Any) -> None
 
 
 def _name_the_right_customer(case: Case) -> None:
-    """Whose orders a token opens is not in the schema: a customer's own, and a service names one."""
+    """A customer's token opens their own orders, and a service names a customer: the schema cannot say so."""
     named = case.query.get("customer_id", ITS_CUSTOMER)
     if "/orders" not in case.path or case.path.startswith("/customers"):
         return
@@ -50,7 +50,7 @@ def _name_the_right_customer(case: Case) -> None:
 
 
 def _name_an_order_that_is_there(case: Case) -> None:
-    """The document's example is nobody's order; and what is to be erased is not what is to be read."""
+    """Replace the example id by that of a stored order: one to read, and another to erase."""
     there, other = os.environ["ORDER_TO_READ"], os.environ["ORDER_TO_ERASE"]
     if case.method == "DELETE":
         there, other = other, there
@@ -61,7 +61,7 @@ def _name_an_order_that_is_there(case: Case) -> None:
 
 
 def _drop_made_up_cursor(query: dict[str, Any]) -> None:
-    """Only a cursor that the service gave out is taken; it holds the id of the order that it follows."""
+    """Only cursors made by the service are valid; one holds the id of the order that it follows."""
     cursor = query.get("cursor")
     if isinstance(cursor, str) and re.fullmatch("[A-Za-z0-9_-]{1,512}", cursor):
         content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)) if len(cursor) % 4 != 1 else b""
@@ -80,7 +80,7 @@ def _keep_total_payable(body: dict[str, Any]) -> None:
 
 
 def _complete_address(body: dict[str, Any]) -> None:
-    """An order without an address takes a whole one only."""
+    """An order without an address accepts only a complete one."""
     address = body.get("shipping_address")
     if isinstance(address, dict):
         body["shipping_address"] = NEW_ORDER["shipping_address"] | address

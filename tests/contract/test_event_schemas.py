@@ -1,4 +1,4 @@
-"""What consumers are promised: the schemas are the models', every event keeps to them, and a promise stays."""
+"""The promise to consumers: schemas come from the models, every event is valid, and no published schema is broken."""
 
 import copy
 import json
@@ -28,7 +28,7 @@ Change = Callable[[dict[str, Any]], object]
 
 
 def check(event: OrderEvent) -> None:
-    """Fail unless an event keeps to its schema and is a CloudEvent to the SDK."""
+    """Fail unless an event is valid by its schema and a CloudEvent to the SDK."""
     text = event.to_json()
     Draft7Validator(SCHEMAS[event.type], format_checker=FormatChecker()).validate(json.loads(text))
     message = HTTPMessage({"content-type": "application/cloudevents+json"}, text.encode())
@@ -38,23 +38,23 @@ def check(event: OrderEvent) -> None:
 
 
 @pytest.mark.parametrize("path", event_schemas.files(), ids=lambda path: path.name)
-def test_the_files_are_as_the_models_say(path: Path) -> None:
+def test_the_schema_files_are_those_of_the_models(path: Path) -> None:
     assert path.read_text() == event_schemas.files()[path], "run: python -m ordersctl event-schemas"
 
 
-def test_the_command_that_checks_them_finds_nothing() -> None:
+def test_the_check_command_finds_no_difference() -> None:
     assert CliRunner().invoke(event_schemas.event_schemas, ["--check"]).exit_code == 0
 
 
-def test_every_schema_is_one_and_its_examples_keep_to_it() -> None:
+def test_every_schema_is_valid_and_so_are_its_examples() -> None:
     for schema in SCHEMAS.values():
         Draft7Validator.check_schema(schema)
         for example in schema["examples"]:
             Draft7Validator(schema, format_checker=FormatChecker()).validate(example)
 
 
-def told_of(order: Order) -> Iterator[OrderEvent | None]:
-    """Every event that may follow on an order's being as it is."""
+def possible_events(order: Order) -> Iterator[OrderEvent | None]:
+    """Every event that may follow from an order's current state."""
 
     def event(before: Order | None, after: Order | ErasedOrder) -> OrderEvent | None:
         return events.between(before, after, source="urn:orders:test")
@@ -71,8 +71,8 @@ def told_of(order: Order) -> Iterator[OrderEvent | None]:
 
 @settings(max_examples=100)
 @given(order=stored_orders())
-def test_every_event_of_an_order_keeps_to_its_schema_thin_or_not(order: Order) -> None:
-    for event in told_of(order):
+def test_every_event_of_an_order_is_valid_thin_or_not(order: Order) -> None:
+    for event in possible_events(order):
         assert event is not None
         check(event)
         check(event.model_copy(update={"replayed": True}))
@@ -82,13 +82,13 @@ def test_every_event_of_an_order_keeps_to_its_schema_thin_or_not(order: Order) -
 
 @settings(max_examples=20)
 @given(order=rejected_orders())
-def test_every_event_of_a_rejected_order_does_too(order: Order) -> None:
+def test_the_event_of_a_rejected_order_is_valid(order: Order) -> None:
     event = events.between(None, order, source="urn:orders:test")
     assert event is not None
     check(event)
 
 
-def test_an_event_that_misses_its_data_is_none() -> None:
+def test_an_event_without_data_is_invalid() -> None:
     for schema in SCHEMAS.values():
         example = {name: value for name, value in schema["examples"][0].items() if name != "data"}
         assert not Draft7Validator(schema).is_valid(example)
@@ -97,14 +97,14 @@ def test_an_event_that_misses_its_data_is_none() -> None:
 # --- promises --------------------------------------------------------------------------------------------------------
 
 
-def test_every_event_is_promised_and_no_promise_is_broken() -> None:
+def test_every_event_has_a_published_schema_and_none_is_broken() -> None:
     promised = {json.loads(path.read_text())["title"] for path in event_schemas.PUBLISHED.glob("*.json")}
     assert promised == SCHEMAS.keys()
     assert event_schemas.broken_promises() == []
 
 
 def changed(change: Change) -> list[str]:
-    """What is wrong with a change of the schema's data for a consumer of what was promised."""
+    """The breaking differences that a change of the schema makes."""
     schema = copy.deepcopy(PLACED)
     change(schema)
     return breaks(PLACED, schema)
@@ -148,14 +148,14 @@ HARMLESS: dict[str, Change] = {
 }
 
 
-@pytest.mark.parametrize("told", BREAKING)
-def test_a_change_that_breaks_a_consumer_is_told_with_its_place(told: str) -> None:
-    (wrong,) = changed(BREAKING[told])
-    assert wrong.startswith(told)
+@pytest.mark.parametrize("change", BREAKING)
+def test_a_breaking_change_is_reported_with_its_place(change: str) -> None:
+    (wrong,) = changed(BREAKING[change])
+    assert wrong.startswith(change)
 
 
 @pytest.mark.parametrize("what", HARMLESS)
-def test_a_change_that_a_consumer_need_not_notice_is_none(what: str) -> None:
+def test_a_compatible_change_is_not_reported(what: str) -> None:
     assert changed(HARMLESS[what]) == []
 
 
@@ -172,7 +172,7 @@ def references(value: Any) -> Iterator[str]:
             yield from references(each)
 
 
-def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
+def test_every_reference_of_the_asyncapi_document_resolves() -> None:
     document = yaml.safe_load((event_schemas.FOLDER / "asyncapi.yaml").read_text())
     found = list(references(document))
     assert len(found) >= 3 * len(SCHEMAS)
@@ -185,7 +185,7 @@ def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
             place = place[step]
 
 
-def test_the_document_has_the_attributes_that_go_along() -> None:
+def test_the_asyncapi_document_has_every_message_attribute() -> None:
     described = event_schemas.asyncapi()["components"]["schemas"]["attributes"]
     for event in event_schemas.sample_events():
         attributes = message_attributes(event.model_copy(update={"replayed": True}))

@@ -1,4 +1,4 @@
-"""A terminal to paste what the documents say into, beside a running service."""
+"""A terminal to paste the documents' blocks into, beside a running service."""
 
 import os
 import shlex
@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from testkit.local_run import PROJECT_DIR, LocalRun
+from ordersctl.shared.project import PROJECT_DIR
+from testkit.local_run import LocalRun
 
 _END = "--- the block has ended ---"
 
@@ -30,7 +31,7 @@ class Terminal:
         )
 
     def paste(self, block: str) -> str:
-        """Run a block with this run's ports and interpreter in place of the usual ones; returns what it prints."""
+        """Run a block with this run's ports and interpreter in place of the usual ones; returns its output."""
         for usual, ours in {
             ".venv/bin/python": shlex.quote(sys.executable),
             "ordersctl load": f"ordersctl load --url {self._run.url}",
@@ -51,7 +52,7 @@ class Terminal:
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    """A terminal beside a run of its own: the session begins with no order and no event."""
+    """A terminal beside a run of its own: its session begins without orders and events."""
     run = LocalRun.start(tmp_path)
     try:
         terminal = Terminal(run.ready())

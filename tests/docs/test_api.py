@@ -1,10 +1,10 @@
-"""docs/guide/api.md: its blocks run and are answered as it says, and its tables are what the code has."""
+"""docs/guide/api.md: its blocks run and print what it shows, and its tables are those of the code."""
 
 import re
 
 from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
 from ordersctl.contract.openapi.operations import ANYONES, AUTHORIZED, OPERATIONS, PROBLEMS
-from testkit.local_run import PROJECT_DIR
+from ordersctl.shared.project import PROJECT_DIR
 from tests.docs.conftest import Terminal
 
 TEXT = (PROJECT_DIR / "docs" / "guide" / "api.md").read_text()

@@ -1,4 +1,4 @@
-"""What the documents name exists, and what they tabulate is what the code has."""
+"""Names in the documents exist, and their tables are those of the code."""
 
 import importlib
 import math
@@ -18,10 +18,12 @@ from chalicelib.domain.errors import Violation
 from chalicelib.domain.orders import Address, ErasedOrder, LineItem, NewOrder, Order, OrderStatus
 from chalicelib.settings import Settings
 from ordersctl.client import invoices
-from testkit.local_run import PROJECT_DIR
+from ordersctl.shared.project import PROJECT_DIR
 
 DOCUMENTS = [
-    path for folder in (".", "docs", "docs/adr", "tests/data") for path in sorted((PROJECT_DIR / folder).glob("*.md"))
+    path
+    for pattern in ("*.md", "docs/**/*.md", "tests/**/*.md", "examples/**/*.md")
+    for path in sorted(PROJECT_DIR.glob(pattern))
 ]
 SOURCES = ["app.py", *(str(path.relative_to(PROJECT_DIR)) for path in sorted(PROJECT_DIR.glob("chalicelib/**/*.py")))]
 TEMPLATE = "".join(path.read_text() for path in sorted((PROJECT_DIR / "infra").glob("*.yaml")))
@@ -40,7 +42,7 @@ def rows(text: str, heading: str) -> Iterator[list[str]]:
 
 
 def known_names() -> set[str]:
-    """Each public name of our code, the template's words, and the operations of the services that we call."""
+    """The public names of our code, the words of the templates, and the operations of the services that we call."""
     names = set(re.findall(r"\w+", TEMPLATE))
     for module in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
         names |= set(vars(importlib.import_module(module.name)))
@@ -51,7 +53,7 @@ def known_names() -> set[str]:
 
 
 @of_each_document
-def test_relative_links_lead_somewhere(document: Path) -> None:
+def test_relative_links_lead_to_a_file(document: Path) -> None:
     links = re.findall(r"\]\((?![a-z]+:)([^)#\s]+)", document.read_text())
     assert [link for link in links if not (document.parent / link).exists()] == []
 
@@ -99,16 +101,16 @@ def test_a_decision_has_its_number_in_its_heading_and_its_three_parts() -> None:
 def test_the_settings_are_those_that_the_code_reads() -> None:
     class Environment(dict[str, str]):
         def get(self, name: str, default: Any = None) -> Any:
-            self[name] = "1"
+            self[name] = "thin"  # a value that every setting can have
             return super().get(name, default)
 
     environment = Environment()
     Settings.from_env(environment)
-    told = {cells[0].strip("`"): cells[2] for cells in rows(ARCHITECTURE, "## Settings")}
-    assert set(told) == set(environment)
+    documented = {cells[0].strip("`"): cells[2] for cells in rows(ARCHITECTURE, "## Settings")}
+    assert set(documented) == set(environment)
 
 
-def test_what_app_py_reads_from_the_environment_is_told() -> None:
+def test_what_app_py_reads_from_the_environment_is_documented() -> None:
     read = set(re.findall(r'os\.environ(?:\.get\(|\[)"(\w+)"', (PROJECT_DIR / "app.py").read_text()))
     assert read
     assert {name for name in read if f"`{name}`" not in ARCHITECTURE} == set()
@@ -116,8 +118,8 @@ def test_what_app_py_reads_from_the_environment_is_told() -> None:
 
 def test_the_routes_are_those_of_the_app() -> None:
     declared = re.findall(r'@app\.route\("(.+?)", methods=\["(\w+)"\]', (PROJECT_DIR / "app.py").read_text())
-    told = [cells[:2] for cells in rows((PROJECT_DIR / "README.md").read_text(), "## The API")]
-    assert [[f"`{method}`", f"`{path}`"] for path, method in declared] == told
+    documented = [cells[:2] for cells in rows((PROJECT_DIR / "README.md").read_text(), "## The API")]
+    assert [[f"`{method}`", f"`{path}`"] for path, method in declared] == documented
 
 
 # --- access patterns -------------------------------------------------------------------------------------------------
@@ -137,7 +139,7 @@ def full_order(status: OrderStatus) -> Order:
         items=(LineItem(sku="85123A", name="T-light holder", quantity=6, unit_price=255),),
         total=1530,
         shipping_address=Address(name="A. Customer", line1="1 Street", city="London", country="GB"),
-        note="by the door",
+        note="leave with the porter",
         reference="PO-1",
         violations=(Violation("/currency", "unknown"),),
         version=1,
@@ -167,24 +169,26 @@ def indexed() -> set[str]:
     return {order_items.ORDER_ID, order_items.CUSTOMER_ID, order_items.PLACED_KEY, *projected[1].split(", ")}
 
 
-def test_the_item_s_table_names_exactly_the_attributes_that_are_written() -> None:
-    told = [cells[:2] for cells in rows(ACCESS_PATTERNS, "## The item")]
+def test_the_item_table_names_exactly_the_attributes_that_are_written() -> None:
+    documented = [cells[:2] for cells in rows(ACCESS_PATTERNS, "## The item")]
     written = order_items.to_item(full_order(OrderStatus.REJECTED)) | {order_items.CHANGE_ID: {"S": "0"}}
-    assert {name.strip("`"): kind[0] for name, kind in told} == {name: next(iter(v)) for name, v in written.items()}
+    assert {name.strip("`"): kind[0] for name, kind in documented} == {
+        name: next(iter(v)) for name, v in written.items()
+    }
 
 
-def test_the_item_s_table_marks_exactly_what_the_index_has() -> None:
-    told = {cells[0].strip("`") for cells in rows(ACCESS_PATTERNS, "## The item") if cells[3]}
-    assert told == indexed()
+def test_the_item_table_marks_exactly_the_attributes_of_the_index() -> None:
+    documented = {cells[0].strip("`") for cells in rows(ACCESS_PATTERNS, "## The item") if cells[3]}
+    assert documented == indexed()
 
 
-def test_a_line_s_names_are_told() -> None:
+def test_the_attribute_names_of_a_line_are_documented() -> None:
     (line,) = order_items.to_item(full_order(OrderStatus.PLACED))["items"]["L"]
-    (told,) = (cells[2] for cells in rows(ACCESS_PATTERNS, "## The item") if cells[0] == "`items`")
-    assert set(re.findall("`(.)`", told)) == set(line["M"])
+    (documented,) = (cells[2] for cells in rows(ACCESS_PATTERNS, "## The item") if cells[0] == "`items`")
+    assert set(re.findall("`(.)`", documented)) == set(line["M"])
 
 
-def test_the_tombstone_s_attributes_are_told() -> None:
+def test_the_attributes_of_the_tombstone_are_documented() -> None:
     erased = ErasedOrder(
         order_id="ord_1",
         version=2,
@@ -192,13 +196,13 @@ def test_the_tombstone_s_attributes_are_told() -> None:
         correlation_id="c",
         traceparent=TRACEPARENT,
     )
-    told = ACCESS_PATTERNS.partition("### The tombstone\n")[2].partition(". It names no")[0]
-    assert set(re.findall(r"`(\w+)`", told)) - {"erased"} == {*order_items.to_item(erased), order_items.CHANGE_ID}
+    documented = ACCESS_PATTERNS.partition("### The tombstone\n")[2].partition(". It names no")[0]
+    assert set(re.findall(r"`(\w+)`", documented)) - {"erased"} == {*order_items.to_item(erased), order_items.CHANGE_ID}
 
 
-def test_the_statuses_are_told() -> None:
-    (told,) = (cells[2] for cells in rows(ACCESS_PATTERNS, "## The item") if cells[0] == "`status`")
-    assert re.findall(r"`(\w+)`", told) == list(OrderStatus)
+def test_the_statuses_are_documented() -> None:
+    (documented,) = (cells[2] for cells in rows(ACCESS_PATTERNS, "## The item") if cells[0] == "`status`")
+    assert re.findall(r"`(\w+)`", documented) == list(OrderStatus)
 
 
 def test_the_sizes_are_those_of_the_real_orders() -> None:

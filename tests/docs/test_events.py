@@ -1,4 +1,4 @@
-"""docs/guide/events.md, taken by its word: its template is deployed, its program is run, and its events are valid."""
+"""docs/guide/events.md: its template is deployed, its program is run, and its events are valid."""
 
 import json
 import os
@@ -15,11 +15,12 @@ from jsonschema import Draft7Validator
 
 from chalicelib.domain.events import OrderEvent
 from ordersctl.contract import event_schemas
-from ordersctl.local.engine import client_options
+from ordersctl.shared.engine_client import client_options
+from ordersctl.shared.project import PROJECT_DIR
 from testkit.builders import line
-from testkit.local_run import PROJECT_DIR, eventually
+from testkit.waiting import eventually
 from tests.consumers.harness import Api
-from tests.service.topics import House, lives
+from tests.service.events.topics import EventTopics, random_events
 from tests.unit.adapters.test_event_topic import an_event
 
 PAGE = (PROJECT_DIR / "docs" / "guide" / "events.md").read_text()
@@ -58,13 +59,13 @@ def deployed(engine_url: str, topic_arn: str) -> str:
     return output["OutputValue"]
 
 
-def test_a_consumer_written_from_the_page_works_first_time(topics: House, tmp_path: Path) -> None:
+def test_a_consumer_written_from_the_page_works_first_time(topics: EventTopics, tmp_path: Path) -> None:
     topic, chance = topics.topic(), random.Random(4)
     queue_url = deployed(topics.engine_url, topic.arn)
-    told = list(lives(150, seed=4))
+    events = list(random_events(150, seed=4))
     thin = an_event(items=[line(name="é" * 200, sku="s" * 64)] * 600)
-    last: dict[str, OrderEvent] = {event.subject: event for event in [*told, thin] if event.type in WANTED}
-    shuffled = [*told, *chance.sample(told, 50), thin]
+    last: dict[str, OrderEvent] = {event.subject: event for event in [*events, thin] if event.type in WANTED}
+    shuffled = [*events, *chance.sample(events, 50), thin]
     chance.shuffle(shuffled)
 
     with Api().running() as api:

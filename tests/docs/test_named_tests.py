@@ -1,4 +1,4 @@
-"""The tests that the documents name are there."""
+"""The tests and seeded bugs that the documents name exist."""
 
 import ast
 import re
@@ -8,7 +8,7 @@ import pytest
 from ordersctl.shared.project import PROJECT_DIR
 
 NAMED = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
-DOCUMENTS = ["docs/explain/security.md", "docs/explain/reliability.md"]
+DOCUMENTS = ["docs/explain/security.md", "docs/explain/reliability.md", "tests/README.md"]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -21,8 +21,14 @@ def test_every_test_that_a_document_names_exists(document: str) -> None:
         assert not function or function in names, f"{path}::{function}"
 
 
+def test_the_readme_of_the_tests_names_every_test_file() -> None:
+    files = {str(path.relative_to(PROJECT_DIR)) for path in (PROJECT_DIR / "tests").rglob("test_*.py")}
+    named = {path for path, _ in NAMED.findall((PROJECT_DIR / "tests" / "README.md").read_text(encoding="utf-8"))}
+    assert files <= named
+
+
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_every_planted_bug_that_a_document_names_exists(document: str) -> None:
-    planted = {path.stem for path in (PROJECT_DIR / "tests/seeded_bugs").glob("*.patch")}
-    for name in re.findall(r"planted bug `([\w-]+)`", (PROJECT_DIR / document).read_text(encoding="utf-8")):
-        assert name in planted
+def test_every_seeded_bug_that_a_document_names_exists(document: str) -> None:
+    seeded = {path.stem for path in (PROJECT_DIR / "tests/seeded_bugs").glob("*.patch")}
+    for name in re.findall(r"seeded bug `([\w-]+)`", (PROJECT_DIR / document).read_text(encoding="utf-8")):
+        assert name in seeded

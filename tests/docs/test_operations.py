@@ -8,7 +8,7 @@ import click
 import pytest
 
 from ordersctl.cli import main
-from testkit.local_run import PROJECT_DIR
+from ordersctl.shared.project import PROJECT_DIR
 
 TEXT = (PROJECT_DIR / "docs" / "operate" / "operations.md").read_text()
 COMMANDS = sorted(set(re.findall(r"python -m ordersctl ([^`\n]+)", TEXT)))
@@ -16,19 +16,19 @@ TOLD_OF = {"queues", "dlq", "replay", "listen", "trigger", "trace"}
 
 
 def parse(command: click.Command, arguments: list[str]) -> None:
-    """Parse arguments as the command line would, and run nothing; click's UsageError if they are none."""
-    context = command.make_context(command.name, list(arguments))
-    if isinstance(command, click.Group):
-        name, inner, rest = command.resolve_command(context, [*context._protected_args, *context.args])
-        assert name is not None
-        assert inner is not None
-        parse(inner, rest)
+    """Parse arguments as the command line does, without running the command; click's UsageError if they are invalid."""
+    if not isinstance(command, click.Group):
+        command.make_context(command.name, list(arguments))
+        return
+    _, inner, rest = command.resolve_command(click.Context(command), list(arguments))
+    assert inner is not None
+    parse(inner, rest)
 
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_every_command_is_understood(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "letter.json").touch()  # which the line before it made
+    (tmp_path / "dead-letter.json").touch()  # which the line before it made
     parse(main, shlex.split(line))
 
 
@@ -37,7 +37,7 @@ def test_no_operator_command_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("line", ["queus", "dlq list --reson x", "replay --since yesterday", "dlq show 2ec"])
-def test_a_slip_in_a_command_would_be_seen(line: str) -> None:
+def test_a_mistake_in_a_command_is_noticed(line: str) -> None:
     with pytest.raises(click.UsageError):
         parse(main, shlex.split(line))
 

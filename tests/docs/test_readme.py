@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from testkit.local_run import PROJECT_DIR, eventually
+from ordersctl.shared.project import PROJECT_DIR
+from testkit.waiting import eventually
 from tests.docs.conftest import Terminal
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

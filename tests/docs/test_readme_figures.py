@@ -5,7 +5,7 @@ import re
 import pytest
 
 from ordersctl.estimate.cost.per_order import Load, dollars_per_million, prices, units
-from testkit.local_run import PROJECT_DIR
+from ordersctl.shared.project import PROJECT_DIR
 
 README = (PROJECT_DIR / "README.md").read_text().partition("## What an order costs")[2]
 PAGE = (PROJECT_DIR / "docs" / "explain" / "performance.md").read_text()
@@ -52,12 +52,12 @@ def warm(*calls: str) -> list[float]:
         ),
     ],
 )
-def test_a_ratio_is_the_page_s(row: str, ratios: list[float]) -> None:
+def test_a_ratio_in_the_readme_is_the_pages(row: str, ratios: list[float]) -> None:
     (line,) = [line for line in README.splitlines() if line.startswith("|") and row in line]
     assert [float(each) for each in line.strip("|").split("|")[1].split(",")] == pytest.approx(ratios, abs=NEAR)
 
 
-def test_dollars_are_the_model_s() -> None:
+def test_dollars_in_the_readme_are_the_models() -> None:
     said = [float(each) for each in re.findall(r"\$(\d+\.\d\d)", README)]
     loads = (Load(), Load(batch=1, records=1))
     assert said == pytest.approx(

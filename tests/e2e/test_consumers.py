@@ -1,4 +1,4 @@
-"""The local run with its sample consumers: orders go their whole way, under one id, and nobody's secrets are told."""
+"""The local run with its sample consumers: orders are delivered, one id joins their logs, and no log has a secret."""
 
 import itertools
 import json
@@ -17,10 +17,12 @@ import boto3
 import httpx
 import pytest
 
-from ordersctl.local.engine import client_options
 from ordersctl.local.tokens import CUSTOMER_SCOPE, SERVICE_SCOPE, local_token
+from ordersctl.shared.engine_client import client_options
+from ordersctl.shared.project import PROJECT_DIR
 from testkit.builders import ADDRESS, new_order
-from testkit.local_run import PROJECT_DIR, LocalRun, eventually
+from testkit.local_run import LocalRun
+from testkit.waiting import eventually
 
 CANARY = "canary-2f8e1c"
 SECRET_ADDRESS = ADDRESS | {"name": f"{CANARY} Ann", "line1": f"1 {CANARY} Street"}
@@ -46,7 +48,7 @@ def api(run: LocalRun) -> Iterator[httpx.Client]:
 
 
 def lines(run: LocalRun, *logs: str) -> list[Line]:
-    """What the service and the consumers logged so far."""
+    """The lines that the service and the consumers logged so far."""
     texts = ((run.state_dir / "logs" / f"{log}.log").read_text() for log in logs)
     # A line without its end is being written.
     whole = (line for text in texts for line in text.splitlines(keepends=True) if line.endswith("\n"))
@@ -58,13 +60,13 @@ def delivered(run: LocalRun, count: int) -> bool:
 
 
 def trace(number: int) -> dict[str, str]:
-    """Every other request belongs to a trace of its caller's."""
+    """The header of every other request, which belongs to a trace of its caller."""
     return {"traceparent": f"00-{number + 1:032x}-00f067aa0ba902b7-01"} if number % 2 else {}
 
 
 @pytest.fixture(scope="module")
 def answers(run: LocalRun, api: httpx.Client) -> list[httpx.Response]:
-    """Five hundred requests with secrets in them: sixty orders that go their way, and all that can be wrong."""
+    """Five hundred requests with secrets in them: sixty valid orders, and every kind of invalid request."""
     accepted: list[httpx.Response] = []
 
     def place(number: int) -> httpx.Response:
@@ -103,7 +105,7 @@ def answers(run: LocalRun, api: httpx.Client) -> list[httpx.Response]:
     return accepted + others
 
 
-def test_orders_go_their_whole_way(api: httpx.Client, answers: list[httpx.Response]) -> None:
+def test_orders_are_delivered_by_the_sample_consumers(api: httpx.Client, answers: list[httpx.Response]) -> None:
     for answer in answers[:ORDERS]:
         order = api.get(answer.headers["Location"]).json()
         assert (order["status"], order["version"]) == ("delivered", 4)
@@ -116,8 +118,8 @@ def test_one_correlation_id_joins_all_hops_of_every_order(run: LocalRun, answers
             seen[line["order_id"]].append(line)
     for number, answer in enumerate(answers[:ORDERS]):
         hops = seen[answer.json()["order_id"]]
-        told = {f"{hop['event']} {hop.get('type', hop.get('status', ''))}".strip() for hop in hops}
-        assert told >= {
+        logged = {f"{hop['event']} {hop.get('type', hop.get('status', ''))}".strip() for hop in hops}
+        assert logged >= {
             "order.accepted",
             "order.placed",
             *(f"order.updated {status}" for status in ("confirmed", "shipped", "delivered")),
@@ -131,16 +133,16 @@ def test_one_correlation_id_joins_all_hops_of_every_order(run: LocalRun, answers
 
 
 def test_no_secret_is_in_a_log_or_in_an_error(run: LocalRun, answers: list[httpx.Response], api: httpx.Client) -> None:
-    # And what no client can send: a poisoned queue.
+    # Poison on the queue, which no client of the API can send.
     sqs = boto3.client("sqs", **client_options(run.engine_url))
     queue = f"{run.engine_url}/000000000000/orders-local-queue"
     poison = [CANARY, json.dumps({"type": CANARY, CANARY: CANARY}), json.dumps({"order": SECRET_ORDER})]
     for body in poison:
         sqs.send_message(QueueUrl=queue, MessageBody=body)
-    told = eventually(
+    quarantined = eventually(
         lambda: [line for line in lines(run, "handlers") if line["event"] == "message.quarantined"][len(poison) - 1 :]
     )
-    assert told[0]["level"] == "ERROR"
+    assert quarantined[0]["level"] == "ERROR"
 
     refused = [answer for answer in answers if answer.status_code >= 400]
     assert len(refused) > 400
@@ -152,7 +154,7 @@ def test_no_secret_is_in_a_log_or_in_an_error(run: LocalRun, answers: list[httpx
     assert [name for name, text in texts.items() if CANARY in text or token in text] == []
 
 
-def test_load_sees_its_events_whoever_consumes_them(run: LocalRun, answers: list[httpx.Response]) -> None:
+def test_load_sees_its_events_beside_other_consumers(run: LocalRun, answers: list[httpx.Response]) -> None:
     assert answers
     loaded = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-m", "ordersctl", "load", "tests/data/online-retail-cut.csv", "--wait", "--url", run.url],
@@ -170,7 +172,7 @@ def test_load_sees_its_events_whoever_consumes_them(run: LocalRun, answers: list
 
 @contextmanager
 def started_again(run: LocalRun, name: str) -> Iterator[None]:
-    """A consumer that has ended, once more."""
+    """Run a consumer again that has ended."""
     token = local_token(subject=name, scope=SERVICE_SCOPE)
     environment = {"ORDERS_API_URL": run.url, "ORDERS_TOKEN": token, "AWS_ENDPOINT_URL": run.engine_url}
     command = [sys.executable, "-m", "ordersctl", "consumer", name]
@@ -193,7 +195,7 @@ def test_a_consumer_that_is_stopped_neither_slows_nor_fails_the_others_and_catch
 
     sqs = boto3.client("sqs", **client_options(run.engine_url))
     queue = f"{run.engine_url}/000000000000/orders-local-inventory"
-    # The last poll of a killed consumer may still be answered, with nobody there to hear it.
+    # The last poll of a killed consumer may still get messages, which are hidden until their visibility ends.
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "2"})
     first = placed(1)
     eventually(lambda: invoiced(first))
@@ -202,14 +204,16 @@ def test_a_consumer_that_is_stopped_neither_slows_nor_fails_the_others_and_catch
 
     ids = placed(10)
     eventually(lambda: invoiced(ids), within=10)
-    assert {api.get(f"/orders/{each}").json()["status"] for each in ids} == {"placed"}, "nobody confirms them"
+    assert {api.get(f"/orders/{each}").json()["status"] for each in ids} == {"placed"}, (
+        "inventory is stopped, which confirms them"
+    )
     kept = sqs.get_queue_attributes(
         QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     )["Attributes"]
     assert sum(map(int, kept.values())) >= 10, f"its queue keeps what it missed: {kept}"
     assert run.process.poll() is None
 
-    # Until it is back, orders may change: inventory is not told of that.
+    # Orders may change until it is back, and it gets no event of that.
     changed, cancelled = sorted(ids)[:2]
     other_items = [new_order()["items"][0] | {"sku": "other", "quantity": 3}]
     for order_id, change in ((changed, {"items": other_items}), (cancelled, {"status": "cancelled"})):

@@ -1,4 +1,4 @@
-"""Doors to put anything through, made once: what one example leaves behind must not matter to the next."""
+"""The entry points of app.py, made once: what one example leaves behind must not matter to the next."""
 
 import json
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from testkit.fake_aws.lambda_ import repeatable
-from tests.fuzz.entry_points import Doors
+from tests.fuzz.entry_points import EntryPoints
 from tests.unit.http.auth.keys import EC, RSA
 
 
@@ -19,6 +19,6 @@ def jwks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def doors(jwks: Path) -> Iterator[Doors]:
+def entry_points(jwks: Path) -> Iterator[EntryPoints]:
     with repeatable(1, JWT_JWKS=str(jwks)):
-        yield Doors()
+        yield EntryPoints()

@@ -1,4 +1,4 @@
-"""The doors with anything put through: what comes out must be an answer, a quarantine or a refusal, never a crash."""
+"""The entry points of app.py for fuzzing: any input gives an answer, a quarantine or a refusal, never a crash."""
 
 import base64
 import json
@@ -9,21 +9,22 @@ from typing import Any
 from chalice.app import AuthRequest
 
 from chalicelib.http.auth.authorizer import Unauthorized
-from testkit.builders import CUSTOMER, an_order, http_event, stream_record
-from testkit.fake_aws.lambda_ import Cloud, Container
-from tests.resilience.faults import Weather
+from testkit.builders import CUSTOMER, an_order
+from testkit.fake_aws.faults import FaultInjection
+from testkit.fake_aws.lambda_ import Container, FakeAws
+from testkit.lambda_events import http_event, stream_record
 
 METHODS = ("GET", "POST", "PATCH", "DELETE", "PUT")
 RESOURCES = ("/orders", "/orders/{order_id}", "/customers/{customer_id}/orders", "/openapi.json", "/health")
 SCOPES = ("orders/read orders/write", "orders/service", "orders/admin", "")
 
 
-class Doors:
-    """A container of the stand-in in calm weather, holding one order."""
+class EntryPoints:
+    """A Lambda container on a fake AWS without faults, with one stored order."""
 
     def __init__(self) -> None:
-        self.cloud = Cloud(Weather(random.Random(1)))
-        self.container = Container(self.cloud)
+        self.aws = FakeAws(FaultInjection(random.Random(1)))
+        self.container = Container(self.aws)
         self.stored = an_order()
         self.container.deadline = float("inf")
         self.container.app.wiring.order_table().add(self.stored)
@@ -38,7 +39,7 @@ class Doors:
         body: str | bytes,
         scope: str = SCOPES[0],
     ) -> dict[str, Any]:
-        """Call the API; AssertionError for a 5xx, and for an error that is no problem document."""
+        """Call the API; AssertionError for a 5xx, and for an error without a problem document."""
         event = http_event(
             method,
             resource.split("{", maxsplit=1)[0] + "x",
@@ -65,22 +66,22 @@ class Doors:
         return answer
 
     def queue(self, body: str) -> None:
-        """Process a message: it is stored, refused or quarantined, and off the queue; BatchFailed else."""
+        """Process a message: it is stored, rejected or quarantined. Raises BatchFailed when it is to come again."""
         message = {"messageId": "m", "receiptHandle": "h", "body": body, "eventSourceARN": "arn:aws:sqs:::q"}
-        kept = len(self.cloud.table.items) + len(self.cloud.order_dlq.messages)
+        kept = len(self.aws.table.items) + len(self.aws.order_dlq.messages)
         assert self.container.invoke("process_orders", {"Records": [message]}, seconds=15) is None
-        assert len(self.cloud.table.items) + len(self.cloud.order_dlq.messages) - kept in (0, 1)
+        assert len(self.aws.table.items) + len(self.aws.order_dlq.messages) - kept in (0, 1)
 
     def record(self, dynamodb: Any) -> None:
-        """Publish a stream record: an event, nothing, or quarantine; BatchFailed else."""
+        """Publish a stream record: an event, nothing, or quarantine. Raises BatchFailed when it is to come again."""
         record = {**stream_record(None, self.stored), "dynamodb": dynamodb}
         assert self.container.invoke("publish_events", {"Records": [record]}, seconds=60) is None
 
     def token(self, authorization: str) -> None:
-        """Check a token that nobody signed: it is refused, whatever it is."""
+        """Check a token that is not signed; AssertionError when it is accepted."""
         request = AuthRequest("TOKEN", authorization, "arn:aws:execute-api:us-east-1:0:api/stage/GET/orders")
         try:
             self.container.app.authorizer.func(request)
         except Unauthorized:
             return
-        raise AssertionError(f"admitted: {authorization!r}")
+        raise AssertionError(f"accepted: {authorization!r}")

@@ -1,6 +1,7 @@
-"""Coverage-guided fuzzing of a door: python -m tests.fuzz.explore api|queue|record|token|cursor [options of libFuzzer].
+"""Coverage-guided fuzzing of an entry point: `make fuzz`.
 
-An exception ends it, with the input in a file. Needs atheris (requirements-audit.txt): `make fuzz`.
+`python -m tests.fuzz.explore api|queue|record|token|cursor [options of libFuzzer]`. An exception ends it and leaves the
+input in a file. Needs atheris (requirements-audit.txt).
 """
 
 import importlib
@@ -20,35 +21,39 @@ with atheris.instrument_imports(include=["chalicelib"]):
     for _module in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
         importlib.import_module(_module.name)
 
-from testkit.builders import claims, command, new_order, sign, stream_record
+from testkit.builders import command, new_order
 from testkit.fake_aws.lambda_ import repeatable
-from tests.fuzz.entry_points import METHODS, RESOURCES, SCOPES, Doors
+from testkit.lambda_events import stream_record
+from testkit.tokens import claims, sign
+from tests.fuzz.entry_points import METHODS, RESOURCES, SCOPES, EntryPoints
 from tests.unit.http.auth.keys import EC, RSA
 
 _HEADERS = ("idempotency-key", "if-match", "if-none-match", "traceparent", "content-type")
 
 
-def api(doors: Doors, data: bytes) -> None:
+def api(entry_points: EntryPoints, data: bytes) -> None:
     choose = atheris.FuzzedDataProvider(data)
     pick: Callable[[Sequence[str]], str] = choose.PickValueInList
     method, resource, scope = pick(list(METHODS)), pick(list(RESOURCES)), pick(list(SCOPES))
     headers = {pick(list(_HEADERS)): choose.ConsumeUnicodeNoSurrogates(20)} if choose.ConsumeBool() else {}
     parameter, query = choose.ConsumeUnicodeNoSurrogates(40), choose.ConsumeUnicodeNoSurrogates(40)
-    doors.api(method, resource, parameter, query, headers, choose.ConsumeBytes(sys.maxsize), scope)
+    entry_points.api(method, resource, parameter, query, headers, choose.ConsumeBytes(sys.maxsize), scope)
 
 
-def queue(doors: Doors, data: bytes) -> None:
-    doors.queue(data.decode(errors="replace"))
+def queue(entry_points: EntryPoints, data: bytes) -> None:
+    entry_points.queue(data.decode(errors="replace"))
 
 
-def record(doors: Doors, data: bytes) -> None:
-    """What parses as JSON becomes an image, with the key and only the types that DynamoDB has."""
+def record(entry_points: EntryPoints, data: bytes) -> None:
+    """A JSON object of DynamoDB's types is an image of the stored order."""
     try:
         image = json.loads(data)
     except (ValueError, RecursionError):
         return
     if isinstance(image, dict) and all(_is_attribute(value) for value in image.values()):
-        doors.record({"SequenceNumber": "1", "NewImage": {**image, "order_id": {"S": doors.stored.order_id}}})
+        entry_points.record(
+            {"SequenceNumber": "1", "NewImage": {**image, "order_id": {"S": entry_points.stored.order_id}}}
+        )
 
 
 def _is_attribute(value: object) -> bool:
@@ -66,21 +71,21 @@ def _is_attribute(value: object) -> bool:
     return False
 
 
-def token(doors: Doors, data: bytes) -> None:
-    doors.token(data.decode("latin-1"))
+def token(entry_points: EntryPoints, data: bytes) -> None:
+    entry_points.token(data.decode("latin-1"))
 
 
-def cursor(doors: Doors, data: bytes) -> None:
+def cursor(entry_points: EntryPoints, data: bytes) -> None:
     text = data.decode("latin-1").replace("&", "")
-    doors.api("GET", "/customers/{customer_id}/orders", "17850", f"cursor={text}", {}, "")
+    entry_points.api("GET", "/customers/{customer_id}/orders", "17850", f"cursor={text}", {}, "")
 
 
-DOORS = {each.__name__: each for each in (api, queue, record, token, cursor)}
+ENTRY_POINTS = {each.__name__: each for each in (api, queue, record, token, cursor)}
 
 
-def _seeds(doors: Doors, directory: Path) -> None:
-    """Inputs that are nearly right, to begin with."""
-    image = stream_record(None, doors.stored)["dynamodb"]["NewImage"]
+def _seeds(entry_points: EntryPoints, directory: Path) -> None:
+    """The first inputs: valid, or nearly."""
+    image = stream_record(None, entry_points.stored)["dynamodb"]["NewImage"]
     texts = [json.dumps(each) for each in (new_order(), command(), image, {"status": "cancelled"})]
     texts += [f"Bearer {sign(key, claims(exp=1))}" for key in (RSA, EC)]
     for number, text in enumerate(texts):
@@ -96,16 +101,17 @@ def main() -> None:
         corpus.mkdir()
         with repeatable(1, JWT_JWKS=str(jwks)):
             logging.disable()
-            doors = Doors()
-            _seeds(doors, corpus)
+            entry_points = EntryPoints()
+            _seeds(entry_points, corpus)
 
             def once(data: bytes) -> None:
-                # What earlier inputs left behind makes no door slower.
-                doors.cloud.calls.clear()
-                doors.cloud.requests.clear()
-                for kept in (doors.cloud.order_dlq.messages, doors.cloud.event_dlq.messages, doors.cloud.topic.log):
-                    kept.clear()
-                DOORS[name](doors, data)
+                # Or what earlier inputs leave behind would slow the later ones down.
+                entry_points.aws.calls.clear()
+                entry_points.aws.requests.clear()
+                for each in (entry_points.aws.order_dlq, entry_points.aws.event_dlq):
+                    each.messages.clear()
+                entry_points.aws.topic.log.clear()
+                ENTRY_POINTS[name](entry_points, data)
 
             atheris.Setup([sys.argv[0], *options, str(corpus)], once)
             atheris.Fuzz()

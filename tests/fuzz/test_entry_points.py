@@ -1,4 +1,4 @@
-"""Hypothesis at every door: near misses of what is right, and anything at all. `make fuzz` goes on, with atheris."""
+"""Any input at every entry point, by Hypothesis: near misses and anything at all. `make fuzz` goes on with atheris."""
 
 import base64
 import copy
@@ -9,8 +9,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from testkit.builders import ORDER_ID, claims, command, new_order, sign, stream_record
-from tests.fuzz.entry_points import METHODS, RESOURCES, SCOPES, Doors
+from testkit.builders import ORDER_ID, command, new_order
+from testkit.lambda_events import stream_record
+from testkit.tokens import claims, sign
+from tests.fuzz.entry_points import METHODS, RESOURCES, SCOPES, EntryPoints
 from tests.unit.http.auth.keys import EC, RSA
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "300"))
@@ -24,7 +26,7 @@ VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.di
 
 @st.composite
 def near(draw: st.DrawFn, document: Any) -> Any:
-    """A document that is right but for up to three places."""
+    """A document that is valid but for up to three places."""
     value = copy.deepcopy(document)
     for _ in range(draw(st.integers(0, 3))):
         here = value
@@ -66,19 +68,26 @@ QUERIES = st.lists(
     BODIES,
     st.sampled_from(SCOPES),
 )
-def test_the_api_answers_anything(  # noqa: PLR0917 - Hypothesis fills them
-    doors: Doors, method: str, resource: str, parameter: str, query: str, headers: dict[str, str], body: Any, scope: str
+def test_the_api_answers_any_request(  # noqa: PLR0917 - Hypothesis fills them
+    entry_points: EntryPoints,
+    method: str,
+    resource: str,
+    parameter: str,
+    query: str,
+    headers: dict[str, str],
+    body: Any,
+    scope: str,
 ) -> None:
-    doors.api(method, resource, parameter, query, headers, body, scope)
+    entry_points.api(method, resource, parameter, query, headers, body, scope)
 
 
 @fuzzed
 @given(near(command()).map(json.dumps) | TEXT)
-def test_the_queue_door_stores_refuses_or_quarantines_any_message(doors: Doors, body: str) -> None:
-    doors.queue(body)
+def test_any_message_is_stored_rejected_or_quarantined(entry_points: EntryPoints, body: str) -> None:
+    entry_points.queue(body)
 
 
-# Whatever else is wrong with an item: DynamoDB sees to it that each value is of the type that it says.
+# DynamoDB ensures that each value is of the type that it says, whatever else is wrong with an item.
 ATTRIBUTES = st.recursive(
     TEXT.map(lambda text: {"S": text})
     | st.integers().map(lambda number: {"N": str(number)})
@@ -93,38 +102,40 @@ ATTRIBUTES = st.recursive(
 
 @st.composite
 def images(draw: st.DrawFn, item: dict[str, Any]) -> dict[str, Any]:
-    """An item that is right but for up to three attributes: gone, or something else."""
+    """An item that is valid but for up to three attributes, which are missing or changed."""
     odd = draw(st.dictionaries(st.sampled_from(sorted(item.keys() - {"order_id"})), st.none() | ATTRIBUTES, max_size=3))
     return {name: value for name, value in {**item, **odd}.items() if value is not None}
 
 
 @fuzzed
 @given(data=st.data())
-def test_the_stream_door_publishes_or_quarantines_any_record(doors: Doors, data: st.DataObject) -> None:
-    changed = doors.stored.model_copy(update={"version": 2, "note": "new"})
-    change = stream_record(doors.stored, changed)["dynamodb"]
+def test_any_stream_record_is_published_or_quarantined(entry_points: EntryPoints, data: st.DataObject) -> None:
+    changed = entry_points.stored.model_copy(update={"version": 2, "note": "new"})
+    change = stream_record(entry_points.stored, changed)["dynamodb"]
     shown = {
         name: data.draw(images(change[name])) for name in data.draw(st.sets(st.sampled_from(["OldImage", "NewImage"])))
     }
-    doors.record({name: value for name, value in change.items() if "Image" not in name} | shown)
+    entry_points.record({name: value for name, value in change.items() if "Image" not in name} | shown)
 
 
 @fuzzed
 @given(data=st.data())
-def test_the_authorizer_refuses_any_token_that_nobody_signed(doors: Doors, data: st.DataObject) -> None:
+def test_the_authorizer_refuses_any_unsigned_token(entry_points: EntryPoints, data: st.DataObject) -> None:
     key: Any = data.draw(st.sampled_from([RSA, EC]))
     parts = sign(key, claims()).split(".")
     place = data.draw(st.integers(0, 2))
     raw = bytearray(base64.urlsafe_b64decode(parts[place] + "=="))
     raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
     parts[place] = base64.urlsafe_b64encode(bytes(raw)).decode().rstrip("=")
-    doors.token(
+    entry_points.token(
         data.draw(st.sampled_from(["Bearer " + ".".join(parts), ".".join(parts)]) | TEXT | TEXT.map("Bearer ".__add__))
     )
 
 
 @fuzzed
 @given(TEXT | st.binary(max_size=80).map(lambda raw: base64.urlsafe_b64encode(raw).decode()))
-def test_a_cursor_that_nobody_sealed_is_refused(doors: Doors, cursor: str) -> None:
-    answer = doors.api("GET", "/customers/{customer_id}/orders", "17850", f"cursor={cursor.replace('&', '')}", {}, "")
+def test_any_unsigned_cursor_is_refused(entry_points: EntryPoints, cursor: str) -> None:
+    answer = entry_points.api(
+        "GET", "/customers/{customer_id}/orders", "17850", f"cursor={cursor.replace('&', '')}", {}, ""
+    )
     assert answer["statusCode"] == 400

@@ -1,7 +1,7 @@
-"""The API as a plain model: what every request must be answered with, by dictionaries and if-then alone.
+"""A plain model of the API, made of dictionaries and conditions: the answer that each request must get.
 
-It shares no code with the service, and says on its own what DESIGN says: who sees what, which states follow which, what
-a patch changes, what a key names.
+It shares no code with the service. It states again what docs/guide/api.md promises: who may see an order, which status
+may follow which, what a patch changes, which order a key names.
 """
 
 import re
@@ -39,12 +39,12 @@ class Actor:
 class Refused(Exception):
     status: int
     slug: str
-    rule: str = ""  # where answers alike have several reasons, and a run is to meet each
+    rule: str = ""  # tells apart reasons with the same answer, since a run must meet each of them
 
 
 @dataclass
 class Known:
-    """An order that was accepted, or put on the queue by another door than the API (not sealed)."""
+    """An order that the API accepted, or that came to the queue in another way, and so without a seal in its id."""
 
     order_id: str
     customer: str
@@ -59,10 +59,10 @@ class Model:
     orders: dict[str, Known] = field(default_factory=dict)
     keys: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    # --- who may -----------------------------------------------------------------------------------------------------
+    # --- permissions --------------------------------------------------------------------------------------------------
 
     def customer(self, actor: Actor, scope: str, named: str | None, *, placing: bool = False) -> str | None:
-        """The customer whose orders are meant; None is anyone's."""
+        """The customer whose orders the request is about; None: any customer's."""
         if not actor.has(scope):
             raise Refused(403, "forbidden")
         if actor.is_service and named is None:
@@ -78,7 +78,7 @@ class Model:
         return actor.subject
 
     def see(self, order_id: str, customer: str | None) -> Known:
-        """The order if this customer may know of it; `shown` is None when it is still on its way."""
+        """The order, if this customer may know of it; its `shown` is None until it is stored."""
         known = self.orders.get(order_id)
         if known is None:
             raise Refused(404, "not-found")
@@ -91,10 +91,10 @@ class Model:
             return known
         raise Refused(404, "not-found")
 
-    # --- what happens ------------------------------------------------------------------------------------------------
+    # --- effects ------------------------------------------------------------------------------------------------------
 
     def replayed(self, customer: str, key: str | None, posted: Json) -> bool:
-        """Whether a post is answered from what is stored, and so puts nothing on the queue."""
+        """Whether a post is a replay: answered from the stored order, with nothing put on the queue."""
         order_id = self.keys.get((customer, key)) if key else None
         known = self.orders.get(order_id) if order_id else None
         if known is None or (known.shown is None and not known.erased):
@@ -106,7 +106,7 @@ class Model:
         return True
 
     def processed(self, command: Json, *, valid: bool) -> bool:
-        """Store what a command asks for; False when it belongs into quarantine."""
+        """Store the order of a command; False when the command belongs into quarantine."""
         known = self.orders[command["order_id"]]
         posted = without_nulls(command["order"])
         if known.erased:
@@ -131,7 +131,7 @@ class Model:
     def patched(
         self, actor: Actor, named: str | None, order_id: str, patch: Json, if_match: str | None
     ) -> tuple[Known, Json]:
-        """The order, and how it is shown when the patch is applied: the same when nothing differs."""
+        """The order, and how it is shown after the patch: unchanged when the patch changes nothing."""
         customer = self.customer(actor, "orders/write", named)
         if if_match is None:
             raise Refused(428, "precondition-required")

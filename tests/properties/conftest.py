@@ -1,4 +1,4 @@
-"""The functions of app.py behind the tests' engine, as tests of the API over HTTP have them."""
+"""Fixtures: the functions of app.py with the embedded engine behind them, as in tests/service/http."""
 
 from tests.service.http.conftest import quiet, service
 

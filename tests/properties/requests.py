@@ -1,4 +1,4 @@
-"""Hypothesis strategies for requests: who asks for what, mostly in ways that come to something."""
+"""Hypothesis strategies for requests, most of which the API grants."""
 
 from hypothesis import strategies as st
 
@@ -17,7 +17,7 @@ ACTORS = {
     "root": ("root", ADMIN),
     "root, reading": ("root", f"{ADMIN} {READER}"),
 }
-# Who asks, and whom they name: mostly those who may, or nothing would happen.
+# The caller and the customer whom the request names. Most are permitted, or nothing would happen.
 PLACING = st.sampled_from(
     [("ann", None)] * 6
     + [("bob", None), ("shop", "ann")] * 2

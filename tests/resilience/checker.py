@@ -1,7 +1,7 @@
-"""Judges a history: lost, unexpected, doubled, out of order, foreign, contradicted. It shares no code with the service.
+"""Checks a history for broken promises, in the spirit of Jepsen's queue and register checks.
 
-In the spirit of Jepsen's queue and register checks. What it knows of the service is what docs/guide/api.md,
-docs/guide/events.md and docs/explain/access-patterns.md promise to anyone outside.
+It shares no code with the service: what it expects is what docs/guide/api.md, docs/guide/events.md and
+docs/explain/access-patterns.md promise to clients and consumers.
 """
 
 import json
@@ -29,7 +29,7 @@ class Finding:
 
 
 def check(evidence: Evidence) -> list[Finding]:
-    """Every promise that this history breaks; none is the result that is wanted."""
+    """Every promise that this history breaks."""
     book = _Book(evidence)
     checks = (_answers, _posts, _orders, _events, _shown, _reads, _changes, _foreign, _dead_letters, _ends)
     return [finding for each in checks for finding in each(book)]
@@ -37,7 +37,7 @@ def check(evidence: Evidence) -> list[Finding]:
 
 @dataclass
 class _Book:
-    """The evidence, sorted by what the checks ask for."""
+    """The evidence, arranged as the checks need it."""
 
     evidence: Evidence
     posts: list[dict[str, Any]] = field(default_factory=list)
@@ -58,7 +58,7 @@ class _Book:
 
 
 def _answers(book: _Book) -> Iterator[Finding]:
-    """No answer is the service's own failure, and one that means "later" says when."""
+    """No answer is a 5xx but 503, and every 503 has Retry-After."""
     for each in book.evidence.history:
         if each["status"] is not None and each["status"] >= 500 and each["status"] != 503:
             yield Finding("failed", f"{each['method']} {each['path']} was answered {each['status']}")
@@ -82,34 +82,34 @@ def _posts(book: _Book) -> Iterator[Finding]:
 
 
 def _orders(book: _Book) -> Iterator[Finding]:
-    """What was accepted is in the table, or quarantined as a key's second body; nothing else is, nothing twice."""
-    asked = {post["body"]["reference"]: post for post in book.posts}
+    """An accepted order is in the table once, or quarantined as the second body of a key; nothing else is there."""
+    posted = {post["body"]["reference"]: post for post in book.posts}
     stored: dict[str, list[str]] = defaultdict(list)
-    intruders = {_order_id_of(body) for body in book.evidence.intruded}
+    injected = {_order_id_of(body) for body in book.evidence.injected_messages}
     for order_id, versions in book.events.items():
         reference = str((versions.get(1, {}).get("data") or {}).get("reference"))
-        if reference in asked:
+        if reference in posted:
             stored[reference].append(order_id)
-        elif 1 in versions and order_id not in intruders:
-            yield Finding("unexpected", f"{order_id} was asked for by nobody")
-    quarantined = {_reference_of(letter["body"]) for letter in book.evidence.quarantined}
-    for reference, post in asked.items():
+        elif 1 in versions and order_id not in injected:
+            yield Finding("unexpected", f"{order_id} was placed by nobody")
+    quarantined = {_reference_of(each["body"]) for each in book.evidence.quarantined}
+    for reference, post in posted.items():
         if len(stored[reference]) > 1:
             yield Finding("doubled", f"{reference} is {len(stored[reference])} orders")
-        # Under a tombstone nobody can tell which of a key's two bodies was there: its answer is 410.
+        # A tombstone does not show which of a key's two bodies was stored: the answer is 410.
         if post["status"] == 202 and not (stored[reference] or reference in quarantined or _is_erased(book, post)):
             yield Finding("lost", f"{reference} was accepted and is nowhere")
     for post in book.posts:
         if post["status"] == 202 and post["answer"]["order_id"] not in book.evidence.table:
             yield Finding("lost", f"{post['answer']['order_id']} was accepted and is not in the table")
-    for order_id in book.evidence.table.keys() - book.events.keys() - set(book.evidence.intruded_items):
-        yield Finding("lost", f"{order_id} is in the table, and no event told of it")
+    for order_id in book.evidence.table.keys() - book.events.keys() - set(book.evidence.injected_items):
+        yield Finding("lost", f"{order_id} is in the table, and no event of it was published")
     for order_id in book.events.keys() - book.evidence.table.keys():
-        yield Finding("unexpected", f"an event told of {order_id}, which is not in the table")
+        yield Finding("unexpected", f"an event of {order_id} was published, which is not in the table")
 
 
 def _events(book: _Book) -> Iterator[Finding]:
-    """Each version has one event, first told in order, and the last one is what the table says."""
+    """Each version has one event, first published in order, and the last one agrees with the table."""
     contents: dict[str, str] = {}
     highest: dict[str, int] = defaultdict(int)
     for event in book.evidence.published:
@@ -119,7 +119,7 @@ def _events(book: _Book) -> Iterator[Finding]:
                 yield Finding("doubled", f"two different events are {name}")
         sequence = int(event["sequence"])
         if sequence > highest[event["subject"]] + 1:
-            yield Finding("out of order", f"{event['id']} was told before what came before it")
+            yield Finding("out of order", f"{event['id']} was published before an earlier version")
         highest[event["subject"]] = max(highest[event["subject"]], sequence)
     for order_id, versions in book.events.items():
         yield from _one_order(order_id, versions, book.evidence.table.get(order_id))
@@ -142,12 +142,12 @@ def _one_order(order_id: str, versions: dict[int, dict[str, Any]], item: Any) ->
         if "items" in data and data["total"] != sum(line["quantity"] * line["unit_price"] for line in data["items"]):
             yield Finding("contradicted", f"{event['id']} has a wrong total")
         if data["status"] == "erased" and data.keys() != {"order_id", "status"}:
-            yield Finding("foreign", f"{event['id']} tells more than that the order is erased")
+            yield Finding("foreign", f"{event['id']} says more than that the order is erased")
         status = data["status"]
 
 
 def _shown(book: _Book) -> Iterator[Finding]:
-    """The first event says what the client sent, and every answer says what the event of its version says."""
+    """The first event shows what the client sent, and every answer agrees with the event of its version."""
     by_reference = {post["body"]["reference"]: post for post in book.posts}
     for order_id, versions in book.events.items():
         first = (versions.get(1) or {}).get("data") or {}
@@ -163,19 +163,19 @@ def _shown(book: _Book) -> Iterator[Finding]:
             if each["status"] != 200 or each["answer"].get("status") == "accepted":
                 continue
             event = book.events[order_id].get(each["answer"]["version"])
-            told = {name: value for name, value in (event or {}).get("data", {}).items() if name != "previous_status"}
-            if told != each["answer"]:
+            data = {name: value for name, value in (event or {}).get("data", {}).items() if name != "previous_status"}
+            if data != each["answer"]:
                 yield Finding("contradicted", f"{order_id} was shown other than version {each['answer']['version']}")
 
 
 def _reads(book: _Book) -> Iterator[Finding]:
-    """Nothing that was answered is taken back: accepted stays known, a version stays, erased stays erased."""
+    """No answer is taken back: an accepted order stays known, a version is not unseen, erased stays erased."""
     accepted_at = [(post["answer"]["order_id"], post["end"]) for post in book.posts if post["status"] == 202]
     for order_id, at in accepted_at:
         for each in book.by_order[order_id]:
             is_theirs = each["subject"] == book.owner[order_id]
             if each["status"] == 404 and is_theirs and each["begin"] > at:
-                yield Finding("contradicted", f"{order_id} was accepted, then it was not known")
+                yield Finding("contradicted", f"{order_id} was accepted, then unknown")
     for order_id, exchanges in book.by_order.items():
         for each in exchanges:
             if each["status"] != 200 and not (each["status"] == 204 and each["method"] == "DELETE"):
@@ -192,7 +192,7 @@ def _rank(exchange: dict[str, Any]) -> float:
 
 
 def _changes(book: _Book) -> Iterator[Finding]:
-    """A change that was answered 200 happened once, as answered; one that was refused did not happen."""
+    """A change that was answered 200 happened once, as answered; a refused change did not happen."""
     for order_id, exchanges in book.by_order.items():
         for each in exchanges:
             mark = _mark(each["body"]) if each["method"] == "PATCH" else None
@@ -200,7 +200,7 @@ def _changes(book: _Book) -> Iterator[Finding]:
                 continue
             others = [other for other in exchanges if other is not each and _mark(other["body"]) == mark]
             seen = [number for number, event in sorted(book.events[order_id].items()) if mark in _marks(event)]
-            # Asking for the status that an order has already is answered 200 and changes nothing.
+            # A request for the status that an order has already is answered 200 and changes nothing.
             idle = each["body"].get("status") == (each["answer"] or {}).get("status")
             if each["status"] == 200 and not seen and not idle:
                 yield Finding("lost", f"{mark} was answered 200 and never happened")
@@ -214,7 +214,7 @@ def _changes(book: _Book) -> Iterator[Finding]:
 
 
 def _mark(body: Any) -> str | None:
-    """What tells one change from all others: its note, or its reason."""
+    """What is unique to a change: its note, or its reason."""
     return (body or {}).get("note") or (body or {}).get("status_reason")
 
 
@@ -223,7 +223,7 @@ def _marks(event: dict[str, Any]) -> set[str | None]:
 
 
 def _foreign(book: _Book) -> Iterator[Finding]:
-    """Nobody is shown, or allowed to touch, another customer's order, nor told that there is one."""
+    """Tenant isolation: no customer sees or changes another's order, or learns that it exists."""
     for each in book.evidence.history:
         if "orders/service" in each["scope"] or "orders/admin" in each["scope"]:
             continue
@@ -239,22 +239,21 @@ def _foreign(book: _Book) -> Iterator[Finding]:
 
 
 def _dead_letters(book: _Book) -> Iterator[Finding]:
-    """Quarantine holds what was garbage, or another order under a used key; whole, and with its reason."""
+    """Quarantine holds injected messages and second bodies of a key: each whole, and with its reason."""
     sent = {post["body"]["reference"] for post in book.posts}
-    known = set(book.evidence.intruded)
-    kept = {letter["body"] for letter in book.evidence.quarantined}
-    for letter in book.evidence.quarantined:
-        reused = _reference_of(letter["body"]) in sent and "idempotency-key-reused" in letter["reason"]
-        if not letter["reason"] or not (letter["body"] in known or reused):
-            yield Finding("lost", f"dead letter {letter['body'][:80]!r} ({letter['reason'] or 'no reason'})")
-    for body in known:
-        if body not in kept and _order_id_of(body) not in book.evidence.table:
-            yield Finding("lost", f"an intruder's message was dropped: {body[:80]!r}")
-    given_up = [
-        _command(letter["body"])["dynamodb"]["Keys"]["order_id"]["S"] for letter in book.evidence.quarantined_records
-    ]
-    for order_id in set(given_up) ^ set(book.evidence.intruded_items):
-        yield Finding("lost", f"a record of {order_id} was given up, or one that is unreadable was dropped")
+    injected = set(book.evidence.injected_messages)
+    quarantined = {dead_letter["body"] for dead_letter in book.evidence.quarantined}
+    for dead_letter in book.evidence.quarantined:
+        body, reason = dead_letter["body"], dead_letter["reason"]
+        is_second_body = _reference_of(body) in sent and "idempotency-key-reused" in reason
+        if not reason or not (body in injected or is_second_body):
+            yield Finding("lost", f"dead letter {body[:80]!r} ({reason or 'no reason'})")
+    for body in injected:
+        if body not in quarantined and _order_id_of(body) not in book.evidence.table:
+            yield Finding("lost", f"an injected message was dropped: {body[:80]!r}")
+    records = [_command(dead_letter["body"])["dynamodb"] for dead_letter in book.evidence.quarantined_records]
+    for order_id in {record["Keys"]["order_id"]["S"] for record in records} ^ set(book.evidence.injected_items):
+        yield Finding("lost", f"a readable record of {order_id} was quarantined, or an unreadable one was dropped")
 
 
 def _is_erased(book: _Book, post: dict[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""What a life leaves behind for the checker, and what intruders put in its way."""
+"""The evidence that a simulation run leaves for the checker, and a command that no order can come from."""
 
 import hashlib
 import json
@@ -8,23 +8,24 @@ from typing import Any
 
 @dataclass
 class Evidence:
-    """All that is known from outside when everything has come to rest; JSON values only."""
+    """All that is known from outside after a run has come to rest; JSON values only."""
 
     history: list[dict[str, Any]]
     table: dict[str, Any]
     published: list[dict[str, Any]]  # events, in the order in which the topic took them
     quarantined: list[dict[str, str]]  # {body, reason}: of the order dead-letter queue
-    quarantined_records: list[dict[str, str]]
-    intruded: list[str]  # bodies that no API door sent
-    intruded_items: list[str]  # their order ids
-    unfinished: int
+    quarantined_records: list[dict[str, str]]  # {body, reason}: of the event dead-letter queue
+    injected_messages: list[str]  # bodies that the API did not send
+    injected_items: list[str]  # order ids of items that the service did not write
+    unfinished: int  # clients and messages
 
     def digest(self) -> str:
+        """A hash: two runs with the same digest had the same history."""
         return hashlib.sha256(json.dumps(vars(self), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def impossible_command(order_id: str, customer: str) -> str:
-    """A whole envelope, of an order that cannot be."""
+    """A well-formed command whose order is invalid."""
     command = {
         "type": "PlaceOrder",
         "version": 1,

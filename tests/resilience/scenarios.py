@@ -1,4 +1,7 @@
-"""What clients do: place, read, change and erase orders by the documented rules, and try what they may not."""
+"""What clients do: place, read, change and erase orders by the documented rules, and try what is not permitted.
+
+A scenario is a generator: it yields requests and is sent the exchange that each one became.
+"""
 
 import random
 from collections.abc import Generator, Mapping
@@ -9,7 +12,7 @@ CUSTOMER, SERVICE, ADMIN = "orders/read orders/write", "orders/service", "orders
 
 
 @dataclass(frozen=True)
-class Ask:
+class Request:
     method: str
     path: str
     subject: str
@@ -20,12 +23,12 @@ class Ask:
 
 @dataclass
 class Exchange:
-    """One request and what became of it; `begin` and `end` say what was before what, in all of the history."""
+    """One request and its answer; `begin` and `end` order all requests and answers of a run."""
 
-    ask: Ask
+    request: Request
     begin: int
     end: int = -1
-    status: int | None = None  # None: no answer, whatever happened
+    status: int | None = None  # None: no answer, and perhaps an effect
     headers: dict[str, str] = field(default_factory=dict)
     body: Any = None
 
@@ -35,13 +38,13 @@ class Exchange:
 
     def as_json(self) -> dict[str, Any]:
         etag = self.headers.get("ETag")
-        return {**vars(self.ask), "begin": self.begin, "end": self.end, "etag": etag, **self._answer()}
+        return {**vars(self.request), "begin": self.begin, "end": self.end, "etag": etag, **self._answer()}
 
     def _answer(self) -> dict[str, Any]:
         return {"status": self.status, "retry_after": self.headers.get("Retry-After"), "answer": self.body}
 
 
-Story = Generator[Ask, Exchange, None]
+Scenario = Generator[Request, Exchange, None]
 
 
 def new_order(source: random.Random, reference: str) -> dict[str, Any]:
@@ -56,33 +59,33 @@ def new_order(source: random.Random, reference: str) -> dict[str, Any]:
     return {"currency": source.choice(["GBP", "EUR", "JPY"]), "items": lines, "reference": reference}
 
 
-def placing(source: random.Random, name: str, customer: str, key: str | None, others: list[str]) -> Story:
-    """Place an order; without an answer, again with the same key. Then live with it."""
+def customer_orders(source: random.Random, name: str, customer: str, key: str | None, others: list[str]) -> Scenario:
+    """Place an order, without an answer again with the same key; then read, change, cancel or erase it."""
     headers = {} if key is None else {"Idempotency-Key": key}
     body = new_order(source, name)
     while True:
-        answer = yield Ask("POST", "/orders", customer, body=body, headers=headers)
+        answer = yield Request("POST", "/orders", customer, body=body, headers=headers)
         if answer.status == 202:
             break
         if not answer.is_unclear or key is None:
-            return  # refused; or a client without a key, which cannot know and must not ask again
+            return  # refused; or sent without a key, and then it is not safe to send it again
     order_id = answer.body["order_id"]
-    yield from _trespassing(source, order_id, others)
+    yield from _another_customer(source, order_id, others)
     while True:
-        seen = yield Ask("GET", f"/orders/{order_id}", customer)
+        seen = yield Request("GET", f"/orders/{order_id}", customer)
         if seen.status == 410:
             return
         if seen.status == 200 and seen.body["status"] != "accepted":
             break
     for number in range(source.randint(0, 4)):
-        deed = source.choice([_note, _note, _items, _cancel, _advance, _advance, _list, _read, _erase])
-        yield from deed(source, f"{name}.{number}", customer, order_id)
+        action = source.choice([_note, _note, _items, _cancel, _advance, _advance, _list, _read, _erase])
+        yield from action(source, f"{name}.{number}", customer, order_id)
 
 
-def meddling(source: random.Random, name: str, customer: str) -> Story:
-    """A service that changes a customer's newest orders while the customer does, too."""
+def service_interferes(source: random.Random, name: str, customer: str) -> Scenario:
+    """A service changes a customer's newest orders while the customer changes them, too."""
     for number in range(12):
-        listed = yield Ask("GET", f"/customers/{customer}/orders?limit=3", "warehouse", SERVICE)
+        listed = yield Request("GET", f"/customers/{customer}/orders?limit=3", "warehouse", SERVICE)
         if listed.status == 200 and listed.body["orders"]:
             order_id = source.choice(listed.body["orders"])["order_id"]
             if source.random() < 0.5:
@@ -91,62 +94,62 @@ def meddling(source: random.Random, name: str, customer: str) -> Story:
                 yield from _advance(source, f"{name}.{number}", customer, order_id)
 
 
-def _read(_source: random.Random, _name: str, customer: str, order_id: str) -> Story:
-    yield Ask("GET", f"/orders/{order_id}", customer)
-    yield Ask("GET", f"/orders/{order_id}", "warehouse", SERVICE)
+def _read(_source: random.Random, _name: str, customer: str, order_id: str) -> Scenario:
+    yield Request("GET", f"/orders/{order_id}", customer)
+    yield Request("GET", f"/orders/{order_id}", "warehouse", SERVICE)
 
 
-def _list(source: random.Random, _name: str, customer: str, _order_id: str) -> Story:
-    yield Ask("GET", f"/customers/{customer}/orders?limit={source.randint(1, 5)}", customer)
+def _list(source: random.Random, _name: str, customer: str, _order_id: str) -> Scenario:
+    yield Request("GET", f"/customers/{customer}/orders?limit={source.randint(1, 5)}", customer)
 
 
-def _note(_source: random.Random, name: str, customer: str, order_id: str) -> Story:
+def _note(_source: random.Random, name: str, customer: str, order_id: str) -> Scenario:
     yield from _changing(order_id, customer, CUSTOMER, {"note": f"note {name}"})
 
 
-def _items(source: random.Random, name: str, customer: str, order_id: str) -> Story:
+def _items(source: random.Random, name: str, customer: str, order_id: str) -> Scenario:
     patch = {"items": new_order(source, "")["items"], "note": f"note {name}"}
     yield from _changing(order_id, customer, CUSTOMER, patch)
 
 
-def _cancel(_source: random.Random, name: str, customer: str, order_id: str) -> Story:
+def _cancel(_source: random.Random, name: str, customer: str, order_id: str) -> Scenario:
     yield from _changing(order_id, customer, CUSTOMER, {"status": "cancelled", "status_reason": f"reason {name}"})
 
 
-def _advance(source: random.Random, name: str, _customer: str, order_id: str) -> Story:
+def _advance(source: random.Random, name: str, _customer: str, order_id: str) -> Scenario:
     status = source.choice(["confirmed", "shipped", "delivered"])
     yield from _changing(order_id, "warehouse", SERVICE, {"status": status, "status_reason": f"reason {name}"})
 
 
-def _changing(order_id: str, subject: str, scope: str, patch: dict[str, Any]) -> Story:
-    """Read, then change what was read; when that is stale or unclear, twice more."""
+def _changing(order_id: str, subject: str, scope: str, patch: dict[str, Any]) -> Scenario:
+    """Read the order and change it; after a conflict or an unclear answer twice more."""
     for _ in range(3):
-        seen = yield Ask("GET", f"/orders/{order_id}", subject, scope)
+        seen = yield Request("GET", f"/orders/{order_id}", subject, scope)
         if seen.status != 200 or "ETag" not in seen.headers:
             continue
         match = {"If-Match": seen.headers["ETag"]}
-        answer = yield Ask("PATCH", f"/orders/{order_id}", subject, scope, patch, match)
+        answer = yield Request("PATCH", f"/orders/{order_id}", subject, scope, patch, match)
         if not answer.is_unclear and answer.status != 412:
             return
 
 
-def _erase(source: random.Random, _name: str, customer: str, order_id: str) -> Story:
+def _erase(source: random.Random, _name: str, customer: str, order_id: str) -> Scenario:
     if source.random() < 0.5:
         return
     for _ in range(3):
-        answer = yield Ask("DELETE", f"/orders/{order_id}", "admin", ADMIN)
+        answer = yield Request("DELETE", f"/orders/{order_id}", "admin", ADMIN)
         if answer.status == 204:
             break
-    yield Ask("GET", f"/orders/{order_id}", customer)
+    yield Request("GET", f"/orders/{order_id}", customer)
 
 
-def _trespassing(source: random.Random, order_id: str, others: list[str]) -> Story:
-    """Another customer asks for the order, and for a list that is not theirs."""
+def _another_customer(source: random.Random, order_id: str, others: list[str]) -> Scenario:
+    """Another customer asks for the order, changes it, and asks for the list of a third one."""
     other = source.choice(others)
-    for ask in (
-        Ask("GET", f"/orders/{order_id}", other),
-        Ask("PATCH", f"/orders/{order_id}", other, body={"note": "mine now"}, headers={"If-Match": "*"}),
-        Ask("GET", f"/customers/{source.choice(others)}-not/orders", other),
+    for request in (
+        Request("GET", f"/orders/{order_id}", other),
+        Request("PATCH", f"/orders/{order_id}", other, body={"note": "mine now"}, headers={"If-Match": "*"}),
+        Request("GET", f"/customers/{source.choice(others)}-not/orders", other),
     ):
         if source.random() < 0.3:
-            yield ask
+            yield request

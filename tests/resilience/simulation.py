@@ -1,4 +1,4 @@
-"""Life under faults: clients, event source mappings, outages and intruders take turns as a seed decides."""
+"""A simulation run: clients, event source mappings, outages and injected messages take turns as a seed decides."""
 
 import json
 import random
@@ -7,12 +7,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from testkit.builders import http_event
-from testkit.fake_aws.lambda_ import Cloud, Container, sqs_record
+from testkit.fake_aws.faults import (
+    ALL_FAULTS,
+    NO_ANSWER,
+    NO_FAULTS,
+    SERVER_ERROR,
+    THROTTLED,
+    FaultInjection,
+    Killed,
+    Odds,
+)
+from testkit.fake_aws.lambda_ import Container, FakeAws, sqs_record
 from testkit.fake_aws.services import Message
+from testkit.lambda_events import http_event
 from tests.resilience.evidence import Evidence, impossible_command
-from tests.resilience.faults import BROKEN, CALM, SILENT, STORM, THROTTLED, Killed, Odds, Weather
-from tests.resilience.scenarios import Ask, Exchange, Story, meddling, placing
+from tests.resilience.scenarios import Exchange, Request, Scenario, customer_orders, service_interferes
 
 CUSTOMERS = ["anna", "ben", "cleo", "dora"]
 _RESOURCES = {"orders": "/orders/{order_id}", "customers": "/customers/{customer_id}/orders"}
@@ -21,36 +30,37 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 @dataclass
-class Teller:
-    story: Story
+class Client:
+    """A client in the middle of its scenario."""
+
+    scenario: Scenario
     answer: Exchange | None = None
-    busy: bool = False
+    waiting: bool = False  # for the answer to its request
     done: bool = False
 
 
 @dataclass
-class Life:
+class SimulationRun:
     seed: int
-    reporting: bool = False
-    odds: Odds = STORM
+    reporting: bool = False  # whether the mappings read the batch item failures that handlers return
+    odds: Odds = ALL_FAULTS
     always_cold: bool = False  # a new container for each invocation
-    cloud: Cloud = field(init=False)
+    aws: FakeAws = field(init=False)
     history: list[Exchange] = field(default_factory=list)
-    intruded: list[str] = field(default_factory=list)
-    intruded_items: list[str] = field(default_factory=list)
-    tellers: list[Teller] = field(default_factory=list)
+    injected_messages: list[str] = field(default_factory=list)
+    injected_items: list[str] = field(default_factory=list)
+    clients: list[Client] = field(default_factory=list)
     _containers: dict[int, Container] = field(default_factory=dict)
     _checkpoints: list[int] = field(default_factory=lambda: [0] * _SHARDS)
     _busy_shards: set[int] = field(default_factory=set)
-    stormy_attempts: int = 0
     _depth: int = 0
     _clock: int = 0
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
-        self.cloud = Cloud(Weather(self.random), meanwhile=self._meanwhile)
+        self.aws = FakeAws(FaultInjection(self.random), interleave=self._interleave)
 
-    # --- the course of events
+    # --- the course of a run
 
     def plan(self, orders: int) -> None:
         """Plan a client for each order; some share a key with another order, some have none."""
@@ -59,56 +69,60 @@ class Life:
             customer = source.choice(CUSTOMERS)
             others = [each for each in CUSTOMERS if each != customer]
             key = None if source.random() < 0.15 else f"key-{number}"
-            self.tellers.append(Teller(placing(source, f"order {number}", customer, key, others)))
+            self._add(customer_orders(source, f"order {number}", customer, key, others))
             if key is not None and source.random() < 0.15:
-                self.tellers.append(Teller(placing(source, f"order {number} too", customer, key, others)))
+                self._add(customer_orders(source, f"order {number} too", customer, key, others))
             if key is not None and source.random() < 0.1:
-                self.tellers.append(Teller(placing(source, f"order {number} namesake", others[0], key, [customer])))
+                self._add(customer_orders(source, f"order {number} namesake", others[0], key, [customer]))
             if source.random() < 0.4:
-                self.tellers.append(Teller(meddling(source, f"meddler {number}", customer)))
+                self._add(service_interferes(source, f"meddler {number}", customer))
 
-    def run(self, steps: int) -> Evidence:
-        """Live through `steps` turns of the storm, then in calm until all is at rest."""
-        self.cloud.weather.odds = self.odds
-        for _ in range(steps):
+    def _add(self, scenario: Scenario) -> None:
+        self.clients.append(Client(scenario))
+
+    def run(self, turns: int) -> Evidence:
+        """Take turns under faults, then without any until the run is at rest."""
+        self.aws.faults.odds = self.odds
+        for _ in range(turns):
             self._turn()
-        return self.rest()
+        return self.come_to_rest()
 
-    def rest(self) -> Evidence:
-        self.cloud.weather.odds, self.cloud.weather.down = CALM, {}
+    def come_to_rest(self) -> Evidence:
+        """Go on without faults until all clients are done and nothing is left to process or publish."""
+        self.aws.faults.odds, self.aws.faults.outages = NO_FAULTS, {}
         for _ in range(400):
-            for teller in self.tellers:
-                self.tell(teller)
+            for client in self.clients:
+                self.advance(client)
             self._redrive()
             self.queue_turn()
             for shard in range(_SHARDS):
                 self.stream_turn(shard)
-            self.cloud.now += 30
+            self.aws.now += 30
             if self._at_rest():
                 break
         return self._evidence()
 
     def _at_rest(self) -> bool:
-        letters = [message for message in self.cloud.order_dlq.messages if "reason" not in message.attributes]
-        behind = any(self._unread(shard) for shard in range(_SHARDS))
-        told = all(teller.done for teller in self.tellers)
-        return told and not (self.cloud.order_queue.messages or letters or behind)
+        to_redrive = [message for message in self.aws.order_dlq.messages if "reason" not in message.attributes]
+        to_publish = any(self._unread(shard) for shard in range(_SHARDS))
+        done = all(client.done for client in self.clients)
+        return done and not (self.aws.order_queue.messages or to_redrive or to_publish)
 
     def _turn(self) -> None:
         turns: list[tuple[float, Callable[[], None]]] = [
-            (60, self._any_story),
+            (60, self._any_client),
             (10, self.queue_turn),
             (5, lambda: self.stream_turn(self.random.randrange(_SHARDS))),
-            (10, self._time_passes),
-            (2, self._outage),
-            (0.5, self._intrude),
-            (1, self._replay),
+            (10, self._let_time_pass),
+            (2, self._begin_outage),
+            (0.5, self._inject),
+            (1, self._lose_checkpoint),
         ]
         (turn,) = self.random.choices([turn for _, turn in turns], [weight for weight, _ in turns])
         turn()
 
-    def _meanwhile(self) -> None:
-        """Let another container do something in the middle of a call."""
+    def _interleave(self) -> None:
+        """Take a turn, in another container, in the middle of a call."""
         if self._depth == 0:
             self._depth = 1
             try:
@@ -116,70 +130,71 @@ class Life:
             finally:
                 self._depth = 0
 
-    def _time_passes(self) -> None:
-        self.cloud.now += self.random.choice([0.1, 1, 10, 60, 150])
+    def _let_time_pass(self) -> None:
+        self.aws.now += self.random.choice([0.1, 1, 10, 60, 150])
 
-    def _outage(self) -> None:
+    def _begin_outage(self) -> None:
         service = self.random.choice(["dynamodb", "sns", "sqs", "secretsmanager"])
-        until = self.cloud.now + self.random.choice([1, 10, 100])
-        self.cloud.weather.down[service] = (until, self.random.choice([THROTTLED, BROKEN, SILENT]))
+        until = self.aws.now + self.random.choice([1, 10, 100])
+        self.aws.faults.outages[service] = (until, self.random.choice([THROTTLED, SERVER_ERROR, NO_ANSWER]))
 
-    def _intrude(self) -> None:
-        """Something that no door sent arrives on the queue or in the table."""
+    def _inject(self) -> None:
+        """Put a message on the queue that the API did not send, or an item into the table that is no order."""
         name = "".join(self.random.choice(_ALPHABET) for _ in range(32))
         if self.random.random() < 0.25:
-            self.intrude_item(f"ord_{name}")
+            self.inject_item(f"ord_{name}")
         else:
             impossible = impossible_command(f"ord_{name}", self.random.choice(CUSTOMERS))
-            self.intrude(self.random.choice([f"garbage {name}", impossible, impossible.replace("ord_", "x")]))
+            self.inject_message(self.random.choice([f"garbage {name}", impossible, impossible.replace("ord_", "x")]))
 
-    def intrude(self, body: str) -> None:
-        self.intruded.append(body)
-        self.cloud.order_queue.send(body, {}, None, self.cloud.weather.copies())
+    def inject_message(self, body: str) -> None:
+        self.injected_messages.append(body)
+        self.aws.order_queue.send(body, {}, None, self.aws.faults.deliveries())
 
-    def intrude_item(self, order_id: str) -> None:
-        self.intruded_items.append(order_id)
-        self.cloud.table.put({"Item": {"order_id": {"S": order_id}, "note": {"S": "no order"}}}, self.cloud.now)
+    def inject_item(self, order_id: str) -> None:
+        self.injected_items.append(order_id)
+        self.aws.table.put({"Item": {"order_id": {"S": order_id}, "note": {"S": "no order"}}}, self.aws.now)
 
-    # --- the doors
+    # --- the functions of app.py
 
     def container(self) -> Container:
-        """The container whose turn it is; a new one when the last one died."""
+        """The container that serves the next invocation: a new one when the last one died."""
         found = self._containers.get(self._depth)
         if found is None or found.dead or self.always_cold:
-            found = self._containers[self._depth] = Container(self.cloud, skew=self.random.uniform(-300, 300))
-            self.cloud.weather.happened["clock"] += 1
+            found = self._containers[self._depth] = Container(self.aws, clock_skew=self.random.uniform(-300, 300))
+            self.aws.faults.happened["clock"] += 1
         return found
 
-    def _any_story(self) -> None:
-        idle = [teller for teller in self.tellers if not teller.done and not teller.busy]
+    def _any_client(self) -> None:
+        idle = [client for client in self.clients if not client.done and not client.waiting]
         if idle:
-            self.tell(self.random.choice(idle))
+            self.advance(self.random.choice(idle))
 
-    def tell(self, teller: Teller) -> None:
-        if teller.done or teller.busy:
+    def advance(self, client: Client) -> None:
+        """Send the next request of a client, unless it is done or waits for an answer."""
+        if client.done or client.waiting:
             return
         try:
-            ask = next(teller.story) if teller.answer is None else teller.story.send(teller.answer)
+            request = next(client.scenario) if client.answer is None else client.scenario.send(client.answer)
         except StopIteration:
-            teller.done = True
+            client.done = True
             return
-        teller.busy = True
+        client.waiting = True
         try:
-            teller.answer = self.ask(ask)
+            client.answer = self._send(request)
         finally:
-            teller.busy = False
+            client.waiting = False
 
-    def ask(self, ask: Ask) -> Exchange:
-        exchange = Exchange(ask, begin=self._tick())
+    def _send(self, request: Request) -> Exchange:
+        exchange = Exchange(request, begin=self._tick())
         self.history.append(exchange)
         event = http_event(
-            ask.method,
-            ask.path,
-            resource=_RESOURCES[ask.path.split("/")[1]] if ask.path != "/orders" else None,
-            body=None if ask.body is None else json.dumps(ask.body),
-            headers={"content-type": "application/json", **{n.lower(): v for n, v in ask.headers.items()}},
-            authorizer={"sub": ask.subject, "scope": ask.scope, "exp": "1e12", "principalId": ask.subject},
+            request.method,
+            request.path,
+            resource=_RESOURCES[request.path.split("/")[1]] if request.path != "/orders" else None,
+            body=None if request.body is None else json.dumps(request.body),
+            headers={"content-type": "application/json", **{n.lower(): v for n, v in request.headers.items()}},
+            authorizer={"sub": request.subject, "scope": request.scope, "exp": "1e12", "principalId": request.subject},
             request_id=f"request-{exchange.begin}",
         )
         try:
@@ -199,7 +214,7 @@ class Life:
     def queue_turn(self, most: int = 0) -> None:
         """One batch of the queue's event source mapping, of up to `most` messages, or of any size."""
         size = most or self.random.randint(1, 10)
-        batch = self.cloud.order_queue.receive(self.cloud.now, size, self.random.shuffle)
+        batch = self.aws.order_queue.receive(self.aws.now, size, self.random.shuffle)
         if not batch:
             return
         records = [sqs_record(message) for message in batch]
@@ -212,11 +227,11 @@ class Life:
                 self._delete(message)
 
     def _delete(self, message: Message) -> None:
-        if not self.cloud.weather.chance("lost"):  # the mapping's own calls fail, too
-            self.cloud.order_queue.delete(message.handle)
+        if not self.aws.faults.happens("answer_lost"):  # the mapping's own calls fail, too
+            self.aws.order_queue.delete(message.handle)
 
     def stream_turn(self, shard: int) -> None:
-        """One batch of a shard's event source mapping: in order, and again from where it stopped."""
+        """One batch of a shard's event source mapping: in order, and again from the first that failed."""
         records = self._unread(shard)[: self.random.randint(1, 100)]
         if not records or shard in self._busy_shards:
             return
@@ -231,55 +246,52 @@ class Life:
             self._checkpoints[shard] += min((numbers.index(number) for number in failed), default=len(numbers))
 
     def _unread(self, shard: int) -> list[Any]:
-        return self._shard(shard)[self._checkpoints[shard] :]
+        return self._records(shard)[self._checkpoints[shard] :]
 
-    def _shard(self, shard: int) -> list[Any]:
-        keys = (
-            (zlib.crc32(record["dynamodb"]["Keys"]["order_id"]["S"].encode()), record) for record in self._records()
-        )
-        return [record for key, record in keys if key % _SHARDS == shard]
+    def _records(self, shard: int) -> list[Any]:
+        """A shard's records: all of one order are in one shard."""
+        keys = ((record["dynamodb"]["Keys"]["order_id"]["S"], record) for record in self.aws.table.records)
+        return [record for key, record in keys if zlib.crc32(key.encode()) % _SHARDS == shard]
 
-    def _records(self) -> list[Any]:
-        return self.cloud.table.records
-
-    def _invoke(self, door: str, event: Any, seconds: float) -> tuple[Any, bool]:
+    def _invoke(self, function: str, event: Any, seconds: float) -> tuple[Any, bool]:
+        """What a function returned, and whether it raised."""
         try:
-            return self.container().invoke(door, event, seconds), False
-        except (Exception, Killed):  # noqa: BLE001 - to a mapping, whatever was raised is a failed batch
+            return self.container().invoke(function, event, seconds), False
+        except (Exception, Killed):  # noqa: BLE001 - any error at all fails the batch
             return None, True
 
-    def _replay(self) -> None:
-        """A shard's checkpoint is lost: what was handled since comes again."""
+    def _lose_checkpoint(self) -> None:
+        """Set a shard's checkpoint back, so that records are delivered again."""
         shard = self.random.randrange(_SHARDS)
         if shard not in self._busy_shards:
             self._checkpoints[shard] = max(0, self._checkpoints[shard] - self.random.randint(1, 10))
 
     def _redrive(self) -> None:
-        """The operator's part: what SQS moved to the dead-letter queue goes back; what was quarantined stays."""
-        for message in list(self.cloud.order_dlq.messages):
+        """Redrive, as an operator would, the messages that SQS moved to the dead-letter queue, not the quarantined."""
+        for message in list(self.aws.order_dlq.messages):
             if "reason" not in message.attributes:
-                self.cloud.order_dlq.messages.remove(message)
-                self.cloud.weather.happened["dead letter"] += 1
-                self.cloud.order_queue.messages.append(message)
+                self.aws.order_dlq.messages.remove(message)
+                self.aws.faults.happened["dead letter"] += 1
+                self.aws.order_queue.messages.append(message)
 
     def _evidence(self) -> Evidence:
-        def letters(messages: list[Message]) -> list[dict[str, str]]:
+        def dead_letters(messages: list[Message]) -> list[dict[str, str]]:
             return [{"body": message.body, "reason": message.attributes.get("reason", "")} for message in messages]
 
         return Evidence(
             history=[exchange.as_json() for exchange in self.history],
-            table=self.cloud.table.items,
-            published=[json.loads(message) for message in self.cloud.topic.log],
-            quarantined=letters(self.cloud.order_dlq.messages),
-            quarantined_records=letters(self.cloud.event_dlq.messages),
-            intruded=self.intruded,
-            intruded_items=self.intruded_items,
-            unfinished=sum(not teller.done for teller in self.tellers) + len(self.cloud.order_queue.messages),
+            table=self.aws.table.items,
+            published=[json.loads(message) for message in self.aws.topic.log],
+            quarantined=dead_letters(self.aws.order_dlq.messages),
+            quarantined_records=dead_letters(self.aws.event_dlq.messages),
+            injected_messages=self.injected_messages,
+            injected_items=self.injected_items,
+            unfinished=sum(not client.done for client in self.clients) + len(self.aws.order_queue.messages),
         )
 
 
 def _reported(answer: Any, known: set[str]) -> set[str] | None:
-    """What a handler reported as failed; None is all of it: Lambda takes a malformed report for that."""
+    """The failed entries of a handler's report; None is all: so Lambda takes a malformed report."""
     try:
         failed = {entry["itemIdentifier"] for entry in (answer or {}).get("batchItemFailures") or []}
     except (AttributeError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""Every AWS call of every door, killed before its effect and after it; then life goes on."""
+"""The process is killed at every AWS call of every function, before the call's effect and after it."""
 
 import ast
 import random
@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from testkit.fake_aws.lambda_ import ROOT, repeatable
+from ordersctl.shared.project import PROJECT_DIR
+from testkit.fake_aws.faults import NO_FAULTS, THROTTLED, CrashPoint
+from testkit.fake_aws.lambda_ import repeatable
 from tests.resilience.checker import check
 from tests.resilience.evidence import Evidence, impossible_command
-from tests.resilience.faults import CALM, THROTTLED, Point
-from tests.resilience.scenarios import ADMIN, SERVICE, Ask, Story, new_order
-from tests.resilience.simulation import Life, Teller
+from tests.resilience.scenarios import ADMIN, SERVICE, Request, Scenario, new_order
+from tests.resilience.simulation import Client, SimulationRun
 
 MODES = {
     "the default": {},
@@ -20,99 +21,99 @@ MODES = {
 }
 
 
-def whole_story(name: str, key: str) -> Story:
-    """An order's whole life, through every route; without a clear answer, each step again."""
+def every_route(name: str, key: str) -> Scenario:
+    """Place an order, read, change, list, place again, erase: each request again until its answer is clear."""
     posted = new_order(random.Random(name), name)
     order_id = ""
-    for ask in (
-        Ask("POST", "/orders", "anna", body=posted, headers={"Idempotency-Key": key}),
-        Ask("GET", "/orders/{}", "anna"),
-        Ask("PATCH", "/orders/{}", "anna", body={"note": f"note {name}"}, headers={"If-Match": '"1"'}),
-        Ask("PATCH", "/orders/{}", "warehouse", SERVICE, {"status": "confirmed"}, {"If-Match": "*"}),
-        Ask("GET", "/customers/anna/orders?status=confirmed", "anna"),
-        Ask("POST", "/orders", "anna", body=posted, headers={"Idempotency-Key": key}),
-        Ask("DELETE", "/orders/{}", "admin", ADMIN),
-        Ask("GET", "/orders/{}", "anna"),
+    for request in (
+        Request("POST", "/orders", "anna", body=posted, headers={"Idempotency-Key": key}),
+        Request("GET", "/orders/{}", "anna"),
+        Request("PATCH", "/orders/{}", "anna", body={"note": f"note {name}"}, headers={"If-Match": '"1"'}),
+        Request("PATCH", "/orders/{}", "warehouse", SERVICE, {"status": "confirmed"}, {"If-Match": "*"}),
+        Request("GET", "/customers/anna/orders?status=confirmed", "anna"),
+        Request("POST", "/orders", "anna", body=posted, headers={"Idempotency-Key": key}),
+        Request("DELETE", "/orders/{}", "admin", ADMIN),
+        Request("GET", "/orders/{}", "anna"),
     ):
         while True:
-            answer = yield Ask(**{**vars(ask), "path": ask.path.format(order_id)})
-            is_pending = ask.method == "GET" and (answer.body or {}).get("status") == "accepted"
+            answer = yield Request(**{**vars(request), "path": request.path.format(order_id)})
+            is_pending = request.method == "GET" and (answer.body or {}).get("status") == "accepted"
             if not (answer.is_unclear or answer.status == 409 or is_pending):
                 break
-        if ask.path == "/orders" and answer.status == 202:
+        if request.path == "/orders" and answer.status == 202:
             order_id = answer.body["order_id"]
         elif answer.status == 422:
             return
 
 
-def placed_only(name: str, key: str) -> Story:
-    """Place an order, under a key that another one may have, and ask again while the answer is unclear."""
+def place_only(name: str, key: str) -> Scenario:
+    """Place an order, under a key that another one may have: again until the answer is clear."""
     while True:
         body = new_order(random.Random(name), name)
-        answer = yield Ask("POST", "/orders", "ben", body=body, headers={"Idempotency-Key": key})
+        answer = yield Request("POST", "/orders", "ben", body=body, headers={"Idempotency-Key": key})
         if not answer.is_unclear:
             return
 
 
-def live(mode: str, point: Point | None) -> tuple[Life, Evidence]:
-    """The same life each time, but for where it is killed."""
+def simulated(mode: str, point: CrashPoint | None) -> tuple[SimulationRun, Evidence]:
+    """The same run each time, but for the call at which it is killed."""
     with repeatable(1, **MODES[mode]):
-        life = Life(1, reporting=mode == "reporting", odds=CALM, always_cold=True)
-        life.cloud.weather.point = point
-        stories = [
-            whole_story("one", "k1"),
-            placed_only("two", "k2"),
-            placed_only("not two", "k2"),
-            placed_only("3", "k3"),
+        run = SimulationRun(1, reporting=mode == "reporting", odds=NO_FAULTS, always_cold=True)
+        run.aws.faults.crash_point = point
+        scenarios = [
+            every_route("one", "k1"),
+            place_only("two", "k2"),
+            place_only("not two", "k2"),
+            place_only("3", "k3"),
         ]
-        life.tellers = [Teller(story) for story in stories]
-        life.intrude("garbage")
-        life.intrude(impossible_command("ord_" + "0" * 32, "cleo"))
-        life.intrude_item("ord_" + "1" * 32)
-        for teller in life.tellers:
-            life.tell(teller)
-        # Some messages of the first batch fail, so that the others are taken off the queue one by one.
-        life.cloud.weather.down["dynamodb"] = (life.cloud.now + 0.1, THROTTLED)
-        life.queue_turn(10)
-        return life, life.rest()
+        run.clients = [Client(scenario) for scenario in scenarios]
+        run.inject_message("garbage")
+        run.inject_message(impossible_command("ord_" + "0" * 32, "cleo"))
+        run.inject_item("ord_" + "1" * 32)
+        for client in run.clients:
+            run.advance(client)
+        # Some messages of the first batch fail, so that the others are deleted by the handler.
+        run.aws.faults.outages["dynamodb"] = (run.aws.now + 0.1, THROTTLED)
+        run.queue_turn(10)
+        return run, run.come_to_rest()
 
 
 def calls_in(mode: str) -> list[tuple[str, str]]:
-    life, evidence = live(mode, None)
+    """The (handler, operation) of every AWS call of a run in which nothing is killed."""
+    run, evidence = simulated(mode, None)
     assert not check(evidence)
-    return life.cloud.calls
+    return run.aws.calls
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_an_order_survives_a_kill_at_any_call(mode: str) -> None:
+def test_no_order_is_lost_or_doubled_by_a_kill_at_any_aws_call(mode: str) -> None:
     points = [(number, after) for number in range(len(calls_in(mode))) for after in (False, True)]
     for number, after in points:
-        point = Point(number, after_effect=after)
-        life, evidence = live(mode, point)
-        assert life.cloud.weather.point is None, f"call {number} was never made"
-        assert not check(evidence), (number, after, life.cloud.calls[number], [*map(str, check(evidence))])
+        run, evidence = simulated(mode, CrashPoint(number, after_effect=after))
+        assert run.aws.faults.crash_point is None, f"call {number} was never made"
+        assert not check(evidence), (number, after, run.aws.calls[number], [*map(str, check(evidence))])
     print(f"{mode}: {len(points)} crash points")
 
 
-def test_every_call_that_the_code_can_make_is_a_crash_point() -> None:
+def test_every_aws_call_in_the_code_is_a_crash_point() -> None:
     covered = {operation for mode in MODES for _, operation in calls_in(mode)}
     written = set(client_calls())
     assert written == covered
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_every_call_that_a_door_makes_under_faults_is_a_crash_point(mode: str) -> None:
+def test_every_aws_call_that_a_function_makes_under_faults_is_a_crash_point(mode: str) -> None:
     covered = set(calls_in(mode))
     with repeatable(5, **MODES[mode]):
-        life = Life(5, reporting=mode == "reporting")
-        life.plan(30)
-        life.run(600)
-    assert set(life.cloud.calls) <= covered
+        run = SimulationRun(5, reporting=mode == "reporting")
+        run.plan(30)
+        run.run(600)
+    assert set(run.aws.calls) <= covered
 
 
 def client_calls() -> Iterator[str]:
-    """The operations that chalicelib asks of clients, by its text: `….client.put_item(…)`, `_client(…).put_item(…)`."""
-    for path in sorted((ROOT / "chalicelib").rglob("*.py")):
+    """The operations that chalicelib's source calls: `….client.put_item(…)`, `_client(…).put_item(…)`."""
+    for path in sorted((PROJECT_DIR / "chalicelib").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue

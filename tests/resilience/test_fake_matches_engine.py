@@ -1,4 +1,4 @@
-"""The stand-in against the engine: one script, the same answers."""
+"""The fake AWS and the embedded engine: the same script gets the same answers."""
 
 import random
 from collections.abc import Callable
@@ -9,18 +9,19 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.adapters import order_items
-from ordersctl.local.engine import client_options, deploy
+from ordersctl.local.engine import deploy
+from ordersctl.shared.engine_client import client_options
 from testkit.builders import an_order
-from testkit.fake_aws.lambda_ import Cloud
-from testkit.local_run import eventually
-from tests.resilience.faults import StandInClient, Weather
+from testkit.fake_aws.faults import FaultInjection
+from testkit.fake_aws.lambda_ import FakeAws, FakeClient
+from testkit.waiting import eventually
 
 Clients = dict[str, Any]
 Names = dict[str, str]
 
 
 def outcome(call: Callable[..., Any], *kept: str, **arguments: Any) -> Any:
-    """What a call gave: the named parts of its answer, or its error's code and the old item."""
+    """The named parts of a call's answer, or its error's code and the old item."""
     try:
         answer = call(**arguments)
     except ClientError as error:
@@ -44,7 +45,9 @@ def puts(clients: Clients, names: Names) -> list[Any]:
         outcome(put, Item=order_items.to_item(placed), **{**absent, "ReturnValuesOnConditionCheckFailure": "NONE"}),
         outcome(put, Item=order_items.to_item(noted), **seen_1),
         outcome(put, Item=order_items.to_item(noted), **seen_1),
-        outcome(put, Item=order_items.to_item(noted), TableName=names["OrderTable"]),  # writes what is there: no record
+        outcome(
+            put, Item=order_items.to_item(noted), TableName=names["OrderTable"]
+        ),  # the same item again: no stream record
         outcome(clients["dynamodb"].get_item, "Item", **read),
         outcome(clients["dynamodb"].get_item, "Item", **{**read, "Key": order_items.key("none")}),
     ]
@@ -98,7 +101,7 @@ def topics(clients: Clients, names: Names) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def names(engine_url: str) -> Names:
-    return deploy(engine_url, stage="standin")
+    return deploy(engine_url, stage="fake")
 
 
 @pytest.fixture
@@ -109,44 +112,42 @@ def engine(engine_url: str) -> Clients:
 
 
 @pytest.fixture
-def cloud() -> Cloud:
-    return Cloud(Weather(random.Random(1)))
+def aws() -> FakeAws:
+    return FakeAws(FaultInjection(random.Random(1)))
 
 
 @pytest.fixture
-def stand_in(cloud: Cloud) -> Clients:
-    def call(_client: StandInClient, operation: str, arguments: dict[str, Any]) -> Any:
-        return getattr(cloud, f"_{operation}")(arguments)
+def fake(aws: FakeAws) -> Clients:
+    def call(_client: FakeClient, operation: str, arguments: dict[str, Any]) -> Any:
+        return aws.perform(operation, arguments)
 
-    return {service: StandInClient(service, 1, call) for service in ("dynamodb", "sns", "sqs")}
-
-
-def test_conditional_writes_are_answered_as_by_the_engine(engine: Clients, stand_in: Clients, names: Names) -> None:
-    assert puts(stand_in, names) == puts(engine, names)
+    return {service: FakeClient(service, 1, call) for service in ("dynamodb", "sns", "sqs")}
 
 
-def test_lists_are_answered_as_by_the_engine(engine: Clients, stand_in: Clients, names: Names) -> None:
-    assert lists(stand_in, names) == lists(engine, names)
+def test_conditional_writes_get_the_engine_s_answers(engine: Clients, fake: Clients, names: Names) -> None:
+    assert puts(fake, names) == puts(engine, names)
 
 
-def test_publishing_is_answered_as_by_the_engine(engine: Clients, stand_in: Clients, names: Names) -> None:
-    assert topics(stand_in, names) == topics(engine, names)
+def test_lists_get_the_engine_s_answers(engine: Clients, fake: Clients, names: Names) -> None:
+    assert lists(fake, names) == lists(engine, names)
 
 
-def test_the_stream_has_the_records_that_the_engine_s_has(
-    engine: Clients, stand_in: Clients, cloud: Cloud, names: Names
-) -> None:
-    table = {**names, "OrderTable": "orders-standin-stream"}
+def test_publishing_gets_the_engine_s_answers(engine: Clients, fake: Clients, names: Names) -> None:
+    assert topics(fake, names) == topics(engine, names)
+
+
+def test_the_stream_has_the_engine_s_records(engine: Clients, fake: Clients, aws: FakeAws, names: Names) -> None:
+    table = {**names, "OrderTable": "orders-fake-stream"}
     deploy_table(engine, table["OrderTable"])
     puts(engine, table)
-    puts(stand_in, table)
+    puts(fake, table)
     arn = engine["dynamodb"].describe_table(TableName=table["OrderTable"])["Table"]["LatestStreamArn"]
     (shard,) = engine["dynamodbstreams"].describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
     start = engine["dynamodbstreams"].get_shard_iterator(
         StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
     )["ShardIterator"]
     records = engine["dynamodbstreams"].get_records(ShardIterator=start)["Records"]
-    assert [told(record) for record in cloud.table.records] == [told(record) for record in records]
+    assert [images(record) for record in aws.table.records] == [images(record) for record in records]
 
 
 def deploy_table(engine: Clients, name: str) -> None:
@@ -159,43 +160,41 @@ def deploy_table(engine: Clients, name: str) -> None:
     )
 
 
-def told(record: Any) -> Any:
+def images(record: Any) -> Any:
     return record["eventName"], {name: record["dynamodb"].get(name) for name in ("Keys", "OldImage", "NewImage")}
 
 
-def test_a_message_that_nobody_deletes_is_buried_after_as_many_receives_as_in_the_engine(
-    engine: Clients, cloud: Cloud
-) -> None:
+def test_a_message_becomes_a_dead_letter_after_as_many_receives_as_in_the_engine(engine: Clients, aws: FakeAws) -> None:
     sqs = engine["sqs"]
-    grave = sqs.create_queue(QueueName="standin-grave")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=grave, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    dead_letters = sqs.create_queue(QueueName="fake-dead-letters")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=dead_letters, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     policy = f'{{"deadLetterTargetArn": "{arn}", "maxReceiveCount": "3"}}'
     attributes = {"VisibilityTimeout": "0", "RedrivePolicy": policy}
-    url = sqs.create_queue(QueueName="standin-queue", Attributes=attributes)["QueueUrl"]
+    url = sqs.create_queue(QueueName="fake-queue", Attributes=attributes)["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="never done", MessageGroupId="anna")
     received = 0
     while sqs.receive_message(QueueUrl=url).get("Messages"):
         received += 1
-    eventually(lambda: sqs.receive_message(QueueUrl=grave, VisibilityTimeout=0).get("Messages"))
+    eventually(lambda: sqs.receive_message(QueueUrl=dead_letters, VisibilityTimeout=0).get("Messages"))
 
-    cloud.order_queue.send("never done", {}, "anna")
-    stood_in = 0
-    while cloud.order_queue.receive(1000.0 * stood_in, 1):
-        stood_in += 1
-    assert (stood_in, [message.body for message in cloud.order_dlq.messages]) == (received, ["never done"])
+    aws.order_queue.send("never done", {}, "anna")
+    received_from_fake = 0
+    while aws.order_queue.receive(1000.0 * received_from_fake, 1):
+        received_from_fake += 1
+    assert (received_from_fake, [message.body for message in aws.order_dlq.messages]) == (received, ["never done"])
 
 
-def test_a_deleted_message_is_gone_as_in_the_engine(engine: Clients, stand_in: Clients, cloud: Cloud) -> None:
-    url = engine["sqs"].create_queue(QueueName="standin-deletes", Attributes={"VisibilityTimeout": "0"})["QueueUrl"]
+def test_a_deleted_message_is_not_received_as_in_the_engine(engine: Clients, fake: Clients, aws: FakeAws) -> None:
+    url = engine["sqs"].create_queue(QueueName="fake-deletes", Attributes={"VisibilityTimeout": "0"})["QueueUrl"]
     engine["sqs"].send_message(QueueUrl=url, MessageBody="one")
     (message,) = engine["sqs"].receive_message(QueueUrl=url)["Messages"]
-    cloud.order_queue.send("one", {})
-    (other,) = cloud.order_queue.receive(0, 1)
+    aws.order_queue.send("one", {})
+    (other,) = aws.order_queue.receive(0, 1)
 
     def deleted(client: Any, url: str, handle: str) -> Any:
         answer = client.delete_message_batch(QueueUrl=url, Entries=[{"Id": "0", "ReceiptHandle": handle}])
         return answer.get("Failed") or []
 
-    assert deleted(stand_in["sqs"], "https://sqs.invalid/orders", other.handle) == []
+    assert deleted(fake["sqs"], "https://sqs.invalid/orders", other.handle) == []
     assert deleted(engine["sqs"], url, message["ReceiptHandle"]) == []
-    assert cloud.order_queue.receive(1000, 1) == engine["sqs"].receive_message(QueueUrl=url).get("Messages", []) == []
+    assert aws.order_queue.receive(1000, 1) == engine["sqs"].receive_message(QueueUrl=url).get("Messages", []) == []

@@ -1,79 +1,84 @@
-"""More than AWS serves: bounded calls, bounded time, nothing lost; and a noisy customer does not starve a quiet one."""
+"""Overload: bounded calls, bounded time, nothing lost; and a noisy customer does not starve a quiet one."""
 
 import random
 
 import pytest
 
+from testkit.fake_aws.faults import NO_ANSWER, NO_FAULTS, THROTTLED
 from testkit.fake_aws.lambda_ import Container, repeatable
 from testkit.fake_aws.services import Message, Queue
 from tests.resilience.checker import check
 from tests.resilience.evidence import Evidence
-from tests.resilience.faults import CALM, SILENT, THROTTLED
-from tests.resilience.scenarios import Ask, Story, new_order
-from tests.resilience.simulation import Life, Teller
+from tests.resilience.scenarios import Request, Scenario, new_order
+from tests.resilience.simulation import Client, SimulationRun
 
 FOREVER = 1e12
 
 
-def posting(customer: str, name: str, tries: int = 1) -> Story:
-    """Post an order under a key, again after a 503, `tries` times at most."""
+def posting(customer: str, name: str, tries: int = 1) -> Scenario:
+    """Post an order under a key; after a 503 or no answer again, `tries` times at most."""
     for _ in range(tries):
         body = new_order(random.Random(name), name)
-        answer = yield Ask("POST", "/orders", customer, body=body, headers={"Idempotency-Key": name})
+        answer = yield Request("POST", "/orders", customer, body=body, headers={"Idempotency-Key": name})
         if not answer.is_unclear:
             return
 
 
-def burst(down: dict[str, tuple[float, str]], orders: int = 100) -> tuple[Life, Evidence]:
-    """Many orders while services are down, a batch of each mapping, then calm and clients that try again."""
+def accepted_before() -> SimulationRun:
+    """A run without faults, in which each of 40 clients has sent one request."""
+    run = SimulationRun(1, odds=NO_FAULTS)
+    Container(run.aws)
+    run.clients = [Client(posting("anna", f"before-{number}")) for number in range(40)]
+    for client in run.clients:
+        run.advance(client)
+    return run
+
+
+def burst(outages: dict[str, tuple[float, str]], orders: int = 100) -> tuple[SimulationRun, Evidence, int]:
+    """Clients place orders during outages and again after them; also returns the attempts during the outages."""
     with repeatable(1):
-        life = Life(1, odds=CALM)
-        Container(life.cloud)
-        life.tellers = [Teller(posting("anna", f"before-{number}")) for number in range(40)]
-        for teller in life.tellers:
-            life.tell(teller)
-        life.cloud.calls.clear()
-        life.cloud.attempts = 0
-        life.cloud.weather.down = down
-        life.tellers = [Teller(posting("anna", f"order-{number}", tries=400)) for number in range(orders)]
-        for teller in life.tellers:
-            life.tell(teller)
+        run = accepted_before()
+        run.aws.attempts = 0
+        run.aws.faults.outages = outages
+        run.clients = [Client(posting("anna", f"order-{number}", tries=400)) for number in range(orders)]
+        for client in run.clients:
+            run.advance(client)
         for _ in range(4):
-            life.queue_turn(10)
-        life.stormy_attempts = life.cloud.attempts
-        return life, life.rest()
+            run.queue_turn(10)
+        attempts = run.aws.attempts
+        return run, run.come_to_rest(), attempts
 
 
-@pytest.mark.parametrize("how", [THROTTLED, SILENT])
-def test_accepts_are_answered_503_and_go_through_later_when_the_queue_is_down(how: str) -> None:
-    _, evidence = burst({"sqs": (FOREVER, how)})
+@pytest.mark.parametrize("how", [THROTTLED, NO_ANSWER])
+def test_while_the_queue_is_down_posts_are_answered_503_and_are_accepted_later(how: str) -> None:
+    _, evidence, _ = burst({"sqs": (FOREVER, how)})
     assert {(each["status"], each["retry_after"]) for each in evidence.history[40:140]} == {(503, "1")}
     assert not check(evidence)
     assert len(evidence.table) == 140
 
 
-def test_accepts_go_on_when_the_table_is_throttled() -> None:
-    _, evidence = burst({"dynamodb": (FOREVER, THROTTLED)})
+def test_while_the_table_is_throttled_orders_are_accepted() -> None:
+    _, evidence, _ = burst({"dynamodb": (FOREVER, THROTTLED)})
     assert {each["status"] for each in evidence.history[:140]} == {202}
     assert not check(evidence)
     assert len(evidence.table) == 140
 
 
-def test_calls_under_full_throttling_are_at_most_three_times_those_of_calm() -> None:
-    calm, _ = burst({})
-    for down in (["dynamodb"], ["sqs"], ["dynamodb", "sqs", "sns"]):
-        storm, _ = burst(dict.fromkeys(down, (FOREVER, THROTTLED)))
-        assert storm.stormy_attempts <= 3 * calm.stormy_attempts, down
+def test_under_full_throttling_there_are_at_most_three_times_the_calls() -> None:
+    _, _, usual = burst({})
+    for services in (["dynamodb"], ["sqs"], ["dynamodb", "sqs", "sns"]):
+        _, _, attempts = burst(dict.fromkeys(services, (FOREVER, THROTTLED)))
+        assert attempts <= 3 * usual, services
 
 
 @pytest.mark.parametrize("service", ["sqs", "sns", "secretsmanager"])
 def test_handlers_return_before_their_deadline_when_a_service_does_not_answer(service: str) -> None:
-    """A silent service costs 2 s per attempt, and nothing is killed for that.
+    """A service that does not answer costs 2 s per attempt, and no handler is killed for that.
 
-    A silent table is in tests/unit/test_lambda_batches.py: the processor waits for its threads by the real clock.
+    A table that does not answer is in tests/unit/test_lambda_batches.py: the processor waits by the real clock.
     """
-    life, evidence = burst({service: (FOREVER, SILENT)}, orders=5)
-    assert life.cloud.weather.happened["deadline"] == 0
+    run, evidence, _ = burst({service: (FOREVER, NO_ANSWER)}, orders=5)
+    assert run.aws.faults.happened["deadline"] == 0
     assert None not in {each["status"] for each in evidence.history}
     assert not check(evidence)
 
@@ -83,34 +88,35 @@ def test_handlers_return_before_their_deadline_when_a_service_does_not_answer(se
 BATCHES_PER_SECOND, PER_BATCH = 2, 10
 
 
-def seconds_to_placed(life: Life, customer: str, crowd: int) -> float:
-    """How long the last of a customer's 10 orders waits behind `crowd` orders of another (virtual seconds)."""
-    crowding = [posting("noisy", f"noisy-{number}") for number in range(crowd)]
-    for story in crowding + [posting(customer, f"quiet-{number}") for number in range(10)]:
-        life.tell(Teller(story))
-    queue, begun = life.cloud.order_queue, life.cloud.now
+def seconds_to_take(customer: str, crowd: int) -> float:
+    """How long it takes until a customer's 10 orders are off a queue with `crowd` of another (virtual seconds)."""
+    run = SimulationRun(1, odds=NO_FAULTS)
+    noisy = [posting("noisy", f"noisy-{number}") for number in range(crowd)]
+    for scenario in noisy + [posting(customer, f"quiet-{number}") for number in range(10)]:
+        run.advance(Client(scenario))
+    queue, begun = run.aws.order_queue, run.aws.now
     waiting = sum(customer in message.body for message in queue.messages)
     assert (waiting, len(queue.messages)) == (10, crowd + 10)
     while waiting:
-        batch = [message for _ in range(BATCHES_PER_SECOND) for message in queue.receive(life.cloud.now, PER_BATCH)]
+        batch = [message for _ in range(BATCHES_PER_SECOND) for message in queue.receive(run.aws.now, PER_BATCH)]
         assert batch
-        life.cloud.now += 1
+        run.aws.now += 1
         for message in batch:
             queue.delete(message.handle)
             waiting -= customer in message.body
-    return life.cloud.now - begun
+    return run.aws.now - begun
 
 
 def test_a_noisy_customer_does_not_starve_a_quiet_one() -> None:
-    """SQS's fair queues are modelled here after its guide; the engine takes the group, and pays it no heed."""
+    """The fake models SQS's fair queues after its guide; the embedded engine takes the group and ignores it."""
     with repeatable(1):
-        alone = seconds_to_placed(Life(1, odds=CALM), "quiet", crowd=0)
-        crowded = seconds_to_placed(Life(1, odds=CALM), "quiet", crowd=1000)
-    print(f"10 orders placed in {alone:.0f} s alone, in {crowded:.0f} s behind 1,000 of another customer")
+        alone = seconds_to_take("quiet", crowd=0)
+        crowded = seconds_to_take("quiet", crowd=1000)
+    print(f"10 orders processed in {alone:.0f} s alone, in {crowded:.0f} s behind 1,000 of another customer")
     assert crowded <= 2 * alone
 
 
-def test_without_groups_it_would() -> None:
+def test_without_message_groups_a_noisy_customer_would_starve_a_quiet_one() -> None:
     queue = Queue("no groups")
     for number in range(1010):
         queue.send("quiet" if number >= 1000 else "noisy", {})
@@ -118,10 +124,10 @@ def test_without_groups_it_would() -> None:
     assert {message.body for message in first} == {"noisy"}
 
 
-def test_every_command_goes_out_with_its_customer_as_group() -> None:
+def test_a_customer_s_commands_are_sent_as_one_message_group() -> None:
     with repeatable(1):
-        life = Life(1, odds=CALM)
-        life.tell(Teller(posting("anna", "one")))
-        life.tell(Teller(posting("ben", "two")))
-    groups = [arguments["MessageGroupId"] for name, arguments in life.cloud.requests if name == "send_message"]
+        run = SimulationRun(1, odds=NO_FAULTS)
+        run.advance(Client(posting("anna", "one")))
+        run.advance(Client(posting("ben", "two")))
+    groups = [arguments["MessageGroupId"] for name, arguments in run.aws.requests if name == "send_message"]
     assert groups == ["anna", "ben"]

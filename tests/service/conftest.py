@@ -1,6 +1,5 @@
-"""The doors of app.py on a stack of their own in the tests' engine."""
+"""The functions of app.py on a stack of their own in the tests' engine."""
 
-import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,20 +7,31 @@ from pathlib import Path
 import boto3
 import pytest
 
-from chalicelib import wiring
-from ordersctl.local.engine import client_options, deploy
-from testkit.builders import AUDIENCE, ISSUER
-from tests.service.harness import House
+from ordersctl.local.engine import deploy
+from ordersctl.shared.engine_client import client_options
+from testkit.tokens import AUDIENCE, ISSUER
+from tests.service.harness import ServiceHarness, functions
+
+
+@pytest.fixture(scope="session", params=["thin", pytest.param("botocore", marks=pytest.mark.full)])
+def aws_client(request: pytest.FixtureRequest) -> str:
+    """AWS_CLIENT: with botocore, `make test` runs test_aws_clients.py, `make test-all` every test in this folder."""
+    return str(request.param)
 
 
 @pytest.fixture(scope="session")
-def built(engine_url: str) -> House:
+def outputs(engine_url: str) -> dict[str, str]:
+    return deploy(engine_url, stage="tests")
+
+
+@pytest.fixture(scope="session")
+def built(engine_url: str, outputs: dict[str, str], aws_client: str) -> ServiceHarness:
     """The handlers with all their clients, made while the environment is this stack's."""
-    outputs = deploy(engine_url, stage="doors")
     # Each output is named as the environment variable that carries it: OrderQueueUrl, ORDER_QUEUE_URL.
     environment = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper(): value for name, value in outputs.items()} | {
-        "STAGE": "doors",
+        "STAGE": "tests",
         "AWS_ENDPOINT_URL": engine_url,
+        "AWS_CLIENT": aws_client,
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_DEFAULT_REGION": "us-east-1",
@@ -29,31 +39,15 @@ def built(engine_url: str) -> House:
         "JWT_AUDIENCE": AUDIENCE,
         "JWT_JWKS": str(Path("no") / "jwks.json"),
     }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        for name in (
-            "AWS_PROFILE",
-            "AWS_CHALICE_CLI_MODE",
-            "REPORT_BATCH_ITEM_FAILURES",
-            "CUSTOMER_CLAIM",
-            "EVENT_BUS_NAME",
-            "http_proxy",
-            "HTTP_PROXY",
-        ):
-            patch.delenv(name, raising=False)
-        app = importlib.import_module("app")
-        # Settings are read and clients made when first needed, and kept: later tests may have any environment.
-        wiring.settings(), wiring.id_secret(), wiring.order_table(), wiring.impatient_order_table()
-        wiring.order_queue(), wiring.order_dead_letters(), wiring.publisher(), wiring.event_dead_letters()
+    app = functions(environment)
     options = client_options(engine_url)
     sqs, dynamodb = boto3.client("sqs", **options), boto3.client("dynamodb", **options)
-    return House(app, sqs, dynamodb, boto3.client("dynamodbstreams", **options))
+    return ServiceHarness(app, sqs, dynamodb, boto3.client("dynamodbstreams", **options))
 
 
 @pytest.fixture
-def house(built: House) -> Iterator[House]:
+def harness(built: ServiceHarness) -> Iterator[ServiceHarness]:
     """The handlers with empty queues, and without any fault that a test injects."""
     built.empty_queues()
     yield built
-    built.heal()
+    built.end_faults()

@@ -1,34 +1,67 @@
-"""What door tests work with: the handlers, the stack's queues and table, and faults that are raised before sending."""
+"""What tests of the service work with: its functions, the stack's queues and table, and injected faults."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib import wiring
 from chalicelib.adapters import order_items
 from chalicelib.aws.json_client import JsonClient
 from chalicelib.domain.orders import ErasedOrder, Order
-from ordersctl.local.event_sources.dynamodb_streams import lambda_record
-from testkit.builders import ApiClient, LambdaContext, sqs_event
-from testkit.local_run import eventually
+from ordersctl.shared.project import PROJECT_DIR
+from ordersctl.shared.streams import lambda_record
+from testkit.api_client import ApiClient
+from testkit.fake_aws.lambda_ import copied
+from testkit.lambda_events import LambdaContext, sqs_event
+from testkit.waiting import eventually
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
     from mypy_boto3_sqs import SQSClient
 
+# What this machine may have set, and a deployed function has not.
+NOT_OURS = (
+    "AWS_PROFILE",
+    "AWS_CHALICE_CLI_MODE",
+    "AWS_CLIENT",
+    "REPORT_BATCH_ITEM_FAILURES",
+    "CUSTOMER_CLAIM",
+    "EVENT_BUS_NAME",
+    "http_proxy",
+    "HTTP_PROXY",
+)
 QUEUES = [
-    "orders-doors-queue",
-    "orders-doors-queue-dlq",
-    "orders-doors-events-dlq",
-    "orders-doors-inventory",
-    "orders-doors-invoicing",
-    "orders-doors-fulfilment",
+    "orders-tests-queue",
+    "orders-tests-queue-dlq",
+    "orders-tests-events-dlq",
+    "orders-tests-inventory",
+    "orders-tests-invoicing",
+    "orders-tests-fulfilment",
 ]
+
+
+def functions(environment: Mapping[str, str]) -> ModuleType:
+    """The module app.py with a wiring of its own, as a Lambda container with this environment has it.
+
+    Settings are read and clients made here, and kept: later tests may have any environment.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name in NOT_OURS:
+            patch.delenv(name, raising=False)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        app = copied("app", PROJECT_DIR / "app.py")
+        wiring = copied("chalicelib.wiring", PROJECT_DIR / "chalicelib" / "wiring.py")
+        vars(app)["wiring"] = wiring
+        wiring.settings(), wiring.id_secret(), wiring.token_checker()
+        wiring.order_table(), wiring.fail_fast_order_table(), wiring.read_table(), wiring.order_queue()
+        wiring.order_dead_letters(), wiring.publisher(), wiring.event_dead_letters()
+    return app
 
 
 def throttled(operation: str = "-") -> ClientError:
@@ -37,7 +70,7 @@ def throttled(operation: str = "-") -> ClientError:
 
 
 @dataclass(frozen=True)
-class House:
+class ServiceHarness:
     app: ModuleType
     sqs: "SQSClient"
     dynamodb: "DynamoDBClient"
@@ -46,7 +79,12 @@ class House:
     _hooks: list[tuple[Any, str, Any]] = field(default_factory=list)
     _broken: list[JsonClient] = field(default_factory=list)
 
-    # --- doors
+    @property
+    def wiring(self) -> Any:
+        """The clients and adapters of these functions."""
+        return self.app.wiring
+
+    # --- entry points
 
     def api(self, **who: Any) -> ApiClient:
         return ApiClient(self.app.app, **who)
@@ -58,8 +96,8 @@ class House:
         return self.app.process_orders(event, LambdaContext(remaining_ms))
 
     def process_queue(self) -> list[str]:
-        """Take every waiting command through the processor, as Lambda would; returns them."""
-        bodies = self.bodies("orders-doors-queue")
+        """Put every waiting command through the processor, as Lambda would; returns the commands."""
+        bodies = self.bodies("orders-tests-queue")
         for start in range(0, len(bodies), 10):
             self.process(*bodies[start : start + 10])
         return bodies
@@ -67,7 +105,7 @@ class House:
     def publish(self, event: Any, remaining_ms: float = 15_000) -> Any:
         return self.app.publish_events(event, LambdaContext(remaining_ms))
 
-    # --- what is behind them
+    # --- queues and table
 
     def messages(self, queue: str) -> list[Any]:
         """Receive and delete all messages of a queue."""
@@ -84,32 +122,32 @@ class House:
     def bodies(self, queue: str) -> list[str]:
         return [message["Body"] for message in self.messages(queue)]
 
-    def quarantined(self, queue: str = "orders-doors-queue-dlq") -> list[tuple[str, str]]:
-        """What was quarantined, each with its reason."""
+    def quarantined(self, queue: str = "orders-tests-queue-dlq") -> list[tuple[str, str]]:
+        """The quarantined messages, each with its reason."""
         return [
             (message["Body"], message["MessageAttributes"]["reason"]["StringValue"]) for message in self.messages(queue)
         ]
 
-    def heard(self, subscriber: str, count: int) -> list[dict[str, Any]]:
-        """The events at a subscriber, when there are so many; by id."""
-        heard: list[dict[str, Any]] = []
+    def received(self, subscriber: str, count: int) -> list[dict[str, Any]]:
+        """Exactly `count` events that a subscriber receives, sorted by id."""
+        received: list[dict[str, Any]] = []
 
-        def listen() -> bool:
-            heard.extend(json.loads(body) for body in self.bodies(f"orders-doors-{subscriber}"))
-            return len(heard) >= count
+        def look() -> bool:
+            received.extend(json.loads(body) for body in self.bodies(f"orders-tests-{subscriber}"))
+            return len(received) >= count
 
-        eventually(listen)
-        assert len(heard) == count
-        return sorted(heard, key=lambda event: str(event["id"]))
+        eventually(look)
+        assert len(received) == count
+        return sorted(received, key=lambda event: str(event["id"]))
 
     def stored(self, order_id: str) -> Order | ErasedOrder | None:
-        """The order in the table, read past the service."""
-        answer = self.dynamodb.get_item(TableName="orders-doors", Key=order_items.key(order_id), ConsistentRead=True)
+        """The order in the table, read without the service."""
+        answer = self.dynamodb.get_item(TableName="orders-tests", Key=order_items.key(order_id), ConsistentRead=True)
         return order_items.from_item(answer["Item"]) if "Item" in answer else None
 
     def streamed(self, order_id: str) -> Any:
-        """The first record that the table's stream has of an order, as Lambda hands it over."""
-        arn = self.dynamodb.describe_table(TableName="orders-doors")["Table"]["LatestStreamArn"]
+        """The first record of an order in the table's stream, as Lambda passes it to a function."""
+        arn = self.dynamodb.describe_table(TableName="orders-tests")["Table"]["LatestStreamArn"]
         (shard,) = self.streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
         start = self.streams.get_shard_iterator(
             StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
@@ -122,7 +160,7 @@ class House:
         raise AssertionError(f"the stream has no record of {order_id}")
 
     def put(self, order: Order | ErasedOrder) -> None:
-        self.dynamodb.put_item(TableName="orders-doors", Item=order_items.to_item(order))
+        self.dynamodb.put_item(TableName="orders-tests", Item=order_items.to_item(order))
 
     def empty_queues(self) -> None:
         for queue in QUEUES:
@@ -133,7 +171,7 @@ class House:
             self._urls[queue] = self.sqs.get_queue_url(QueueName=queue)["QueueUrl"]
         return self._urls[queue]
 
-    # --- faults: raised before a request is sent, so that nothing of it takes effect
+    # --- faults: raised before a request is sent, so that it takes no effect
 
     def fail(self, adapter: Any, operation: str, fault: Callable[[str], Exception | None]) -> None:
         """Make calls of an operation fail; `fault` sees each request's body and says how, if at all."""
@@ -162,7 +200,7 @@ class House:
         vars(client)["send"] = faulty
         self._broken.append(client)
 
-    def heal(self) -> None:
+    def end_faults(self) -> None:
         while self._broken:
             vars(self._broken.pop()).pop("send", None)
         while self._hooks:
@@ -171,5 +209,5 @@ class House:
 
     def report_failures(self, monkeypatch: Any) -> None:
         """Behave as deployed with a mapping that reads batch item failures."""
-        settings = replace(wiring.settings(), report_batch_item_failures="1")
-        monkeypatch.setattr(wiring, "settings", lambda: settings)
+        settings = replace(self.wiring.settings(), report_batch_item_failures="1")
+        monkeypatch.setattr(self.wiring, "settings", lambda: settings)

@@ -7,56 +7,55 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectTimeoutError
 
-from chalicelib import wiring
 from chalicelib.domain import commands, order_ids
 from testkit.builders import CUSTOMER, command, line, new_order
-from tests.service.harness import House, throttled
+from tests.service.harness import ServiceHarness, throttled
 
 
 def a_key() -> str:
     return uuid.uuid4().hex
 
 
-def queued(house: House) -> list[str]:
-    return house.bodies("orders-doors-queue")
+def queued(harness: ServiceHarness) -> list[str]:
+    return harness.bodies("orders-tests-queue")
 
 
-def test_an_order_is_accepted_and_queued_once(house: House) -> None:
-    answer = house.api().post("/orders", new_order(note="n"))
+def test_an_order_is_accepted_and_queued_once(harness: ServiceHarness) -> None:
+    answer = harness.api().post("/orders", new_order(note="n"))
     order_id = answer.json["order_id"]
     assert (answer.status, answer.json) == (202, {"order_id": order_id, "status": "accepted"})
     assert answer.headers["Location"] == f"/api/orders/{order_id}"
     assert answer.headers["Retry-After"] == "1"
     assert answer.headers["Content-Type"] == "application/json"
     assert "Idempotency-Replayed" not in answer.headers
-    (body,) = queued(house)
+    (body,) = queued(harness)
     sent = commands.decode(body)
     assert (sent.order_id, sent.customer_id, sent.order) == (order_id, CUSTOMER, new_order(note="n"))
     assert sent.correlation_id == answer.headers["X-Request-Id"]
-    assert order_ids.is_sealed_for(wiring.id_secret(), order_id, CUSTOMER)
+    assert order_ids.is_sealed_for(harness.wiring.id_secret(), order_id, CUSTOMER)
 
 
-def test_accepting_writes_nothing_to_the_table(house: House) -> None:
-    order_id = house.api().post("/orders", new_order(), Idempotency_Key=a_key()).json["order_id"]
-    assert house.stored(order_id) is None
+def test_accepting_writes_nothing_to_the_table(harness: ServiceHarness) -> None:
+    order_id = harness.api().post("/orders", new_order(), Idempotency_Key=a_key()).json["order_id"]
+    assert harness.stored(order_id) is None
 
 
-def test_a_service_places_for_a_customer_and_is_told_where_to_read(house: House) -> None:
-    service = house.api(subject="shop", scope="orders/service")
+def test_a_service_places_for_a_customer_and_gets_the_location_to_read(harness: ServiceHarness) -> None:
+    service = harness.api(subject="shop", scope="orders/service")
     answer = service.post("/orders?customer_id=17851", new_order())
     assert answer.headers["Location"] == f"/api/orders/{answer.json['order_id']}?customer_id=17851"
-    (body,) = queued(house)
+    (body,) = queued(harness)
     assert json.loads(body)["customer_id"] == "17851"
     assert service.get(answer.headers["Location"].removeprefix("/api")).json["status"] == "accepted"
 
 
-def test_the_largest_real_order_passes(house: House) -> None:
+def test_the_largest_real_order_passes(harness: ServiceHarness) -> None:
     large = new_order(items=[line(sku=str(n), name="WHITE HANGING HEART T-LIGHT HOLDER") for n in range(1_114)])
     assert len(json.dumps(large)) > 90_000
-    answer = house.api().post("/orders", large)
+    answer = harness.api().post("/orders", large)
     assert answer.status == 202
-    house.process_queue()
-    assert house.api().get(f"/orders/{answer.json['order_id']}").json["items"] == large["items"]
+    harness.process_queue()
+    assert harness.api().get(f"/orders/{answer.json['order_id']}").json["items"] == large["items"]
 
 
 BAD: list[tuple[str, Any, int, str]] = [
@@ -86,14 +85,14 @@ BAD: list[tuple[str, Any, int, str]] = [
 
 
 @pytest.mark.parametrize(("what", "body", "status", "slug"), BAD, ids=[each[0] for each in BAD])
-def test_a_bad_body_is_a_problem_and_nothing_is_queued(
-    house: House, what: str, body: Any, status: int, slug: str
+def test_an_invalid_body_is_a_problem_and_nothing_is_queued(
+    harness: ServiceHarness, what: str, body: Any, status: int, slug: str
 ) -> None:
-    answer = house.api().post("/orders", body, Idempotency_Key=a_key())
+    answer = harness.api().post("/orders", body, Idempotency_Key=a_key())
     assert (answer.status, answer.problem) == (status, slug), what
     if slug == "invalid-order":
         assert all(set(each) == {"pointer", "detail"} for each in answer.json["errors"])
-    assert queued(house) == []
+    assert queued(harness) == []
 
 
 @pytest.mark.parametrize(
@@ -115,21 +114,21 @@ def test_a_bad_body_is_a_problem_and_nothing_is_queued(
         ("/orders", {}, {"subject": "no customer!"}, (403, "forbidden")),
     ],
 )
-def test_a_request_that_may_not_be_is_a_problem_and_nothing_is_queued(
-    house: House, path: str, headers: dict[str, str], who: dict[str, str], refusal: tuple[int, str]
+def test_an_invalid_or_forbidden_request_is_a_problem_and_nothing_is_queued(
+    harness: ServiceHarness, path: str, headers: dict[str, str], who: dict[str, str], refusal: tuple[int, str]
 ) -> None:
-    answer = house.api(**who).post(path, new_order(), **headers)
+    answer = harness.api(**who).post(path, new_order(), **headers)
     assert (answer.status, answer.problem) == refusal
-    assert queued(house) == []
+    assert queued(harness) == []
 
 
-def test_a_media_type_may_have_parameters(house: House) -> None:
-    assert house.api().post("/orders", new_order(), Content_Type="application/json; charset=utf-8").status == 202
-    assert house.api().post("/orders", new_order(), Content_Type="APPLICATION/JSON").status == 202
+def test_a_media_type_may_have_parameters(harness: ServiceHarness) -> None:
+    assert harness.api().post("/orders", new_order(), Content_Type="application/json; charset=utf-8").status == 202
+    assert harness.api().post("/orders", new_order(), Content_Type="APPLICATION/JSON").status == 202
 
 
-def test_another_method_is_a_problem_that_says_which_are_allowed(house: House) -> None:
-    answer = house.api().call("PUT", "/orders", "{}")
+def test_an_unsupported_method_is_a_problem_that_names_the_allowed_ones(harness: ServiceHarness) -> None:
+    answer = harness.api().call("PUT", "/orders", "{}")
     assert (answer.status, answer.problem) == (405, "method-not-allowed")
     assert "POST" in answer.headers["Allow"]
 
@@ -137,81 +136,82 @@ def test_another_method_is_a_problem_that_says_which_are_allowed(house: House) -
 # --- idempotency -----------------------------------------------------------------------------------------------------
 
 
-def test_a_retry_before_it_is_stored_names_the_same_order_and_places_it_once(house: House) -> None:
+def test_a_retry_before_the_order_is_stored_names_the_same_order_and_places_it_once(harness: ServiceHarness) -> None:
     key = a_key()
-    first, second = (house.api().post("/orders", new_order(), Idempotency_Key=key) for _ in range(2))
+    first, second = (harness.api().post("/orders", new_order(), Idempotency_Key=key) for _ in range(2))
     assert first.json == second.json
-    assert len(house.process_queue()) == 2
-    assert house.quarantined() == []
+    assert len(harness.process_queue()) == 2
+    assert harness.quarantined() == []
 
 
-def test_a_retry_after_it_is_stored_is_answered_like_the_first_and_not_queued(house: House) -> None:
+def test_a_retry_after_the_order_is_stored_is_answered_like_the_first_and_not_queued(harness: ServiceHarness) -> None:
     key = a_key()
-    first = house.api().post("/orders", new_order(), Idempotency_Key=key)
-    house.process_queue()
-    again = house.api().post("/orders", new_order(), Idempotency_Key=f'"{key}"')
+    first = harness.api().post("/orders", new_order(), Idempotency_Key=key)
+    harness.process_queue()
+    again = harness.api().post("/orders", new_order(), Idempotency_Key=f'"{key}"')
     assert (again.status, again.json, again.headers["Location"]) == (202, first.json, first.headers["Location"])
     assert again.headers["Idempotency-Replayed"] == "true"
-    assert queued(house) == []
+    assert queued(harness) == []
 
 
-def test_a_key_that_named_another_order_is_refused(house: House) -> None:
+def test_a_key_that_was_used_for_another_order_is_refused(harness: ServiceHarness) -> None:
     key = a_key()
-    house.api().post("/orders", new_order(), Idempotency_Key=key)
-    house.process_queue()
-    answer = house.api().post("/orders", new_order(note="other"), Idempotency_Key=key)
+    harness.api().post("/orders", new_order(), Idempotency_Key=key)
+    harness.process_queue()
+    answer = harness.api().post("/orders", new_order(note="other"), Idempotency_Key=key)
     assert (answer.status, answer.problem) == (422, "idempotency-key-reused")
-    assert queued(house) == []
+    assert queued(harness) == []
 
 
-def test_another_customers_same_key_is_another_order(house: House) -> None:
+def test_the_same_key_of_another_customer_names_another_order(harness: ServiceHarness) -> None:
     key = a_key()
     ids = {
-        house.api(subject=who).post("/orders", new_order(), Idempotency_Key=key).json["order_id"] for who in ("a", "b")
+        harness.api(subject=who).post("/orders", new_order(), Idempotency_Key=key).json["order_id"]
+        for who in ("a", "b")
     }
     assert len(ids) == 2
 
 
-def test_without_a_key_every_post_is_an_order(house: House) -> None:
-    ids = {house.api().post("/orders", new_order()).json["order_id"] for _ in range(3)}
-    assert len(ids) == len(queued(house)) == 3
+def test_without_a_key_every_post_is_an_order(harness: ServiceHarness) -> None:
+    ids = {harness.api().post("/orders", new_order()).json["order_id"] for _ in range(3)}
+    assert len(ids) == len(queued(harness)) == 3
 
 
 # --- when a dependency is down ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("fault", [throttled(), ConnectTimeoutError(endpoint_url="http://dynamodb")], ids=repr)
-def test_with_the_table_down_orders_are_accepted_all_the_same(house: House, fault: Exception) -> None:
-    house.fail(wiring.impatient_order_table(), "GetItem", lambda _body: fault)
-    assert house.api().post("/orders", new_order(), Idempotency_Key=a_key()).status == 202
-    assert len(queued(house)) == 1
+def test_with_the_table_down_orders_are_still_accepted(harness: ServiceHarness, fault: Exception) -> None:
+    harness.fail(harness.wiring.fail_fast_order_table(), "GetItem", lambda _body: fault)
+    assert harness.api().post("/orders", new_order(), Idempotency_Key=a_key()).status == 202
+    assert len(queued(harness)) == 1
 
 
-def test_with_the_queue_down_nothing_is_accepted(house: House) -> None:
-    house.fail(wiring.order_queue(), "SendMessage", lambda _body: throttled())
-    answer = house.api().post("/orders", new_order())
+def test_with_the_queue_down_nothing_is_accepted(harness: ServiceHarness) -> None:
+    harness.fail(harness.wiring.order_queue(), "SendMessage", lambda _body: throttled())
+    answer = harness.api().post("/orders", new_order())
     assert (answer.status, answer.problem, answer.headers["Retry-After"]) == (503, "unavailable", "1")
     assert "sqs" not in answer.body.lower()
-    house.heal()
-    assert queued(house) == []
+    harness.end_faults()
+    assert queued(harness) == []
 
 
-def test_an_erased_order_is_not_placed_again_by_its_key(house: House) -> None:
+def test_an_erased_order_is_not_placed_again_by_its_key(harness: ServiceHarness) -> None:
     key = a_key()
-    order_id = house.api().post("/orders", new_order(), Idempotency_Key=key).json["order_id"]
-    house.process_queue()
+    order_id = harness.api().post("/orders", new_order(), Idempotency_Key=key).json["order_id"]
+    harness.process_queue()
     assert (
-        house.api(subject="ann", scope="orders/admin orders/read orders/service")
+        harness.api(subject="ann", scope="orders/admin orders/read orders/service")
         .call("DELETE", f"/orders/{order_id}")
         .status
         == 204
     )
-    assert house.api().post("/orders", new_order(), Idempotency_Key=key).problem == "gone"
-    house.process(json.dumps(command(order_id=order_id)))
-    assert house.api().get(f"/orders/{order_id}").status == 410
+    assert harness.api().post("/orders", new_order(), Idempotency_Key=key).problem == "gone"
+    harness.process(json.dumps(command(order_id=order_id)))
+    assert harness.api().get(f"/orders/{order_id}").status == 410
 
 
 @pytest.mark.parametrize("character", ["\ufffe", "\uffff"])
-def test_text_that_no_message_can_hold_is_refused(house: House, character: str) -> None:
-    answer = house.api().post("/orders", new_order(reference=f"a{character}"))
+def test_text_that_an_sqs_message_cannot_hold_is_refused(harness: ServiceHarness, character: str) -> None:
+    answer = harness.api().post("/orders", new_order(reference=f"a{character}"))
     assert (answer.status, answer.json["errors"][0]["pointer"]) == (422, "/reference")

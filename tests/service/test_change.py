@@ -1,74 +1,74 @@
-"""PATCH and DELETE /orders/{order_id}: changes of the version that was seen, by who may make them, and erasure."""
+"""PATCH and DELETE /orders/{order_id}: changes of a known version, who may make them, and erasure."""
 
 import json
 from typing import Any
 
 import pytest
 
-from chalicelib import wiring
 from chalicelib.domain.orders import ErasedOrder, Order
-from testkit.builders import ADDRESS, CUSTOMER, Answer, line, new_order
-from tests.service.harness import House, throttled
+from testkit.api_client import Answer
+from testkit.builders import ADDRESS, CUSTOMER, line, new_order
+from tests.service.harness import ServiceHarness, throttled
 
 SERVICE = {"subject": "shop", "scope": "orders/service"}
 ADMIN = {"subject": "ann", "scope": "orders/admin orders/service"}
 
 
-def place(house: House, **new: Any) -> str:
+def place(harness: ServiceHarness, **new: Any) -> str:
     """Accept an order, and store it."""
-    order_id: str = house.api().post("/orders", new_order(**new)).json["order_id"]
-    house.process_queue()
+    order_id: str = harness.api().post("/orders", new_order(**new)).json["order_id"]
+    harness.process_queue()
     return order_id
 
 
-def patch(house: House, order_id: str, value: Any, if_match: str | None = "*", **who: str) -> Answer:
+def patch(harness: ServiceHarness, order_id: str, value: Any, if_match: str | None = "*", **who: str) -> Answer:
     headers = {"Content_Type": "application/merge-patch+json"}
     if if_match is not None:
         headers["If_Match"] = if_match
     text = value if isinstance(value, str) else json.dumps(value)
-    return house.api(**who).call("PATCH", f"/orders/{order_id}", text, **headers)
+    return harness.api(**who).call("PATCH", f"/orders/{order_id}", text, **headers)
 
 
-def erase(house: House, order_id: str, **who: str) -> Answer:
-    return house.api(**who or ADMIN).call("DELETE", f"/orders/{order_id}")
+def erase(harness: ServiceHarness, order_id: str, **who: str) -> Answer:
+    return harness.api(**who or ADMIN).call("DELETE", f"/orders/{order_id}")
 
 
-def version_of(house: House, order_id: str) -> int:
-    order = house.stored(order_id)
+def version_of(harness: ServiceHarness, order_id: str) -> int:
+    order = harness.stored(order_id)
     assert order is not None
     return order.version
 
 
-def test_a_change_makes_the_next_version(house: House) -> None:
-    order_id = place(house)
+def test_a_change_makes_the_next_version(harness: ServiceHarness) -> None:
+    order_id = place(harness)
     changes = {"note": "new", "shipping_address": ADDRESS, "items": [line(quantity=1)]}
-    answer = patch(house, order_id, changes, '"1"')
+    answer = patch(harness, order_id, changes, '"1"')
     assert (answer.status, answer.headers["ETag"]) == (200, '"2"')
     assert (answer.json["note"], answer.json["total"], answer.json["version"]) == ("new", 255, 2)
     assert answer.json["updated_at"] > answer.json["placed_at"]
-    assert house.api().get(f"/orders/{order_id}").json == answer.json
+    assert harness.api().get(f"/orders/{order_id}").json == answer.json
 
 
-def test_an_order_goes_its_way_to_delivery(house: House) -> None:
-    order_id = place(house)
+def test_a_service_moves_an_order_to_delivered(harness: ServiceHarness) -> None:
+    order_id = place(harness)
     for version, status in enumerate(["confirmed", "shipped", "delivered"], start=1):
-        answer = patch(house, order_id, {"status": status}, f'"{version}"', **SERVICE)
+        answer = patch(harness, order_id, {"status": status}, f'"{version}"', **SERVICE)
         assert (answer.status, answer.json["status"], answer.headers["ETag"]) == (200, status, f'"{version + 1}"')
 
 
-def test_an_owner_cancels_with_a_reason(house: House) -> None:
-    answer = patch(house, place(house), {"status": "cancelled", "status_reason": "changed my mind"})
+def test_an_owner_cancels_with_a_reason(harness: ServiceHarness) -> None:
+    answer = patch(harness, place(harness), {"status": "cancelled", "status_reason": "changed my mind"})
     assert (answer.json["status"], answer.json["status_reason"]) == ("cancelled", "changed my mind")
 
 
 @pytest.mark.parametrize(
     "value", [{}, {"status": "placed"}, {"note": None}, {"items": [line()]}, {"items": [line(quantity=6.0)]}]
 )
-def test_asking_for_what_is_so_already_is_no_new_version(house: House, value: Any) -> None:
-    order_id = place(house)
-    answer = patch(house, order_id, value)
+def test_a_change_that_changes_nothing_makes_no_new_version(harness: ServiceHarness, value: Any) -> None:
+    order_id = place(harness)
+    answer = patch(harness, order_id, value)
     assert (answer.status, answer.headers["ETag"]) == (200, '"1"')
-    assert version_of(house, order_id) == 1
+    assert version_of(harness, order_id) == 1
 
 
 @pytest.mark.parametrize(
@@ -81,16 +81,18 @@ def test_asking_for_what_is_so_already_is_no_new_version(house: House, value: An
         ("", 400, "invalid-parameter"),
     ],
 )
-def test_a_change_needs_the_version_that_was_seen(house: House, if_match: str | None, status: int, slug: str) -> None:
-    order_id = place(house)
-    answer = patch(house, order_id, {"note": "new"}, if_match)
+def test_a_change_needs_the_version_that_was_seen(
+    harness: ServiceHarness, if_match: str | None, status: int, slug: str
+) -> None:
+    order_id = place(harness)
+    answer = patch(harness, order_id, {"note": "new"}, if_match)
     assert (answer.status, answer.problem) == (status, slug)
-    assert version_of(house, order_id) == 1
+    assert version_of(harness, order_id) == 1
 
 
 @pytest.mark.parametrize("if_match", ["*", '"1"', '"7", "1"', ' "1" '])
-def test_one_of_several_versions_or_any_will_do(house: House, if_match: str) -> None:
-    assert patch(house, place(house), {"note": "new"}, if_match).status == 200
+def test_if_match_may_list_several_versions_or_accept_any(harness: ServiceHarness, if_match: str) -> None:
+    assert patch(harness, place(harness), {"note": "new"}, if_match).status == 200
 
 
 REFUSED: list[tuple[Any, dict[str, str], int, str]] = [
@@ -120,103 +122,103 @@ REFUSED: list[tuple[Any, dict[str, str], int, str]] = [
 
 
 @pytest.mark.parametrize(("value", "who", "status", "slug"), REFUSED, ids=[str(each[0])[:30] for each in REFUSED])
-def test_a_change_that_may_not_be_is_refused_and_changes_nothing(
-    house: House, value: Any, who: dict[str, str], status: int, slug: str
+def test_a_refused_change_leaves_the_order_as_it_was(
+    harness: ServiceHarness, value: Any, who: dict[str, str], status: int, slug: str
 ) -> None:
-    order_id = place(house)
-    answer = patch(house, order_id, value, **who)
+    order_id = place(harness)
+    answer = patch(harness, order_id, value, **who)
     assert (answer.status, answer.problem) == (status, slug)
-    assert version_of(house, order_id) == 1
+    assert version_of(harness, order_id) == 1
 
 
-def test_a_refused_transition_tells_which_are_legal(house: House) -> None:
-    document = patch(house, place(house), {"status": "delivered"}, **SERVICE).json
+def test_a_refused_transition_names_the_allowed_ones(harness: ServiceHarness) -> None:
+    document = patch(harness, place(harness), {"status": "delivered"}, **SERVICE).json
     assert (document["current_status"], document["allowed_statuses"]) == ("placed", ["cancelled", "confirmed"])
 
 
-def test_an_order_on_its_way_cannot_be_changed_yet(house: House) -> None:
-    order_id = house.api().post("/orders", new_order()).json["order_id"]
-    answer = patch(house, order_id, {"note": "n"})
+def test_an_order_that_is_not_stored_yet_cannot_be_changed(harness: ServiceHarness) -> None:
+    order_id = harness.api().post("/orders", new_order()).json["order_id"]
+    answer = patch(harness, order_id, {"note": "n"})
     assert (answer.status, answer.problem, answer.headers["Retry-After"]) == (409, "not-yet-stored", "1")
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/json-patch+json"])
-def test_a_change_is_a_merge_patch(house: House, media_type: str) -> None:
-    order_id = place(house)
-    answer = house.api().call("PATCH", f"/orders/{order_id}", "{}", Content_Type=media_type, If_Match="*")
+def test_a_change_must_be_a_merge_patch(harness: ServiceHarness, media_type: str) -> None:
+    order_id = place(harness)
+    answer = harness.api().call("PATCH", f"/orders/{order_id}", "{}", Content_Type=media_type, If_Match="*")
     assert (answer.status, answer.problem) == (415, "unsupported-media-type")
 
 
-def test_a_change_that_is_overtaken_is_refused(house: House) -> None:
-    order_id = place(house)
+def test_a_change_overtaken_by_another_writer_is_refused(harness: ServiceHarness) -> None:
+    order_id = place(harness)
     overtaken: list[bool] = []
 
     def overtake(_sent: str) -> None:
-        if not overtaken:  # another writer, between this one's reading and its writing
+        if not overtaken:  # another writer, between the read and the write of this change
             overtaken.append(True)
-            order = house.stored(order_id)
+            order = harness.stored(order_id)
             assert isinstance(order, Order)
-            house.put(order.model_copy(update={"note": "first", "version": 2}))
+            harness.put(order.model_copy(update={"note": "first", "version": 2}))
 
-    house.fail(wiring.order_table(), "PutItem", overtake)
-    answer = patch(house, order_id, {"note": "second"})
+    harness.fail(harness.wiring.order_table(), "PutItem", overtake)
+    answer = patch(harness, order_id, {"note": "second"})
     assert (answer.status, answer.problem) == (412, "precondition-failed")
-    assert house.api().get(f"/orders/{order_id}").json["note"] == "first"
+    assert harness.api().get(f"/orders/{order_id}").json["note"] == "first"
 
 
-def test_with_the_table_down_a_change_is_to_be_tried_again(house: House) -> None:
-    order_id = place(house)
-    house.fail(wiring.order_table(), "PutItem", lambda _sent: throttled())
-    answer = patch(house, order_id, {"note": "n"})
+def test_with_the_table_down_a_change_is_unavailable_and_to_be_retried(harness: ServiceHarness) -> None:
+    order_id = place(harness)
+    harness.fail(harness.wiring.order_table(), "PutItem", lambda _sent: throttled())
+    answer = patch(harness, order_id, {"note": "n"})
     assert (answer.status, answer.problem, answer.headers["Retry-After"]) == (503, "unavailable", "1")
 
 
 # --- erasure ---------------------------------------------------------------------------------------------------------
 
 
-def test_an_erased_order_is_gone_and_stays_gone(house: House) -> None:
-    order_id = place(house, note="private", shipping_address=ADDRESS)
-    answer = erase(house, order_id)
+def test_an_erased_order_is_gone_and_stays_gone(harness: ServiceHarness) -> None:
+    order_id = place(harness, note="private", shipping_address=ADDRESS)
+    answer = erase(harness, order_id)
     assert (answer.status, answer.body) == (204, "")
-    tombstone = house.stored(order_id)
+    tombstone = harness.stored(order_id)
     assert isinstance(tombstone, ErasedOrder)
     assert CUSTOMER not in tombstone.model_dump_json()
     for who in ({}, SERVICE):
-        assert house.api(**who).get(f"/orders/{order_id}").problem == "gone"
-        assert patch(house, order_id, {"note": "n"}, **who).problem == "gone"
-    assert erase(house, order_id).status == 204
-    assert version_of(house, order_id) == tombstone.version
+        assert harness.api(**who).get(f"/orders/{order_id}").problem == "gone"
+        assert patch(harness, order_id, {"note": "n"}, **who).problem == "gone"
+    assert erase(harness, order_id).status == 204
+    assert version_of(harness, order_id) == tombstone.version
 
 
 @pytest.mark.parametrize("who", [{}, SERVICE, {"scope": "orders/read orders/write orders/service"}])
-def test_only_an_admin_erases(house: House, who: dict[str, str]) -> None:
-    order_id = place(house)
-    assert erase(house, order_id, **who or {"subject": CUSTOMER}).problem == "forbidden"
-    assert version_of(house, order_id) == 1
+def test_only_an_admin_erases(harness: ServiceHarness, who: dict[str, str]) -> None:
+    order_id = place(harness)
+    assert erase(harness, order_id, **who or {"subject": CUSTOMER}).problem == "forbidden"
+    assert version_of(harness, order_id) == 1
 
 
-def test_what_is_not_there_cannot_be_erased(house: House) -> None:
-    assert erase(house, "ord_" + "0" * 32).problem == "not-found"
-    assert erase(house, "x").problem == "not-found"
+def test_an_order_that_does_not_exist_cannot_be_erased(harness: ServiceHarness) -> None:
+    assert erase(harness, "ord_" + "0" * 32).problem == "not-found"
+    assert erase(harness, "x").problem == "not-found"
 
 
 @pytest.mark.parametrize(
     "change", [{"status": None}, {"status_reason": "why"}, {"status": "cancelled", "status_reason": None}], ids=str
 )
-def test_a_status_cannot_be_taken_away_and_a_reason_needs_a_status(house: House, change: Any) -> None:
-    order_id = place(house)
-    answer = patch(house, order_id, change)
+def test_a_status_cannot_be_removed_and_a_reason_needs_a_status(harness: ServiceHarness, change: Any) -> None:
+    order_id = place(harness)
+    answer = patch(harness, order_id, change)
     assert (answer.status, answer.json["type"]) == (422, "urn:problem:orders:invalid-order")
-    assert version_of(house, order_id) == 1
+    assert version_of(harness, order_id) == 1
 
 
-def test_an_erasure_goes_on_when_the_order_changes_meanwhile(house: House) -> None:
-    order_id = place(house)
+def test_an_erasure_succeeds_although_the_order_changes_meanwhile(harness: ServiceHarness) -> None:
+    order_id = place(harness)
 
     def overtake(_sent: str) -> None:
-        house.heal()
-        patch(house, order_id, {"note": "faster"})
+        harness.end_faults()
+        patch(harness, order_id, {"note": "faster"})
 
-    house.fail(wiring.order_table(), "PutItem", overtake)
-    assert erase(house, order_id).status == 204
-    assert isinstance(house.stored(order_id), ErasedOrder)
+    harness.fail(harness.wiring.order_table(), "PutItem", overtake)
+    assert erase(harness, order_id).status == 204
+    assert isinstance(harness.stored(order_id), ErasedOrder)

@@ -8,8 +8,9 @@ from urllib.parse import urlencode
 import pytest
 
 from chalicelib.domain.orders import OrderStatus
-from testkit.builders import Answer, ApiClient, an_order, fresh_order_id, new_order
-from tests.service.harness import House
+from testkit.api_client import Answer, ApiClient
+from testkit.builders import an_order, fresh_order_id, new_order
+from tests.service.harness import ServiceHarness
 
 STATUSES = [OrderStatus.PLACED, OrderStatus.CONFIRMED, OrderStatus.CANCELLED]
 
@@ -20,7 +21,7 @@ def at(number: int) -> str:
 
 
 @pytest.fixture(scope="module")
-def customer(built: House) -> str:
+def customer(built: ServiceHarness) -> str:
     """A customer with 45 orders, numbered by their reference."""
     customer_id = f"c-{uuid.uuid4().hex}"
     for number in range(45):
@@ -52,8 +53,8 @@ def pages(api: ApiClient, path: str, **query: Any) -> Iterator[Answer]:
     raise AssertionError("the list does not end")
 
 
-def listed(house: House, customer: str, **query: Any) -> list[int]:
-    api = house.api(subject=customer)
+def listed(harness: ServiceHarness, customer: str, **query: Any) -> list[int]:
+    api = harness.api(subject=customer)
     return [
         int(order["reference"])
         for page in pages(api, f"/customers/{customer}/orders", **query)
@@ -62,49 +63,49 @@ def listed(house: House, customer: str, **query: Any) -> list[int]:
 
 
 @pytest.mark.parametrize("limit", [1, 7, 20, 44, 45, 46, 100])
-def test_all_pages_together_are_all_orders_newest_first(house: House, customer: str, limit: int) -> None:
-    found = listed(house, customer, limit=limit)
+def test_all_pages_together_are_all_orders_newest_first(harness: ServiceHarness, customer: str, limit: int) -> None:
+    found = listed(harness, customer, limit=limit)
     assert sorted(found) == list(range(45))
     assert found[:39] == list(range(44, 5, -1))
 
 
-def test_a_page_has_twenty_unless_asked_otherwise(house: House, customer: str) -> None:
-    sizes = [len(page.json["orders"]) for page in pages(house.api(subject=customer), f"/customers/{customer}/orders")]
+def test_a_page_has_twenty_unless_asked_otherwise(harness: ServiceHarness, customer: str) -> None:
+    sizes = [len(page.json["orders"]) for page in pages(harness.api(subject=customer), f"/customers/{customer}/orders")]
     assert sizes == [20, 20, 5]
 
 
-def test_a_last_page_that_is_full_has_no_cursor(house: House, customer: str) -> None:
-    answers = list(pages(house.api(subject=customer), f"/customers/{customer}/orders", limit=15))
+def test_a_last_page_that_is_full_has_no_cursor(harness: ServiceHarness, customer: str) -> None:
+    answers = list(pages(harness.api(subject=customer), f"/customers/{customer}/orders", limit=15))
     assert [len(page.json["orders"]) for page in answers] == [15, 15, 15]
 
 
 @pytest.mark.parametrize("limit", [1, 4, 15, 100])
 @pytest.mark.parametrize("status", range(3))
-def test_a_status_is_filtered_without_loss(house: House, customer: str, status: int, limit: int) -> None:
-    found = listed(house, customer, limit=limit, status=STATUSES[status].value)
+def test_a_status_is_filtered_without_loss(harness: ServiceHarness, customer: str, status: int, limit: int) -> None:
+    found = listed(harness, customer, limit=limit, status=STATUSES[status].value)
     assert sorted(found) == list(range(status, 45, 3))
 
 
-def test_a_range_of_times_leaves_its_ends_out(house: House, customer: str) -> None:
-    assert sorted(listed(house, customer, placed_after=at(10), placed_before=at(15), limit=2)) == [11, 12, 13, 14]
-    assert sorted(listed(house, customer, placed_after=at(0))) == list(range(6, 45))
-    assert sorted(listed(house, customer, placed_before=at(0))) == []
-    assert sorted(listed(house, customer, placed_before="2026-01-31T13:05:00+01:00")) == list(range(10))
-    assert listed(house, customer, placed_after=at(20), placed_before=at(20)) == []
-    assert listed(house, customer, placed_after=at(30), placed_before=at(20)) == []
-    # The years that no order has yet are no error either: 9709 sorts behind a plain "9".
-    assert listed(house, customer, placed_after="9709-05-09T12:17:59Z") == []
-    assert listed(house, customer, placed_before="0001-01-01T00:00:00+01:00") == []
-    assert listed(house, customer, placed_before="0999-01-01T00:00:00Z") == []
+def test_a_time_range_excludes_its_ends(harness: ServiceHarness, customer: str) -> None:
+    assert sorted(listed(harness, customer, placed_after=at(10), placed_before=at(15), limit=2)) == [11, 12, 13, 14]
+    assert sorted(listed(harness, customer, placed_after=at(0))) == list(range(6, 45))
+    assert sorted(listed(harness, customer, placed_before=at(0))) == []
+    assert sorted(listed(harness, customer, placed_before="2026-01-31T13:05:00+01:00")) == list(range(10))
+    assert listed(harness, customer, placed_after=at(20), placed_before=at(20)) == []
+    assert listed(harness, customer, placed_after=at(30), placed_before=at(20)) == []
+    # A year in the far future is valid: 9709 sorts after a plain "9".
+    assert listed(harness, customer, placed_after="9709-05-09T12:17:59Z") == []
+    assert listed(harness, customer, placed_before="0001-01-01T00:00:00+01:00") == []
+    assert listed(harness, customer, placed_before="0999-01-01T00:00:00Z") == []
 
 
-def test_filters_go_together(house: House, customer: str) -> None:
-    found = listed(house, customer, status="confirmed", placed_after=at(10), placed_before=at(20), limit=1)
+def test_filters_combine(harness: ServiceHarness, customer: str) -> None:
+    found = listed(harness, customer, status="confirmed", placed_after=at(10), placed_before=at(20), limit=1)
     assert found == [19, 16, 13]
 
 
-def test_a_list_shows_summaries(house: House, customer: str) -> None:
-    order = house.api(subject=customer).get(f"/customers/{customer}/orders?limit=1").json["orders"][0]
+def test_a_list_shows_summaries(harness: ServiceHarness, customer: str) -> None:
+    order = harness.api(subject=customer).get(f"/customers/{customer}/orders?limit=1").json["orders"][0]
     assert set(order) == {
         "order_id", "customer_id", "status", "currency", "total", "item_count", "reference", "version", "placed_at",
         "updated_at",
@@ -117,37 +118,39 @@ def test_a_list_shows_summaries(house: House, customer: str) -> None:
     )
 
 
-def test_a_customer_without_orders_has_an_empty_list(house: House) -> None:
-    answer = house.api(subject="nobody").get("/customers/nobody/orders?status=placed")
+def test_a_customer_without_orders_has_an_empty_list(harness: ServiceHarness) -> None:
+    answer = harness.api(subject="nobody").get("/customers/nobody/orders?status=placed")
     assert (answer.status, answer.json) == (200, {"orders": [], "next_cursor": None})
 
 
-def test_a_service_lists_any_customers_orders(house: House, customer: str) -> None:
-    answer = house.api(subject="shop", scope="orders/service").get(f"/customers/{customer}/orders?limit=100")
+def test_a_service_lists_any_customers_orders(harness: ServiceHarness, customer: str) -> None:
+    answer = harness.api(subject="shop", scope="orders/service").get(f"/customers/{customer}/orders?limit=100")
     assert len(answer.json["orders"]) == 45
 
 
-def test_an_erased_order_is_in_no_list(house: House) -> None:
+def test_an_erased_order_is_in_no_list(harness: ServiceHarness) -> None:
     order = an_order(order_id=fresh_order_id("forgetful"), customer_id="forgetful")
-    house.put(order)
-    assert len(house.api(subject="forgetful").get("/customers/forgetful/orders").json["orders"]) == 1
-    house.put(order.erase("2026-02-01T00:00:00.000Z"))
-    assert house.api(subject="forgetful").get("/customers/forgetful/orders").json["orders"] == []
+    harness.put(order)
+    assert len(harness.api(subject="forgetful").get("/customers/forgetful/orders").json["orders"]) == 1
+    harness.put(order.erase("2026-02-01T00:00:00.000Z"))
+    assert harness.api(subject="forgetful").get("/customers/forgetful/orders").json["orders"] == []
 
 
-def test_a_cursor_is_good_for_its_asker_and_question_only(house: House, customer: str) -> None:
-    service = house.api(subject="shop", scope="orders/service")
-    cursor = house.api(subject=customer).get(f"/customers/{customer}/orders?limit=5&status=placed").json["next_cursor"]
+def test_a_cursor_serves_only_its_caller_and_query(harness: ServiceHarness, customer: str) -> None:
+    service = harness.api(subject="shop", scope="orders/service")
+    cursor = (
+        harness.api(subject=customer).get(f"/customers/{customer}/orders?limit=5&status=placed").json["next_cursor"]
+    )
     right = f"/customers/{customer}/orders?limit=7&status=placed&cursor={cursor}"
-    assert house.api(subject=customer).get(right).status == 200  # another page size is the same question
+    assert harness.api(subject=customer).get(right).status == 200  # a cursor serves any page size
     for api, path in (
         (service, right),
         (service, f"/customers/17851/orders?status=placed&cursor={cursor}"),
-        (house.api(subject=customer), f"/customers/{customer}/orders?cursor={cursor}"),
-        (house.api(subject=customer), f"/customers/{customer}/orders?status=confirmed&cursor={cursor}"),
-        (house.api(subject=customer), right[:-1]),
-        (house.api(subject=customer), right + "A"),
-        (house.api(subject=customer), f"/customers/{customer}/orders?status=placed&cursor="),
+        (harness.api(subject=customer), f"/customers/{customer}/orders?cursor={cursor}"),
+        (harness.api(subject=customer), f"/customers/{customer}/orders?status=confirmed&cursor={cursor}"),
+        (harness.api(subject=customer), right[:-1]),
+        (harness.api(subject=customer), right + "A"),
+        (harness.api(subject=customer), f"/customers/{customer}/orders?status=placed&cursor="),
     ):
         answer = api.get(path)
         assert (answer.status, answer.problem) == (400, "invalid-cursor"), path
@@ -158,8 +161,8 @@ def test_a_cursor_is_good_for_its_asker_and_question_only(house: House, customer
     ["limit=0", "limit=101", "limit=x", "limit=", "limit=001000", "status=accepted", "status=", "placed_after=now",
      "placed_before=2026-01-31", "placed_after=", "surplus=1", "limit=1&limit=2", "page=2"],
 )  # fmt: skip
-def test_a_parameter_that_cannot_be_is_a_problem(house: House, query: str) -> None:
-    answer = house.api().get(f"/customers/17850/orders?{query}")
+def test_an_invalid_parameter_is_a_problem(harness: ServiceHarness, query: str) -> None:
+    answer = harness.api().get(f"/customers/17850/orders?{query}")
     assert (answer.status, answer.problem) == (400, "invalid-parameter")
 
 
@@ -172,5 +175,7 @@ def test_a_parameter_that_cannot_be_is_a_problem(house: House, query: str) -> No
         ({"scope": "orders/service"}, "a" * 65, "invalid-parameter"),
     ],
 )
-def test_a_list_is_for_its_owner_and_services(house: House, who: dict[str, str], customer_id: str, slug: str) -> None:
-    assert house.api(**who).get(f"/customers/{customer_id}/orders").problem == slug
+def test_a_list_is_for_its_owner_and_services(
+    harness: ServiceHarness, who: dict[str, str], customer_id: str, slug: str
+) -> None:
+    assert harness.api(**who).get(f"/customers/{customer_id}/orders").problem == slug

@@ -1,4 +1,4 @@
-"""What is counted of an order's way: by CloudWatch, from the lines that the doors write."""
+"""The metrics that CloudWatch counts in the functions' log lines."""
 
 import io
 import json
@@ -7,21 +7,22 @@ from typing import Any
 import pytest
 
 from ordersctl.estimate.cost.per_order import Load
-from testkit.builders import an_order, command, fresh_order_id, new_order, stream_event
+from testkit.builders import an_order, command, fresh_order_id, new_order
+from testkit.lambda_events import stream_event
 from testkit.metric_filters import counted, filters
-from tests.service.harness import House
+from tests.service.harness import ServiceHarness
 
 
 def counts(log: io.StringIO) -> dict[str, int]:
-    """Metric -> how many, of those that count."""
+    """Metric -> count, of the metrics whose values are all 1."""
     return {name: len(values) for name, values in counted(log).items() if set(values) == {1.0}}
 
 
-def test_the_api_s_answers_are_counted(house: House, log: io.StringIO) -> None:
-    api = house.api()
+def test_the_apis_answers_are_counted(harness: ServiceHarness, log: io.StringIO) -> None:
+    api = harness.api()
     key = fresh_order_id()
     order_id = api.post("/orders", new_order(), Idempotency_Key=key).json["order_id"]
-    house.process_queue()
+    harness.process_queue()
     api.post("/orders", new_order(), Idempotency_Key=key)
     api.post("/orders", new_order(note="another"), Idempotency_Key=key)
     api.call("PATCH", f"/orders/{order_id}", '{"note": "n"}', Content_Type="application/json", If_Match='"9"')
@@ -30,13 +31,13 @@ def test_the_api_s_answers_are_counted(house: House, log: io.StringIO) -> None:
     assert (found["Accepted"], found["Replayed"], found["RequestConflicts"]) == (1, 1, 2)
 
 
-def test_what_the_processor_did_is_counted(house: House, log: io.StringIO) -> None:
+def test_the_processors_outcomes_are_counted(harness: ServiceHarness, log: io.StringIO) -> None:
     ids = [fresh_order_id() for _ in range(3)]
     bodies = [json.dumps(command(order_id=order_id)) for order_id in ids]
     other = json.dumps(command(order_id=ids[0], order=new_order(note="another order under this id")))
     refused = json.dumps(command(order_id=fresh_order_id(), order={"items": []}))
-    house.process(*bodies)
-    house.process(bodies[1], other, refused, "garbage")
+    harness.process(*bodies)
+    harness.process(bodies[1], other, refused, "garbage")
     found = counted(log)
     assert {name: len(found[name]) for name in ("Placed", "Duplicates", "Rejected", "Quarantined", "Conflicts")} == {
         "Placed": 3,
@@ -45,14 +46,14 @@ def test_what_the_processor_did_is_counted(house: House, log: io.StringIO) -> No
         "Quarantined": 2,
         "Conflicts": 1,
     }
-    assert len(found["PlacedAfter"]) == 4  # milliseconds; of the duplicate it was told before
+    assert len(found["PlacedAfter"]) == 4  # milliseconds; the duplicate's was logged with the first
     assert min(found["PlacedAfter"]) >= 0
 
 
-def test_what_the_publisher_did_is_counted(house: House, log: io.StringIO) -> None:
+def test_the_publishers_outcomes_are_counted(harness: ServiceHarness, log: io.StringIO) -> None:
     event: Any = stream_event(*[(None, an_order(order_id=fresh_order_id())) for _ in range(3)])
     del event["Records"][1]["dynamodb"]["NewImage"]["status"]
-    house.publish(event)
+    harness.publish(event)
     found = counted(log)
     assert (len(found["Published"]), len(found["PublishedAfter"]), len(found["Quarantined"])) == (2, 2, 1)
 
@@ -65,21 +66,21 @@ def test_each_metric_is_of_one_stage_and_costs_nothing_while_it_has_no_value() -
         assert "DefaultValue" not in metric or metric["MetricName"] == "Conflicts"
 
 
-def test_an_answer_is_as_large_as_the_cost_model_takes_it(house: House) -> None:
-    answer = house.api().post("/orders", new_order())
+def test_an_answer_is_as_large_as_the_cost_model_assumes(harness: ServiceHarness) -> None:
+    answer = harness.api().post("/orders", new_order())
     headers = {"HTTP/1.1 202": "Accepted", "Content-Length": "78", **answer.headers}
     ours = sum(len(f"{name}: {value}\r\n") for name, value in headers.items()) + len(answer.body)
     # API Gateway adds Date, Connection, x-amzn-RequestId, x-amz-apigw-id and X-Amzn-Trace-Id.
     assert (ours + 260) / 1024 == pytest.approx(Load().answer_kb, rel=0.05)
 
 
-def test_lines_are_as_long_as_the_cost_model_takes_them(house: House, log: io.StringIO) -> None:
+def test_log_lines_are_as_long_as_the_cost_model_assumes(harness: ServiceHarness, log: io.StringIO) -> None:
     """Bytes; a trace context, which few callers send, is 75 more."""
-    order_id = house.api().post("/orders", new_order()).json["order_id"]
-    (body,) = house.process_queue()
+    order_id = harness.api().post("/orders", new_order()).json["order_id"]
+    (body,) = harness.process_queue()
     assert len(json.loads(body)["correlation_id"]) == 36  # as API Gateway's request ids are
-    placed = house.stored(order_id)
-    house.publish(stream_event((None, placed)))
+    placed = harness.stored(order_id)
+    harness.publish(stream_event((None, placed)))
     accept, process, publish = (len(line.encode()) for line in log.getvalue().splitlines())
     model = Load()
     for found, modelled in (

@@ -1,4 +1,4 @@
-"""The queue door: each message on its own, in both ways of saying what failed."""
+"""process_orders: each message of a batch stands alone, whether failures are reported or raised."""
 
 import json
 import threading
@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib import wiring
 from chalicelib.domain.errors import VersionConflict
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
 from chalicelib.lambda_batches import BatchFailed
 from testkit.builders import LATER, an_order, command, fresh_order_id, line, new_order
-from tests.service.harness import House, throttled
+from tests.service.harness import ServiceHarness, throttled
 
 
 def a_command(**changes: Any) -> tuple[str, str]:
@@ -21,17 +20,17 @@ def a_command(**changes: Any) -> tuple[str, str]:
     return order_id, json.dumps(command(order_id=order_id, **changes))
 
 
-def order_at(house: House, order_id: str) -> Order:
-    order = house.stored(order_id)
+def order_at(harness: ServiceHarness, order_id: str) -> Order:
+    order = harness.stored(order_id)
     assert isinstance(order, Order)
     return order
 
 
-def test_a_batch_is_stored(house: House) -> None:
+def test_a_batch_is_stored(harness: ServiceHarness) -> None:
     ids, bodies = zip(*(a_command() for _ in range(10)), strict=True)
-    assert house.process(*bodies) is None
+    assert harness.process(*bodies) is None
     for order_id in ids:
-        assert order_at(house, order_id) == an_order(order_id=order_id)
+        assert order_at(harness, order_id) == an_order(order_id=order_id)
 
 
 GARBAGE = {
@@ -45,21 +44,23 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("what", GARBAGE)
-def test_garbage_is_quarantined_whole_with_its_reason_and_the_rest_is_stored(house: House, what: str) -> None:
+def test_garbage_is_quarantined_whole_with_its_reason_and_the_rest_is_stored(
+    harness: ServiceHarness, what: str
+) -> None:
     garbage, _ = GARBAGE[what]
     first, first_body = a_command()
     last, last_body = a_command()
-    assert house.process(first_body, garbage, last_body) is None
-    assert order_at(house, first).status is order_at(house, last).status is OrderStatus.PLACED
-    ((body, reason),) = house.quarantined()
+    assert harness.process(first_body, garbage, last_body) is None
+    assert order_at(harness, first).status is order_at(harness, last).status is OrderStatus.PLACED
+    ((body, reason),) = harness.quarantined()
     assert body == garbage
     assert reason.startswith("not ")
 
 
-def test_a_reason_is_text_that_the_queue_takes(house: House) -> None:
+def test_a_reason_is_text_that_sqs_accepts(harness: ServiceHarness) -> None:
     """SQS refuses control characters in attributes: such a message could never be quarantined."""
-    house.process(json.dumps(command(**{"a\x00b\ufffe": 1})))
-    ((_, reason),) = house.quarantined()
+    harness.process(json.dumps(command(**{"a\x00b\ufffe": 1})))
+    ((_, reason),) = harness.quarantined()
     assert reason.isprintable()
 
 
@@ -79,79 +80,83 @@ def test_a_reason_is_text_that_the_queue_takes(house: House) -> None:
     ],
     ids=lambda each: str(each)[:40],
 )
-def test_an_invalid_order_is_stored_as_rejected_with_its_violations(house: House, order: Any, pointer: str) -> None:
+def test_an_invalid_order_is_stored_as_rejected_with_its_violations(
+    harness: ServiceHarness, order: Any, pointer: str
+) -> None:
     order_id, body = a_command(order=order)
-    assert house.process(body, body) is None  # the second is a duplicate
-    stored = order_at(house, order_id)
+    assert harness.process(body, body) is None  # the second is a duplicate
+    stored = order_at(harness, order_id)
     assert (stored.status, stored.version, stored.items, stored.total) == (OrderStatus.REJECTED, 1, (), 0)
     assert pointer in {each.pointer for each in stored.violations or ()}
-    assert house.quarantined() == []
+    assert harness.quarantined() == []
 
 
-def test_a_duplicate_changes_nothing_however_late_it_comes(house: House) -> None:
+def test_a_duplicate_changes_nothing_however_late_it_comes(harness: ServiceHarness) -> None:
     order_id, body = a_command()
-    house.process(body, body)
-    assert order_at(house, order_id).version == 1
-    later = order_at(house, order_id).model_copy(update={"status": OrderStatus.SHIPPED, "version": 3})
-    house.put(later)
-    house.process(body)
-    assert order_at(house, order_id) == later
-    house.put(later.erase(LATER))
-    house.process(body)
-    assert isinstance(house.stored(order_id), ErasedOrder)
-    assert house.quarantined() == []
+    harness.process(body, body)
+    assert order_at(harness, order_id).version == 1
+    later = order_at(harness, order_id).model_copy(update={"status": OrderStatus.SHIPPED, "version": 3})
+    harness.put(later)
+    harness.process(body)
+    assert order_at(harness, order_id) == later
+    harness.put(later.erase(LATER))
+    harness.process(body)
+    assert isinstance(harness.stored(order_id), ErasedOrder)
+    assert harness.quarantined() == []
 
 
-def test_of_two_orders_under_one_id_the_first_stands_and_the_other_is_quarantined(house: House) -> None:
+def test_of_two_orders_under_one_id_the_first_stands_and_the_other_is_quarantined(harness: ServiceHarness) -> None:
     order_id, body = a_command()
     other = json.dumps(command(order_id=order_id, order=new_order(note="other")))
-    house.process(body)
-    assert house.process(other) is None
-    assert order_at(house, order_id).note is None
-    ((quarantined, reason),) = house.quarantined()
+    harness.process(body)
+    assert harness.process(other) is None
+    assert order_at(harness, order_id).note is None
+    ((quarantined, reason),) = harness.quarantined()
     assert quarantined == other
     assert reason.startswith("idempotency-key-reused")
 
 
-def test_two_orders_racing_under_one_id_leave_one_and_quarantine_the_other(house: House) -> None:
+def test_two_orders_racing_under_one_id_leave_one_and_quarantine_the_other(harness: ServiceHarness) -> None:
     order_id, body = a_command()
     others = [json.dumps(command(order_id=order_id, order=new_order(note=str(n)))) for n in range(4)]
-    house.process(body, *others)
-    (winner,) = {body, *others} - {quarantined for quarantined, _ in house.quarantined()}
-    assert order_at(house, order_id).note == json.loads(winner)["order"].get("note")
+    harness.process(body, *others)
+    (winner,) = {body, *others} - {quarantined for quarantined, _ in harness.quarantined()}
+    assert order_at(harness, order_id).note == json.loads(winner)["order"].get("note")
 
 
 # --- faults ----------------------------------------------------------------------------------------------------------
 
 
-def with_one_throttled(house: House, reporting: pytest.MonkeyPatch | None) -> tuple[list[str], Any]:
+def with_one_throttled(harness: ServiceHarness, reporting: pytest.MonkeyPatch | None) -> tuple[list[str], Any]:
     if reporting:
-        house.report_failures(reporting)
+        harness.report_failures(reporting)
     ids, bodies = zip(*(a_command() for _ in range(4)), strict=True)
-    house.fail(wiring.order_table(), "PutItem", lambda sent: throttled() if ids[2] in sent else None)
+    harness.fail(harness.wiring.order_table(), "PutItem", lambda sent: throttled() if ids[2] in sent else None)
     try:
-        outcome: Any = house.process(*bodies)
+        outcome: Any = harness.process(*bodies)
     except BatchFailed as raised:
         outcome = raised
-    house.heal()
+    harness.end_faults()
     return list(ids), outcome
 
 
 def test_a_throttled_write_fails_its_message_alone_where_failures_are_reported(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ids, outcome = with_one_throttled(house, monkeypatch)
+    ids, outcome = with_one_throttled(harness, monkeypatch)
     assert outcome == {"batchItemFailures": [{"itemIdentifier": "m2"}]}
-    assert [house.stored(each) is not None for each in ids] == [True, True, False, True]
-    assert house.quarantined() == []
+    assert [harness.stored(each) is not None for each in ids] == [True, True, False, True]
+    assert harness.quarantined() == []
 
 
-def test_where_they_are_not_what_succeeded_is_deleted_and_the_handler_raises(house: House) -> None:
+def test_where_failures_are_not_reported_the_successes_are_deleted_and_the_handler_raises(
+    harness: ServiceHarness,
+) -> None:
     ids, bodies = zip(*(a_command() for _ in range(4)), strict=True)
     for body in bodies:
-        house.sqs.send_message(QueueUrl=house.url("orders-doors-queue"), MessageBody=body)
-    received = house.sqs.receive_message(
-        QueueUrl=house.url("orders-doors-queue"), MaxNumberOfMessages=10, WaitTimeSeconds=0, VisibilityTimeout=60
+        harness.sqs.send_message(QueueUrl=harness.url("orders-tests-queue"), MessageBody=body)
+    received = harness.sqs.receive_message(
+        QueueUrl=harness.url("orders-tests-queue"), MaxNumberOfMessages=10, WaitTimeSeconds=0, VisibilityTimeout=60
     )["Messages"]
     assert len(received) == 4
     event = {
@@ -160,75 +165,79 @@ def test_where_they_are_not_what_succeeded_is_deleted_and_the_handler_raises(hou
             for each in received
         ]
     }
-    house.fail(wiring.order_table(), "PutItem", lambda sent: throttled() if ids[2] in sent else None)
+    harness.fail(harness.wiring.order_table(), "PutItem", lambda sent: throttled() if ids[2] in sent else None)
     with pytest.raises(BatchFailed, match="1 of 4"):
-        house.process_event(event)
-    house.heal()
-    for each in received:  # what is left comes back at once
+        harness.process_event(event)
+    harness.end_faults()
+    for each in received:  # the message that was not deleted is visible again at once
         if json.loads(each["Body"])["order_id"] == ids[2]:
-            house.sqs.change_message_visibility(
-                QueueUrl=house.url("orders-doors-queue"), ReceiptHandle=each["ReceiptHandle"], VisibilityTimeout=0
+            harness.sqs.change_message_visibility(
+                QueueUrl=harness.url("orders-tests-queue"), ReceiptHandle=each["ReceiptHandle"], VisibilityTimeout=0
             )
-    assert house.bodies("orders-doors-queue") == [bodies[2]]
-    attributes = house.sqs.get_queue_attributes(
-        QueueUrl=house.url("orders-doors-queue"), AttributeNames=["ApproximateNumberOfMessagesNotVisible"]
+    assert harness.bodies("orders-tests-queue") == [bodies[2]]
+    attributes = harness.sqs.get_queue_attributes(
+        QueueUrl=harness.url("orders-tests-queue"), AttributeNames=["ApproximateNumberOfMessagesNotVisible"]
     )["Attributes"]
     assert attributes["ApproximateNumberOfMessagesNotVisible"] == "0"
 
 
-def test_garbage_that_cannot_be_quarantined_is_tried_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    house.report_failures(monkeypatch)
+def test_garbage_that_cannot_be_quarantined_is_retried(
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness.report_failures(monkeypatch)
     order_id, body = a_command()
-    house.fail(wiring.order_dead_letters(), "SendMessage", lambda _sent: throttled())
-    assert house.process("garbage", body) == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
-    assert house.stored(order_id) is not None
+    harness.fail(harness.wiring.order_dead_letters(), "SendMessage", lambda _sent: throttled())
+    assert harness.process("garbage", body) == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
+    assert harness.stored(order_id) is not None
 
 
-def test_out_of_time_nothing_is_begun_and_all_is_handed_back(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    house.report_failures(monkeypatch)
+def test_out_of_time_nothing_is_started_and_every_message_is_reported(
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness.report_failures(monkeypatch)
     order_id, body = a_command()
-    answer = house.process(body, "garbage", remaining_ms=500)
+    answer = harness.process(body, "garbage", remaining_ms=500)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier": "m1"}]}
-    assert house.stored(order_id) is None
-    assert house.quarantined() == []
+    assert harness.stored(order_id) is None
+    assert harness.quarantined() == []
 
 
-def test_a_batch_that_is_done_reports_no_failure(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    house.report_failures(monkeypatch)
-    assert house.process(a_command()[1]) == {"batchItemFailures": []}
+def test_a_batch_without_failures_reports_none(harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    harness.report_failures(monkeypatch)
+    assert harness.process(a_command()[1]) == {"batchItemFailures": []}
 
 
-# --- the table under two writers -------------------------------------------------------------------------------------
+# --- two writers of one order ----------------------------------------------------------------------------------------
 
 
-def test_of_two_writers_of_one_version_exactly_one_is_told_of_a_conflict(house: House) -> None:
+def test_of_two_writers_of_one_version_exactly_one_gets_a_conflict(harness: ServiceHarness) -> None:
     order = an_order(order_id=fresh_order_id())
-    house.put(order)
+    harness.put(order)
     together = threading.Barrier(2, timeout=10)
 
     def write(note: str) -> str:
         changed = order.model_copy(update={"note": note, "version": 2})
         together.wait()
         try:
-            wiring.order_table().replace(changed)
+            harness.wiring.order_table().replace(changed)
         except VersionConflict:
             return "conflict"
         return note
 
     for _ in range(10):
-        house.put(order)
+        harness.put(order)
         with ThreadPoolExecutor(2) as pool:
             outcomes = list(pool.map(write, ["a", "b"]))
         assert sorted(outcomes) in (["a", "conflict"], ["b", "conflict"])
-        assert order_at(house, order.order_id).note in outcomes
+        assert order_at(harness, order.order_id).note in outcomes
 
 
-def test_of_two_equal_writes_of_one_version_one_is_told_of_a_conflict(house: House) -> None:
-    """Two who ask for the same in the same millisecond: both must not believe that the order is theirs."""
+def test_of_two_equal_writes_of_one_version_the_second_gets_a_conflict(harness: ServiceHarness) -> None:
+    """Two writers of the same change in the same millisecond must not both believe that they made it."""
     order_id, body = a_command()
-    house.process(body)
-    order = order_at(house, order_id)
-    table = wiring.order_table()
+    harness.process(body)
+    order = order_at(harness, order_id)
+    table = harness.wiring.order_table()
     changed = order.model_copy(update={"version": 2, "status": OrderStatus.CONFIRMED})
     table.replace(changed)
     with pytest.raises(VersionConflict):

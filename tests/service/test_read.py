@@ -1,4 +1,4 @@
-"""GET /orders/{order_id}: what was just accepted, what is stored, and what is none of the asker's business."""
+"""GET /orders/{order_id}: an accepted order, a stored one, and one that is not the caller's to read."""
 
 import json
 import re
@@ -6,36 +6,36 @@ import uuid
 
 import pytest
 
-from chalicelib import wiring
 from chalicelib.domain import order_ids
-from testkit.builders import CUSTOMER, Answer, an_order, command, new_order
-from tests.service.harness import House, throttled
+from testkit.api_client import Answer
+from testkit.builders import CUSTOMER, an_order, command, new_order
+from tests.service.harness import ServiceHarness, throttled
 
 MISSING = "ord_" + "z" * 32  # well-formed
 
 
-def place(house: House, **new: object) -> str:
+def place(harness: ServiceHarness, **new: object) -> str:
     """Accept an order, and store it."""
-    order_id: str = house.api().post("/orders", new_order(**new)).json["order_id"]
-    house.process_queue()
+    order_id: str = harness.api().post("/orders", new_order(**new)).json["order_id"]
+    harness.process_queue()
     return order_id
 
 
 def without_ids(answer: Answer) -> tuple[int, dict[str, str], str]:
-    """All of an answer but what names the request."""
+    """An answer without the request id."""
     request_id = answer.headers["X-Request-Id"]
     headers = {name: value for name, value in answer.headers.items() if name != "X-Request-Id"}
     return answer.status, headers, answer.body.replace(request_id, "…")
 
 
-def test_an_order_is_accepted_and_then_placed(house: House) -> None:
-    order_id = house.api().post("/orders", new_order()).json["order_id"]
-    before = house.api().get(f"/orders/{order_id}")
+def test_an_order_is_accepted_and_then_placed(harness: ServiceHarness) -> None:
+    order_id = harness.api().post("/orders", new_order()).json["order_id"]
+    before = harness.api().get(f"/orders/{order_id}")
     assert (before.status, before.json) == (200, {"order_id": order_id, "status": "accepted"})
     assert before.headers["Retry-After"] == "1"
     assert "ETag" not in before.headers
-    house.process_queue()
-    after = house.api().get(f"/orders/{order_id}")
+    harness.process_queue()
+    after = harness.api().get(f"/orders/{order_id}")
     assert (after.status, after.headers["ETag"]) == (200, '"1"')
     shown = after.json
     assert shown.pop("placed_at") == shown.pop("updated_at")
@@ -49,65 +49,65 @@ def test_an_order_is_accepted_and_then_placed(house: House) -> None:
     }
 
 
-def test_a_refused_order_is_read_with_its_reasons(house: House) -> None:
-    order_id = order_ids.mint(wiring.id_secret(), CUSTOMER)
-    house.process(json.dumps(command(order_id=order_id, order=new_order(currency="XXX"))))
-    shown = house.api().get(f"/orders/{order_id}").json
+def test_a_rejected_order_is_read_with_its_violations(harness: ServiceHarness) -> None:
+    order_id = order_ids.mint(harness.wiring.id_secret(), CUSTOMER)
+    harness.process(json.dumps(command(order_id=order_id, order=new_order(currency="XXX"))))
+    shown = harness.api().get(f"/orders/{order_id}").json
     assert shown["status"] == "rejected"
     assert shown["violations"] == [{"pointer": "/currency", "detail": "Input should be a currency code of ISO 4217"}]
 
 
 @pytest.mark.parametrize("header", ['"1"', 'W/"1"', '"7", "1"', "*"])
-def test_a_version_that_the_client_has_is_not_sent_again(house: House, header: str) -> None:
-    order_id = place(house)
-    answer = house.api().get(f"/orders/{order_id}", If_None_Match=header)
+def test_a_version_that_the_client_has_is_not_sent_again(harness: ServiceHarness, header: str) -> None:
+    order_id = place(harness)
+    answer = harness.api().get(f"/orders/{order_id}", If_None_Match=header)
     assert (answer.status, answer.body, answer.headers["ETag"]) == (304, "", '"1"')
 
 
 @pytest.mark.parametrize("header", ['"2"', "1", "", '"x"', '"01"'])
-def test_any_other_version_is_sent(house: House, header: str) -> None:
-    assert house.api().get(f"/orders/{place(house)}", If_None_Match=header).status == 200
+def test_any_other_version_is_sent(harness: ServiceHarness, header: str) -> None:
+    assert harness.api().get(f"/orders/{place(harness)}", If_None_Match=header).status == 200
 
 
-def test_someone_elses_order_answers_exactly_as_one_that_is_not_there(house: House) -> None:
-    stranger = house.api(subject="17851")
-    placed = place(house)
-    waiting = house.api().post("/orders", new_order()).json["order_id"]
-    missing = stranger.get(f"/orders/{MISSING}")
+def test_another_customers_order_is_answered_exactly_like_a_missing_one(harness: ServiceHarness) -> None:
+    another_customer = harness.api(subject="17851")
+    placed = place(harness)
+    waiting = harness.api().post("/orders", new_order()).json["order_id"]
+    missing = another_customer.get(f"/orders/{MISSING}")
     assert (missing.status, missing.problem) == (404, "not-found")
     for order_id in (placed, waiting):
-        assert without_ids(stranger.get(f"/orders/{order_id}")) == without_ids(missing)
+        assert without_ids(another_customer.get(f"/orders/{order_id}")) == without_ids(missing)
 
 
-def test_someone_elses_erased_order_answers_so_too(house: House) -> None:
-    order_id = place(house)
-    admin = house.api(subject="ann", scope="orders/admin orders/service")
+def test_another_customers_erased_order_is_answered_like_a_missing_one(harness: ServiceHarness) -> None:
+    order_id = place(harness)
+    admin = harness.api(subject="ann", scope="orders/admin orders/service")
     assert admin.call("DELETE", f"/orders/{order_id}").status == 204
-    assert house.api().get(f"/orders/{order_id}").problem == "gone"
-    stranger = house.api(subject="17851")
-    missing = stranger.get(f"/orders/{MISSING}")
-    assert without_ids(stranger.get(f"/orders/{order_id}")) == without_ids(missing)
+    assert harness.api().get(f"/orders/{order_id}").problem == "gone"
+    another_customer = harness.api(subject="17851")
+    missing = another_customer.get(f"/orders/{MISSING}")
+    assert without_ids(another_customer.get(f"/orders/{order_id}")) == without_ids(missing)
 
 
-def test_an_id_that_direct_acceptance_may_have_given_is_asked_for_again(house: House) -> None:
+def test_an_id_that_direct_acceptance_may_have_given_is_to_be_retried(harness: ServiceHarness) -> None:
     order_id = f"ord_{uuid.uuid4().hex}"
-    before = house.api().get(f"/orders/{order_id}")
+    before = harness.api().get(f"/orders/{order_id}")
     assert (before.status, before.problem, before.headers["Retry-After"]) == (404, "not-found", "1")
-    house.process(json.dumps(command(order_id=order_id)))
-    assert house.api().get(f"/orders/{order_id}").json["status"] == "placed"
-    assert without_ids(house.api(subject="17851").get(f"/orders/{order_id}")) == without_ids(before)
-    assert house.api(subject="ann", scope="orders/admin").call("DELETE", f"/orders/{order_id}").status == 204
-    assert without_ids(house.api().get(f"/orders/{order_id}")) == without_ids(before)
+    harness.process(json.dumps(command(order_id=order_id)))
+    assert harness.api().get(f"/orders/{order_id}").json["status"] == "placed"
+    assert without_ids(harness.api(subject="17851").get(f"/orders/{order_id}")) == without_ids(before)
+    assert harness.api(subject="ann", scope="orders/admin").call("DELETE", f"/orders/{order_id}").status == 204
+    assert without_ids(harness.api().get(f"/orders/{order_id}")) == without_ids(before)
 
 
 @pytest.mark.parametrize("order_id", ["x", "ord_", "ord_" + "0" * 32, "ord_" + "u" * 32, "%00", "é", "a" * 3_000, " "])
-def test_an_id_that_no_order_has_is_not_found(house: House, order_id: str) -> None:
-    assert house.api().get(f"/orders/{order_id}").problem == "not-found"
+def test_an_id_that_no_order_has_is_not_found(harness: ServiceHarness, order_id: str) -> None:
+    assert harness.api().get(f"/orders/{order_id}").problem == "not-found"
 
 
-def test_a_service_reads_any_order_and_one_customers_on_demand(house: House) -> None:
-    order_id = place(house)
-    service = house.api(subject="shop", scope="orders/service")
+def test_a_service_reads_any_order_or_only_those_of_a_named_customer(harness: ServiceHarness) -> None:
+    order_id = place(harness)
+    service = harness.api(subject="shop", scope="orders/service")
     assert service.get(f"/orders/{order_id}").json["customer_id"] == CUSTOMER
     assert service.get(f"/orders/{order_id}?customer_id={CUSTOMER}").status == 200
     assert service.get(f"/orders/{order_id}?customer_id=17851").problem == "not-found"
@@ -122,40 +122,42 @@ def test_a_service_reads_any_order_and_one_customers_on_demand(house: House) -> 
         ("", {"scope": ""}, "forbidden"),
     ],
 )
-def test_reading_needs_its_scope_and_ones_own_name(house: House, query: str, who: dict[str, str], slug: str) -> None:
-    assert house.api(**who).get(f"/orders/{place(house)}{query}").problem == slug
+def test_reading_needs_the_scope_and_the_callers_own_customer_id(
+    harness: ServiceHarness, query: str, who: dict[str, str], slug: str
+) -> None:
+    assert harness.api(**who).get(f"/orders/{place(harness)}{query}").problem == slug
 
 
-def test_with_the_table_down_nothing_is_said_to_be_missing(house: House) -> None:
-    order_id = place(house)
-    house.fail(wiring.order_table(), "GetItem", lambda _body: throttled())
-    answer = house.api().get(f"/orders/{order_id}")
+def test_with_the_table_down_an_order_is_unavailable_not_missing(harness: ServiceHarness) -> None:
+    order_id = place(harness)
+    harness.fail(harness.wiring.order_table(), "GetItem", lambda _body: throttled())
+    answer = harness.api().get(f"/orders/{order_id}")
     assert (answer.status, answer.problem, answer.headers["Retry-After"]) == (503, "unavailable", "1")
-    assert not re.search("dynamo|throttl|orders-doors", answer.body, re.IGNORECASE)
+    assert not re.search("dynamo|throttl|orders-tests", answer.body, re.IGNORECASE)
 
 
-def test_an_item_that_is_none_of_ours_is_our_fault_and_says_nothing_internal(house: House) -> None:
+def test_an_unreadable_item_is_an_internal_error_that_discloses_nothing(harness: ServiceHarness) -> None:
     order = an_order(order_id=f"ord_{uuid.uuid4().hex}")
-    house.put(order)
-    house.dynamodb.update_item(
-        TableName="orders-doors",
+    harness.put(order)
+    harness.dynamodb.update_item(
+        TableName="orders-tests",
         Key={"order_id": {"S": order.order_id}},
         UpdateExpression="REMOVE fingerprint",
     )
-    answer = house.api().get(f"/orders/{order.order_id}")
+    answer = harness.api().get(f"/orders/{order.order_id}")
     assert answer.status == 500
     assert answer.problem
     assert "fingerprint" not in answer.body
 
 
-def test_health_knows_itself_and_calls_nothing(house: House) -> None:
-    for adapter, operation in ((wiring.order_table(), "*"), (wiring.order_queue(), "*")):
-        house.fail(adapter, operation, lambda _body: throttled())
-    answer = house.api(scope="").get("/health")
+def test_health_answers_without_calling_a_dependency(harness: ServiceHarness) -> None:
+    for adapter, operation in ((harness.wiring.order_table(), "*"), (harness.wiring.order_queue(), "*")):
+        harness.fail(adapter, operation, lambda _body: throttled())
+    answer = harness.api(scope="").get("/health")
     assert (answer.status, answer.json["status"]) == (200, "ok")
 
 
-def test_answers_are_not_kept_by_anyone(house: House) -> None:
-    for answer in (house.api().get(f"/orders/{place(house)}"), house.api().get("/orders/x")):
+def test_answers_are_not_to_be_cached(harness: ServiceHarness) -> None:
+    for answer in (harness.api().get(f"/orders/{place(harness)}"), harness.api().get("/orders/x")):
         assert answer.headers["Cache-Control"] == "no-store"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"

@@ -1,6 +1,5 @@
-"""Reads from DAX: a cache that knows of no write, in a stand-in; and the real client, with nobody at the other end."""
+"""Reads from DAX: a fake cache that sees no writes, and the real client without a cluster."""
 
-import importlib.util
 import json
 import sys
 from dataclasses import dataclass, field, replace
@@ -11,18 +10,20 @@ import pytest
 from amazondax.DaxError import DaxServiceError
 from botocore.exceptions import ClientError
 
-from chalicelib import wiring
 from chalicelib.domain import order_ids
-from testkit.builders import Answer, an_order, new_order
-from testkit.local_run import free_port
-from tests.service.harness import House
+from ordersctl.shared.project import PROJECT_DIR
+from testkit.api_client import Answer
+from testkit.builders import an_order, new_order
+from testkit.fake_aws.lambda_ import copied
+from testkit.waiting import free_port
+from tests.service.harness import ServiceHarness
 
 ENDPOINT = "daxs://orders.x1y2z3.dax-clusters.eu-west-1.amazonaws.com"
 
 
 @dataclass
 class Cache:
-    """Remembers every eventually consistent answer, that there is nothing too; takes no writes."""
+    """Keeps every eventually consistent answer, an empty one too, and takes no writes."""
 
     table: Any
     calls: list[tuple[str, bool]] = field(default_factory=list)
@@ -45,7 +46,7 @@ class Cache:
             raise self.fault
         consistent = asked.get("ConsistentRead", False)
         self.calls.append((operation, consistent))
-        if consistent:  # passes through, and leaves nothing behind
+        if consistent:  # passes through, and is not cached
             return getattr(self.table, operation)(**asked)
         key = operation + json.dumps(asked, sort_keys=True)
         if key not in self._remembered:
@@ -56,108 +57,106 @@ class Cache:
         self._remembered.clear()
 
 
-def fresh_wiring(monkeypatch: pytest.MonkeyPatch, **changes: str) -> ModuleType:
-    """A wiring that has made nothing yet, with other settings."""
+def fresh_wiring(harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch, **changes: str) -> ModuleType:
+    """A wiring with other settings that has made no client yet."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "local")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    spec = importlib.util.spec_from_file_location("fresh_wiring", wiring.__file__)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    settings = replace(wiring.settings(), **changes)
+    module = copied("chalicelib.wiring", PROJECT_DIR / "chalicelib" / "wiring.py")
+    settings = replace(harness.wiring.settings(), **changes)
     vars(module)["settings"] = lambda: settings
     return module
 
 
-def read_through(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def read_through(endpoint: str, harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """Behave as deployed with DAX_ENDPOINT."""
-    monkeypatch.setattr(wiring, "read_table", fresh_wiring(monkeypatch, dax_endpoint=endpoint).read_table)
+    fresh = fresh_wiring(harness, monkeypatch, dax_endpoint=endpoint)
+    monkeypatch.setattr(harness.wiring, "read_table", fresh.read_table)
 
 
 @pytest.fixture
-def cache(house: House, monkeypatch: pytest.MonkeyPatch) -> Cache:
-    cache = Cache(house.dynamodb)
+def cache(harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> Cache:
+    cache = Cache(harness.dynamodb)
     package = ModuleType("amazondax")
     vars(package)["AmazonDaxClient"] = cache
     monkeypatch.setitem(sys.modules, "amazondax", package)
-    read_through(ENDPOINT, monkeypatch)
+    read_through(ENDPOINT, harness, monkeypatch)
     return cache
 
 
-def an_order_in(house: House) -> str:
-    order = an_order(order_id=order_ids.mint(wiring.id_secret(), "17850"))
-    house.put(order)
+def an_order_in(harness: ServiceHarness) -> str:
+    order = an_order(order_id=order_ids.mint(harness.wiring.id_secret(), "17850"))
+    harness.put(order)
     return order.order_id
 
 
-def patch(house: House, order_id: str, etag: str, note: str) -> Answer:
-    return house.api().call("PATCH", f"/orders/{order_id}", json.dumps({"note": note}), If_Match=etag)
+def patch(harness: ServiceHarness, order_id: str, etag: str, note: str) -> Answer:
+    return harness.api().call("PATCH", f"/orders/{order_id}", json.dumps({"note": note}), If_Match=etag)
 
 
-@pytest.mark.usefixtures("house")
-def test_without_the_setting_the_table_is_read_and_the_client_not_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_setting_the_table_is_read_and_the_client_not_imported(
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "amazondax", None)  # importing it fails
-    fresh = fresh_wiring(monkeypatch)
+    fresh = fresh_wiring(harness, monkeypatch)
     assert fresh.read_table() is fresh.order_table()
     assert fresh.read_table().consistent
 
 
-def test_an_order_is_read_from_the_cache(house: House, cache: Cache) -> None:
-    order_id = an_order_in(house)
-    house.fail(wiring.order_table(), "*", lambda _body: AssertionError("the table was asked"))
-    first, second = (house.api().get(f"/orders/{order_id}") for _ in range(2))
+def test_an_order_is_read_from_the_cache(harness: ServiceHarness, cache: Cache) -> None:
+    order_id = an_order_in(harness)
+    harness.fail(harness.wiring.order_table(), "*", lambda _body: AssertionError("the table was asked"))
+    first, second = (harness.api().get(f"/orders/{order_id}") for _ in range(2))
     assert (first.status, first.headers["ETag"]) == (200, '"1"')
     assert second.json == first.json
     assert cache.calls == [("get_item", False)] * 2
 
 
-def test_lists_are_read_from_the_cache(house: House, cache: Cache) -> None:
-    an_order_in(house)
-    house.fail(wiring.order_table(), "*", lambda _body: AssertionError("the table was asked"))
-    assert house.api().get("/customers/17850/orders?limit=1").status == 200
+def test_lists_are_read_from_the_cache(harness: ServiceHarness, cache: Cache) -> None:
+    an_order_in(harness)
+    harness.fail(harness.wiring.order_table(), "*", lambda _body: AssertionError("the table was asked"))
+    assert harness.api().get("/customers/17850/orders?limit=1").status == 200
     assert cache.calls == [("query", False)]
 
 
-def test_what_was_not_there_yet_is_not_remembered(house: House, cache: Cache) -> None:
-    order_id = house.api().post("/orders", new_order()).json["order_id"]
-    assert house.api().get(f"/orders/{order_id}").json == {"order_id": order_id, "status": "accepted"}
-    house.process_queue()
-    assert house.api().get(f"/orders/{order_id}").json["status"] == "placed"
+def test_an_order_that_is_not_stored_yet_is_not_remembered_as_missing(harness: ServiceHarness, cache: Cache) -> None:
+    order_id = harness.api().post("/orders", new_order()).json["order_id"]
+    assert harness.api().get(f"/orders/{order_id}").json == {"order_id": order_id, "status": "accepted"}
+    harness.process_queue()
+    assert harness.api().get(f"/orders/{order_id}").json["status"] == "placed"
     assert cache.calls == [("get_item", False), ("get_item", True)] * 2
 
 
-def test_changes_are_decided_by_the_table_and_an_old_etag_is_refused(house: House, cache: Cache) -> None:
-    order_id = an_order_in(house)
-    seen = house.api().get(f"/orders/{order_id}").headers["ETag"]
-    assert patch(house, order_id, seen, "first").headers["ETag"] == '"2"'
-    stale = house.api().get(f"/orders/{order_id}")
+def test_changes_are_decided_by_the_table_and_an_old_etag_is_refused(harness: ServiceHarness, cache: Cache) -> None:
+    order_id = an_order_in(harness)
+    seen = harness.api().get(f"/orders/{order_id}").headers["ETag"]
+    assert patch(harness, order_id, seen, "first").headers["ETag"] == '"2"'
+    stale = harness.api().get(f"/orders/{order_id}")
     assert (stale.headers["ETag"], stale.json.get("note")) == (seen, None)
-    assert patch(house, order_id, stale.headers["ETag"], "second").status == 412
+    assert patch(harness, order_id, stale.headers["ETag"], "second").status == 412
     cache.expire()
-    current = house.api().get(f"/orders/{order_id}")
+    current = harness.api().get(f"/orders/{order_id}")
     assert current.json["note"] == "first"
-    assert patch(house, order_id, current.headers["ETag"], "second").status == 200
+    assert patch(harness, order_id, current.headers["ETag"], "second").status == 200
     assert {operation for operation, _ in cache.calls} == {"get_item"}
 
 
-def test_an_erased_order_is_gone_when_the_cache_has_forgotten_it(house: House, cache: Cache) -> None:
-    order_id = an_order_in(house)
-    assert house.api().get(f"/orders/{order_id}").status == 200
-    admin = house.api(subject="ann", scope="orders/admin")
+def test_an_erased_order_is_gone_once_its_cache_entry_expires(harness: ServiceHarness, cache: Cache) -> None:
+    order_id = an_order_in(harness)
+    assert harness.api().get(f"/orders/{order_id}").status == 200
+    admin = harness.api(subject="ann", scope="orders/admin")
     assert admin.call("DELETE", f"/orders/{order_id}").status == 204
-    assert house.api().get(f"/orders/{order_id}").status == 200
+    assert harness.api().get(f"/orders/{order_id}").status == 200
     cache.expire()
-    assert house.api().get(f"/orders/{order_id}").problem == "gone"
+    assert harness.api().get(f"/orders/{order_id}").problem == "gone"
 
 
-def test_orders_are_stored_past_the_cache(house: House, cache: Cache) -> None:
-    order_id = house.api().post("/orders", new_order(), Idempotency_Key="dax-1").json["order_id"]
-    house.process_queue()
-    again = house.api().post("/orders", new_order(), Idempotency_Key="dax-1")
+def test_orders_are_stored_without_the_cache(harness: ServiceHarness, cache: Cache) -> None:
+    order_id = harness.api().post("/orders", new_order(), Idempotency_Key="dax-1").json["order_id"]
+    harness.process_queue()
+    again = harness.api().post("/orders", new_order(), Idempotency_Key="dax-1")
     assert again.headers["Idempotency-Replayed"] == "true"
-    assert house.stored(order_id)
+    assert harness.stored(order_id)
     assert cache.calls == []
 
 
@@ -170,23 +169,23 @@ def test_orders_are_stored_past_the_cache(house: House, cache: Cache) -> None:
         ConnectionResetError(104, "reset by peer"),
     ],
 )
-def test_a_cache_that_fails_is_unavailable(fault: Exception, house: House, cache: Cache) -> None:
-    order_id = an_order_in(house)
+def test_a_cache_that_fails_is_unavailable(fault: Exception, harness: ServiceHarness, cache: Cache) -> None:
+    order_id = an_order_in(harness)
     cache.fault = fault
     for path in (f"/orders/{order_id}", "/customers/17850/orders"):
-        answer = house.api().get(path)
+        answer = harness.api().get(path)
         assert (answer.status, answer.problem, answer.headers["Retry-After"]) == (503, "unavailable", "1")
 
 
-def test_a_cluster_that_is_not_there_is_unavailable(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the real client, which is made again at the next request."""
-    order_id = an_order_in(house)
-    read_through(f"dax://127.0.0.1:{free_port()}", monkeypatch)
+def test_an_unreachable_cluster_is_unavailable(harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real client, which is made again at the next request."""
+    order_id = an_order_in(harness)
+    read_through(f"dax://127.0.0.1:{free_port()}", harness, monkeypatch)
     for _ in range(2):
-        answer = house.api().get(f"/orders/{order_id}")
+        answer = harness.api().get(f"/orders/{order_id}")
         assert (answer.status, answer.problem) == (503, "unavailable")
         assert "dax" not in answer.body.lower()
 
 
-def test_the_clients_errors_are_what_the_border_knows() -> None:
+def test_errors_of_the_dax_client_are_client_errors_of_botocore() -> None:
     assert issubclass(DaxServiceError, ClientError)

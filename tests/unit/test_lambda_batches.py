@@ -1,6 +1,9 @@
-"""Going through batches: each on its own, or in order up to the first failure; in time, and settled either way."""
+"""Batches: messages each on their own, records in order up to the first failure; the response is in time and right."""
 
+import logging
 import threading
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -29,7 +32,7 @@ def record(number: int) -> dict[str, Any]:
     return {"dynamodb": {"SequenceNumber": str(number)}}
 
 
-def test_each_is_done_and_only_what_fails_is_told() -> None:
+def test_each_is_done_and_only_failures_are_returned() -> None:
     seen: list[int] = []
     lock = threading.Lock()
 
@@ -42,12 +45,12 @@ def test_each_is_done_and_only_what_fails_is_told() -> None:
     assert sorted(seen) == list(range(10))
 
 
-def test_nothing_is_nothing() -> None:
+def test_an_empty_batch_has_no_failures() -> None:
     assert lambda_batches.each([], fails_on(), remaining_ms=in_time) == []
     assert lambda_batches.in_order([], len, remaining_ms=in_time) is None
 
 
-def test_things_are_handled_at_the_same_time() -> None:
+def test_messages_are_handled_concurrently() -> None:
     together = threading.Barrier(lambda_batches.WORKERS, timeout=10)
 
     def handle(_thing: int) -> None:
@@ -56,7 +59,7 @@ def test_things_are_handled_at_the_same_time() -> None:
     assert lambda_batches.each(range(lambda_batches.WORKERS), handle, remaining_ms=in_time) == []
 
 
-def test_without_time_nothing_is_begun() -> None:
+def test_without_time_no_message_is_begun() -> None:
     seen: list[int] = []
     assert lambda_batches.each([1, 2], seen.append, remaining_ms=lambda: 900) == [1, 2]
     assert seen == []
@@ -73,7 +76,7 @@ def test_without_time_no_step_is_begun() -> None:
     assert steps == []
 
 
-def test_what_hangs_is_handed_back_before_the_deadline() -> None:
+def test_a_message_that_hangs_is_returned_before_the_deadline() -> None:
     release = threading.Event()
 
     def handle(thing: int) -> None:
@@ -98,11 +101,11 @@ def test_order_is_kept_and_the_first_failure_stops() -> None:
     assert steps == [list(range(10)), list(range(10, 20))]
 
 
-def test_all_in_order_is_none_failed() -> None:
+def test_without_a_failure_no_record_is_returned() -> None:
     assert lambda_batches.in_order(list(range(25)), len, remaining_ms=in_time) is None
 
 
-def test_an_unforeseen_error_stops_at_the_steps_start() -> None:
+def test_an_unforeseen_error_stops_at_the_start_of_its_step() -> None:
     def handle(step: Any) -> int:
         fails_on(10)(step[0])
         return len(step)
@@ -115,30 +118,99 @@ def test_time_that_runs_out_stops_between_steps() -> None:
     assert lambda_batches.in_order(list(range(30)), len, remaining_ms=lambda: next(left)) == 20
 
 
-def test_a_mapping_that_reads_reports_is_told_which_messages_failed() -> None:
+def test_a_mapping_that_reads_reports_gets_the_failed_messages() -> None:
     all_of_them = messages(3)
-    report = lambda_batches.settle_messages(all_of_them, [all_of_them[1]], reporting=True, delete=fails_on())
+    report = lambda_batches.sqs_response(all_of_them, [all_of_them[1]], report_failures=True, delete=fails_on())
     assert report == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
-    assert lambda_batches.settle_messages(all_of_them, [], reporting=True, delete=fails_on()) == {
+    assert lambda_batches.sqs_response(all_of_them, [], report_failures=True, delete=fails_on()) == {
         "batchItemFailures": []
     }
 
 
-def test_for_any_other_mapping_what_is_done_is_deleted_and_the_rest_raised() -> None:
+def test_for_any_other_mapping_processed_messages_are_deleted_and_the_failure_is_raised() -> None:
     deleted: list[Any] = []
     all_of_them = messages(3)
     with pytest.raises(BatchFailed, match="1 of 3"):
-        lambda_batches.settle_messages(all_of_them, [all_of_them[1]], reporting=False, delete=deleted.append)
+        lambda_batches.sqs_response(all_of_them, [all_of_them[1]], report_failures=False, delete=deleted.append)
     assert deleted == [["h0", "h2"]]
 
 
-def test_for_any_other_mapping_a_batch_that_is_done_is_left_to_lambda() -> None:
-    assert lambda_batches.settle_messages(messages(3), [], reporting=False, delete=fails_on()) is None
+def test_for_any_other_mapping_lambda_deletes_a_batch_without_failures() -> None:
+    assert lambda_batches.sqs_response(messages(3), [], report_failures=False, delete=fails_on()) is None
 
 
-def test_a_stream_mapping_is_told_where_to_go_on() -> None:
-    assert lambda_batches.settle_records(record(7), reporting=True) == {"batchItemFailures": [{"itemIdentifier": "7"}]}
-    assert lambda_batches.settle_records(None, reporting=True) == {"batchItemFailures": []}
-    assert lambda_batches.settle_records(None, reporting=False) is None
+def test_a_stream_mapping_gets_the_record_to_continue_from() -> None:
+    assert lambda_batches.stream_response(record(7), report_failures=True) == {
+        "batchItemFailures": [{"itemIdentifier": "7"}]
+    }
+    assert lambda_batches.stream_response(None, report_failures=True) == {"batchItemFailures": []}
+    assert lambda_batches.stream_response(None, report_failures=False) is None
     with pytest.raises(BatchFailed, match="7"):
-        lambda_batches.settle_records(record(7), reporting=False)
+        lambda_batches.stream_response(record(7), report_failures=False)
+
+
+class Messages(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.logged: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.logged.append(record.getMessage())
+
+
+@pytest.fixture
+def logged() -> Iterator[list[str]]:
+    handler, logger = Messages(), logging.getLogger("orders")
+    logger.addHandler(handler)
+    yield handler.logged
+    logger.removeHandler(handler)
+
+
+def test_an_unexpected_error_is_logged_as_an_event(logged: list[str]) -> None:
+    def fails(_thing: object) -> int:
+        raise ValueError("a value")
+
+    def fails_alone(thing: str) -> None:
+        fails(thing)
+
+    lambda_batches.each(["a"], fails_alone, remaining_ms=in_time)
+    lambda_batches.in_order(["a"], fails, remaining_ms=in_time)
+    assert logged == ["message.failed", "records.failed"]
+
+
+def test_with_a_second_left_work_is_begun() -> None:
+    assert lambda_batches.each(["a"], lambda _thing: None, remaining_ms=lambda: 1_000) == []
+    assert lambda_batches.in_order(["a"], len, remaining_ms=lambda: 1_000) is None
+
+
+def hanging(remaining_ms: int) -> tuple[list[int], int, float]:
+    """Let 20 things hang; returns those not done, how many were begun, and how long `each` took (seconds)."""
+    release, begun = threading.Event(), []
+
+    def hang(thing: int) -> None:
+        begun.append(thing)
+        release.wait(5)
+
+    def clock() -> float:  # the threads have time enough, the main thread that waits for them has not
+        return remaining_ms if threading.current_thread() is threading.main_thread() else 9_000
+
+    started = time.monotonic()
+    others = set(threading.enumerate())
+    failed = lambda_batches.each(list(range(20)), hang, remaining_ms=clock)
+    took = time.monotonic() - started
+    release.set()
+    for thread in set(threading.enumerate()) - others:
+        thread.join()
+    return failed, len(begun), took
+
+
+def test_things_that_wait_behind_one_that_hangs_are_not_begun() -> None:
+    failed, begun, took = hanging(remaining_ms=600)
+    assert failed == list(range(20))
+    assert begun <= lambda_batches.WORKERS
+    assert took < 0.9
+
+
+def test_waiting_ends_half_a_second_before_the_deadline() -> None:
+    _, _, took = hanging(remaining_ms=900)
+    assert 0.39 < took < 0.9

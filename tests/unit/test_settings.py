@@ -43,6 +43,20 @@ def test_failures_are_reported_only_where_a_mapping_reads_them(value: str | None
     assert Settings.from_env(env).reports_batch_item_failures is reports
 
 
+@pytest.mark.parametrize(
+    ("value", "client"), [(None, "thin"), ("", "thin"), ("thin", "thin"), ("botocore", "botocore")]
+)
+def test_the_thin_client_is_used_unless_botocore_is_named(value: str | None, client: str) -> None:
+    env = LOCAL if value is None else LOCAL | {"AWS_CLIENT": value}
+    assert Settings.from_env(env).aws_client == client
+
+
+@pytest.mark.parametrize("value", ["boto3", "Thin", "botocore "])
+def test_any_other_client_is_refused_with_the_names_of_those_there_are(value: str) -> None:
+    with pytest.raises(SettingsError, match=rf"AWS_CLIENT is '{value}', and not one of thin, botocore"):
+        Settings.from_env(LOCAL | {"AWS_CLIENT": value})
+
+
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         Settings.from_env(LOCAL).stage = "prod"  # type: ignore[misc]  # what is tested

@@ -1,4 +1,4 @@
-"""The built-in authorizer: from a bearer token to a policy and the facts that a Principal is made of."""
+"""The built-in authorizer: from a bearer token to a policy, and to the context that a Principal is made of."""
 
 import logging
 
@@ -11,10 +11,10 @@ logger = logging.getLogger("orders")
 
 
 class Unauthorized(Exception):
-    """API Gateway answers 401 when a Lambda authorizer fails with just this message.
+    """API Gateway answers 401 when a Lambda authorizer fails with exactly this message.
 
     Any other failure is an AUTHORIZER_FAILURE or AUTHORIZER_CONFIGURATION_ERROR, which the API's gateway responses turn
-    into 503 (ordersctl/deploy/overlay/gateway_responses.py). API Gateway keeps policies for a token, but no failures.
+    into 503 (ordersctl/deploy/overlay/gateway_responses.py). API Gateway caches policies for a token, but no failures.
     """
 
     def __init__(self) -> None:
@@ -22,15 +22,15 @@ class Unauthorized(Exception):
 
 
 def authorize(request: AuthRequest, checker: TokenChecker, *, customer_claim: str) -> AuthResponse:
-    """Admit whoever has a valid token. Raises Unauthorized, KeysUnavailable."""
+    """Allow a request that has a valid token. Raises Unauthorized, KeysUnavailable."""
     try:
         claims = checker.claims(request.token)
     except InvalidToken as error:
         logger.info("token.refused", extra={"reason": str(error)})
         raise Unauthorized from None
     return AuthResponse(
-        # Every route: API Gateway keeps this answer for the token, whichever route it was first used on. What a token
-        # may do is decided by each view.
+        # Every route: API Gateway caches this policy for the token, whichever route it was first used on. The endpoints
+        # check scopes.
         routes=["*"],
         principal_id=claims["sub"],
         # Texts only: API Gateway makes texts of other values, and then null and "null" cannot be told apart.

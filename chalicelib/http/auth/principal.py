@@ -1,4 +1,4 @@
-"""Who is asking, and what they may do: one value, whichever authorizer checked the token."""
+"""The caller and what the caller may do: one value, whichever authorizer checked the token."""
 
 import re
 import time
@@ -22,9 +22,9 @@ class Principal:
 
     @classmethod
     def from_authorizer(cls, context: Mapping[str, Any], *, customer_claim: str) -> "Principal":
-        """Read what the built-in authorizer put into the request's context, or a gateway that checked the token itself.
+        """Read the request context of the built-in authorizer, or of a gateway that checked the token itself.
 
-        Raises Problem 401 for a token that has ended.
+        Raises Problem 401 for a token that has expired.
         """
         claims = context.get("claims")
         if isinstance(claims, Mapping):
@@ -44,19 +44,19 @@ class Principal:
         return SERVICE in self.scopes
 
     def require(self, scope: str) -> None:
-        """Raises Problem 403 unless the token has the scope, or is a service's where the scope is a customer's."""
+        """Raises Problem 403 unless the token has the scope. A service may do what a customer may."""
         if scope in self.scopes or (self.is_service and scope in {READ, WRITE}):
             return
         raise Problem("forbidden", 403, f"This needs the scope {scope}")
 
-    def customer_for_writing(self, named: str | None) -> str:
-        """The customer an order is placed for: one's own, or the one that a service names."""
+    def customer_to_act_for(self, named: str | None) -> str:
+        """The customer whom a request is for: a customer's own id, or the one that a service names. Raises Problem."""
         if self.is_service and named is None:
             raise Problem("customer-required", 400, "A service names the customer: ?customer_id=…")
         return self._checked(named)
 
-    def customer_for_reading(self, named: str | None) -> str | None:
-        """The customer whose orders may be seen; None is a service that may see anyone's."""
+    def required_owner(self, named: str | None) -> str | None:
+        """The customer to whom an order must belong; None for a service that names no customer. Raises Problem."""
         return None if self.is_service and named is None else self._checked(named)
 
     def _checked(self, named: str | None) -> str:
@@ -72,10 +72,10 @@ class Principal:
 
 
 def _refuse_expired(moment: object) -> None:
-    """API Gateway keeps our authorizer's answer for minutes; a token's end does not wait for that."""
+    """API Gateway caches the authorizer's policy for minutes, which may be longer than the token is valid."""
     try:
-        is_over = not float(str(moment)) >= time.time()  # nor is NaN a time to come
+        is_expired = not float(str(moment)) >= time.time()  # so NaN is expired
     except ValueError:
-        is_over = True
-    if is_over:
+        is_expired = True
+    if is_expired:
         raise Problem("unauthorized", 401, "The token has expired", headers={"WWW-Authenticate": "Bearer"})

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from chalicelib.http import problems
+from chalicelib.http import problem_document
 from ordersctl.contract.openapi import schemas
 from ordersctl.contract.openapi.operations import (
     ANYONES,
@@ -110,16 +110,14 @@ def _success(success: Success) -> dict[str, Any]:
 
 
 def _problem(status: int, slugs: tuple[str, ...]) -> dict[str, Any]:
-    example = {
-        "type": f"urn:problem:orders:{slugs[0]}",
-        "title": problems.title(slugs[0]),
-        "status": status,
-        "detail": PROBLEMS[slugs[0]],
-        "instance": "5c6a4a52-6ef3-4a0b-a3b5-4c8e0d9f7a11",
-    }
+    instance = "5c6a4a52-6ef3-4a0b-a3b5-4c8e0d9f7a11"
+    example = problem_document.document(slugs[0], status, PROBLEMS[slugs[0]], instance)
     schema = {
         "allOf": [{"$ref": "#/components/schemas/Problem"}],
-        "properties": {"status": {"const": status}, "type": {"enum": [f"urn:problem:orders:{slug}" for slug in slugs]}},
+        "properties": {
+            "status": {"const": status},
+            "type": {"enum": [problem_document.type_uri(slug) for slug in slugs]},
+        },
     }
     headers = ("X-Request-Id", "Retry-After") if status in RETRY_AFTER else ("X-Request-Id",)
     return {

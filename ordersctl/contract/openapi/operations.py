@@ -73,7 +73,7 @@ PROBLEMS: Mapping[str, str] = {
     "forbidden": "The token is good, but not for this.",
     "gone": "The order was erased.",
     "idempotency-key-reused": "The key stands for another order already.",
-    "internal-server-error": "A mistake of ours.",
+    "internal-server-error": "Internal error.",
     "invalid-cursor": "The cursor was made for another asker or other filters, or was changed.",
     "invalid-order": "The content is not what an order is made of; `errors` says where.",
     "invalid-parameter": "A parameter or header is not as described here, or is none of this operation.",
@@ -85,7 +85,7 @@ PROBLEMS: Mapping[str, str] = {
     "precondition-required": "A change needs If-Match.",
     "too-many-requests": "More requests than are allowed at a time.",
     "unauthorized": "There is no token, or it is not valid here, or not any more.",
-    "unavailable": "Something that this needs does not answer. It may have been done or not.",
+    "unavailable": "A dependency did not respond; the request may have taken effect.",
     "unsupported-media-type": "The body's media type is not taken here.",
 }
 RETRY_AFTER = {404, 409, 503}  # their problems may say when to try again

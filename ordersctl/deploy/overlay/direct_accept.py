@@ -1,7 +1,7 @@
 """Accepting orders without Lambda: `POST /orders` goes from API Gateway straight to the order queue.
 
-What is made here is merged over the API's definition and takes effect under the condition DirectAccept. The envelope is
-written already encoded, so that nothing a client sends can end a string, an object or a form field: what stands between
+The definition made here is merged over the API's, and takes effect under the condition DirectAccept. The envelope is
+written already encoded, so that nothing a client sends can end a string, an object or a form field: every value between
 the constants is checked, or encoded as a whole.
 """
 
@@ -10,24 +10,23 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from chalicelib.domain.orders import NewOrder
-from chalicelib.http.problems import title
+from chalicelib.domain.orders import CUSTOMER_ID_PATTERN, NewOrder
+from chalicelib.http import problem_document
 from chalicelib.http.requests import MAX_BODY_BYTES
 
 CONDITION = "WithDirectAccept"
 _MODEL = "NewOrder"
 _UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-_CUSTOMER = "[A-Za-z0-9._-]{1,64}"
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-# What the authorizer found, from whichever authorizer there is.
+# Where the authorizer's findings are, by the kind of authorizer.
 _CLAIMS = {"Fn::If": ["WithCognito", "claims.", ""]}
 # Cognito's authorizer hands claims on as text: what may have been null, a boolean or a fraction names nobody, as in
 # chalicelib/http/auth/claims.py. What else it may have been, _CUSTOMER does not match.
 _NOBODY = "(?i)null|none|undefined|true|false|-?[0-9]+[.][0-9]+(e[0-9]+)?"
 _NO_NAME_IS_NOBODY = {"Fn::If": ["WithCognito", f'#if($own.matches("{_NOBODY}"))#set($own="")#end', ""]}
 
-# A request template cannot answer by itself. It asks SQS for an action that does not exist, named as the reason, and
-# the answer's template tells from SQS's error, which repeats that name, what to say.
+# A request template cannot answer by itself. To refuse a request it calls an SQS action that does not exist, named
+# after the reason; SQS's error repeats the name, and the response template answers accordingly.
 _REFUSALS = {
     "NoUuidInIdempotencyKey": (400, "invalid-parameter", "Idempotency-Key is a UUID here"),
     "NoCustomerNamed": (400, "customer-required", "A service names the customer: ?customer_id=…"),
@@ -100,7 +99,7 @@ def _integration(headers: Mapping[str, str]) -> dict[str, Any]:
         "responses": {
             "2\\d{2}": _when(_answer("202", accepted_template(), headers, "application/json")),
             "4\\d{2}": _when(_answer("400", refused_template(), headers)),
-            # Chalice's own says 200: whatever is not known to be good must not read as accepted.
+            # Chalice's own default is 200: an unknown answer must not read as accepted.
             "default": {
                 name: value if name == "statusCode" else _when(value)
                 for name, value in _answer({"Fn::If": [CONDITION, "503", "200"]}, unavailable, headers).items()
@@ -110,7 +109,7 @@ def _integration(headers: Mapping[str, str]) -> dict[str, Any]:
 
 
 def request_template() -> list[Any]:
-    """Return the parts of the template that makes SQS's request of a client's; what is no text is CloudFormation's."""
+    """Return the parts of the template that turns a client's request into SQS's; CloudFormation joins them."""
     form = "Action=${action}&Version=2012-11-05&MessageGroupId=$util.urlEncode($customer)&MessageBody="
     return [
         '#set($own="${context.authorizer.',
@@ -125,7 +124,7 @@ def request_template() -> list[Any]:
 
 
 def _checks() -> str:
-    """Find out who places the order ($customer), and why not ($action)."""
+    """Find out who places the order ($customer), and why it is refused ($action)."""
     return (
         '#set($action="SendMessage")'
         '#set($key=$input.params("Idempotency-Key"))'
@@ -135,14 +134,15 @@ def _checks() -> str:
         '#if($named=="")#set($action="NoCustomerNamed")#end'
         '#elseif(!$scope.contains(" orders/write "))#set($action="NotPermitted")'
         '#elseif($named!="" && $named!=$own)#set($action="NotPermitted")#end'
-        f'#if($action=="SendMessage" && !$customer.matches("{_CUSTOMER}"))#set($action="NotPermitted")#end'
+        f'#if($action=="SendMessage" && !$customer.matches("{CUSTOMER_ID_PATTERN.strip("^$")}"))'
+        '#set($action="NotPermitted")#end'
         f'#if(!$key.matches("{_UUID}"))#set($action="NoUuidInIdempotencyKey")#end'
         f'#if($input.body.length()>{MAX_BODY_BYTES})#set($action="BodyTooLarge")#end'
     )
 
 
 def _parts() -> str:
-    """Take key and time apart for the envelope."""
+    """Split key and time into the parts of the envelope."""
     months = ",".join(f'"{name}":"{number:02}"' for number, name in enumerate(_MONTHS, 1))
     return (
         '#set($hex=$key.replaceAll("-","").toLowerCase())'
@@ -154,7 +154,7 @@ def _parts() -> str:
 
 
 def _envelope() -> str:
-    """Write the command as commands.encode does, encoded for a form."""
+    """Write the command as commands.encode does, encoded for a form body."""
     members = {
         "type": "PlaceOrder",
         "version": 1,
@@ -170,7 +170,7 @@ def _envelope() -> str:
 
 
 def accepted_template() -> str:
-    """Return the template of the 202: what the client was promised, and where to look."""
+    """Return the template of the 202: order id and status, and a Location header."""
     return (
         '#set($hex=$input.params("Idempotency-Key").replaceAll("-","").toLowerCase())'
         '#set($named=$input.params("customer_id"))'
@@ -181,7 +181,7 @@ def accepted_template() -> str:
 
 
 def refused_template() -> str:
-    """Return the template that says why, from SQS's error."""
+    """Return the template of a refusal, which finds the reason in SQS's error."""
     branches = "".join(
         f'#{"if" if index == 0 else "elseif"}($input.body.contains("{name}"))'
         f"#set($context.responseOverride.status={status}){problem(status, slug, detail)}"
@@ -191,8 +191,8 @@ def refused_template() -> str:
 
 
 def problem(status: int, slug: str, detail: str) -> str:
-    members = {"type": f"urn:problem:orders:{slug}", "title": title(slug), "status": status, "detail": detail}
-    return json.dumps(members | {"instance": "$context.requestId"}, ensure_ascii=False)
+    document = problem_document.document(slug, status, detail, "$context.requestId")
+    return json.dumps(document, ensure_ascii=False)
 
 
 def _answer(

@@ -1,10 +1,10 @@
-"""What API Gateway answers by itself, in the same form as the code's own problems (RFC 9457)."""
+"""API Gateway's own responses, in the same form as the service's problem documents (RFC 9457)."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.http.problems import title
+from chalicelib.http import problem_document
 
 _RETRY = {"Retry-After": "'1'"}
 _TOKEN = {"WWW-Authenticate": "'Bearer'"}
@@ -24,7 +24,7 @@ _ANSWERS: dict[str, tuple[int, str, str, dict[str, str]]] = {
     "INTEGRATION_FAILURE": (503, "unavailable", "Try again", _RETRY),
     "INTEGRATION_TIMEOUT": (503, "unavailable", "Try again", _RETRY),
     "INVALID_API_KEY": (403, "forbidden", "Send a valid API key", {}),
-    # API Gateway's word for a path that it has no route for.
+    # API Gateway's name for a request to a path without a route.
     "MISSING_AUTHENTICATION_TOKEN": (404, "not-found", "No such path", {}),
     "QUOTA_EXCEEDED": (429, "too-many-requests", "The day's quota is used up", {"Retry-After": "'3600'"}),
     "REQUEST_TOO_LARGE": (413, "content-too-large", "The body is too large", {}),
@@ -51,15 +51,7 @@ def gateway_responses(headers_of_all: Mapping[str, str]) -> dict[str, Any]:
                 }.items()
             },
             "responseTemplates": {
-                "application/json": json.dumps(
-                    {
-                        "type": f"urn:problem:orders:{slug}",
-                        "title": title(slug),
-                        "status": status,
-                        "detail": detail,
-                        "instance": "$context.requestId",
-                    }
-                )
+                "application/json": json.dumps(problem_document.document(slug, status, detail, "$context.requestId"))
             },
         }
         for name, (status, slug, detail, headers) in _ANSWERS.items()

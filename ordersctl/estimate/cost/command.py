@@ -1,4 +1,4 @@
-"""`ordersctl cost`: what so many orders a month cost on AWS, component by component."""
+"""`ordersctl cost`: estimates what orders cost on AWS, component by component."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -41,7 +41,7 @@ _MOST_MS = 900_000.0  # Lambda ends a function after 15 minutes
 @click.option(
     "--kept", metavar="N", type=click.IntRange(0, _MOST_ORDERS), help="Orders in the table; a month's by default."
 )
-@click.option("--own-key/--no-own-key", default=False, help="Encrypted with a KMS key of one's own.")
+@click.option("--own-key/--no-own-key", default=False, help="Encrypted with a customer-managed KMS key.")
 def cost(
     *,
     orders_per_month: int,
@@ -52,7 +52,7 @@ def cost(
     publish_ms: float | None,
     **given: Any,
 ) -> None:
-    """Tell what orders cost on AWS, by Lambda and by direct acceptance.
+    """Estimate what orders cost on AWS, accepted by Lambda and accepted directly.
 
     The functions' durations are assumptions until they are measured: `ordersctl power-tune` does that.
     """
@@ -84,7 +84,7 @@ def show_orders(by_lambda: Mapping[str, float], direct: Mapping[str, float], mil
 
 
 def show_assumptions(load: Load, price: Mapping[str, Any]) -> None:
-    """What the total hangs on most: how full batches are, and how often a token is used again."""
+    """Print what the total depends on most: how full batches are, and how often a token is used again."""
 
     def both(**changes: float) -> str:
         totals = [dollars_per_million(units(replace(load, direct=each, **changes)), price) for each in (False, True)]  # type: ignore[arg-type]  # mypy takes each change for any field's
@@ -92,18 +92,18 @@ def show_assumptions(load: Load, price: Mapping[str, Any]) -> None:
 
     console = Console(highlight=False)
     console.print(
-        f"With {load.batch} orders per processor run and {load.records} changes per publisher run: full batches are a "
-        f"spike's. Where each order comes alone, a million are {both(batch=1, records=1)}."
+        f"With {load.batch} orders per processor run and {load.records} changes per publisher run, as in a spike. "
+        f"If each order comes alone, a million cost {both(batch=1, records=1)}."
     )
     console.print(
-        f"With {load.authorized:g} authorizer runs per order: one serves a token's requests for five minutes. "
-        f"Where each order has a token of its own, a million are {both(authorized=1)}.\n"
+        f"With {load.authorized:g} authorizer runs per order: one is valid for a token's requests for five minutes. "
+        f"If each order has a token of its own, a million cost {both(authorized=1)}.\n"
     )
 
 
 def show_standing(standing: Mapping[str, float]) -> None:
-    table = Table(title="Whether or not anyone orders", title_justify="left", show_footer=True)
-    table.add_column("What is there", footer="all of it", no_wrap=True)
+    table = Table(title="Fixed costs, without any order", title_justify="left", show_footer=True)
+    table.add_column("Item", footer="all of it", no_wrap=True)
     table.add_column("per month", footer=f"{sum(standing.values()):,.2f}", justify="right")
     for name, value in standing.items():
         table.add_row(name, f"{value:,.2f}")

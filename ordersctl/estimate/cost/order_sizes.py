@@ -1,15 +1,15 @@
-"""How large an order of so many line items is on its way, in KB of 1,024 bytes.
+"""How large an order is in the table, the queue and the topic, by its number of line items, in KB of 1,024 bytes.
 
-A base and so much for each line. They are the sizes of the real lines in tests/data (names of 25 characters, article
-numbers of 5), without a note and an address; a test holds them against the adapters' own output.
+A base and an amount for each line, measured on the real lines in tests/data (names of 25 characters, article numbers
+of 5), without a note and an address; a test compares them with the adapters' own output.
 """
 
 from dataclasses import dataclass
 
 KB = 1024
-# The item by "DynamoDB item sizes and formats": inside it, attribute names are one letter long.
+# The item by "DynamoDB item sizes and formats"; a line's attribute names are one letter long.
 _ITEM, _ITEM_LINE = 303, 47.0
-# The command and the event are JSON, with names spelt out. The event's base holds its message attributes.
+# The command and the event are JSON, with names spelt out. The event's base includes its message attributes.
 _COMMAND, _COMMAND_LINE = 268, 82.0
 _EVENT, _EVENT_LINE = 696, 82.0
 INDEX_ENTRY = 234  # bytes, whatever the number of lines: they are not projected
@@ -25,7 +25,7 @@ class Sizes:
 
 
 def sizes(lines: int) -> Sizes:
-    """Sizes of an order of so many line items."""
+    """Return the sizes of an order with this many line items."""
     return Sizes(
         item=(_ITEM + _ITEM_LINE * lines) / KB,
         command=(_COMMAND + _COMMAND_LINE * lines) / KB,

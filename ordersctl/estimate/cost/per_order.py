@@ -11,9 +11,9 @@ from ordersctl.estimate.cost.order_sizes import Sizes, sizes
 
 PRICES = Path(__file__).with_name("prices.toml")
 GB = 1e9
-CHUNK_KB = 64  # of a call to SQS or SNS: each begun one is a request
+CHUNK_KB = 64  # of a call to SQS or SNS: each chunk, even a part of one, is billed as a request
 ENTRIES_PER_CALL = 10  # ReceiveMessage, DeleteMessageBatch, PublishBatch
-CALL_KB = 256  # PublishBatch; larger events go by themselves
+CALL_KB = 256  # PublishBatch; a larger event is sent alone
 LOG_LINE_OVERHEAD = 26  # bytes that CloudWatch Logs adds to an event
 
 LambdaReport = Literal["text", "json", "none"]
@@ -25,7 +25,7 @@ TEN_LINES = sizes(10)
 
 @dataclass(frozen=True)
 class Load:
-    """How orders come, and how the functions were measured. Milliseconds are billed durations of one invocation."""
+    """How orders arrive, and how long the functions take. Milliseconds are billed durations of one invocation."""
 
     direct: bool = False  # API Gateway puts orders on the queue itself
     keyed: float = 0.0  # the share of orders with an Idempotency-Key
@@ -33,25 +33,25 @@ class Load:
     batch: int = 10  # messages per invocation of the processor
     records: int = 100  # stream records per invocation of the publisher
     size: Sizes = TEN_LINES
-    # Of an accept's answer with its headers: a test holds ours, and 260 bytes are API Gateway's.
+    # The answer to an accept with its headers: ours, which a test checks, and 260 bytes of API Gateway's.
     answer_kb: float = 0.58
     accept_ms: float = 12.0
     process_ms: float = 10.0  # of the processor's invocation, and
     process_order_ms: float = 2.0  # of each order in it
     publish_ms: float = 20.0  # of the publisher's, and
     publish_call_ms: float = 10.0  # of each PublishBatch in it
-    cold: float = 0.01  # the share of invocations that start a function; AWS says fewer
-    init_ms: float = 400.0  # such a start, which is billed
+    cold: float = 0.01  # the share of invocations that start a function; AWS says that it is lower
+    init_ms: float = 400.0  # of a start, which is billed
     memory_mb: int = 512
-    authorized: float = 0.02  # authorizer invocations per order: its answer serves a token for five minutes
+    authorized: float = 0.02  # authorizer invocations per order: its answer is valid for a token for five minutes
     authorize_ms: float = 3.0
     log_lines: bool = True
-    accept_line_bytes: int = 181  # held against the doors' lines by tests/service/test_metrics.py
+    accept_line_bytes: int = 181  # compared with the handlers' lines by tests/service/test_metrics.py
     process_line_bytes: int = 201
     publish_line_bytes: int = 242
     # How Lambda's own lines are logged; none is SystemLogLevel WARN, a stage's default.
     lambda_report: LambdaReport = "none"
-    subscribers: int = 0  # queues that read every event; theirs to pay, so none are counted unless asked for
+    subscribers: int = 0  # queues that read every event; their owners pay, so none are counted unless asked for
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Units:
 
 
 def units(load: Load) -> Units:
-    """What one order uses up, from the API to its event published."""
+    """Return what one order uses, from the API to its published event."""
     accepts = 0.0 if load.direct else 1.0
     calls = math.ceil(load.records / ENTRIES_PER_CALL)
     invocations = {
@@ -97,7 +97,7 @@ def units(load: Load) -> Units:
         sqs_fair_requests=sent,
         # The item, and its entry in the index, which holds no lines.
         write_units=math.ceil(load.size.item) + 1,
-        # A strongly consistent read is a unit per 4 KB; the one for a key is of an order that is not there.
+        # A strongly consistent read is a unit per 4 KB; the read for a key finds no order, which is one unit.
         read_units=(0 if load.direct else load.keyed) + load.reads * math.ceil(load.size.item / 4),
         sns_requests=_published(load.size.event, load.records),
         log_gb=(lines + requests * LAMBDA_REPORT_BYTES[load.lambda_report]) / GB,
@@ -110,23 +110,24 @@ def _chunks(kilobytes: float) -> int:
 
 
 def _taken(message_kb: float, batch: int) -> float:
-    """Requests per message for receiving and deleting it; Lambda's poller gathers more than ten by several calls."""
+    """Return requests per message for receiving and deleting it; a batch of more than ten takes several calls."""
     together = min(batch, ENTRIES_PER_CALL)
     return (_chunks(together * message_kb) + 1) / together
 
 
 def _published(event_kb: float, records: int) -> float:
-    """Requests per event for publishing it, in batches as full as SNS takes them and the stream gives."""
+    """Return requests per event for publishing it, in batches as full as SNS and the stream's batches allow."""
     together = max(1, min(ENTRIES_PER_CALL, records, int(CALL_KB / event_kb)))
     return _chunks(together * event_kb) / together
 
 
 def prices() -> dict[str, Any]:
+    """Return the price list of prices.toml, in US dollars."""
     return tomllib.loads(PRICES.read_text())
 
 
 def dollars_per_million(used: Units, price: Mapping[str, Any]) -> dict[str, float]:
-    """Component -> US dollars for a million orders."""
+    """Return component -> US dollars for a million orders."""
     lambda_price, dynamodb, sqs = price["lambda"], price["dynamodb"], price["sqs"]
     return {
         "API Gateway": used.rest_requests * price["rest_api"]["per_million_requests"],

@@ -1,4 +1,4 @@
-"""What a stage costs each month whether or not anyone orders: what the templates make, counted, times prices."""
+"""What a stage costs each month without any order: the resources in the templates, counted, times prices."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,26 +8,26 @@ from ordersctl.shared import templates
 
 ITEM_OVERHEAD = 100  # bytes that DynamoDB bills for each stored item and index entry ("Item sizes and formats")
 GIB = 1024**3  # DynamoDB's GB ("Constraints in Amazon DynamoDB")
-# Lambda's pollers of an idle queue: five, each waiting 20 s at a time, for 30 days. Under load they are among the
-# requests of the orders. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+# Lambda's pollers of an idle queue: five, each waiting 20 s at a time, for 30 days. Under load these requests are
+# counted with the orders. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 IDLE_RECEIVES = 5 * 3 * 60 * 24 * 30
 
 
 def standing_per_month(price: Mapping[str, Any], *, own_key: bool) -> dict[str, float]:
-    """What is there -> US dollars a month."""
-    made = list(templates.resources()["Resources"].values())
-    watch = price["cloudwatch"]
-    filters = [each["Properties"] for each in made if each["Type"] == "AWS::Logs::MetricFilter"]
+    """Return resource -> US dollars a month."""
+    resources = list(templates.resources()["Resources"].values())
+    cloudwatch = price["cloudwatch"]
+    filters = [each["Properties"] for each in resources if each["Type"] == "AWS::Logs::MetricFilter"]
     # Two filters may count into one metric.
     metrics = len({every["MetricName"] for each in filters for every in each["MetricTransformations"]})
     alarms, dashboards, secrets = (
-        sum(each["Type"] == kind for each in made)
+        sum(each["Type"] == kind for each in resources)
         for kind in ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::SecretsManager::Secret")
     )
     return {
-        f"{metrics} custom metrics (while in use)": metrics * watch["per_metric_month"],
-        f"{alarms} alarms": alarms * watch["per_alarm_month"],
-        f"{dashboards} dashboard": dashboards * watch["per_dashboard_month"],
+        f"{metrics} custom metrics (while in use)": metrics * cloudwatch["per_metric_month"],
+        f"{alarms} alarms": alarms * cloudwatch["per_alarm_month"],
+        f"{dashboards} dashboard": dashboards * cloudwatch["per_dashboard_month"],
         f"{secrets} secret": secrets * price["secrets_manager"]["per_secret_month"],
         "Polling an idle queue": IDLE_RECEIVES / 1e6 * price["sqs"]["per_million_requests"],
         **({"A key of one's own": price["kms"]["per_key_month"]} if own_key else {}),
@@ -35,7 +35,7 @@ def standing_per_month(price: Mapping[str, Any], *, own_key: bool) -> dict[str, 
 
 
 def kept_per_month(orders: int, size: Sizes, price: Mapping[str, Any]) -> float:
-    """US dollars a month for orders that stay in the table: with its index, and their backup without."""
+    """Return US dollars a month for orders in the table: item, index entry, and the item's backup."""
     dynamodb = price["dynamodb"]
     item, entry = size.item * KB + ITEM_OVERHEAD, INDEX_ENTRY + ITEM_OVERHEAD
     stored = (item + entry) * dynamodb["per_gb_month"] + item * dynamodb["backup_per_gb_month"]

@@ -1,4 +1,4 @@
-"""What Lambda says of an invocation in its log: a REPORT line, or a platform.report record where the format is JSON."""
+"""Lambda's report of an invocation in its log: a REPORT line, or a platform.report record where the format is JSON."""
 
 import json
 import re
@@ -11,14 +11,14 @@ _TEXT = re.compile(
 
 @dataclass(frozen=True)
 class Report:
-    """Of one invocation. What is billed holds the start, where there was one (since August 2025)."""
+    """Of one invocation. The billed duration includes the start, if there was one (since August 2025)."""
 
     billed_ms: float
     init_ms: float | None
 
 
 def last_report(log: str) -> Report | None:
-    """Find the last report in a log; None when the system log level hid it.
+    """Return the last report in a log; None when the system log level hid it.
 
     Forms: https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html (text),
     https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html#platform-report (JSON).
@@ -43,6 +43,6 @@ def _json(line: str) -> Report | None:
         metrics = event["record"]["metrics"]
         init = metrics.get("initDurationMs")
         return Report(float(metrics["billedDurationMs"]), None if init is None else float(init))
-    # The function's own lines stand between Lambda's, and may be anything; the tail's first line is cut off somewhere.
+    # The function's own lines stand between Lambda's, and may be any text; the first line of the tail is cut off.
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

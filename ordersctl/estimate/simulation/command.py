@@ -1,4 +1,4 @@
-"""`ordersctl simulate`: what a promotion does to the service within AWS's limits."""
+"""`ordersctl simulate`: simulates a promotion within AWS's limits."""
 
 import math
 from dataclasses import fields, replace
@@ -9,16 +9,17 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from ordersctl.estimate.simulation.limits import RAISE, Limits, Times
-from ordersctl.estimate.simulation.observations import Seen, percentile
+from ordersctl.estimate.simulation.limits import ADVICE, Limits, Times
+from ordersctl.estimate.simulation.observations import Observations, percentile
 from ordersctl.estimate.simulation.plot import draw
-from ordersctl.shared.options import Finite, plot_option
+from ordersctl.shared.options import Finite
+from ordersctl.shared.plotting import plot_option
 
 _MOST = 1_000_000.0  # orders per second, and seconds: beyond what the model is for
 _COUNTS = {"concurrency", "pollers", "pollers_most", "maximum_concurrency", "batch", "records", "parallelization"}
 _COUNTS |= {"shards", "max_receives", "in_flight"}
-# At most: https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html; of spread, what a log-normal
-# distribution can be drawn with.
+# https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html; a log-normal distribution cannot be
+# drawn from with a much larger spread.
 _MOST_OF = {"batch": 10_000, "records": 10_000, "parallelization": 10, "maximum_concurrency": 1_000, "spread": 3}
 _FRACTIONS = {"largest_customer", "stream_pause_seconds", "item_units"}
 
@@ -28,9 +29,11 @@ _FRACTIONS = {"largest_customer", "stream_pause_seconds", "item_units"}
 @click.option("--peak", type=Finite(0, _MOST), default=20_000.0, show_default=True, help="Orders per second.")
 @click.option("--ramp", type=Finite(1, _MOST), default=60.0, show_default=True, help="Seconds up to the peak.")
 @click.option("--hold", type=Finite(0, _MOST), default=120.0, show_default=True, help="Seconds at the peak.")
-@click.option("--seconds", type=click.IntRange(10, 36_000), default=1_800, show_default=True, help="How long to look.")
-@click.option("--set", "settings", metavar="LIMIT=VALUE", multiple=True, help="A limit other than by default.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Of chance; the same seed, the same run.")
+@click.option(
+    "--seconds", type=click.IntRange(10, 36_000), default=1_800, show_default=True, help="How long to simulate."
+)
+@click.option("--set", "settings", metavar="LIMIT=VALUE", multiple=True, help="Change a limit or a time; repeatable.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same run.")
 @plot_option
 def simulate(
     *,
@@ -43,14 +46,14 @@ def simulate(
     seed: int,
     plot: Path | None,
 ) -> None:
-    """Play a promotion through the limits of API Gateway, Lambda, SQS, DynamoDB and SNS: a model, not a measurement.
+    """Simulate a promotion within the limits of API Gateway, Lambda, SQS, DynamoDB and SNS: a model, not a measurement.
 
-    It tells backlog, throttles, time to placed and published, which limit binds, and what to raise. By default the
-    limits are an account's quotas and what this service deploys with; --set write_units=20000 and the like change one,
-    or a time that work is assumed to take.
+    It prints backlog, throttles, time to placed and published, which limit binds, and what to raise. By default the
+    limits are an account's quotas and this service's own settings; --set write_units=20000 and the like change one, or
+    a time that work is assumed to take.
     """
     try:
-        from ordersctl.estimate.simulation.model import Flow  # noqa: PLC0415 - needs simpy, which only this command does
+        from ordersctl.estimate.simulation.model import Flow  # noqa: PLC0415 - only this command needs simpy
     except ImportError as error:
         raise click.ClickException("this needs simpy: .venv/bin/pip install -r requirements-dev.txt") from error
 
@@ -59,14 +62,15 @@ def simulate(
             return before + (peak - before) * now / ramp
         return peak if now < ramp + hold else before
 
-    limits, times = _set(Limits(), Times(), settings)
-    seen = Flow(demand, limits, lambda _now: times, seed=seed).run(seconds)
-    show(seen)
+    limits, times = _changed(Limits(), Times(), settings)
+    observations = Flow(demand, limits, lambda _now: times, seed=seed).run(seconds)
+    show(observations)
     if plot:
-        draw(seen, plot)
+        draw(observations, plot)
 
 
-def _set(limits: Limits, times: Times, settings: tuple[str, ...]) -> tuple[Limits, Times]:
+def _changed(limits: Limits, times: Times, settings: tuple[str, ...]) -> tuple[Limits, Times]:
+    """Return limits and times with the settings of --set; BadParameter."""
     of_limits, of_times = ([each.name for each in fields(kind)] for kind in (Limits, Times))
     for setting in settings:
         name, _, value = setting.partition("=")
@@ -84,13 +88,13 @@ def _set(limits: Limits, times: Times, settings: tuple[str, ...]) -> tuple[Limit
             times = replace(times, **changes)
     if times.process_seconds + limits.batch * times.process_order_seconds >= limits.visibility_seconds:
         raise click.BadParameter(
-            "a batch takes longer than visibility_seconds: it would come again.", param_hint="--set"
+            "a batch takes longer than visibility_seconds: it would be delivered again.", param_hint="--set"
         )
     return limits, times
 
 
 def _complaint(name: str, number: float, *, is_limit: bool) -> str | None:
-    """What a number should be, and is not."""
+    """Return what a number should be and is not; None when it is valid."""
     if not 0 < number < math.inf:
         return "above 0"
     if name == "largest_customer" and number > 1:
@@ -102,23 +106,23 @@ def _complaint(name: str, number: float, *, is_limit: bool) -> str | None:
     return "a whole number" if name in _COUNTS and not number.is_integer() else None
 
 
-def show(seen: Seen) -> None:
+def show(observations: Observations) -> None:
     console = Console()
-    most = max(seen.samples, key=lambda each: each.backlog)
+    largest = max(observations.samples, key=lambda each: each.backlog)
     table = Table("", "", show_header=False)
-    table.add_row("accepted", f"{seen.accepted:,}")
-    table.add_row("refused by API Gateway (429)", f"{seen.refused_by_api_gateway:,}")
-    table.add_row("no room in Lambda (5xx)", f"{seen.refused.total() - seen.refused_by_api_gateway:,}")
-    table.add_row("largest backlog", f"{most.backlog:,} orders, after {most.second:.0f} s")
-    table.add_row("most environments", f"{max(each.concurrency for each in seen.samples):,}")
-    table.add_row("writes that DynamoDB throttled", f"{seen.db_throttles:,}")
-    table.add_row("given up (dead-letter queue)", f"{seen.given_up:,}")
-    for name, waits in (("placed", seen.waits), ("published", seen.published_waits)):
+    table.add_row("accepted", f"{observations.accepted:,}")
+    table.add_row("refused by API Gateway (429)", f"{observations.refused_by_api_gateway:,}")
+    table.add_row("no room in Lambda (5xx)", f"{observations.refused.total() - observations.refused_by_api_gateway:,}")
+    table.add_row("largest backlog", f"{largest.backlog:,} orders, after {largest.second:.0f} s")
+    table.add_row("most environments", f"{max(each.concurrency for each in observations.samples):,}")
+    table.add_row("writes that DynamoDB throttled", f"{observations.db_throttles:,}")
+    table.add_row("given up (dead-letter queue)", f"{observations.given_up:,}")
+    for name, waits in (("placed", observations.waits), ("published", observations.published_waits)):
         p50, p99 = (f"{percentile(waits, percent):,.2f} s" if waits else "-" for percent in (50, 99))
         table.add_row(f"time to {name}", f"p50 {p50}, p99 {p99}")
-    table.add_row("at the end", f"{seen.backlog:,} wait, {seen.unpublished:,} not told")
+    table.add_row("at the end", f"{observations.backlog:,} wait, {observations.unpublished:,} not published")
     console.print(table)
-    if not seen.binding:
+    if not observations.bottlenecks:
         console.print("No limit binds.")
-    for bound, seconds in seen.binding.most_common():
-        console.print(f"{bound} binds for {seconds} s: {RAISE[bound]}.")
+    for bottleneck, seconds in observations.bottlenecks.most_common():
+        console.print(f"{bottleneck} binds for {seconds} s: {ADVICE[bottleneck]}.")

@@ -1,13 +1,13 @@
-"""DynamoDB as the model has it: a table, its index, and the partition that one customer's orders share in it."""
+"""The model of DynamoDB: a table, its index, and the partition that one customer's orders share in the index."""
 
-from ordersctl.estimate.simulation.limits import Bound, Limits
+from ordersctl.estimate.simulation.limits import Bottleneck, Limits
 from ordersctl.estimate.simulation.parts import Orders, TokenBucket
 
-PEAK_AGE_MINUTES = 30  # on-demand capacity follows the peak of so long ago
+PEAK_AGE_MINUTES = 30  # on-demand capacity follows the peak of this long ago
 
 
 class Table:
-    """Write units per second, of which a second's worth may be used at once."""
+    """Write units per second; one second's units can be used at once."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -16,19 +16,19 @@ class Table:
         )
         self._minutes: list[float] = []  # orders per second that were written in each
 
-    def write(self, orders: Orders, now: float) -> tuple[int, list[Bound]]:
-        """How many of these orders are stored, and what refused the others: the index throttles its table, too."""
-        costs = [(self._table, self._limits.item_units, Bound.TABLE), (self._index, 1.0, Bound.INDEX)]
+    def write(self, orders: Orders, now: float) -> tuple[int, list[Bottleneck]]:
+        """Return how many orders are stored, and what refused the others: the index throttles its table too."""
+        costs = [(self._table, self._limits.item_units, Bottleneck.TABLE), (self._index, 1.0, Bottleneck.INDEX)]
         if orders.of_largest_customer:
-            costs.append((self._partition, 1.0, Bound.PARTITION))
+            costs.append((self._partition, 1.0, Bottleneck.PARTITION))
         room = [int(bucket.available(now) / cost) for bucket, cost, _ in costs]
         granted = min(orders.count, *room)
         for bucket, cost, _ in costs:
             bucket.spend(granted * cost)
-        return granted, [bound for (_, _, bound), there in zip(costs, room, strict=True) if there < orders.count]
+        return granted, [each for (_, _, each), free in zip(costs, room, strict=True) if free < orders.count]
 
     def end_minute(self, orders_per_second: float) -> None:
-        """On demand: room for double the highest minute that is old enough, if that is more than there was."""
+        """Grow as an on-demand table does: to double the highest minute that is old enough; it never shrinks."""
         self._minutes.append(orders_per_second)
         peak = max(self._minutes[:-PEAK_AGE_MINUTES], default=0.0)
         for bucket, units in ((self._table, self._limits.item_units), (self._index, 1.0)):

@@ -1,4 +1,4 @@
-"""The limits that a promotion meets on AWS, each with its source, and what to do about one that binds."""
+"""The limits that a promotion meets on AWS, each with its source, and what to do about each as a bottleneck."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,9 +8,9 @@ from enum import StrEnum
 class Limits:
     """AWS's default quotas (us-east-1) and this service's own settings as infra/ deploys them.
 
-    Checked on 2026-11-27 against stored copies of the pages that are named here, which may be older than the live ones.
-    Not confirmed, because AWS does not write it down: one stream shard per 1,000 write units; how much unused capacity
-    an on-demand table can burst with (none is assumed); when it grows within its 30 minutes (it does not, here).
+    Checked on 2026-11-27 against stored copies of the pages named here, which may be older than the live ones.
+    Not confirmed, because AWS does not document it: one stream shard per 1,000 write units; how much unused capacity an
+    on-demand table can burst with (none is assumed); when it grows within its 30 minutes (here it does not).
     """
 
     # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html (token buckets)
@@ -22,8 +22,8 @@ class Limits:
     # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
     concurrency: float = 1_000  # of all functions of the account together; a new account's is lower
     requests_per_environment: float = 10  # per second: a function gets no more than 10 x `concurrency` requests
-    # https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html: 1,000 per function every 10 s, refilled as it
-    # goes, never more than 1,000 at once
+    # https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html: 1,000 per function every 10 s, refilled
+    # continuously, never more than 1,000 at once
     scaling_per_second: float = 100  # execution environments
     scaling_burst: float = 1_000
     # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
@@ -42,7 +42,7 @@ class Limits:
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/gsi-throttling.html: it throttles its table
     index_units: float = 4_000  # per second, of by-customer; WarmWrites raises it too
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput-scenarios.html
-    partition_units: float = 1_000  # per second: all that one customer's orders get of the index
+    partition_units: float = 1_000  # per second: the most for one customer's orders in the index
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
     table_units_most: float = 40_000  # per second
     # https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
@@ -53,7 +53,7 @@ class Limits:
     stream_pause_seconds: float = 0.25
     # https://docs.aws.amazon.com/general/latest/gr/sns.html: 30,000 in us-east-1, 300 to 9,000 elsewhere
     sns_rate: float = 30_000  # messages per second
-    # Of the orders, not of AWS.
+    # Properties of the orders, not limits of AWS.
     item_units: float = 1  # write units of one order
     largest_customer: float = 0  # the share of orders that one customer places
 
@@ -64,20 +64,20 @@ class Limits:
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds that work takes. Assumed, for functions of 512 MB; a stage's metrics and `power-tune` have better."""
+    """Seconds that work takes: assumptions for functions of 512 MB; a stage's metrics and `power-tune` measure them."""
 
     accept_seconds: float = 0.015
     cold_seconds: float = 0.5  # an execution environment's start, on top of its first invocation
-    receive_seconds: float = 0.010  # what a poller needs around an invocation, to receive and to delete
+    receive_seconds: float = 0.010  # a poller's receiving and deleting around an invocation
     process_seconds: float = 0.010  # an invocation of the processor, and
     process_order_seconds: float = 0.002  # each order of its batch
     publish_seconds: float = 0.020  # an invocation of the publisher, and
     publish_call_seconds: float = 0.010  # each PublishBatch of ten
-    spread: float = 0.3  # standard deviation by mean, of each of them (log-normal)
+    spread: float = 0.3  # of each of them: standard deviation divided by mean (log-normal)
 
 
-class Bound(StrEnum):
-    """What holds orders up, as the command names it."""
+class Bottleneck(StrEnum):
+    """What delays or refuses orders, by the name that the command prints."""
 
     STAGE_RATE = "API Gateway rate (stage)"
     API_RATE = "API Gateway rate (account)"
@@ -96,22 +96,22 @@ class Bound(StrEnum):
     SNS = "SNS rate"
 
 
-BY_API_GATEWAY = (Bound.STAGE_RATE, Bound.API_RATE)  # these are answered 429; a Lambda that has no room, 5xx
+BY_API_GATEWAY = (Bottleneck.STAGE_RATE, Bottleneck.API_RATE)  # answered 429; a function without room is answered 5xx
 
-RAISE = {
-    Bound.STAGE_RATE: "raise ThrottlingRate and ThrottlingBurst, once what is behind can take it",
-    Bound.API_RATE: "ask for a higher account throttle, or shard by region",
-    Bound.ACCEPT_CONCURRENCY: "ask for more account concurrency, or accept directly (DirectAccept)",
-    Bound.ACCEPT_REQUESTS: "ask for more account concurrency (10 requests per second each), or accept directly",
-    Bound.ACCEPT_SCALING: "provisioned concurrency before the promotion, or DirectAccept",
-    Bound.PROCESS_CONCURRENCY: "ask for more account concurrency, or reserve some for the processor",
-    Bound.PUBLISH_CONCURRENCY: "ask for more account concurrency, or reserve some for the publisher",
-    Bound.POLLER_SCALING: "provisioned pollers (which exclude MaximumConcurrency); else 300 more a minute",
-    Bound.POLLERS: "raise OrderMaximumConcurrency (to 1,000; pollers end at 1,250), as far as write units go",
-    Bound.IN_FLIGHT: "ask for more, or lower OrderMaximumConcurrency: fewer writes fail and wait out their visibility",
-    Bound.TABLE: "set warm throughput (WarmWrites) before the promotion",
-    Bound.INDEX: "set warm throughput (WarmWrites, which is the index's too) before the promotion",
-    Bound.PARTITION: "spread that customer's orders over time, or over customer ids",
-    Bound.SHARDS: "raise EventParallelization (to 10); beyond, WarmWrites: a shard per 1,000 write units",
-    Bound.SNS: "ask for a higher publish quota",
+ADVICE = {
+    Bottleneck.STAGE_RATE: "raise ThrottlingRate and ThrottlingBurst, once the functions behind can handle more",
+    Bottleneck.API_RATE: "ask for a higher account throttle, or shard by region",
+    Bottleneck.ACCEPT_CONCURRENCY: "ask for more account concurrency, or accept directly (DirectAccept)",
+    Bottleneck.ACCEPT_REQUESTS: "ask for more account concurrency (10 requests per second each), or accept directly",
+    Bottleneck.ACCEPT_SCALING: "use provisioned concurrency before the promotion, or DirectAccept",
+    Bottleneck.PROCESS_CONCURRENCY: "ask for more account concurrency, or reserve some for the processor",
+    Bottleneck.PUBLISH_CONCURRENCY: "ask for more account concurrency, or reserve some for the publisher",
+    Bottleneck.POLLER_SCALING: "use provisioned pollers (not together with MaximumConcurrency); else 300 more a minute",
+    Bottleneck.POLLERS: "raise OrderMaximumConcurrency (to 1,000; pollers end at 1,250), as far as write units allow",
+    Bottleneck.IN_FLIGHT: "ask for more, or lower OrderMaximumConcurrency: fewer writes fail, and fewer messages wait",
+    Bottleneck.TABLE: "set warm throughput (WarmWrites) before the promotion",
+    Bottleneck.INDEX: "set warm throughput (WarmWrites, which is the index's too) before the promotion",
+    Bottleneck.PARTITION: "spread that customer's orders over time, or over customer ids",
+    Bottleneck.SHARDS: "raise EventParallelization (to 10); beyond, WarmWrites: a shard per 1,000 write units",
+    Bottleneck.SNS: "ask for a higher publish quota",
 }

@@ -1,19 +1,21 @@
-"""What the model is made of: orders, a queue, token buckets, functions that share an account's concurrency."""
+"""The model's parts: orders, a queue, token buckets, functions that share an account's concurrency."""
 
 import heapq
 import math
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+Arrivals = Iterator[tuple[float, int]]  # second, requests
+TOGETHER_SECONDS = 0.002
 _LITTLE = 1e-9
 
 
 @dataclass(slots=True)
 class Orders:
-    """Orders that were asked for at one moment (`born`, seconds) and have kept together since."""
+    """Orders that were requested at one moment (`born`, seconds) and have moved together since."""
 
     born: float
     count: int
@@ -21,13 +23,13 @@ class Orders:
     receives: int = 0
 
     def split(self, count: int) -> "Orders":
-        """Take so many of them away."""
+        """Take `count` of them away, and return these."""
         self.count -= count
         return Orders(self.born, count, self.of_largest_customer, self.receives)
 
 
 def take(waiting: deque[Orders], most: int) -> list[Orders]:
-    """The oldest, up to `most` orders."""
+    """Remove and return the oldest, `most` orders at most."""
     taken = []
     while most and waiting:
         orders = waiting.popleft() if waiting[0].count <= most else waiting[0].split(most)
@@ -36,12 +38,26 @@ def take(waiting: deque[Orders], most: int) -> list[Orders]:
     return taken
 
 
-def about(mean: float, spread: float, chance: random.Random) -> float:
-    """A time by chance: log-normal, of this mean, and a standard deviation of `spread` times the mean."""
+def draw(mean: float, spread: float, chance: random.Random) -> float:
+    """Draw a log-normal time of this mean, with a standard deviation of `spread` times the mean."""
     if not spread or not mean:
         return mean
     variance = math.log(1 + spread**2)
     return chance.lognormvariate(math.log(mean) - variance / 2, math.sqrt(variance))
+
+
+def poisson(demand: Callable[[float], float], chance: random.Random) -> Arrivals:
+    """Yield random requests at a rate per second that may change, one by one where they are few."""
+    now = 0.0
+    while True:
+        rate = max(demand(now), 1e-6)
+        together = max(1, round(rate * TOGETHER_SECONDS))
+        gap = chance.gammavariate(together, 1 / rate)
+        if gap > 1:  # draw again at the rate of then: a Poisson process has no memory
+            now += 1
+        else:
+            now += gap
+            yield now, together
 
 
 def total(batch: list[Orders]) -> int:
@@ -49,7 +65,7 @@ def total(batch: list[Orders]) -> int:
 
 
 class TokenBucket:
-    """So many tokens per second, and never more than its size. It is full at the start."""
+    """Gains `rate` tokens per second, up to its size; full at the start."""
 
     def __init__(self, rate: float, size: float) -> None:
         self.rate, self.size = rate, size
@@ -64,7 +80,7 @@ class TokenBucket:
 
 
 class Account:
-    """The concurrency that an account's functions share, and the most that was in use since it was last asked."""
+    """The concurrency that an account's functions share, and the most that was in use since `most` was last called."""
 
     def __init__(self, concurrency: float) -> None:
         self.concurrency = concurrency
@@ -86,9 +102,9 @@ class Account:
 
 
 class Function:
-    """Execution environments, each of one request at a time and of so many per second, made at a limited rate.
+    """Execution environments, which are made at a limited rate, and each take a limited rate, one request at a time.
 
-    None is thrown away: Lambda keeps idle ones for longer than a promotion lasts.
+    None is removed: Lambda keeps idle environments for longer than a promotion lasts.
     """
 
     def __init__(self, account: Account, scaling: TokenBucket, requests_per_environment: float, warm: int) -> None:
@@ -100,7 +116,7 @@ class Function:
         self._taken_count = 0
 
     def begin(self, wanted: int, seconds: float, cold_seconds: float, now: float) -> tuple[int, int]:
-        """Begin requests of `seconds` each; returns how many found an environment, and how many had one made."""
+        """Begin requests of `seconds` each; returns how many got a warm environment, and how many a new one."""
         while self._taken and self._taken[0][0] <= now:
             self._taken_count -= heapq.heappop(self._taken)[1]
         wanted = max(0, min(wanted, int(self.account.concurrency - self.account.busy)))
@@ -121,7 +137,7 @@ class Function:
 
 
 class Queue:
-    """SQS as pollers see it: what is visible, what is in flight, and pollers that wait."""
+    """SQS as its pollers see it: visible messages, messages in flight, and pollers that wait."""
 
     def __init__(self, event: Callable[[], Any], most_in_flight: float) -> None:
         self._event = event
@@ -147,7 +163,7 @@ class Queue:
         return batch
 
     def leave(self, count: int) -> None:
-        """Messages in flight are deleted, or visible again, or given up."""
+        """Count messages as no longer in flight: deleted, visible again, or moved to the dead-letter queue."""
         self.in_flight -= count
         self._wake()
 
@@ -158,7 +174,7 @@ class Queue:
         return bool(self._waiting)
 
     def wait(self) -> Any:
-        """Long polling: an event that comes when there is something to receive."""
+        """Return an event that is triggered when there is a message to receive (long polling)."""
         event = self._event()
         if self.visible and not self.is_full():
             return event.succeed()

@@ -5,40 +5,36 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from ordersctl.estimate.simulation.observations import Sample, Seen
+from ordersctl.estimate.simulation.observations import Observations, Sample
+from ordersctl.shared import plotting
 
 POINTS = 240  # at most, of a line: what a small picture can show
 
 
-def draw(seen: Seen, path: Path) -> None:
+def draw(observations: Observations, path: Path) -> None:
     """Write an SVG or a PNG."""
-    import matplotlib as mpl  # noqa: PLC0415 - slow to import, and not needed without --plot
-
-    mpl.use("agg")
-    mpl.rcParams["svg.hashsalt"] = "orders"  # the same run gives the same file
-    from matplotlib import pyplot as plt  # noqa: PLC0415 - see above
-
-    figure, (rates, backlog, busy, wait) = plt.subplots(4, 1, figsize=(7, 8), sharex=True, layout="constrained")
-    seconds = seen.samples[1].second - seen.samples[0].second
+    samples = observations.samples
+    pyplot = plotting.pyplot()
+    figure, (rates, backlog, busy, wait) = pyplot.subplots(4, 1, figsize=(7, 8), sharex=True, layout="constrained")
+    seconds = samples[1].second - samples[0].second
     for label, of in (
-        ("asked for", lambda each: each.asked / seconds),
+        ("requested", lambda each: each.requested / seconds),
         ("placed", lambda each: each.placed / seconds),
         ("refused (429)", lambda each: each.refused / seconds),
         ("no environment (5xx)", lambda each: each.failed / seconds),
         ("throttled by DynamoDB", lambda each: each.db_throttles / seconds),
     ):
-        _line(rates, seen.samples, of, statistics.fmean, label)
-    _line(backlog, seen.samples, lambda each: each.backlog, max, "accepted, not stored yet")
-    _line(backlog, seen.samples, lambda each: each.unpublished, max, "stored, not told yet")
-    _line(busy, seen.samples, lambda each: each.concurrency, max, "execution environments at work")
-    placed = [each for each in seen.samples if each.placed_p99 is not None]
+        _line(rates, samples, of, statistics.fmean, label)
+    _line(backlog, samples, lambda each: each.backlog, max, "accepted, not stored yet")
+    _line(backlog, samples, lambda each: each.unpublished, max, "stored, not published yet")
+    _line(busy, samples, lambda each: each.concurrency, max, "execution environments at work")
+    placed = [each for each in samples if each.placed_p99 is not None]
     _line(wait, placed, lambda each: each.placed_p99, max, "time to placed, p99 of a second")
     for axes, unit in ((rates, "per second"), (backlog, "orders"), (busy, "concurrency"), (wait, "seconds")):
         axes.set(ylabel=unit)
         axes.legend(loc="upper right")
     wait.set(xlabel="seconds")
-    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
-    plt.close(figure)
+    plotting.save(figure, path)
 
 
 def _line(

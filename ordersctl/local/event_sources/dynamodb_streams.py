@@ -1,58 +1,34 @@
 """A table's stream as an event source: what Lambda's pollers do with DynamoDB Streams."""
 
-import base64
 import json
 import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from ordersctl.local.event_sources.invocation import Function, InvocationError, Report
+from ordersctl.shared.streams import Checkpoints, lambda_record
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
 
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
-# The iterator is too old, or what it points at is: begin again at the checkpoint, or at what is left.
+# The iterator, or the record that it points at, is too old: begin again at the checkpoint, or at the oldest record.
 _EXPIRED = {"ExpiredIteratorException", "TrimmedDataAccessException"}
-
-
-class Checkpoints:
-    """How far each shard of one stream has been handled, in a file that a kill at any time leaves whole."""
-
-    def __init__(self, path: Path, stream_arn: str) -> None:
-        self._path = path
-        self._stream_arn = stream_arn
-        stored = json.loads(path.read_text()) if path.exists() else {}
-        # A new engine makes a new stream with a new ARN: the old one's numbers mean nothing there.
-        self._numbers: dict[str, str] = stored.get(stream_arn, {})
-
-    def get(self, shard_id: str) -> str | None:
-        return self._numbers.get(shard_id)
-
-    def set(self, shard_id: str, sequence_number: str) -> None:
-        self._numbers[shard_id] = sequence_number
-        beside = self._path.with_suffix(".new")
-        beside.write_text(json.dumps({self._stream_arn: self._numbers}))
-        beside.replace(self._path)
-
-    def forget(self, shard_id: str) -> None:
-        self._numbers.pop(shard_id, None)
 
 
 @dataclass
 class ShardMapping:
     """One shard, read in order.
 
-    A failed record stops it there until it succeeds or its retries are used up: then what Lambda tells an
-    on-failure destination goes to `discard`, and the shard goes on. A batch that raises is halved at each retry
-    (BisectBatchOnFunctionError), so that one bad record does not take its neighbours with it.
+    A failed record stops the shard until it succeeds or its retries are used up: then the message that Lambda sends to
+    an on-failure destination goes to `discard`, and the shard goes on. A batch that raises is halved at each retry
+    (BisectBatchOnFunctionError), so that one bad record does not fail its neighbours too.
     """
 
     streams: "DynamoDBStreamsClient"
@@ -73,7 +49,7 @@ class ShardMapping:
     _attempts: int = 0
 
     def poll(self) -> bool:
-        """Take one batch through the handler; False if there was none."""
+        """Handle one batch; False if there was none."""
         if not self._pending:
             self._pending = self._get_records()
         if not self._pending:
@@ -107,7 +83,7 @@ class ShardMapping:
         name = self.function.name
         self._attempts += 1
         if self._attempts > self.maximum_retry_attempts:
-            # The first record is the one that never gets through; the others had no fair try yet.
+            # Only the first record was tried each time; those after it were not.
             first = batch[0]
             self.discard(self._metadata(first))
             self.report(f"{name}: gave up {first['eventID']} after {self._attempts} attempts: {why}")
@@ -115,14 +91,14 @@ class ShardMapping:
             self._pending = self._pending[1:]
             self._attempts = self._take = 0
             return
-        self.report(f"{name}: stopped at the first of {len(batch)} records, to be tried again: {why}")
-        if pause:  # halving a batch needs none
+        self.report(f"{name}: stopped at the first of {len(batch)} records, which will be retried: {why}")
+        if pause:  # a batch that is halved is retried at once
             self.stopping.wait(min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2 ** (self._attempts - 1)))
 
     def _get_records(self) -> list[dict[str, Any]]:
         try:
             if self._iterator is None:
-                self._iterator = self._iterator_after_checkpoint()
+                self._iterator = self.checkpoints.iterator(self.streams, self.shard_id)
             answer = self.streams.get_records(ShardIterator=self._iterator, Limit=self.batch_size)
         except ClientError as error:
             if error.response["Error"]["Code"] not in _EXPIRED:
@@ -137,15 +113,8 @@ class ShardMapping:
             self.read(record)
         return records
 
-    def _iterator_after_checkpoint(self) -> str:
-        where: Any = {"ShardIteratorType": "TRIM_HORIZON"}
-        if (number := self.checkpoints.get(self.shard_id)) is not None:
-            where = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": number}
-        answer = self.streams.get_shard_iterator(StreamArn=self.stream_arn, ShardId=self.shard_id, **where)
-        return answer["ShardIterator"]
-
     def _metadata(self, record: dict[str, Any]) -> str:
-        """Return what Lambda sends to an on-failure destination: where the record was, not the record."""
+        """Return the message that Lambda sends to an on-failure destination: the record's position, not the record."""
         number = record["dynamodb"]["SequenceNumber"]
         arrived = datetime.fromtimestamp(record["dynamodb"]["ApproximateCreationDateTime"], UTC).isoformat()
         return json.dumps(
@@ -169,23 +138,3 @@ class ShardMapping:
                 },
             }
         )
-
-
-def lambda_record(record: dict[str, Any], stream_arn: str) -> dict[str, Any]:
-    """Shape a stream record as Lambda does: JSON, binary as base64, time in seconds, with its source."""
-    plain: dict[str, Any] = _plain(record)
-    return {**plain, "eventSourceARN": stream_arn}
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case dict():
-            return {name: _plain(inner) for name, inner in value.items()}
-        case list():
-            return [_plain(inner) for inner in value]
-        case bytes():
-            return base64.b64encode(value).decode()
-        case datetime():
-            return value.timestamp()
-        case _:
-            return value

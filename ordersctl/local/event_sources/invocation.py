@@ -1,4 +1,4 @@
-"""Calling a handler as Lambda does: JSON in and out, a deadline, failures reported in one of two ways."""
+"""Calling a handler as Lambda does: JSON in and out, a deadline, failures reported by answer or by exception."""
 
 import json
 import threading
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Handler = Callable[[Any, Any], Any]
-Report = Callable[[str], None]  # takes one line for a person
+Report = Callable[[str], None]  # takes one line for a person to read
 Ended = Callable[[str, int, float, float], None]  # function, records, when it began (since the epoch), seconds
 
 
@@ -43,10 +43,10 @@ class Function:
     handler: Handler
     reports_failures: bool
     timeout_seconds: float = 15
-    ended: Ended = lambda _name, _records, _began, _seconds: None  # what Lambda's REPORT line is for
+    ended: Ended = lambda _name, _records, _began, _seconds: None  # called as Lambda writes its REPORT line
 
     def failures(self, records: Sequence[dict[str, Any]], identifiers: Sequence[str]) -> set[int]:
-        """Invoke with a batch and return which positions failed; InvocationError if all did."""
+        """Invoke the handler with a batch and return the positions that failed; InvocationError if all did."""
         began = time.time()
         try:
             answer = self._invoke({"Records": records})
@@ -58,17 +58,17 @@ class Function:
 
     def _invoke(self, event: dict[str, Any]) -> Any:
         context = Context(self.name, self.timeout_seconds)
-        event = json.loads(json.dumps(event))  # nothing that is not JSON gets through, and nothing is shared
+        event = json.loads(json.dumps(event))  # as over a network: JSON only, and nothing shared
         outcome: list[Any] = []
         failure: list[BaseException] = []
 
         def call() -> None:
             try:
                 outcome.append(self.handler(event, context))
-            except BaseException as error:  # noqa: BLE001 - whatever it raises is its failure
+            except BaseException as error:  # noqa: BLE001 - anything that it raises is its failure
                 failure.append(error)
 
-        # A thread of its own: a handler that hangs costs its batch, as in Lambda, and not this poller.
+        # A thread of its own: a handler that hangs fails its batch, as in Lambda, and does not stop this poller.
         thread = threading.Thread(target=call, daemon=True)
         thread.start()
         thread.join(self.timeout_seconds)

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import DeleteMessageBatchRequestEntryTypeDef, MessageTypeDef
 
+# Shorter than Lambda's 20: if this process is killed, the engine still answers its open receives, with messages that
+# are then invisible until their visibility timeout.
+WAIT_SECONDS = 1
 _SQS_MOST = 10  # messages in one ReceiveMessage or DeleteMessageBatch
 
 
@@ -18,8 +21,8 @@ _SQS_MOST = 10  # messages in one ReceiveMessage or DeleteMessageBatch
 class QueueMapping:
     """One poller's work.
 
-    A message is deleted once its handler is done with it. Else it comes back after its visibility timeout, and goes
-    to the dead-letter queue by the queue's own redrive policy.
+    A message is deleted once its handler has handled it. A message that failed is visible again after its visibility
+    timeout, and is moved to the dead-letter queue by the queue's own redrive policy.
     """
 
     sqs: "SQSClient"
@@ -32,8 +35,20 @@ class QueueMapping:
     window_seconds: float = 0
     wait_seconds: int = 20
 
+    @classmethod
+    def of(
+        cls, sqs: "SQSClient", queue_name: str, function: Function, report: Report, **settings: Any
+    ) -> "QueueMapping":
+        """Return the mapping of an existing queue; `settings` are the other fields. Raises botocore's errors."""
+        url = sqs.get_queue_url(QueueName=queue_name)["QueueUrl"]
+        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+        settings.setdefault("wait_seconds", WAIT_SECONDS)
+        return cls(
+            sqs=sqs, queue_url=url, queue_arn=attributes["QueueArn"], function=function, report=report, **settings
+        )
+
     def poll(self) -> bool:
-        """Take one batch through the handler; False if there was none within `wait_seconds`."""
+        """Handle one batch; False if no message came within `wait_seconds`."""
         messages = self._receive()
         if not messages:
             return False
@@ -41,10 +56,10 @@ class QueueMapping:
         try:
             failed = self.function.failures(records, [record["messageId"] for record in records])
         except InvocationError as error:
-            self.report(f"{self.function.name}: batch of {len(records)} failed, it will come again: {error}")
+            self.report(f"{self.function.name}: batch of {len(records)} failed, it will be retried: {error}")
             return True
         if failed:
-            self.report(f"{self.function.name}: {len(failed)} of {len(records)} failed, they will come again")
+            self.report(f"{self.function.name}: {len(failed)} of {len(records)} failed, they will be retried")
         done = [record for position, record in enumerate(records) if position not in failed]
         self._delete(done)
         for record in done:
@@ -55,7 +70,7 @@ class QueueMapping:
         messages = self._receive_some(self.batch_size, self.wait_seconds)
         deadline = time.monotonic() + self.window_seconds
         while messages and len(messages) < self.batch_size and (left := deadline - time.monotonic()) > 0:
-            # Long polling knows whole seconds only; below one, look and take a breath.
+            # Long polling takes whole seconds only; for less than one, receive without waiting and pause.
             more = self._receive_some(self.batch_size - len(messages), int(left))
             messages += more
             if not more and left < 1:
@@ -78,11 +93,11 @@ class QueueMapping:
                 {"Id": str(number), "ReceiptHandle": record["receiptHandle"]}
                 for number, record in enumerate(records[start : start + _SQS_MOST])
             ]
-            # One that is not deleted comes again, and the handler knows it: nothing to do about it here.
+            # A message that is not deleted is delivered again, and its handler recognises it: no need to check here.
             self.sqs.delete_message_batch(QueueUrl=self.queue_url, Entries=entries)
 
     def _record(self, message: "MessageTypeDef") -> dict[str, Any]:
-        """Shape a message as Lambda does (Lambda guide, "Using Lambda with Amazon SQS", example event)."""
+        """Return a message as Lambda passes it (Lambda guide, "Using Lambda with Amazon SQS", example event)."""
         return {
             "messageId": message["MessageId"],
             "receiptHandle": message["ReceiptHandle"],

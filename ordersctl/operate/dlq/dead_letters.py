@@ -1,25 +1,23 @@
-"""Dead letters: what lies in a dead-letter queue, whose order it is about, and why it is there."""
+"""Dead letters: the messages of a dead-letter queue, which order each is about, and why it is there."""
 
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from ordersctl.operate.stage_queues import Queue
 from ordersctl.shared.stage import Stage
 
-HOLD_SECONDS = 30  # how long what was received is out of sight, should this process be killed
+HOLD_SECONDS = 30  # how long received messages stay invisible if this process is killed
 _AT_ONCE = 10  # SQS: the most of one receive, delete or change of visibility
 _MOVED = "received too often, moved here by SQS"
 
 
 @dataclass(frozen=True)
-class Letter:
-    """One message of a dead-letter queue; `receipt` is good until its hold is over."""
+class DeadLetter:
+    """One message of a dead-letter queue; its receipt handle is valid until the hold is over."""
 
     queue: Queue
     message: dict[str, Any]
@@ -43,7 +41,7 @@ class Letter:
 
     @property
     def document(self) -> Any:
-        """The body as a JSON value; None when it is none."""
+        """The body as a JSON value; None when it is not JSON."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
@@ -71,10 +69,11 @@ class Letter:
 
     @property
     def is_stream_position(self) -> bool:
-        """Whether this is what Lambda's mapping leaves of records it gave up: where they are, not what they are."""
+        """Whether it is what Lambda's mapping sends of records it gave up: their position, not the records."""
         return self.queue.kind == "events" and isinstance(at(self.document, "DDBStreamBatchInfo"), dict)
 
     def row(self) -> dict[str, Any]:
+        """Return what tables and JSON show of it."""
         return {
             "queue": self.queue.name,
             "id": self.id,
@@ -84,26 +83,16 @@ class Letter:
         }
 
 
-def cloud_event(document: Any) -> Any:
-    """The event in what a consumer's queue holds: the document itself, or what SNS wrapped around it."""
-    if at(document, "Type") == "Notification":
-        try:
-            return json.loads(document["Message"])
-        except (KeyError, TypeError, ValueError):
-            return None
-    return document
-
-
-def look_through(
+def receive_all(
     stage: Stage, queue: Queue, *, most: int = sys.maxsize, at_once: int = _AT_ONCE, hold_seconds: int = HOLD_SECONDS
-) -> Iterator[Letter]:
-    """Yield each letter of a queue once, held out of others' sight; at the end those that still lie there are let go.
+) -> Iterator[DeadLetter]:
+    """Yield each message of a dead-letter queue once, invisible to others meanwhile; at the end they are visible again.
 
-    A dead-letter queue has no redrive policy of its own, so that receiving from it moves nothing.
+    Receiving moves nothing: a dead-letter queue has no redrive policy of its own.
     """
     sqs = stage.client("sqs")
-    seen: dict[str, Letter] = {}
-    stale = 0  # receives in a row that only brought what comes round again, its hold being over
+    seen: dict[str, DeadLetter] = {}
+    stale = 0  # receives in a row that brought only known messages, visible again because their hold was over
     try:
         while stale <= len(seen) / _AT_ONCE and len(seen) < most:
             messages = sqs.receive_message(
@@ -114,47 +103,49 @@ def look_through(
                 MessageSystemAttributeNames=["All"],
                 MessageAttributeNames=["All"],
             ).get("Messages", [])
-            fresh = [Letter(queue, message) for message in messages if message["MessageId"] not in seen]
-            seen |= {message["MessageId"]: Letter(queue, message) for message in messages}
+            fresh = [DeadLetter(queue, message) for message in messages if message["MessageId"] not in seen]
+            seen |= {message["MessageId"]: DeadLetter(queue, message) for message in messages}
             if not messages:
                 return
             stale = 0 if fresh else stale + 1
             yield from fresh
     finally:
-        _let_go(sqs, queue, list(seen.values()))
+        _make_visible(sqs, queue, list(seen.values()))
 
 
-def open_private(path: Path, mode: str) -> IO[str]:
-    """Open a file that only its owner reads, for it holds what customers sent; raises OSError."""
-    file = open(path, mode, encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600))  # noqa: SIM115
-    os.fchmod(file.fileno(), 0o600)  # it may have been there
-    return file
-
-
-def delete(stage: Stage, letter: Letter) -> None:
-    stage.client("sqs").delete_message(QueueUrl=letter.queue.url, ReceiptHandle=letter.message["ReceiptHandle"])
+def delete(stage: Stage, dead_letter: DeadLetter) -> None:
+    receipt = dead_letter.message["ReceiptHandle"]
+    stage.client("sqs").delete_message(QueueUrl=dead_letter.queue.url, ReceiptHandle=receipt)
 
 
 def in_flight(stage: Stage, queue: Queue) -> int:
-    """How many of a queue's messages somebody holds: another operator, or one that was killed."""
-    answer = stage.client("sqs").get_queue_attributes(
-        QueueUrl=queue.url, AttributeNames=["ApproximateNumberOfMessagesNotVisible"]
-    )
-    return int(answer["Attributes"]["ApproximateNumberOfMessagesNotVisible"])
+    """Return how many of a queue's messages are held: by another command, or by one that was killed."""
+    name = "ApproximateNumberOfMessagesNotVisible"
+    return int(stage.queue_attributes(queue.url, name)[name])
 
 
-def _let_go(sqs: Any, queue: Queue, letters: Sequence[Letter]) -> None:
-    # What was deleted meanwhile fails here, entry by entry, and is not missed.
-    for start in range(0, len(letters), _AT_ONCE):
-        entries = [
-            {"Id": str(number), "ReceiptHandle": letter.message["ReceiptHandle"], "VisibilityTimeout": 0}
-            for number, letter in enumerate(letters[start : start + _AT_ONCE])
-        ]
-        sqs.change_message_visibility_batch(QueueUrl=queue.url, Entries=entries)
+def cloud_event(document: Any) -> Any:
+    """Return the event of a consumer's message: the document itself, or what SNS wrapped in a notification."""
+    if at(document, "Type") == "Notification":
+        try:
+            return json.loads(document["Message"])
+        except (KeyError, TypeError, ValueError):
+            return None
+    return document
 
 
 def at(value: Any, *path: str) -> Any:
-    """Return what stands at a path of a JSON value; None when nothing does."""
+    """Return the value at a path of a JSON value; None when there is none."""
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
     return value
+
+
+def _make_visible(sqs: Any, queue: Queue, dead_letters: Sequence[DeadLetter]) -> None:
+    # An entry for a message that was deleted meanwhile fails by itself, which changes nothing.
+    for start in range(0, len(dead_letters), _AT_ONCE):
+        entries = [
+            {"Id": str(number), "ReceiptHandle": each.message["ReceiptHandle"], "VisibilityTimeout": 0}
+            for number, each in enumerate(dead_letters[start : start + _AT_ONCE])
+        ]
+        sqs.change_message_visibility_batch(QueueUrl=queue.url, Entries=entries)

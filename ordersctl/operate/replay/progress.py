@@ -1,41 +1,61 @@
-"""How far a replay is, so that one that was stopped goes on there."""
+"""How far a replay is, so that one that was stopped continues there."""
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from ordersctl.operate.replay.orders import Page
 from ordersctl.shared import project
+from ordersctl.shared.files import write_atomically
 from ordersctl.shared.stage import Stage
 
 
+@dataclass
+class ReplayProgress:
+    """Counts of orders and events so far; `after` is where to continue, `until` the end of the window of time."""
+
+    until: str
+    after: Any = None
+    read: int = 0
+    sent: int = 0
+    unreadable: int = 0
+
+    def add(self, page: Page, *, sent: int) -> None:
+        """Count a page whose events have been sent."""
+        self.read += page.read
+        self.sent += sent
+        self.unreadable += page.orders.count(None)
+        self.after = page.after
+
+
 @dataclass(frozen=True)
-class Progressed:
-    """How far a replay is, in a file that a kill at any time leaves whole: run again, it goes on there."""
+class ProgressFile:
+    """The file of one replay's progress, which a kill at any time leaves whole."""
 
     path: Path
 
     @classmethod
-    def of(cls, stage: Stage, asked: Mapping[str, Any]) -> "Progressed":
-        """The file of what was asked for: the same question finds the same file."""
-        digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:12]
+    def of(cls, stage: Stage, question: Mapping[str, Any]) -> "ProgressFile":
+        """Return the file of what was asked for: the same question finds the same file."""
+        digest = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()[:12]
         return cls(project.state_dir() / f"replay-{stage.name}-{digest}.json")
 
-    def read(self) -> dict[str, Any]:
-        """Return where to go on (`after`, a key), how many were `sent`, and `until` when it looks; empty at first."""
+    def read(self) -> ReplayProgress | None:
+        """Return the progress of a replay that was stopped; None when there was none."""
         try:
-            state = json.loads(self.path.read_text())
+            stored = json.loads(self.path.read_text())
         except FileNotFoundError:
-            return {}
-        return state if isinstance(state, dict) else {}
+            return None
+        return ReplayProgress(
+            **{each.name: stored[each.name] for each in fields(ReplayProgress) if each.name in stored}
+        )
 
-    def write(self, state: Mapping[str, Any]) -> None:
+    def write(self, progress: ReplayProgress) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.path.with_suffix(".new")
-        beside.write_text(json.dumps(state))
-        beside.replace(self.path)
+        write_atomically(self.path, json.dumps(asdict(progress)))
 
-    def done(self) -> None:
+    def delete(self) -> None:
         self.path.unlink(missing_ok=True)

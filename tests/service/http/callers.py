@@ -1,4 +1,4 @@
-"""Who calls the API, and how: functions in this process behind what API Gateway does, or the local run over HTTP."""
+"""Callers of the API: in this process, behind a model of API Gateway, or over HTTP to the local run."""
 
 import fnmatch
 import functools
@@ -16,7 +16,9 @@ from joserfc.jwk import RSAKey
 from chalicelib.http.auth.key_set import KeysUnavailable
 from ordersctl.local.tokens import PRIVATE_KEY
 from ordersctl.shared import project
-from testkit.builders import Answer, LambdaContext, claims, http_event, sign, sqs_event
+from testkit.api_client import Answer
+from testkit.lambda_events import LambdaContext, http_event, sqs_event
+from testkit.tokens import claims, sign
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -47,13 +49,13 @@ Send = Callable[[str, str, str | None, Mapping[str, str]], Answer]
 
 @dataclass(frozen=True)
 class Caller:
-    """One who calls, with the token they have. `send` takes method, path with query, body and headers."""
+    """A caller with a token. `send` takes the method, the path with its query, the body and headers."""
 
     send: Send
     authorization: str | None
 
     def call(self, method: str, path: str, value: Any = None, **headers: Any) -> Answer:
-        """Send a JSON value, or a text as it is; a header that is None is not sent."""
+        """Send a JSON value, or a string unchanged; a header that is None is not sent."""
         body = value if isinstance(value, str | None) else json.dumps(value)
         given = {"Authorization": self.authorization, "Content-Type": None if body is None else "application/json"}
         given |= {name.replace("_", "-"): text for name, text in headers.items()}
@@ -115,9 +117,9 @@ class Service:
         return Answer(answer["statusCode"], out | answer["headers"], answer["body"])
 
     def policy(self, authorization: str | None, method: str, path: str) -> dict[str, Any] | None:
-        """What the authorizer answers; None is API Gateway's 401. Kept per token, as API Gateway does."""
+        """The authorizer's policy, cached per token as API Gateway does; None stands for API Gateway's 401."""
         if authorization is None:
-            return None  # API Gateway asks no authorizer when its header is missing
+            return None  # API Gateway does not call the authorizer when the header is missing
         if authorization not in self.cached_policies:
             event = {"type": "TOKEN", "authorizationToken": authorization, "methodArn": _arn(method, path)}
             try:
@@ -127,11 +129,11 @@ class Service:
                     raise  # API Gateway makes a 500 of any other message
                 return None
         policy: dict[str, Any] = json.loads(json.dumps(self.cached_policies[authorization]))
-        assert all(isinstance(value, str) for value in policy["context"].values()), "API Gateway takes flat texts"
+        assert all(isinstance(value, str) for value in policy["context"].values()), "API Gateway accepts strings only"
         return policy
 
     def take_messages(self, queue_url: str | None = None) -> list[dict[str, Any]]:
-        """Take what a queue holds off it."""
+        """Receive and delete all messages of a queue."""
         taken: list[dict[str, Any]] = []
         url = queue_url or self.queue_url
         while got := self.sqs.receive_message(
@@ -146,7 +148,7 @@ class Service:
         return self.take_messages(self.dead_letter_queue_url)
 
     def process(self, *bodies: str) -> None:
-        """Put messages through the processor as one batch, all of which it must get done."""
+        """Put messages through the processor as one batch, all of which must succeed."""
         report = self.functions.process_orders(sqs_event(*bodies), LambdaContext())
         assert report in (None, {"batchItemFailures": []}), report
 
@@ -163,7 +165,7 @@ class Service:
         return str(accepted.json["order_id"])
 
     def items(self) -> list[dict[str, Any]]:
-        """All that the table holds."""
+        """All items of the table."""
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.table)
         return sorted((item for page in pages for item in page["Items"]), key=lambda item: str(item["order_id"]))
 

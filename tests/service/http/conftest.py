@@ -1,6 +1,5 @@
 """The functions of app.py with the tests' engine behind them, and clients of the whole local run."""
 
-import importlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -10,15 +9,15 @@ import httpx
 import pytest
 from hypothesis import Phase, settings
 
-from chalicelib import wiring
-from ordersctl.local.engine import client_options
 from ordersctl.local.tokens import ensure_keys
+from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.project import PROJECT_DIR, state_dir
 from testkit.local_run import LocalRun
+from tests.service.harness import functions
 from tests.service.http.callers import Caller, Service, over_http, token
 
-# HYPOTHESIS_PROFILE=full, or `make property`, is what the claim of no disagreement rests on; `make test` runs a part
-# of it, the same each time, so that a change that did nothing wrong never fails.
+# The claim of no disagreement rests on HYPOTHESIS_PROFILE=full, that is `make property`. `make test` runs a part of it,
+# always the same part, so that a change never fails by chance.
 settings.register_profile(
     "bounded", deadline=None, database=None, max_examples=60, stateful_step_count=40, derandomize=True, print_blob=True
 )
@@ -26,30 +25,25 @@ settings.register_profile(
     "full", deadline=None, database=None, max_examples=250, stateful_step_count=40, print_blob=True
 )
 
-# For planted bugs: that a disagreement is found is enough, it need not be made small.
-settings.register_profile("planted", settings.get_profile("bounded"), phases=[Phase.generate])
+# For seeded bugs: a disagreement that is found need not be made small.
+settings.register_profile("seeded-bugs", settings.get_profile("bounded"), phases=[Phase.generate])
 
 
-@pytest.fixture(scope="package")
-def service(engine_url: str, stack: dict[str, str]) -> Iterator[Service]:
+@pytest.fixture(scope="session")
+def service(engine_url: str, stack: dict[str, str], aws_client: str) -> Service:
+    """The functions of stage local, as the local run has them; its tokens are signed with the project's local key."""
     assert stack, "the table and queues are there"
     config = json.loads((PROJECT_DIR / ".chalice" / "config.json").read_text())
     environment: dict[str, str] = config["stages"]["local"]["environment_variables"]
-    environment |= {"AWS_ENDPOINT_URL": engine_url, "AWS_EC2_METADATA_DISABLED": "true"}
+    environment |= {"AWS_ENDPOINT_URL": engine_url, "AWS_CLIENT": aws_client}
     ensure_keys(state_dir())
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        functions = importlib.import_module("app")
-        importlib.reload(wiring)  # what it made before is another environment's
-        yield _service(functions, engine_url, environment)
-    importlib.reload(wiring)
+    return _service(functions(environment), engine_url, environment)
 
 
-def _service(functions: Any, engine_url: str, environment: dict[str, str]) -> Service:
+def _service(app: Any, engine_url: str, environment: dict[str, str]) -> Service:
     options: Any = client_options(engine_url)
     return Service(
-        functions=functions,
+        functions=app,
         dynamodb=boto3.client("dynamodb", **options),
         sqs=boto3.client("sqs", **options),
         table=environment["ORDER_TABLE"],

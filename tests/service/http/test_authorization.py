@@ -1,4 +1,4 @@
-"""Who may do what: every operation of the route table, with every kind of token, in process and over HTTP."""
+"""Every operation with every kind of token, in process and over HTTP."""
 
 import functools
 import hashlib
@@ -15,8 +15,9 @@ import pytest
 from joserfc.jwk import RSAKey
 
 from chalicelib import wiring
-from testkit.builders import new_order, sign
-from testkit.local_run import eventually
+from testkit.builders import new_order
+from testkit.tokens import sign
+from testkit.waiting import eventually
 from tests.service.http.callers import (
     ADMIN,
     CUSTOMER,
@@ -33,8 +34,8 @@ from tests.service.http.callers import (
 from tests.service.http.conftest import HttpCallers
 from tests.unit.http.auth.keys import base64url
 
-# What each kind of token gets. "own" is the owner's own: what an operation answers when all is well. A number with a
-# slug is a problem. Where the token itself is not to be trusted, everything is 401.
+# What each kind of token gets: a status, and the problem's slug where there is one. A token that cannot be trusted
+# gets 401 from every operation.
 UNTRUSTED = {
     "no token": (401, None),
     "malformed": (401, None),
@@ -197,7 +198,7 @@ def on_the_wire(over_the_wire: HttpCallers) -> World:
     return World(over_http(over_the_wire.client), owner, order_id)
 
 
-def test_every_operation_has_its_row(service: Service) -> None:
+def test_every_operation_has_a_row_in_the_table(service: Service) -> None:
     assert operations(service) == OUTCOMES.keys() | PUBLIC
 
 
@@ -209,7 +210,7 @@ def test_every_operation_but_the_public_ones_is_behind_the_authorizer(service: S
 
 
 @pytest.mark.parametrize("operation", sorted(PUBLIC))
-def test_what_is_public_needs_no_token(service: Service, operation: str) -> None:
+def test_public_operations_need_no_token(service: Service, operation: str) -> None:
     method, path = operation.split()
     assert Caller(service.send, None).call(method, path).status == 200
     assert Caller(service.send, "Bearer nonsense").call(method, path).status == 200
@@ -222,13 +223,13 @@ def test_every_token_gets_what_the_table_says(in_process: World, operation: str,
 
 @pytest.mark.parametrize("operation", OUTCOMES)
 def test_every_token_gets_the_same_over_http(on_the_wire: World, operation: str) -> None:
-    # The one that erases comes last.
+    # The kind that erases is the last.
     answers = {kind: on_the_wire.ask(operation, kind) for kind in OUTCOMES[operation]}
     assert answers == OUTCOMES[operation]
 
 
-def test_the_policy_that_the_gateway_keeps_opens_every_route_wherever_the_token_came_first(service: Service) -> None:
-    """What a token may do is the views' to say: a kept policy of one route would shut out or let in another."""
+def test_a_cached_policy_opens_every_route_whichever_was_called_first(service: Service) -> None:
+    """The views decide what a token may do: a policy that named one route would be wrong for another while cached."""
     for scope in (CUSTOMER, READER, SERVICE, ADMIN, ""):
         policies = []
         for method, path in (("GET", "/orders/ord_1"), ("POST", "/orders"), ("DELETE", "/orders/a/b")):
@@ -243,7 +244,7 @@ def test_the_policy_that_the_gateway_keeps_opens_every_route_wherever_the_token_
         ]
 
 
-def test_a_token_that_ran_out_while_its_policy_was_kept_is_refused(service: Service) -> None:
+def test_a_token_that_expires_while_its_policy_is_cached_is_refused(service: Service) -> None:
     caller = service.caller("ann")
     assert caller.get("/customers/ann/orders").status == 200
     assert caller.authorization is not None
@@ -307,7 +308,7 @@ def test_while_the_issuers_keys_cannot_be_read_a_good_token_is_told_to_come_agai
     with set_as(service, JWT_JWKS="no/jwks.json") as changed:
         answer = changed.caller("ann").get("/customers/ann/orders")
         assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
-        assert changed.cached_policies == {}, "API Gateway keeps policies for a token, but no failures"
+        assert changed.cached_policies == {}, "API Gateway caches policies for a token, but no failures"
         # What needs no key to be refused is refused as ever.
         expired = sign(signing_key(), local_claims("ann", exp=1_000_000_000))
         assert Caller(changed.send, f"Bearer {expired}").get("/customers/ann/orders").status == 401
@@ -315,9 +316,9 @@ def test_while_the_issuers_keys_cannot_be_read_a_good_token_is_told_to_come_agai
     assert service.caller("ann").get("/customers/ann/orders").status == 200
 
 
-def test_cognitos_claims_make_the_same_principal(service: Service) -> None:
-    """With AUTHORIZER=cognito the gateway checks the token and hands its claims over, with no authorizer of ours."""
-    from testkit.builders import LambdaContext, http_event  # noqa: PLC0415
+def test_claims_from_cognito_make_the_same_principal(service: Service) -> None:
+    """With AUTHORIZER=cognito API Gateway checks the token and passes its claims, without our authorizer."""
+    from testkit.lambda_events import LambdaContext, http_event  # noqa: PLC0415
 
     def status(authorizer: dict[str, Any]) -> int:
         event = http_event(

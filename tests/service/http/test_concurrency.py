@@ -1,4 +1,4 @@
-"""Two at once on one order: one wins, the other is told, and nothing is lost."""
+"""Two callers change one order at once: one wins, the other gets a conflict, and no change is lost."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from ordersctl.local.engine import client_options
-from testkit.builders import Answer, new_order
+from ordersctl.shared.engine_client import client_options
+from testkit.api_client import Answer
+from testkit.builders import new_order
 from tests.service.http.callers import SERVICE, Caller, Service
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def shop(service: Service) -> Caller:
 
 @pytest.fixture
 def history(engine_url: str, stack: dict[str, str]) -> History:
-    """The new images of what the table's stream has from here on."""
+    """The new images of the records that the table's stream gets from here on."""
     options: Any = client_options(engine_url)
     streams: DynamoDBStreamsClient = boto3.client("dynamodbstreams", **options)
     arn = stack["OrderStreamArn"]
@@ -59,7 +60,9 @@ def at_once(*calls: Callable[[], Answer]) -> list[Answer]:
         return list(pool.map(one, calls))
 
 
-def test_of_cancel_and_ship_exactly_one_wins(quiet: Service, ann: Caller, shop: Caller, history: History) -> None:
+def test_of_a_concurrent_cancel_and_ship_exactly_one_wins(
+    quiet: Service, ann: Caller, shop: Caller, history: History
+) -> None:
     won: dict[str, str] = {}
     for number in range(RACES):
         order_id = quiet.place(ann, new_order())
@@ -78,13 +81,15 @@ def test_of_cancel_and_ship_exactly_one_wins(quiet: Service, ann: Caller, shop: 
         assert stands.headers["ETag"] == winner.headers["ETag"] == '"3"'
         won[order_id] = winner.json["status"]
 
-    told: dict[str, list[tuple[str, str]]] = {order_id: [] for order_id in won}
+    streamed: dict[str, list[tuple[str, str]]] = {order_id: [] for order_id in won}
     for image in history():
-        told[image["order_id"]["S"]].append((image["version"]["N"], image["status"]["S"]))
-    assert told == {order_id: [("1", "placed"), ("2", "confirmed"), ("3", status)] for order_id, status in won.items()}
+        streamed[image["order_id"]["S"]].append((image["version"]["N"], image["status"]["S"]))
+    assert streamed == {
+        order_id: [("1", "placed"), ("2", "confirmed"), ("3", status)] for order_id, status in won.items()
+    }
 
 
-def test_of_two_changes_to_what_both_saw_none_is_lost(quiet: Service, ann: Caller, shop: Caller) -> None:
+def test_of_two_concurrent_changes_of_one_version_none_is_lost(quiet: Service, ann: Caller, shop: Caller) -> None:
     order_id = quiet.place(ann, new_order())
     path = f"/orders/{order_id}"
     for number in range(25):
@@ -99,7 +104,9 @@ def test_of_two_changes_to_what_both_saw_none_is_lost(quiet: Service, ann: Calle
     assert ann.get(path).headers["ETag"] == '"26"'
 
 
-def test_who_takes_any_version_is_counted_or_told(quiet: Service, ann: Caller, shop: Caller) -> None:
+def test_every_concurrent_change_of_any_version_is_applied_or_refused(
+    quiet: Service, ann: Caller, shop: Caller
+) -> None:
     order_id = quiet.place(ann, new_order())
     path, wins = f"/orders/{order_id}", 0
     for number in range(25):

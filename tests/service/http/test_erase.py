@@ -1,4 +1,4 @@
-"""An erased order stays erased, whatever comes late, and says so to its owner alone."""
+"""An erased order stays erased, whichever message arrives late, and only its owner and services learn of it."""
 
 import uuid
 
@@ -33,7 +33,7 @@ def stored(service: Service, order_id: str) -> dict[str, object]:
     return dict(service.dynamodb.get_item(TableName=service.table, Key=key, ConsistentRead=True)["Item"])
 
 
-def test_nothing_personal_is_left(quiet: Service, ann: Caller) -> None:
+def test_an_erased_order_keeps_no_personal_data(quiet: Service, ann: Caller) -> None:
     order_id, _ = placed_and_erased(quiet, ann)
     tombstone = stored(quiet, order_id)
 
@@ -41,7 +41,7 @@ def test_nothing_personal_is_left(quiet: Service, ann: Caller) -> None:
     assert (tombstone["status"], tombstone["version"]) == ({"S": "erased"}, {"N": "2"})
 
 
-def test_a_late_duplicate_of_the_command_brings_nothing_back(quiet: Service, ann: Caller) -> None:
+def test_a_late_duplicate_of_the_command_does_not_bring_the_order_back(quiet: Service, ann: Caller) -> None:
     order_id, message = placed_and_erased(quiet, ann)
     tombstone = stored(quiet, order_id)
     quiet.process(message, message)
@@ -52,7 +52,7 @@ def test_a_late_duplicate_of_the_command_brings_nothing_back(quiet: Service, ann
     assert ann.get(f"/orders/{order_id}").status == 410
 
 
-def test_another_order_under_the_same_id_brings_nothing_back_either(quiet: Service, ann: Caller) -> None:
+def test_another_order_under_the_same_id_does_not_bring_it_back_either(quiet: Service, ann: Caller) -> None:
     order_id, message = placed_and_erased(quiet, ann)
     tombstone = stored(quiet, order_id)
     quiet.process(message.replace("ring at", "knock at"))
@@ -60,7 +60,7 @@ def test_another_order_under_the_same_id_brings_nothing_back_either(quiet: Servi
     assert stored(quiet, order_id) == tombstone
 
 
-def test_its_owner_and_services_are_told_and_nobody_else(quiet: Service, ann: Caller) -> None:
+def test_only_its_owner_and_services_learn_that_an_order_was_erased(quiet: Service, ann: Caller) -> None:
     order_id, _ = placed_and_erased(quiet, ann)
     path, shop, bob = f"/orders/{order_id}", quiet.caller("shop", SERVICE), quiet.caller("bob")
 
@@ -73,7 +73,7 @@ def test_its_owner_and_services_are_told_and_nobody_else(quiet: Service, ann: Ca
         assert (answer.status, answer.problem) == (404, "not-found")
 
 
-def test_its_key_makes_no_new_order(quiet: Service, ann: Caller) -> None:
+def test_the_idempotency_key_of_an_erased_order_makes_no_new_order(quiet: Service, ann: Caller) -> None:
     placed_and_erased(quiet, ann)
     for order in (ORDER, new_order()):
         answer = ann.post(order, Idempotency_Key=KEY)
@@ -81,7 +81,7 @@ def test_its_key_makes_no_new_order(quiet: Service, ann: Caller) -> None:
     assert quiet.take_messages() == []
 
 
-def test_no_list_shows_it(quiet: Service, ann: Caller) -> None:
+def test_no_list_shows_an_erased_order(quiet: Service, ann: Caller) -> None:
     order_id, message = placed_and_erased(quiet, ann)
     other = quiet.place(ann, new_order())
     quiet.process(message)
@@ -93,13 +93,13 @@ def test_no_list_shows_it(quiet: Service, ann: Caller) -> None:
     assert quiet.caller("shop", SERVICE).get(f"/customers/{customer}/orders").json["orders"][0]["order_id"] == other
 
 
-def test_erasing_again_is_done_already(quiet: Service, ann: Caller) -> None:
+def test_erasing_again_changes_nothing(quiet: Service, ann: Caller) -> None:
     order_id, _ = placed_and_erased(quiet, ann)
     assert quiet.caller("root", ADMIN).delete(f"/orders/{order_id}").status == 204
     assert stored(quiet, order_id)["version"] == {"N": "2"}
 
 
-def test_an_order_on_its_way_is_erased_once_it_is_there(quiet: Service, ann: Caller) -> None:
+def test_an_order_can_be_erased_as_soon_as_it_is_stored(quiet: Service, ann: Caller) -> None:
     order_id = ann.post(ORDER).json["order_id"]
     root = quiet.caller("root", ADMIN)
     (message,) = quiet.take_messages()

@@ -1,4 +1,4 @@
-"""Idempotency keys over HTTP: however many post one at once, it names one order."""
+"""Idempotency keys over HTTP: a key names one order, however many clients post it at once."""
 
 import json
 import uuid
@@ -12,10 +12,12 @@ import boto3
 import httpx
 import pytest
 
-from ordersctl.local.engine import client_options
 from ordersctl.shared import project
-from testkit.builders import Answer, new_order
-from testkit.local_run import LocalRun, eventually
+from ordersctl.shared.engine_client import client_options
+from testkit.api_client import Answer
+from testkit.builders import new_order
+from testkit.local_run import LocalRun
+from testkit.waiting import eventually
 from tests.service.http.callers import Caller, over_http, token
 from tests.service.http.conftest import HttpCallers
 
@@ -31,7 +33,7 @@ def customer() -> str:
 
 
 def at_once(run: LocalRun, customer: str, turns: int, call: Callable[[Caller, int, int], Answer]) -> list[list[Answer]]:
-    """Have THREADS clients call together, turn by turn: their answers of each turn."""
+    """Have THREADS clients call at the same time, turn by turn; returns their answers of each turn."""
     authorization, start = f"Bearer {token(customer)}", Barrier(THREADS)
 
     def one(thread: int) -> list[Answer]:
@@ -73,7 +75,7 @@ def quarantined(run: LocalRun, order_ids: set[str]) -> list[tuple[str, str]]:
     return found
 
 
-def test_a_key_posted_by_many_at_once_names_one_order(
+def test_one_key_posted_by_many_clients_at_once_names_one_order(
     local_run: LocalRun, over_the_wire: HttpCallers, customer: str
 ) -> None:
     ann = over_the_wire(customer)
@@ -103,7 +105,7 @@ def test_a_key_posted_by_many_at_once_names_one_order(
     assert quarantined(local_run, set(ids)) == []
 
 
-def test_of_different_orders_racing_under_one_key_one_is_stored_and_the_others_are_kept(
+def test_of_different_orders_racing_under_one_key_one_is_stored_and_the_others_are_quarantined(
     local_run: LocalRun, over_the_wire: HttpCallers, customer: str
 ) -> None:
     ann = over_the_wire(customer)
@@ -115,7 +117,7 @@ def test_of_different_orders_racing_under_one_key_one_is_stored_and_the_others_a
     )
     accepted: Counter[str] = Counter()
     for answers in turns:
-        # Who comes after the first was stored is refused at the door; who came before races to the table.
+        # A post after the first order is stored is refused at once; an earlier one races to the table.
         assert {answer.status for answer in answers} <= {202, 422}
         accepted.update(answer.json["order_id"] for answer in answers if answer.status == 202)
         assert all(answer.problem == "idempotency-key-reused" for answer in answers if answer.status == 422)

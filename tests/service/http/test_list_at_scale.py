@@ -1,4 +1,4 @@
-"""Lists of few and of ten thousand orders: whole, in order, and never more work than a page is worth."""
+"""Lists of few and of ten thousand orders: complete, in order, and each page reads a bounded number of entries."""
 
 import os
 import uuid
@@ -13,14 +13,15 @@ import pytest
 
 from chalicelib.adapters import order_items
 from chalicelib.domain.orders import Order, OrderStatus
-from testkit.builders import Answer, an_order, fresh_order_id, new_order
+from testkit.api_client import Answer
+from testkit.builders import an_order, fresh_order_id, new_order
 from tests.service.http.callers import Caller, Service
 
-# The embedded engine looks at every entry for each query: walks along the whole list are shorter in `make test`.
+# The embedded engine scans every entry for each query, so the tests that follow a whole list have fewer orders.
 MANY = 10_000
 WALKED = MANY if os.environ.get("HYPOTHESIS_PROFILE") == "full" else 1_200
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
-RARE = [3, 250, 251, 499, 777, 1_198, 1_199, 2_500, 9_998]  # the numbers of the shipped ones
+RARE = [3, 250, 251, 499, 777, 1_198, 1_199, 2_500, 9_998]  # the numbers of the shipped orders
 
 
 def time_of(number: int) -> str:
@@ -31,7 +32,7 @@ def time_of(number: int) -> str:
 
 @dataclass
 class Reads:
-    """A DynamoDB client that counts: index entries read, by each query."""
+    """A DynamoDB client that counts the index entries that each query reads."""
 
     client: Any
     queries: list[int] = field(default_factory=list)
@@ -60,7 +61,7 @@ class Shopper:
         return answer
 
     def pages(self, **parameters: Any) -> Iterator[Answer]:
-        """All answers, following next_cursor, which says the same as Link."""
+        """The answers of all pages, following next_cursor, which must be the cursor of Link."""
         answer = self.page(**parameters)
         yield answer
         while (cursor := answer.json["next_cursor"]) is not None:
@@ -83,13 +84,13 @@ def ids(*answers: Answer) -> list[str]:
 def reads(service: Service) -> Iterator[Reads]:
     table = service.functions.wiring.order_table()
     reads = Reads(table.client)
-    object.__setattr__(table, "client", reads)  # it is frozen for good reasons, and the doors hold on to it
+    object.__setattr__(table, "client", reads)  # the dataclass is frozen, and the functions keep the table
     yield reads
     object.__setattr__(table, "client", reads.client)
 
 
 def shopper(service: Service, reads: Reads, count: int) -> Iterator[Shopper]:
-    """A customer with orders that were written past the doors, for as long as they are looked at."""
+    """A customer whose orders were written straight into the table, for the duration of the tests that read them."""
     customer = f"many-{uuid.uuid4().hex[:8]}"
     stored = [_order(customer, number) for number in range(count)]
     puts: list[Any] = [{"PutRequest": {"Item": order_items.to_item(each)}} for each in stored]
@@ -158,7 +159,7 @@ def test_a_customer_without_orders_has_an_empty_list(service: Service) -> None:
     assert (answer.status, answer.json) == (200, {"orders": [], "next_cursor": None})
 
 
-def test_a_summary_leaves_out_what_is_large(small: Shopper) -> None:
+def test_a_summary_leaves_out_the_large_attributes(small: Shopper) -> None:
     (order,) = small.page(limit=1).json["orders"]
     assert order.keys() == {
         "order_id",
@@ -174,11 +175,11 @@ def test_a_summary_leaves_out_what_is_large(small: Shopper) -> None:
     }
 
 
-def test_many_orders_are_listed_whole(walked: Shopper) -> None:
+def test_each_of_many_orders_is_listed_once(walked: Shopper) -> None:
     assert ids(*walked.pages(limit=100)) == walked.newest_first
 
 
-def test_a_filter_that_matches_little_finds_all_of_it_in_bounded_steps(walked: Shopper) -> None:
+def test_a_filter_that_matches_few_orders_finds_all_of_them_in_bounded_steps(walked: Shopper) -> None:
     found, answers = [], 0
     for answer in walked.pages(status="shipped"):
         assert len(walked.reads.queries) <= 10
@@ -191,13 +192,13 @@ def test_a_filter_that_matches_little_finds_all_of_it_in_bounded_steps(walked: S
     assert answers <= WALKED / 1_000 + 1
 
 
-def test_a_filter_that_matches_nothing_ends(walked: Shopper) -> None:
+def test_a_list_whose_filter_matches_nothing_ends(walked: Shopper) -> None:
     answers = list(walked.pages(status="delivered"))
     assert ids(*answers) == []
     assert len(answers) <= WALKED / 1_000 + 1
 
 
-def test_a_filter_that_matches_nearly_all_fills_its_pages(walked: Shopper) -> None:
+def test_a_filter_that_matches_nearly_every_order_fills_its_pages(walked: Shopper) -> None:
     answer = walked.page(status="placed", limit=100)
     assert len(ids(answer)) == 100
     assert sum(walked.reads.queries) <= 300
@@ -207,7 +208,7 @@ def test_a_filter_that_matches_nearly_all_fills_its_pages(walked: Shopper) -> No
     ("after", "before"),
     [(None, 50), (1_150, None), (500, 560), (502, 503), (503, 505), (505, 503), (3, 3)],
 )
-def test_a_range_of_time_has_neither_of_its_ends(walked: Shopper, after: int | None, before: int | None) -> None:
+def test_a_range_of_time_excludes_both_its_ends(walked: Shopper, after: int | None, before: int | None) -> None:
     bounds = {"placed_after": after, "placed_before": before}
     given = {name: time_of(number) for name, number in bounds.items() if number is not None}
     expected = sorted(
@@ -231,7 +232,7 @@ def test_a_time_of_another_zone_and_precision_is_the_same_time(walked: Shopper) 
     assert ids(here) == ids(there) != []
 
 
-def test_orders_placed_between_two_pages_move_nothing(small: Shopper, quiet: Service) -> None:
+def test_orders_placed_between_two_pages_do_not_shift_the_list(small: Shopper, quiet: Service) -> None:
     first = small.page(limit=2)
     quiet.place(small.caller, new_order())
     rest = [first, *_following(small, first)]
@@ -244,8 +245,8 @@ def _following(shopper: Shopper, answer: Answer) -> Iterator[Answer]:
         yield answer
 
 
-# Last, for the ten thousand slow the engine down for everyone.
-def test_a_page_of_ten_thousand_orders_is_one_query_of_as_many_entries(big: Shopper) -> None:
+# At the end, because ten thousand orders make every query of the engine slower.
+def test_a_page_out_of_ten_thousand_orders_is_one_query_of_as_many_entries_as_it_shows(big: Shopper) -> None:
     answer = big.page()
     for page in range(5):
         assert ids(answer) == big.newest_first[page * 20 : page * 20 + 20]
@@ -254,7 +255,7 @@ def test_a_page_of_ten_thousand_orders_is_one_query_of_as_many_entries(big: Shop
         answer = big.page(cursor=answer.json["next_cursor"])
 
 
-def test_of_ten_thousand_orders_a_filter_reads_a_bounded_part(big: Shopper) -> None:
+def test_a_filter_over_ten_thousand_orders_reads_a_bounded_part(big: Shopper) -> None:
     answer = big.page(status="delivered")
     assert ids(answer) == []
     assert answer.json["next_cursor"] is not None

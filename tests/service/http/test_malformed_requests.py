@@ -1,4 +1,4 @@
-"""Bytes that nobody should send, over real connections: each is refused as a problem, none accepted, none a 5xx."""
+"""Malformed requests over real connections: each is refused with a problem of status 4xx."""
 
 import json
 import socket
@@ -153,13 +153,13 @@ TOKENS = [b"Bearer \xff\xfe", b"Bearer " + EIGHT_KB.encode(), b"Bearer a.b\x00.c
 
 @dataclass(frozen=True)
 class Wire:
-    """Connections to the local run, one per request, with a customer's token."""
+    """Sends raw requests to the local run, one connection each, with a customer's token."""
 
     port: int
     authorization: bytes
 
     def refuses(self, method: bytes, target: bytes, body: bytes = b"", **headers: bytes) -> int:
-        """Send a request; the status with which it was refused, as a problem and with nothing made up in the head."""
+        """Send a request that must be refused with a problem and no injected header; returns its status."""
         sent = {"Host": b"localhost", "Connection": b"close", "Authorization": self.authorization}
         sent |= {"Content-Type": b"application/json", "Content-Length": b"%d" % len(body)} if body else {}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
@@ -185,68 +185,68 @@ def wire(local_run: LocalRun) -> Wire:
 
 @pytest.fixture
 def customer(local_run: LocalRun, over_the_wire: HttpCallers) -> Iterator[Wire]:
-    """A wire of a customer who must have no orders in the end."""
+    """The wire of a customer who must have no orders in the end."""
     name = f"ann-{uuid.uuid4().hex[:8]}"
     yield Wire(local_run.api_port, f"Bearer {token(name, CUSTOMER)}".encode())
     assert over_the_wire(name).get(f"/customers/{name}/orders").json["orders"] == []
 
 
-def test_the_order_that_is_spoilt_here_is_good_otherwise(over_the_wire: HttpCallers) -> None:
+def test_the_order_is_accepted_unless_it_is_malformed(over_the_wire: HttpCallers) -> None:
     assert over_the_wire("ann").post(ORDER).status == 202
     assert all(body != ORDER.encode() for body in BODIES.values())
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_no_such_body_places_an_order(customer: Wire, name: str) -> None:
+def test_no_malformed_body_places_an_order(customer: Wire, name: str) -> None:
     assert customer.refuses(b"POST", b"/orders", BODIES[name], Idempotency_Key=b"k") in {400, 422}
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_no_such_body_is_a_change(wire: Wire, name: str) -> None:
-    # A change of no order: it is judged as a document first, and what is a fine change finds no order.
+def test_no_malformed_body_changes_an_order(wire: Wire, name: str) -> None:
+    # The order does not exist, and the body is checked first: a valid change would get 404.
     assert wire.refuses(b"PATCH", b"/orders/ord_" + b"0" * 32, BODIES[name], If_Match=b"*") in {400, 422}
 
 
-def test_a_body_too_large_is_said_to_be(customer: Wire) -> None:
+def test_a_body_over_the_limit_is_refused_as_too_large(customer: Wire) -> None:
     order = json.dumps(new_order(items=[line(name="x" * 200)] * 2_000)).encode()
     assert len(order) > 240 * 1024
     assert customer.refuses(b"POST", b"/orders", order) == 413
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: repr(path[:40]))
-def test_no_such_path_finds_anything(wire: Wire, local_run: LocalRun, path: bytes) -> None:
+def test_no_malformed_path_finds_an_order(wire: Wire, local_run: LocalRun, path: bytes) -> None:
     shop = Wire(local_run.api_port, f"Bearer {token('shop', SERVICE)}".encode())
     for asking in (wire, shop):
         assert asking.refuses(b"GET", path) in {400, 403, 404}
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: repr(query[:40]))
-def test_no_such_query_is_answered(wire: Wire, query: bytes) -> None:
+def test_no_malformed_query_is_answered(wire: Wire, query: bytes) -> None:
     assert wire.refuses(b"GET", b"/customers/ann/orders?" + query) == 400
 
 
 @pytest.mark.parametrize("name", [b"%0d%0aX:%20y", b"\xff", b"%C3%A9", b"%00", b"", EIGHT_KB.encode(), b"a%20b"])
-def test_no_such_customer_is_named(local_run: LocalRun, name: bytes) -> None:
+def test_no_malformed_customer_id_is_accepted(local_run: LocalRun, name: bytes) -> None:
     shop = Wire(local_run.api_port, f"Bearer {token('shop', SERVICE)}".encode())
     assert shop.refuses(b"POST", b"/orders?customer_id=" + name, ORDER.encode()) == 400
     assert shop.refuses(b"GET", b"/orders/ord_" + b"0" * 32 + b"?customer_id=" + name) == 400
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: repr(key[:40]))
-def test_no_such_key_is_taken(customer: Wire, key: bytes) -> None:
+def test_no_malformed_idempotency_key_is_accepted(customer: Wire, key: bytes) -> None:
     assert customer.refuses(b"POST", b"/orders", ORDER.encode(), Idempotency_Key=key) == 400
 
 
 @pytest.mark.parametrize("tag", TAGS, ids=lambda tag: repr(tag[:40]))
-def test_no_such_tag_lets_a_change_through(wire: Wire, tag: bytes) -> None:
+def test_no_malformed_etag_lets_a_change_through(wire: Wire, tag: bytes) -> None:
     assert wire.refuses(b"PATCH", b"/orders/ord_" + b"0" * 32, b'{"note": "x"}', If_Match=tag) in {
         400,
         404,
-    }  # 404: a tag, but none of ours
+    }  # 404: a valid tag, and no order
 
 
 @pytest.mark.parametrize("authorization", TOKENS, ids=lambda text: repr(text[:40]))
-def test_no_such_token_is_let_in(wire: Wire, authorization: bytes) -> None:
+def test_no_malformed_token_is_admitted(wire: Wire, authorization: bytes) -> None:
     assert Wire(wire.port, authorization).refuses(b"GET", b"/customers/ann/orders") in {400, 401}
 
 

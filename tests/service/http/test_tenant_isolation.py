@@ -1,4 +1,4 @@
-"""More than a thousand tries to get at another customer's orders: nothing is seen, nothing is written."""
+"""More than a thousand attempts at another customer's orders: nothing is disclosed, nothing is written."""
 
 import uuid
 from collections.abc import Iterator
@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from testkit.builders import Answer, line, new_order
+from testkit.api_client import Answer
+from testkit.builders import line, new_order
 from tests.service.http.callers import ADMIN, CUSTOMER, READER, SERVICE, Caller, Service
 
 ABSENT = "ord_" + "z" * 32
@@ -32,21 +33,21 @@ def victim(quiet: Service) -> Victim:
     for number, status in ((1, "confirmed"), (2, "cancelled")):
         assert shop.patch(f"/orders/{ids[number]}", {"status": status}, If_Match="*").status == 200
     assert root.delete(f"/orders/{ids[3]}").status == 204
-    ids.append(ann.post(new_order()).json["order_id"])  # accepted, on its way
+    ids.append(ann.post(new_order()).json["order_id"])  # accepted, not stored yet
     path = f"/customers/{subject}/orders?limit=3"
     cursors = [ann.get(path).json["next_cursor"], shop.get(path).json["next_cursor"]]
     return Victim(subject, ann, ids, cursors)
 
 
 def essence(answer: Answer) -> tuple[Any, ...]:
-    """An answer without what differs from request to request."""
+    """An answer without the parts that differ from request to request."""
     headers = {name: value for name, value in answer.headers.items() if name != "X-Request-Id"}
     document = answer.json if answer.body else {}
     return answer.status, headers, [(name, value) for name, value in document.items() if name != "instance"]
 
 
 def near(order_id: str) -> list[str]:
-    """Ids that look like one: what is not exactly it must not be it."""
+    """Ids that look like this one: only the exact id may find the order."""
     spoilt = order_id[:-1] + ("1" if order_id[-1] == "0" else "0")
     return [spoilt, order_id.upper(), order_id + "%20", order_id + "%00", order_id.removeprefix("ord_"), order_id + "0"]
 
@@ -59,7 +60,7 @@ def order_attempts(order_id: str, subject: str) -> Iterator[tuple[str, str, Any,
         yield "GET", path + query, None, {"If_None_Match": '"1"'}
         yield "GET", path + query, None, {"If_None_Match": "*"}
         yield "PATCH", path + query, {"note": "mine"}, any_version
-        yield "PATCH", path + query, {"note": "secret"}, any_version  # which is no change
+        yield "PATCH", path + query, {"note": "secret"}, any_version  # the note as it is: changes nothing
         yield "PATCH", path + query, {"note": "mine"}, {"If_Match": '"1"'}
         yield "PATCH", path + query, {"status": "cancelled"}, any_version
         yield "PATCH", path + query, {"status": "shipped"}, any_version
@@ -68,7 +69,9 @@ def order_attempts(order_id: str, subject: str) -> Iterator[tuple[str, str, Any,
         yield "DELETE", path + query, None, {}
 
 
-def test_every_try_at_an_order_is_answered_like_one_at_no_order(quiet: Service, victim: Victim) -> None:
+def test_every_attempt_at_another_customers_order_is_answered_like_one_at_a_missing_order(
+    quiet: Service, victim: Victim
+) -> None:
     mallory = quiet.caller("mallory", CUSTOMER)
     missing = [
         essence(mallory.call(method, path, value, **headers))
@@ -95,7 +98,7 @@ def test_every_try_at_an_order_is_answered_like_one_at_no_order(quiet: Service, 
     quiet.process(*waiting)
 
 
-def test_nobody_lists_anothers_orders(quiet: Service, victim: Victim) -> None:
+def test_no_customer_lists_another_customers_orders(quiet: Service, victim: Victim) -> None:
     name = f"mallory-{uuid.uuid4().hex[:8]}"
     mallory, reader = quiet.caller(name, CUSTOMER), quiet.caller(name, READER)
     queries = ["", "?limit=100", "?status=placed", "?status=nonsense", "?placed_after=2000-01-01T00:00:00Z"]
@@ -113,7 +116,7 @@ def test_nobody_lists_anothers_orders(quiet: Service, victim: Victim) -> None:
     assert quiet.items() == before
 
 
-def test_a_cursor_is_good_for_nobody_else_and_for_no_other_question(quiet: Service, victim: Victim) -> None:
+def test_a_cursor_serves_no_other_caller_and_no_other_query(quiet: Service, victim: Victim) -> None:
     mallory, bystander = quiet.caller("mallory", CUSTOMER), quiet.caller("other-shop", SERVICE)
     for cursor in victim.cursors:
         for caller, path in (
@@ -132,7 +135,7 @@ def test_a_cursor_is_good_for_nobody_else_and_for_no_other_question(quiet: Servi
         assert victim.caller.get(f"{path}?cursor={changed}").problem == "invalid-cursor"
 
 
-def test_anothers_key_names_an_order_of_ones_own(quiet: Service, victim: Victim) -> None:
+def test_another_customers_idempotency_key_names_an_order_of_the_callers_own(quiet: Service, victim: Victim) -> None:
     quiet.process_all()
     mallory = quiet.caller("mallory", CUSTOMER)
     before = quiet.items()

@@ -1,4 +1,4 @@
-"""Stand-ins for what `ordersctl load` talks to: the service, and what follows on its acceptance."""
+"""Fakes for `ordersctl load`: the service, and the storing and publishing that follow an acceptance."""
 
 import json
 import socket
@@ -16,12 +16,12 @@ import boto3
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from ordersctl.local.engine import client_options
 from ordersctl.shared import project
+from ordersctl.shared.engine_client import client_options
 
 
 class Service(ThreadingHTTPServer):
-    """Accepts orders like the real one, with its memory, and with faults on demand."""
+    """Accepts orders and remembers keys like the real service, with faults on demand."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -34,7 +34,7 @@ class Service(ThreadingHTTPServer):
         self.posts: list[tuple[float, str, str]] = []  # when, customer, key
         self.orders: dict[tuple[str, str], dict[str, Any]] = {}  # by customer and key
         self.faults: dict[str, list[Any]] = {}  # key -> the next answers: a status, or "hang up"
-        self.at_once = 1  # answers no post before so many have come
+        self.at_once = 1  # answers no post before there are so many
         self.accepted: Callable[[str], None] = lambda _order_id: None
 
     @property
@@ -98,18 +98,18 @@ class Handler(BaseHTTPRequestHandler):
 
 @dataclass
 class Downstream:
-    """What follows on the acceptance, in the engine: each order is stored and published once."""
+    """Stores and publishes each accepted order once in the engine."""
 
     engine_url: str
     statuses: list[str] = field(default_factory=list)  # of the first orders, "" for not stored
     events: list[int] = field(default_factory=list)  # how often those of the first orders are sent
-    noise: list[str] = field(default_factory=list)  # what is published beside each
+    noise: list[str] = field(default_factory=list)  # messages that are published beside each order's
 
     def __post_init__(self) -> None:
         self.sns = boto3.client("sns", **client_options(self.engine_url))
         self.dynamodb = boto3.client("dynamodb", **client_options(self.engine_url))
 
-    def take(self, order_id: str) -> None:
+    def process(self, order_id: str) -> None:
         if status := self.statuses.pop() if self.statuses else "placed":
             item = {"order_id": {"S": order_id}, "status": {"S": status}}
             self.dynamodb.put_item(TableName="orders-local", Item=item)

@@ -1,4 +1,4 @@
-"""`ordersctl load` against a small stand-in of the service: real HTTP, real tokens, a real queue."""
+"""`ordersctl load` against a small fake of the service: real HTTP, real tokens, a real queue."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,8 +8,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ordersctl.client.load import load
-from testkit.local_run import free_port
+from testkit.waiting import free_port
 from tests.tools.client.fakes import Downstream, Service
+
+pytestmark = pytest.mark.full  # retries and waits of a client; the service is a fake
 
 REAL = Path(__file__).parents[2] / "data" / "online-retail-cut.csv"
 PLACEABLE = {"536366", "536371", "536386", "536394", "536403"}
@@ -59,7 +61,7 @@ def test_orders_are_placed_for_their_customers_under_their_invoice_numbers(servi
     }
 
 
-def test_a_guest_places_what_has_no_customer(service: Service) -> None:
+def test_orders_without_a_customer_are_placed_for_the_guest(service: Service) -> None:
     assert counts(run(service, "--guest", "guest"))["accepted", ""] == 7
     assert {key for customer, key in service.orders if customer == "guest"} == {"536414", "536555"}
 
@@ -78,7 +80,7 @@ def test_several_connections_post_at_once(service: Service) -> None:
 
 
 @pytest.mark.parametrize("fault", [429, 503, "hang up"])
-def test_a_passing_failure_is_retried_under_the_same_key(service: Service, fault: int | str) -> None:
+def test_a_transient_failure_is_retried_under_the_same_key(service: Service, fault: int | str) -> None:
     service.faults = {"536366": [fault]}
     assert run(service).exit_code == 0
     assert service.keys().count("536366") == 2
@@ -101,7 +103,7 @@ def test_a_lasting_failure_is_given_up_and_fails_the_load(service: Service) -> N
 
 
 @pytest.mark.parametrize("status", [400, 409, 422, 500])
-def test_what_the_service_refuses_is_shown_with_its_reason_and_fails_the_load(service: Service, status: int) -> None:
+def test_a_refused_order_is_shown_with_its_reason_and_fails_the_load(service: Service, status: int) -> None:
     service.faults = {"536366": [status]}
     result = run(service)
     assert counts(result)["failed", f"HTTP {status} Not now: /items/0/sku is odd"] == 1
@@ -118,7 +120,7 @@ def test_a_refused_token_stops_the_load_at_once(service: Service, status: int) -
     assert len(service.posts) == 1
 
 
-def test_a_service_that_is_not_there_is_a_message_and_no_trace(service: Service) -> None:
+def test_an_unreachable_service_is_a_message_without_a_traceback(service: Service) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}"
     result = run(service, "--url", nowhere)
     assert f"Error: Nothing answers at {nowhere}" in result.output
@@ -148,7 +150,7 @@ def test_a_wrong_option_is_a_message_and_exit_status_2(service: Service, argumen
 def downstream(service: Service, engine_url: str, stack: dict[str, str]) -> Downstream:
     assert stack["OrderTable"] == "orders-local"
     downstream = Downstream(engine_url)
-    service.accepted = downstream.take
+    service.accepted = downstream.process
     return downstream
 
 
@@ -168,7 +170,7 @@ def test_waiting_ends_when_every_order_is_stored_and_published(service: Service,
     assert result.exit_code == 0
 
 
-def test_events_of_other_orders_are_no_trouble(service: Service, downstream: Downstream) -> None:
+def test_events_of_other_orders_are_ignored(service: Service, downstream: Downstream) -> None:
     downstream.noise = ["no event", '{"id": 1}', '{"id": "ord_x.1", "subject": "ord_x"}', "[]"]
     result = wait(service, downstream.engine_url)
     assert "Events published: 5; none missing, none twice." in result.output
@@ -176,7 +178,7 @@ def test_events_of_other_orders_are_no_trouble(service: Service, downstream: Dow
 
 
 @pytest.mark.parametrize(
-    ("statuses", "events", "told"),
+    ("statuses", "events", "reported"),
     [
         ([], [0], "Events published: 4; 1 (the first is ord_"),
         ([""], [], "stored: 4 placed; 1 (the first is ord_"),
@@ -184,20 +186,20 @@ def test_events_of_other_orders_are_no_trouble(service: Service, downstream: Dow
     ],
 )
 def test_an_order_that_does_not_arrive_fails_the_load(
-    service: Service, downstream: Downstream, statuses: list[str], events: list[int], told: str
+    service: Service, downstream: Downstream, statuses: list[str], events: list[int], reported: str
 ) -> None:
     downstream.statuses, downstream.events = statuses, events
     result = wait(service, downstream.engine_url, "--timeout", "1")
-    assert told in result.output
+    assert reported in result.output
     assert result.exit_code == 1
 
 
-def test_an_event_that_comes_twice_is_told(service: Service, downstream: Downstream) -> None:
+def test_an_event_that_arrives_twice_is_reported(service: Service, downstream: Downstream) -> None:
     downstream.events = [2]
     assert "none missing, 1 (the first is ord_" in wait(service, downstream.engine_url).output
 
 
-def test_an_engine_that_is_not_there_is_a_message_before_anything_is_placed(service: Service) -> None:
+def test_an_unreachable_engine_is_a_message_before_any_order_is_placed(service: Service) -> None:
     result = wait(service, f"http://127.0.0.1:{free_port()}")
     assert "Error: No AWS engine answers at" in result.output
     assert (result.exit_code, service.posts) == (1, [])

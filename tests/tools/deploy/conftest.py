@@ -8,7 +8,7 @@ import pytest
 
 from ordersctl.deploy import package
 from ordersctl.deploy.sam import translated
-from tests.tools.deploy.template_facts import Template
+from tests.tools.deploy.template_parts import Template
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,33 +14,21 @@ from typing import Any
 import boto3
 
 from ordersctl.deploy.package import copy_sources
-from ordersctl.local.engine import HEALTH, client_options, engine, get_json
-from ordersctl.local.processes import stop
+from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.project import PROJECT_DIR
 from ordersctl.shared.stage import Stage
-from testkit.local_run import eventually, free_port
+from testkit.engine import running_engine
 
-# This machine's, as Lambda calls it: the engine runs functions from the package on this machine.
+# This machine's architecture in Lambda's words: the engine runs the package's functions on this machine.
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
 SERVICES = (
     "apigateway,cloudformation,cloudwatch,dynamodb,dynamodbstreams,events,iam,lambda,logs,s3,secretsmanager,sns,sqs,sts"
 )
 
 
-@contextmanager
-def full_engine(directory: Path) -> Iterator[str]:
-    """Run an engine that has Lambda, API Gateway, S3 and CloudWatch too; yields its address."""
-    (directory / "logs").mkdir(parents=True)
-    port = free_port()
-    child = engine(port, directory)
-    child.environment = {**child.environment, "SERVICES": SERVICES}
-    child.start()
-    url = f"http://127.0.0.1:{port}"
-    try:
-        eventually(lambda: get_json(url + HEALTH))
-        yield url
-    finally:
-        stop([child])
+def full_engine(directory: Path) -> AbstractContextManager[str]:
+    """Run an engine that has Lambda, API Gateway, S3 and CloudWatch too; its value is the engine's address."""
+    return running_engine(directory, SERVICES)
 
 
 @dataclass
@@ -87,7 +74,7 @@ class Project:
         )
 
     def ordersctl(self, *arguments: str) -> str:
-        """Run one of our commands; AssertionError with what it said if it fails."""
+        """Run one of our commands and return its output; AssertionError with it if the command fails."""
         done = self.run("-m", "ordersctl", *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -102,14 +89,14 @@ def stage_on(engine_url: str, name: str) -> Stage:
     return Stage(name, boto3.Session(region_name=options.pop("region_name")), options)
 
 
-def settle(project: Project, stage: str, **parameters: str) -> None:
-    """Write a stage's settings."""
+def write_settings(project: Project, stage: str, **parameters: str) -> None:
+    """Write a stage's file in infra/stages."""
     path = project.directory / "infra" / "stages" / f"{stage}.json"
     path.write_text(json.dumps({"Parameters": parameters, "Tags": {"service": "orders", "stage": stage}}))
 
 
 def with_numbers(template: Path) -> None:
-    """Put the default of each number in place of its parameter: the engine hands a parameter to Lambda as text."""
+    """Replace each parameter of type Number by its default: the engine passes a parameter to Lambda as text."""
     document = json.loads(template.read_text())
     numbers = {name: each["Default"] for name, each in document["Parameters"].items() if each["Type"] == "Number"}
 

@@ -1,57 +1,28 @@
-"""What must hold of the packaged template, each with a way to break it: a check that cannot fail proves nothing."""
+"""What must hold of the packaged template, each fact with a change that breaks it and must be noticed."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-Template = dict[str, Any]
+from tests.tools.deploy.template_parts import (
+    Template,
+    as_list,
+    gateway_answers,
+    index,
+    literal,
+    mapping,
+    of_type,
+    policy,
+    properties,
+    replica,
+    statements,
+)
 
 
 class Fact(NamedTuple):
     name: str
     holds: Callable[[Template], bool]
     breakage: Callable[[Template], Any]
-
-
-def of_type(template: Template, kind: str) -> dict[str, Any]:
-    """Return logical name -> properties of the resources of a type."""
-    return {name: each.get("Properties", {}) for name, each in template["Resources"].items() if each["Type"] == kind}
-
-
-def properties(template: Template, name: str) -> dict[str, Any]:
-    return template["Resources"][name]["Properties"]  # type: ignore[no-any-return]  # plain JSON
-
-
-def literal(template: Template, given: Any) -> Any:
-    """A value, or the default of the parameter in its place."""
-    match given:
-        case {"Ref": name}:
-            return template["Parameters"][name]["Default"]
-        case {"Fn::If": [_, {"Ref": "AWS::NoValue"}, other]}:
-            return literal(template, other)
-    return given
-
-
-def mapping(template: Template, function: str) -> dict[str, Any]:
-    mappings = of_type(template, "AWS::Lambda::EventSourceMapping").values()
-    (found,) = (each for each in mappings if each["FunctionName"] == {"Ref": function})
-    return found  # type: ignore[no-any-return]  # plain JSON
-
-
-def statements(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every statement of every role, those under a condition too."""
-    for name, role in of_type(template, "AWS::IAM::Role").items():
-        for policy in role["Policies"]:
-            for statement in policy["PolicyDocument"]["Statement"]:
-                yield name, statement["Fn::If"][1] if "Fn::If" in statement else statement
-
-
-def policy(template: Template, role: str) -> list[dict[str, Any]]:
-    return properties(template, role)["Policies"][0]["PolicyDocument"]["Statement"]  # type: ignore[no-any-return]
-
-
-def as_list(given: Any) -> list[Any]:
-    return given if isinstance(given, list) else [given]
 
 
 def visibility_is_long_enough(template: Template) -> bool:
@@ -78,7 +49,7 @@ def dead_letters_are_kept_longest(template: Template) -> bool:
 
 
 def only_xray_and_the_network_have_no_name(template: Template) -> bool:
-    """What a function in a VPC does with network interfaces is asked for on all of them: AWS Lambda guide, "VPC"."""
+    """A function in a VPC needs its network interface actions on all resources: AWS Lambda guide, "VPC"."""
     return all(
         "*" not in as_list(statement["Resource"])
         or all(action.partition(":")[0] in {"xray", "ec2"} for action in as_list(statement["Action"]))
@@ -134,22 +105,9 @@ def every_function_reports_its_failures_alone(template: Template) -> bool:
     )
 
 
-def index(template: Template) -> dict[str, Any]:
-    return properties(template, "OrderTable")["GlobalSecondaryIndexes"][0]  # type: ignore[no-any-return]  # plain JSON
-
-
-def replica(template: Template) -> dict[str, Any]:
-    return properties(template, "OrderTable")["Replicas"][0]  # type: ignore[no-any-return]  # plain JSON
-
-
 def every_function_has_its_own_role(template: Template) -> bool:
     roles = [json.dumps(each["Role"]) for each in of_type(template, "AWS::Lambda::Function").values()]
     return len(roles) == len(set(roles))
-
-
-def gateway_answers(template: Template) -> dict[str, Any]:
-    body = properties(template, "RestAPI")["Body"]
-    return body["x-amazon-apigateway-gateway-responses"]  # type: ignore[no-any-return]  # plain JSON
 
 
 def every_gateway_answer_is_a_problem(template: Template) -> bool:
@@ -160,7 +118,7 @@ def every_gateway_answer_is_a_problem(template: Template) -> bool:
     )
 
 
-def an_authorizers_failure_is_unavailable(template: Template) -> bool:
+def a_failing_authorizer_is_unavailable(template: Template) -> bool:
     answers = [gateway_answers(template)[f"AUTHORIZER_{name}"] for name in ("FAILURE", "CONFIGURATION_ERROR")]
     return all(
         each["statusCode"] == "503" and each["responseParameters"]["gatewayresponse.header.Retry-After"] == "'5'"
@@ -168,7 +126,7 @@ def an_authorizers_failure_is_unavailable(template: Template) -> bool:
     )
 
 
-def every_order_route_asks_who(template: Template) -> bool:
+def every_order_route_has_an_authorizer(template: Template) -> bool:
     paths = properties(template, "RestAPI")["Body"]["paths"]
     return all(
         "security" in operation
@@ -180,12 +138,12 @@ def every_order_route_asks_who(template: Template) -> bool:
 
 
 def reports_failures(template: Template) -> bool:
-    told = {
+    reporting = {
         properties(template, name)["Environment"]["Variables"]["REPORT_BATCH_ITEM_FAILURES"]
         for name in ("ProcessOrders", "PublishEvents")
     }
-    heard = [mapping(template, name).get("FunctionResponseTypes") for name in ("ProcessOrders", "PublishEvents")]
-    return told == {"1"} and heard == [["ReportBatchItemFailures"]] * 2
+    read = [mapping(template, name).get("FunctionResponseTypes") for name in ("ProcessOrders", "PublishEvents")]
+    return reporting == {"1"} and read == [["ReportBatchItemFailures"]] * 2
 
 
 FACTS = [
@@ -227,7 +185,7 @@ FACTS = [
          lambda t: properties(t, "OrderQueue").update(ReceiveMessageWaitTimeSeconds=0)),
     Fact("partial failures", reports_failures, lambda t: mapping(t, "ProcessOrders").pop("FunctionResponseTypes")),
     Fact(
-        "partial failures, told",
+        "partial failures are reported",
         reports_failures,
         lambda t: properties(t, "PublishEvents")["Environment"]["Variables"].update(REPORT_BATCH_ITEM_FAILURES=""),
     ),
@@ -309,7 +267,7 @@ FACTS = [
         lambda t: t["Resources"].pop("IteratorAgeAlarm"),
     ),
     Fact(
-        "alarms are told to someone",
+        "every alarm notifies the alarm topic",
         lambda t: all(
             each["AlarmActions"] == [{"Ref": "AlarmTopic"}] for each in of_type(t, "AWS::CloudWatch::Alarm").values()
         ),
@@ -317,9 +275,9 @@ FACTS = [
     ),
     Fact("gateway answers are problems", every_gateway_answer_is_a_problem,
          lambda t: gateway_answers(t)["THROTTLED"].update(statusCode="430")),
-    Fact("an authorizer that fails is a dependency that fails", an_authorizers_failure_is_unavailable,
+    Fact("a failing authorizer is a failing dependency", a_failing_authorizer_is_unavailable,
          lambda t: gateway_answers(t)["AUTHORIZER_FAILURE"].update(statusCode="500")),
-    Fact("every route of orders asks who", every_order_route_asks_who,
+    Fact("every route of orders has an authorizer", every_order_route_has_an_authorizer,
          lambda t: properties(t, "RestAPI")["Body"]["paths"]["/orders"]["post"].pop("security")),
     Fact("one stage", lambda t: len(of_type(t, "AWS::ApiGateway::Stage")) == 1
          and not any("StageName" in each for each in of_type(t, "AWS::ApiGateway::Deployment").values()),

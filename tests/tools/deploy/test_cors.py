@@ -1,4 +1,4 @@
-"""CORS_ALLOW_ORIGIN in a package: what API Gateway answers by itself must be readable by the same pages."""
+"""CORS_ALLOW_ORIGIN in a package: API Gateway's own responses must be readable by the same pages."""
 
 import json
 from pathlib import Path
@@ -9,8 +9,9 @@ import pytest
 
 from chalicelib.http.responses import cors
 from ordersctl.deploy import package
+from ordersctl.deploy.overlay import template as overlay
 from ordersctl.deploy.sam import translated
-from tests.tools.deploy.template_facts import Template, gateway_answers, properties
+from tests.tools.deploy.template_parts import Template, gateway_answers, properties
 from tests.tools.deploy.test_template import complaints
 
 ORIGIN = "https://shop.example.com"
@@ -23,7 +24,7 @@ def project_with(directory: Path, origin: str) -> Path:
     (directory / "requirements.txt").touch()
     path = directory / ".chalice" / "config.json"
     config = json.loads(path.read_text())
-    config["stages"]["prod"]["environment_variables"][package.CORS] = origin
+    config["stages"]["prod"]["environment_variables"][overlay.CORS] = origin
     path.write_text(json.dumps(config))
     return directory
 
@@ -37,7 +38,7 @@ def with_cors(tmp_path_factory: pytest.TempPathFactory) -> Template:
 
 
 def answers_of(template: Template) -> list[dict[str, str]]:
-    """The headers of each answer that no code of ours makes."""
+    """The headers of each response that API Gateway makes without our code."""
     post = properties(template, "RestAPI")["Body"]["paths"]["/orders"]["post"]
     direct: dict[str, Any] = post["x-amazon-apigateway-integration"]["responses"]
     found = [each["responseParameters"] for each in gateway_answers(template).values()]
@@ -58,10 +59,11 @@ def test_gateway_responses_and_direct_acceptance_name_the_origin_as_the_code_doe
     methods = properties(template, "RestAPI")["Body"]["paths"]["/orders"]["post"]["responses"]
     assert all({ALLOW, EXPOSE} <= methods[status]["headers"].keys() for status in ("202", "400", "403", "413", "503"))
     function = properties(template, "APIHandler")["Environment"]["Variables"]
-    assert function[package.CORS] == ORIGIN
+    assert function[overlay.CORS] == ORIGIN
 
 
-def test_the_linter_has_nothing_to_say_of_it(with_cors: Template, tmp_path: Path) -> None:
+@pytest.mark.full  # `make check` lints the templates of stage prod
+def test_the_linter_accepts_the_template_with_an_origin(with_cors: Template, tmp_path: Path) -> None:
     assert complaints(tmp_path, sam=with_cors, translated=translated(with_cors)) == ""
 
 
@@ -70,11 +72,11 @@ def test_without_an_origin_no_answer_names_one(template: Template) -> None:
 
 
 @pytest.mark.parametrize("origin", ["shop.example.com", "https://a.example/", "https://a' x", "null", "${Stage}"])
-def test_what_is_no_origin_is_not_packaged(origin: str, tmp_path: Path) -> None:
+def test_an_invalid_origin_is_not_packaged(origin: str, tmp_path: Path) -> None:
     with pytest.raises(click.ClickException, match="CORS_ALLOW_ORIGIN"):
-        package.allowed_origin(project_with(tmp_path, origin), "prod")
+        overlay.allowed_origin(project_with(tmp_path, origin), "prod")
 
 
 @pytest.mark.parametrize("origin", ["", "*", ORIGIN, "http://localhost:3000"])
-def test_what_is_one_is(origin: str, tmp_path: Path) -> None:
-    assert package.allowed_origin(project_with(tmp_path, origin), "prod") == origin
+def test_a_valid_origin_is_packaged(origin: str, tmp_path: Path) -> None:
+    assert overlay.allowed_origin(project_with(tmp_path, origin), "prod") == origin

@@ -1,4 +1,4 @@
-"""Accepting without Lambda: the packaged document's own templates, its request sent to the engine's SQS."""
+"""Direct acceptance without Lambda: the packaged mapping templates are rendered and sent to the engine's SQS."""
 
 import itertools
 import json
@@ -12,12 +12,14 @@ import pytest
 
 from chalicelib.adapters.order_table import OrderTable
 from chalicelib.adapters.queues import DeadLetterQueue
-from chalicelib.application import use_cases
+from chalicelib.application import process
 from chalicelib.domain import commands, order_ids
 from chalicelib.domain.orders import NewOrder, Order, parse
+from chalicelib.domain.request_context import RequestContext
 from chalicelib.http.auth.principal import READ, SERVICE
 from ordersctl.client import invoices
-from ordersctl.local.engine import client_options, deploy
+from ordersctl.local.engine import deploy
+from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.project import PROJECT_DIR
 from testkit import builders
 from tests.tools.deploy.velocity import PLACED_AT, DirectGateway, Reply
@@ -77,7 +79,7 @@ def problem(reply: Reply) -> tuple[int, str]:
     return reply.status, reply.json["type"].removeprefix("urn:problem:orders:")
 
 
-def test_an_order_is_queued_as_lambda_would_and_the_client_told_where_it_is(gateway: DirectGateway, sqs: Any) -> None:
+def test_an_order_is_queued_as_by_lambda_and_the_client_gets_its_location(gateway: DirectGateway, sqs: Any) -> None:
     reply = gateway.post(order(), KEY)
     order_id = "ord_0f8fad5bd9cb469fa16570867728950e"
     assert (reply.status, reply.json) == (202, {"order_id": order_id, "status": "accepted"})
@@ -89,7 +91,7 @@ def test_an_order_is_queued_as_lambda_would_and_the_client_told_where_it_is(gate
     assert order_ids.is_well_formed(order_id)
 
 
-def test_a_service_places_for_a_customer_and_is_told_to_name_it_again(gateway: DirectGateway, sqs: Any) -> None:
+def test_a_service_places_for_a_customer_and_the_location_names_the_customer(gateway: DirectGateway, sqs: Any) -> None:
     reply = gateway.post(order(), KEY, query={"customer_id": "18000"}, sub="shop", scope=SERVICE)
     assert reply.status == 202
     assert reply.headers["Location"].endswith("?customer_id=18000")
@@ -150,7 +152,7 @@ def test_the_built_in_authorizer_says_what_is_a_name(gateway: DirectGateway, sqs
         ({"sub": 'x","order_id":"y'}, {}, (403, "forbidden")),
     ],
 )
-def test_whoever_may_not_place_is_refused(
+def test_a_caller_who_may_not_place_orders_is_refused(
     claims: dict[str, str], named: dict[str, str], expected: tuple[int, str], gateway: DirectGateway, sqs: Any
 ) -> None:
     assert problem(gateway.post(order(), KEY, query=named, **claims)) == expected
@@ -176,7 +178,7 @@ def test_no_text_breaks_out_of_its_field(text: str, gateway: DirectGateway, sqs:
     assert set(envelope) == set(builders.command())
 
 
-def test_a_broken_queue_is_never_accepted(gateway: DirectGateway) -> None:
+def test_with_the_queue_down_no_order_is_accepted(gateway: DirectGateway) -> None:
     gateway.queue_url += "-that-is-not-there"
     reply = gateway.post(order(), KEY)
     assert problem(reply) == (503, "unavailable")
@@ -199,12 +201,15 @@ def test_five_hundred_real_orders_end_as_they_do_through_lambda(
         assert reply.status == 202
         posted[reply.json["order_id"]] = each
     for envelope in queued(gateway, sqs):
-        message = {"messageId": "m", "body": json.dumps(envelope)}
-        use_cases.process_message(message, table=table, dead_letters=dead_letters)
+        process.process_message(json.dumps(envelope), "m", table=table, dead_letters=dead_letters)
     for order_id, each in posted.items():
-        ids = {"order_id": order_id, "customer_id": each.customer_id, "placed_at": PLACED_AT}
-        through_lambda = commands.encode(parse(NewOrder, each.order), correlation_id="request-1", **ids)
+        through_lambda = commands.encode(
+            parse(NewOrder, each.order),
+            order_id=order_id,
+            customer_id=each.customer_id,
+            context=RequestContext(PLACED_AT, "request-1"),
+        )
         stored = table.get(order_id)
         assert isinstance(stored, Order)
-        assert stored == use_cases._new_order(commands.decode(through_lambda))
+        assert stored == process.order_of(commands.decode(through_lambda))
     assert len(posted) == 500

@@ -1,17 +1,21 @@
-"""What comes before `chalice deploy`, and what looks at the result, on an engine."""
+"""`ordersctl provision`, `doctor`, `deploy` and `tune` on an engine."""
 
 import io
 import json
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from chalicelib.settings import Settings
-from ordersctl.deploy.provision import filled_in
+from ordersctl.deploy.chalice_config import filled_in, record
 from ordersctl.deploy.stack import Stack
 from ordersctl.shared import templates
-from tests.tools.deploy.project import Project, full_engine, settle, stage_on
+from ordersctl.shared.project import CHALICE_CONFIG
+from tests.tools.deploy.project import Project, full_engine, stage_on, write_settings
+
+pytestmark = pytest.mark.full  # commands in processes, on an engine of their own
 
 OUTPUTS = {
     "OrderStreamArn": "arn:aws:dynamodb:eu-west-1:123456789012:table/orders-dev/stream/2026",
@@ -38,11 +42,11 @@ def name_issuer(project: Project, issuer: str) -> None:
     project.configure("dev", environment_variables={**environment, "JWT_ISSUER": issuer})
 
 
-def test_what_was_made_is_written_down_so_that_the_service_starts(project: Project) -> None:
+def test_the_stacks_outputs_are_written_to_the_configuration_so_that_the_service_starts(project: Project) -> None:
     written = project.config("dev")
     settings = Settings.from_env(written["environment_variables"])
     assert settings.order_queue_url.endswith("/orders-dev-queue")
-    assert not settings.reports_batch_item_failures  # its mappings would not hear of it
+    assert not settings.reports_batch_item_failures  # the mappings that chalice makes do not read reports
     for function, own in written["lambda_functions"].items():
         policy = json.loads((project.directory / ".chalice" / own["iam_policy_file"]).read_text())
         assert f"orders-dev{'' if function == 'api_handler' else '-' + function}:*" in json.dumps(policy)
@@ -53,7 +57,7 @@ def test_nothing_is_changed_when_the_answer_is_no(project: Project) -> None:
     path = project.directory / "infra" / "stages" / "dev.json"
     before = path.read_text()
     path.write_text(before.replace('"14"', '"7"'))
-    done = project.run("-m", "ordersctl", "provision", "--stage", "dev")  # with no one there to answer
+    done = project.run("-m", "ordersctl", "provision", "--stage", "dev")  # its prompt gets no answer
     path.write_text(before)
     assert done.returncode == 1
     assert "ApiLogGroup" in done.stdout
@@ -77,7 +81,7 @@ def test_the_doctor_sees_a_setting_that_was_changed_since(project: Project) -> N
     assert "ILL settings that are not those of infra/stages: LogRetention" in done.stdout
 
 
-def test_a_stage_whose_issuer_is_the_one_of_the_files_as_delivered_is_not_provisioned(project: Project) -> None:
+def test_a_stage_with_the_example_issuer_is_not_provisioned(project: Project) -> None:
     before = project.config("dev")["environment_variables"]["JWT_ISSUER"]
     name_issuer(project, "https://issuer.example.com")
     done = project.run("-m", "ordersctl", "provision", "--stage", "dev", "--yes")
@@ -93,12 +97,12 @@ def test_a_stage_whose_issuer_is_the_one_of_the_files_as_delivered_is_not_provis
         ({"ReplicaRegion": "us-east-1"}, "ReplicaRegion: us-east-1 is the region of the stage itself"),
     ],
 )
-def test_settings_that_do_not_go_together_are_not_provisioned(
+def test_settings_that_contradict_each_other_are_not_provisioned(
     project: Project, parameters: dict[str, str], said: str
 ) -> None:
     path = project.directory / "infra" / "stages" / "dev.json"
     before = path.read_text()
-    settle(project, "dev", **parameters)
+    write_settings(project, "dev", **parameters)
     done = project.run("-m", "ordersctl", "provision", "--stage", "dev", "--yes")
     path.write_text(before)
     assert done.returncode == 1
@@ -107,8 +111,8 @@ def test_settings_that_do_not_go_together_are_not_provisioned(
 
 @pytest.fixture(scope="module")
 def whole(project: Project) -> str:
-    """A stage whose stack says that functions and API are in it; in truth the functions are missing."""
-    settle(project, "whole", SampleSubscribers="false")
+    """A stage whose stack claims to contain functions and an API; the functions are missing."""
+    write_settings(project, "whole", SampleSubscribers="false")
     template = templates.resources()
     template["Outputs"]["RestAPIId"] = {"Value": "a1b2c3"}
     stack = Stack(stage_on(project.engine_url, "whole").client("cloudformation"), "orders-whole", pause_seconds=0.1)
@@ -119,7 +123,7 @@ def whole(project: Project) -> str:
     return "whole"
 
 
-def test_a_stage_that_was_deployed_whole_is_not_taken_apart(project: Project, whole: str) -> None:
+def test_a_stage_deployed_as_one_stack_is_not_provisioned(project: Project, whole: str) -> None:
     done = project.run("-m", "ordersctl", "provision", "--stage", whole, "--yes")
     assert done.returncode == 1
     assert "provisioning would remove its functions and its API" in done.stderr
@@ -127,10 +131,10 @@ def test_a_stage_that_was_deployed_whole_is_not_taken_apart(project: Project, wh
     assert stage_on(project.engine_url, whole).outputs()["RestAPIId"] == "a1b2c3"
 
 
-def test_the_doctor_prescribes_nothing_that_would_take_a_whole_stage_apart(project: Project, whole: str) -> None:
+def test_the_doctor_never_advises_to_provision_a_stage_deployed_as_one_stack(project: Project, whole: str) -> None:
     path = project.directory / "infra" / "stages" / f"{whole}.json"
     before = path.read_text()
-    settle(project, whole, SampleSubscribers="false", LogRetention="7", OrderQueueVisibility="240")
+    write_settings(project, whole, SampleSubscribers="false", LogRetention="7", OrderQueueVisibility="240")
     done = project.run("-m", "ordersctl", "doctor", "--stage", whole)
     path.write_text(before)
     remedy = "make package STAGE=whole, then ordersctl deploy --stage whole"
@@ -142,7 +146,7 @@ def test_the_doctor_prescribes_nothing_that_would_take_a_whole_stage_apart(proje
 
 @pytest.fixture
 def processor(project: Project) -> Iterator[str]:
-    """A processor of stage dev that is not its stack's, as `chalice deploy` makes it."""
+    """A processor of stage dev outside of its stack, as `chalice deploy` makes it."""
     name = "orders-dev-process-orders"
     lambdas = stage_on(project.engine_url, "dev").client("lambda")
     lambdas.create_function(
@@ -158,7 +162,7 @@ def processor(project: Project) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(("window", "mark"), [(30, "ok "), (31, "ILL")])
-def test_the_doctor_adds_the_batching_window_to_what_visibility_must_be(
+def test_the_doctor_adds_the_batching_window_to_the_required_visibility(
     window: int, mark: str, project: Project, processor: str
 ) -> None:
     stage = stage_on(project.engine_url, "dev")
@@ -174,10 +178,10 @@ def test_the_doctor_adds_the_batching_window_to_what_visibility_must_be(
 
 
 @pytest.mark.usefixtures("processor")
-def test_functions_that_are_not_the_stacks_are_not_deployed_over(project: Project) -> None:
+def test_functions_that_are_not_the_stacks_are_not_replaced(project: Project) -> None:
     path = project.directory / "infra" / "stages" / "dev.json"
     before = path.read_text()
-    settle(project, "dev", JwtIssuer="https://issuer.orders.dev", JwtAudience="orders", JwtJwks="keys.json")
+    write_settings(project, "dev", JwtIssuer="https://issuer.orders.dev", JwtAudience="orders", JwtJwks="keys.json")
     directory = project.directory / "build" / "dev"
     directory.mkdir(parents=True)
     function = {"Type": "AWS::Serverless::Function", "Properties": {"Timeout": 15}}
@@ -197,7 +201,7 @@ def archive(name: str, content: str) -> bytes:
     return buffer.getvalue()
 
 
-def test_tuning_needs_something_to_tune(project: Project) -> None:
+def test_tuning_needs_deployed_functions(project: Project) -> None:
     done = project.run("-m", "ordersctl", "tune", "--stage", "dev")
     assert done.returncode == 1
     assert "orders-dev-process-orders has no event source mapping: chalice deploy --stage dev" in done.stderr
@@ -223,3 +227,22 @@ def test_a_policy_is_filled_in_as_cloudformation_would() -> None:
             {"Resource": "cache/orders"},
         ]
     }
+
+
+@pytest.mark.parametrize(
+    ("parameters", "client"),
+    [
+        ({}, "thin"),
+        ({"AwsClient": "botocore"}, "botocore"),
+        ({"Tracing": "true"}, "botocore"),
+        ({"Tracing": "true", "AwsClient": "thin"}, "botocore"),
+    ],
+)
+def test_a_stage_with_tracing_calls_aws_by_botocore(parameters: dict[str, str], client: str, tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(CHALICE_CONFIG.read_text())
+    outputs = OUTPUTS | dict.fromkeys(templates.resources()["Outputs"].keys() - OUTPUTS.keys(), "-")
+    record("dev", outputs, parameters, config)
+    written = json.loads(config.read_text())["stages"]["dev"]
+    assert written["environment_variables"]["AWS_CLIENT"] == client
+    assert written["xray"] is ("Tracing" in parameters)

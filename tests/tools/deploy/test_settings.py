@@ -1,4 +1,4 @@
-"""A stage's settings are judged before AWS sees them."""
+"""A stage's settings are checked before AWS sees them."""
 
 import json
 import re
@@ -10,19 +10,20 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from ordersctl.deploy import settings
 from ordersctl.deploy.package import package
 from ordersctl.shared import templates
-from ordersctl.shared.project import PROJECT_DIR
+from ordersctl.shared.project import CHALICE_CONFIG, INFRA, PROJECT_DIR
 
 DAX = "daxs://orders.x1y2z3.dax-clusters.eu-west-1.amazonaws.com"
 FIT = {"Stage": "dev", "JwtIssuer": "https://issuer.example", "JwtAudience": "orders", "JwtJwks": "keys.json"}
 
 
 def complaint(**given: str) -> str:
-    """What is said of settings that cannot be used."""
+    """The message about settings that cannot be used."""
     template = {"Parameters": templates.every_parameter()}
     with pytest.raises(click.ClickException) as refused:
-        templates.checked_parameters(template, {**FIT, **given})
+        settings.checked_parameters(template, {**FIT, **given})
     return refused.value.message
 
 
@@ -40,7 +41,7 @@ def complaint(**given: str) -> str:
         ({"AlarmEmail": "nobody"}, "AlarmEmail: 'nobody': an e-mail address, or nothing"),
     ],
 )
-def test_a_setting_that_cannot_be_is_named_with_the_reason(given: dict[str, str], said: str) -> None:
+def test_an_invalid_setting_is_named_with_the_reason(given: dict[str, str], said: str) -> None:
     assert said in complaint(**given)
 
 
@@ -54,9 +55,9 @@ def test_a_setting_that_cannot_be_is_named_with_the_reason(given: dict[str, str]
         ({"ReplicaRegion": "eu-west-1"}, 15, "ReplicaRegion: eu-west-1 is the region of the stage itself"),
     ],
 )
-def test_settings_that_do_not_go_together_are_named(given: dict[str, str], seconds: int, said: str) -> None:
+def test_settings_that_contradict_each_other_are_named(given: dict[str, str], seconds: int, said: str) -> None:
     with pytest.raises(click.ClickException, match=said):
-        templates.check_together(given, region="eu-west-1", timeout_seconds=seconds)
+        settings.check_together(given, region="eu-west-1", timeout_seconds=seconds)
 
 
 @pytest.mark.parametrize(
@@ -70,35 +71,35 @@ def test_settings_that_do_not_go_together_are_named(given: dict[str, str], secon
         {"ReplicaRegion": "eu-west-2"},
     ],
 )
-def test_settings_that_just_go_together_are_taken(given: dict[str, str]) -> None:
-    templates.check_together(given, region="eu-west-1", timeout_seconds=15)
+def test_settings_that_just_fit_together_are_accepted(given: dict[str, str]) -> None:
+    settings.check_together(given, region="eu-west-1", timeout_seconds=15)
 
 
 def test_the_processors_timeout_is_the_one_that_chalice_uses() -> None:
-    config = json.loads(templates.CONFIG.read_text())
-    assert templates.processor_timeout("dev") == config["lambda_functions"]["process-orders"]["lambda_timeout"]
+    config = json.loads(CHALICE_CONFIG.read_text())
+    assert settings.processor_timeout("dev") == config["lambda_functions"]["process-orders"]["lambda_timeout"]
 
 
 @pytest.mark.parametrize("issuer", ["https://issuer.example.com", "https://example.com/realm", "https://A.Example.COM"])
-def test_an_issuer_that_nobody_has_is_refused(issuer: str) -> None:
+def test_the_example_issuer_is_refused(issuer: str) -> None:
     with pytest.raises(click.ClickException, match="JwtIssuer is still https://"):
-        templates.check_issuer("JwtIssuer", issuer)
+        settings.check_issuer("JwtIssuer", issuer)
 
 
-def test_an_issuer_of_ones_own_is_taken() -> None:
-    templates.check_issuer("JwtIssuer", "https://login.notexample.com/example.com")
+def test_another_issuer_is_accepted() -> None:
+    settings.check_issuer("JwtIssuer", "https://login.notexample.com/example.com")
 
 
 def test_a_stage_cannot_be_given_another_name_in_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(templates.INFRA, tmp_path / "infra")
+    shutil.copytree(INFRA, tmp_path / "infra")
     (tmp_path / "infra" / "stages" / "dev.json").write_text('{"Parameters": {"Stage": "prod"}}')
-    monkeypatch.setattr(templates, "INFRA", tmp_path / "infra")
+    monkeypatch.setattr(settings, "INFRA", tmp_path / "infra")
     with pytest.raises(click.ClickException, match=r"dev\.json: Stage is the file's name"):
-        templates.stage_settings("dev")
+        settings.stage_settings("dev")
 
 
 @pytest.mark.parametrize("stage", ["nosuch", "../stages/prod"])
-def test_a_stage_that_is_not_there_cannot_be_packaged(stage: str, tmp_path: Path) -> None:
+def test_an_unknown_stage_cannot_be_packaged(stage: str, tmp_path: Path) -> None:
     done = CliRunner().invoke(package, ["--stage", stage, "--template-only", "--out", str(tmp_path)])
     assert done.exit_code == 2
     assert f"there is no stage {stage}" in " ".join(done.output.split())
@@ -112,58 +113,59 @@ def test_every_wrong_setting_is_named_at_once() -> None:
 
 def test_a_setting_without_a_default_must_be_given() -> None:
     with pytest.raises(click.ClickException, match="JwtIssuer: is not set, and has no default"):
-        templates.checked_parameters({"Parameters": templates.every_parameter()}, {"Stage": "dev"})
+        settings.checked_parameters({"Parameters": templates.every_parameter()}, {"Stage": "dev"})
 
 
 def test_a_stage_that_has_no_file_is_named() -> None:
     with pytest.raises(click.ClickException, match="there is no stage nowhere"):
-        templates.stage_settings("nowhere")
+        settings.stage_settings("nowhere")
 
 
-@pytest.mark.parametrize("stage", sorted(path.stem for path in (templates.INFRA / "stages").glob("*.json")))
-def test_the_stages_that_are_here_can_be_provisioned(stage: str) -> None:
-    given, _ = templates.stage_settings(stage)
-    assert templates.checked_parameters(templates.resources(), given)["Stage"] == stage
+@pytest.mark.parametrize("stage", sorted(path.stem for path in (INFRA / "stages").glob("*.json")))
+def test_every_stage_of_the_project_can_be_provisioned(stage: str) -> None:
+    given, _ = settings.stage_settings(stage)
+    assert settings.checked_parameters(templates.resources(), given)["Stage"] == stage
 
 
 def test_stage_prod_can_be_packaged() -> None:
-    given, _ = templates.stage_settings("prod")
-    assert templates.checked_parameters({"Parameters": templates.every_parameter()}, given) == given
+    given, _ = settings.stage_settings("prod")
+    assert settings.checked_parameters({"Parameters": templates.every_parameter()}, given) == given
 
 
 @pytest.mark.parametrize("endpoint", ["dax://a.b1.dax-clusters.us-east-1.amazonaws.com", f"{DAX}:9111", DAX])
 def test_a_cluster_is_named_as_aws_shows_it(endpoint: str) -> None:
     given = FIT | {"DaxEndpoint": endpoint}
-    assert templates.checked_parameters({"Parameters": templates.every_parameter()}, given) == given
+    assert settings.checked_parameters({"Parameters": templates.every_parameter()}, given) == given
 
 
 def test_a_stage_that_reads_from_dax_is_not_packaged_without_the_client(tmp_path: Path) -> None:
-    templates.check_dax_client({}, tmp_path)
+    settings.check_dax_client({}, tmp_path)
     with pytest.raises(click.ClickException, match=r"vendor/amazondax: pip install .*amazon-dax-client=="):
-        templates.check_dax_client({"DaxEndpoint": DAX}, tmp_path)
+        settings.check_dax_client({"DaxEndpoint": DAX}, tmp_path)
     (tmp_path / "vendor" / "amazondax").mkdir(parents=True)
-    templates.check_dax_client({"DaxEndpoint": DAX}, tmp_path)
+    settings.check_dax_client({"DaxEndpoint": DAX}, tmp_path)
 
 
 def test_the_client_that_is_packaged_is_the_one_that_is_tested_and_documented() -> None:
-    packaged = templates.DAX_CLIENT.partition("vendor ")[2].split()
+    packaged = settings.DAX_CLIENT.partition("vendor ")[2].split()
     assert packaged == [f"{name}=={version(name)}" for name in ("amazon-dax-client", "antlr4-python3-runtime")]
-    assert templates.DAX_CLIENT in (PROJECT_DIR / "docs" / "operate" / "deploy.md").read_text()
+    assert settings.DAX_CLIENT in (PROJECT_DIR / "docs" / "operate" / "deploy.md").read_text()
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
     page = (PROJECT_DIR / "docs" / "operate" / "deploy.md").read_text()
-    told = dict(re.findall(r"^\| `(\w+)` \| (.*?) ?\|", page, re.MULTILINE))
+    documented = dict(re.findall(r"^\| `(\w+)` \| (.*?) ?\|", page, re.MULTILINE))
     defaults = {name: str(each.get("Default", "")) for name, each in templates.every_parameter().items()}
-    assert told == defaults | {"Stage": "the file's name"}
+    assert documented == defaults | {"Stage": "the file's name"}
 
 
-def test_what_only_the_package_has_is_marked() -> None:
+def test_settings_of_the_package_alone_are_marked() -> None:
     page = (PROJECT_DIR / "docs" / "operate" / "deploy.md").read_text()
     marked = set(re.findall(r"^\| `(\w+)` \|[^|]*\| packaged", page, re.MULTILINE))
     plain = templates.resources()["Parameters"].keys()
-    # Which provision and tune put to use.
+    # Parameters of the package alone that provision and tune use too.
     both = {"EventBusName", "DaxEndpoint", "Tracing", "OrderMaximumConcurrency", "EventParallelization"} | {
-        "SystemLogLevel"
+        "SystemLogLevel",
+        "AwsClient",
     }
     assert marked == templates.every_parameter().keys() - plain - both

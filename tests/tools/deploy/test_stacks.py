@@ -1,4 +1,4 @@
-"""Changing a stack, whatever state the last attempt left it in, against a CloudFormation that says what it is told."""
+"""Changing a stack from any state that the last attempt left, against a fake CloudFormation."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ CHANGES = [
 
 @dataclass
 class CloudFormation:
-    """Says `statuses` one after the other, the last for ever; None is a stack that does not exist."""
+    """Answers with `statuses` one after the other and repeats the last; None is a stack that does not exist."""
 
     statuses: list[str | None]
     change_set: dict[str, Any] = field(default_factory=lambda: {"Status": "CREATE_COMPLETE", "Changes": CHANGES})
@@ -81,7 +81,7 @@ def test_a_plan_says_what_would_be_replaced() -> None:
     ],
     ids=lambda value: str(value[0]),
 )
-def test_it_goes_on_from_whatever_was_left(statuses: list[str | None], asked: list[str]) -> None:
+def test_a_change_starts_from_any_state_that_the_last_one_left(statuses: list[str | None], asked: list[str]) -> None:
     cloudformation = CloudFormation(statuses)
     assert stack(cloudformation).plan(TEMPLATE, {}, {}) is not None
     assert cloudformation.asked == asked
@@ -108,7 +108,7 @@ def test_a_refused_change_set_says_why() -> None:
         stack(cloudformation).plan(TEMPLATE, {}, {})
 
 
-def test_a_change_that_is_rolled_back_says_what_failed_this_time_only() -> None:
+def test_a_change_that_is_rolled_back_names_only_its_own_failures() -> None:
     cloudformation = CloudFormation(["UPDATE_COMPLETE", "UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"])
     cloudformation.events = Events(
         [failure("1", "OldQueue", "long ago")],
@@ -145,7 +145,7 @@ def failure(number: str, resource: str, reason: str) -> dict[str, str]:
     }
 
 
-def test_a_change_that_succeeds_says_nothing() -> None:
+def test_a_change_that_succeeds_raises_nothing() -> None:
     cloudformation = CloudFormation([None, "CREATE_IN_PROGRESS", "CREATE_COMPLETE"])
     stack(cloudformation).apply(Plan("one", ()))
     assert cloudformation.asked == ["execute_change_set"]

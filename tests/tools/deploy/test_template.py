@@ -9,26 +9,27 @@ from typing import Any
 
 import pytest
 
-from chalicelib.settings import Settings
+from chalicelib.settings import AWS_CLIENTS, Settings
 from ordersctl.shared import templates
 from ordersctl.shared.project import PROJECT_DIR
-from tests.tools.deploy.template_facts import FACTS, Fact, Template, of_type, properties, statements
+from tests.tools.deploy.template_facts import FACTS, Fact
+from tests.tools.deploy.template_parts import Template, of_type, properties, statements
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.name)
-def test_the_template_is_safe(fact: Fact, template: Template) -> None:
+def test_every_fact_holds_of_the_template(fact: Fact, template: Template) -> None:
     assert fact.holds(template)
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.name)
-def test_a_template_that_is_broken_there_is_noticed(fact: Fact, template: Template) -> None:
+def test_a_template_that_breaks_a_fact_is_noticed(fact: Fact, template: Template) -> None:
     broken = copy.deepcopy(template)
     fact.breakage(broken)
     assert not fact.holds(broken)
 
 
 def complaints(directory: Path, **documents: Template) -> str:
-    """What the linter says of templates, every rule of it."""
+    """The linter's output on templates, with every rule on."""
     files = []
     for name, document in documents.items():
         files.append(directory / f"{name}.json")
@@ -50,7 +51,8 @@ def complaints(directory: Path, **documents: Template) -> str:
     return done.stdout + ("" if done.returncode == 0 else f"exit status {done.returncode}: {done.stderr}")
 
 
-def test_the_linter_has_nothing_to_say(packaged: Template, template: Template, tmp_path: Path) -> None:
+@pytest.mark.full  # `make check` lints the templates of stage prod
+def test_the_linter_accepts_the_template(packaged: Template, template: Template, tmp_path: Path) -> None:
     assert complaints(tmp_path, sam=packaged, translated=template, provisioned=templates.resources()) == ""
 
 
@@ -59,7 +61,7 @@ def test_the_linter_has_nothing_to_say(packaged: Template, template: Template, t
     [
         ("daxs://orders.x1y2z3.dax-clusters.eu-west-1.amazonaws.com", "orders"),
         ("dax://or-ders.x1y2z3.dax-clusters.eu-west-1.amazonaws.com:8111", "or-ders"),
-        ("", "-"),  # CloudFormation may work out what a condition leaves out, and must not stumble
+        ("", "-"),  # CloudFormation may evaluate the branch that a condition leaves out, and must not fail
     ],
 )
 def test_the_api_may_read_from_its_own_cluster(endpoint: str, cluster: str, template: Template) -> None:
@@ -88,11 +90,20 @@ def test_every_setting_of_the_code_is_set_on_every_function(template: Template) 
     for function in of_type(template, "AWS::Lambda::Function").values():
         variables = function["Environment"]["Variables"]
         assert names <= variables.keys()
-        # A value that is text came from .chalice/config.json, and nothing there knows the stack.
+        # A literal text comes from .chalice/config.json, which does not know the stack.
         assert {name for name, value in variables.items() if isinstance(value, str)} == {"REPORT_BATCH_ITEM_FAILURES"}
 
 
-def test_throttling_of_the_index_is_seen_which_the_tables_own_metrics_leave_out(template: Template) -> None:
+def test_a_stage_with_tracing_calls_aws_by_botocore_and_any_other_by_the_client_that_it_names(
+    template: Template,
+) -> None:
+    client = {"Fn::If": ["WithTracing", "botocore", {"Ref": "AwsClient"}]}
+    for function in of_type(template, "AWS::Lambda::Function").values():
+        assert function["Environment"]["Variables"]["AWS_CLIENT"] == client
+    assert template["Parameters"]["AwsClient"]["AllowedValues"] == list(AWS_CLIENTS)
+
+
+def test_throttling_of_the_index_has_alarms_of_its_own(template: Template) -> None:
     (index,) = properties(template, "OrderTable")["GlobalSecondaryIndexes"]
     dimension = {"Name": "GlobalSecondaryIndexName", "Value": index["IndexName"]}
     alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
@@ -101,7 +112,7 @@ def test_throttling_of_the_index_is_seen_which_the_tables_own_metrics_leave_out(
 
 
 @pytest.mark.parametrize("role", ["ApiHandlerRole", "ProcessOrdersRole"])
-def test_a_function_that_writes_the_table_may_use_its_key_in_every_way_that_dynamodb_does(
+def test_a_function_that_writes_the_table_may_use_its_key_in_every_way_that_dynamodb_needs(
     role: str, template: Template
 ) -> None:
     (found,) = [each for name, each in statements(template) if name == role and each.get("Sid") == "UseTheKey"]
@@ -109,7 +120,7 @@ def test_a_function_that_writes_the_table_may_use_its_key_in_every_way_that_dyna
     assert {f"kms:{use}" for use in uses} <= set(found["Action"])
 
 
-def test_alarms_and_logs_fit_functions_of_both_ways(template: Template) -> None:
+def test_alarms_and_log_groups_fit_the_functions_of_both_ways_of_deploying(template: Template) -> None:
     named = {each["FunctionName"]["Fn::Sub"] for each in of_type(template, "AWS::Lambda::Function").values()}
     config = json.loads((PROJECT_DIR / ".chalice" / "config.json").read_text())
     by_chalice = {
@@ -122,6 +133,6 @@ def test_alarms_and_logs_fit_functions_of_both_ways(template: Template) -> None:
     assert all(stage["api_gateway_stage"] == name for name, stage in config["stages"].items() if name != "local")
 
 
-def test_the_resources_go_along_with_the_call() -> None:
+def test_the_template_of_the_resources_fits_into_one_call() -> None:
     body = json.dumps(templates.resources(), separators=(",", ":"))
     assert len(body) <= 51_200  # CloudFormation quotas: TemplateBody

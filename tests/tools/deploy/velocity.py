@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import quote_plus
 
 import airspeed
-import airspeed.operators
 import httpx
 from jsonschema import Draft4Validator
 
@@ -18,9 +17,6 @@ from testkit import builders
 # 2026-01-31T12:00:00.042Z, in the two forms that API Gateway gives.
 REQUEST_TIME, REQUEST_TIME_EPOCH = "31/Jan/2026:12:00:00 +0000", "1769860800042"
 PLACED_AT = "2026-01-31T12:00:00.042Z"
-
-# Java's, and missing there.
-airspeed.operators.__additional_methods__[str]["toLowerCase"] = str.lower
 
 
 @dataclass
@@ -34,15 +30,30 @@ class Reply:
         return json.loads(self.body)
 
 
+class JavaText(str):
+    """A text with the methods of Java's String that the templates call on parameters."""
+
+    __slots__ = ()
+
+    def matches(self, pattern: str) -> bool:
+        return re.fullmatch(pattern, self) is not None
+
+    def replaceAll(self, pattern: str, replacement: str) -> "JavaText":  # noqa: N802 - Java's name
+        return JavaText(re.sub(pattern, replacement, self))
+
+    def toLowerCase(self) -> str:  # noqa: N802 - Java's name
+        return self.lower()
+
+
 class Input:
-    """$input: a parameter that is not there is empty; json() gives the body as API Gateway read it, written anew."""
+    """$input: a missing parameter is an empty string; json() is the body, parsed and written again by API Gateway."""
 
     def __init__(self, body: str, parameters: Mapping[str, str]) -> None:
         self.body = body
         self._parameters = parameters
 
-    def params(self, name: str) -> str:
-        return self._parameters.get(name, "")
+    def params(self, name: str) -> JavaText:
+        return JavaText(self._parameters.get(name, ""))
 
     def json(self, path: str) -> str:
         assert path == "$"
@@ -74,7 +85,7 @@ class DirectGateway:
     ) -> "DirectGateway":
         body = template["Resources"]["RestAPI"]["Properties"]["Body"]
         conditions = {"WithDirectAccept": True, "WithCognito": with_cognito}
-        post = settled(body["paths"]["/orders"]["post"], conditions, {"CustomerClaim": "sub"})
+        post = resolved(body["paths"]["/orders"]["post"], conditions, {"CustomerClaim": "sub"})
         return cls(post, body["definitions"], queue_url, http, with_cognito)
 
     def post(
@@ -149,17 +160,17 @@ class DirectGateway:
         return rendered
 
 
-def settled(value: Any, conditions: Mapping[str, bool], parameters: Mapping[str, str]) -> Any:
+def resolved(value: Any, conditions: Mapping[str, bool], parameters: Mapping[str, str]) -> Any:
     """Return a part of a template with its conditions, parameters and joins resolved."""
     match value:
         case {"Fn::If": [condition, yes, no]}:
-            return settled(yes if conditions.get(condition) else no, conditions, parameters)
+            return resolved(yes if conditions.get(condition) else no, conditions, parameters)
         case {"Fn::Join": [separator, parts]}:
-            return separator.join(settled(each, conditions, parameters) for each in parts)
+            return separator.join(resolved(each, conditions, parameters) for each in parts)
         case {"Ref": name} if name in parameters:
             return parameters[name]
         case dict():
-            return {name: settled(each, conditions, parameters) for name, each in value.items()}
+            return {name: resolved(each, conditions, parameters) for name, each in value.items()}
         case list():
-            return [settled(each, conditions, parameters) for each in value]
+            return [resolved(each, conditions, parameters) for each in value]
     return value

@@ -1,4 +1,4 @@
-"""`ordersctl cost`: the model, and what the command prints of it."""
+"""`ordersctl cost`: the model, and the tables that the command prints."""
 
 from datetime import date
 from pathlib import Path
@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from chalicelib.adapters import event_topic, order_items
 from chalicelib.domain import commands, events, orders
 from chalicelib.domain.orders import NewOrder
+from chalicelib.domain.request_context import RequestContext
 from ordersctl.estimate.cost.command import cost
 from ordersctl.estimate.cost.order_sizes import INDEX_ENTRY, KB, sizes
 from ordersctl.estimate.cost.per_order import Load, Units, dollars_per_million, prices, units
@@ -29,25 +30,28 @@ def total(load: Load) -> float:
 # --- prices and sizes -------------------------------------------------------------------------------------------------
 
 
-def test_every_price_is_dated_and_has_a_source_and_says_what_confirms_it() -> None:
+def test_every_price_has_a_date_a_source_and_a_confirmation() -> None:
     price = prices()
     assert isinstance(price.pop("as_of"), date)
     for name, section in price.items():
         assert section["source"].startswith("https://aws.amazon.com/"), name
-        # A page without a date of its own says so.
+        # A page without a date is noted as undated.
         assert all("20" in each or "undated" in each for each in section["confirmed_by"]), name
         assert section["confirmed_by"] or "assumed" in section, name
 
 
 @pytest.mark.parametrize("lines", [1, 10, 100, 500])
-def test_sizes_are_those_of_real_orders(lines: int) -> None:
+def test_the_assumed_sizes_are_those_of_real_orders(lines: int) -> None:
     posted = {"currency": "GBP", "items": real_lines(lines), "reference": "536365"}
     order = an_order(new=posted)
-    ids = {"order_id": ORDER_ID, "customer_id": CUSTOMER, "placed_at": NOW, "correlation_id": "c" * 36}
-    command = commands.encode(orders.parse(NewOrder, posted), **ids)
+    context = RequestContext(NOW, "c" * 36)
+    command = commands.encode(orders.parse(NewOrder, posted), order_id=ORDER_ID, customer_id=CUSTOMER, context=context)
     event = events.between(None, order, source="urn:orders:prod")
     assert event is not None
-    attributes = event_topic._size(event_topic.message_attributes(event))
+    attributes = sum(
+        len(name) + len(each["DataType"]) + len(each["StringValue"].encode())
+        for name, each in event_topic.message_attributes(event).items()
+    )
     size = sizes(lines)
     assert size.item * KB == pytest.approx(item_size(order_items.to_item(order)), rel=0.02)
     assert size.command * KB == pytest.approx(len(command.encode()), rel=0.02)
@@ -70,7 +74,7 @@ def of_lines(lines: int, **changes: Any) -> Units:
     return units(Load(size=sizes(lines), **changes))
 
 
-def test_a_large_order_is_paid_by_the_kilobyte_and_by_64_kilobytes_on_its_way() -> None:
+def test_a_large_order_is_billed_by_the_kilobyte_stored_and_by_64_kilobytes_sent() -> None:
     ten, many = of_lines(10), of_lines(1_000)
     assert (ten.write_units, many.write_units) == (1 + 1, 47 + 1)  # the index has no lines
     # 80 KB are two requests to send; ten of them are 13 to receive, and one to delete.
@@ -81,7 +85,7 @@ def test_a_large_order_is_paid_by_the_kilobyte_and_by_64_kilobytes_on_its_way() 
     assert many.sns_requests == pytest.approx(4 / 3)
 
 
-def test_events_are_published_together_only_as_far_as_they_come_together() -> None:
+def test_events_are_published_in_batches_only_as_large_as_their_records_arrive() -> None:
     assert of_lines(10, records=1).sns_requests == 1
     assert of_lines(10, records=4).sns_requests == pytest.approx(1 / 4)
     assert of_lines(10, records=100).sns_requests == pytest.approx(1 / 10)
@@ -97,7 +101,7 @@ def test_every_subscriber_receives_and_deletes() -> None:
     assert of_lines(100, subscribers=1).sqs_requests == pytest.approx(of_lines(100).sqs_requests + 3 / 10)
 
 
-def test_lambdas_pollers_take_ten_messages_at_a_time_at_most() -> None:
+def test_lambdas_pollers_receive_ten_messages_at_a_time_at_most() -> None:
     assert of_lines(10, batch=100).sqs_requests == of_lines(10, batch=10).sqs_requests
     assert of_lines(10, batch=1).sqs_requests == pytest.approx(3)
 
@@ -108,7 +112,7 @@ def test_lambdas_own_lines_cost_most_as_json_and_nothing_from_level_warn_on() ->
     assert of_lines(10, **QUIET).log_gb == 0
 
 
-def test_a_start_of_a_function_is_billed() -> None:
+def test_a_cold_start_is_billed() -> None:
     warm, cold = (of_lines(10, cold=share, init_ms=400, memory_mb=1024) for share in (0, 0.5))
     assert cold.gb_seconds - warm.gb_seconds == pytest.approx(warm.lambda_requests * 0.5 * 0.4)
 
@@ -116,21 +120,21 @@ def test_a_start_of_a_function_is_billed() -> None:
 # --- dollars ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_million_orders_in_full_batches_cost_what_was_aimed_at() -> None:
+def test_a_million_orders_in_full_batches_cost_no_more_than_the_target() -> None:
     assert total(Load()) <= 6.2
-    assert total(Load(direct=True)) <= 5.745  # aimed at was 5.7: docs/explain/performance.md says why it is missed
+    assert total(Load(direct=True)) <= 5.745  # the target was 5.7: docs/explain/performance.md says why it is missed
     assert total(Load(direct=True, **QUIET)) <= 5.7
 
 
 @pytest.mark.parametrize(
     ("larger", "more"), [("batch", False), ("reads", True), ("keyed", True), ("subscribers", True)]
 )
-def test_what_is_asked_for_changes_the_price(larger: str, *, more: bool) -> None:
+def test_the_options_change_the_price(larger: str, *, more: bool) -> None:
     small, large = (total(Load(**{larger: value})) for value in (1, 9))  # type: ignore[arg-type]  # numbers all
     assert (large > small) is more
 
 
-def test_what_stands_is_counted_in_the_templates() -> None:
+def test_standing_costs_are_counted_from_the_templates() -> None:
     price = prices()
     standing = standing_per_month(price, own_key=False)
     (alarms,) = [name for name in standing if name.endswith(" alarms")]
@@ -139,7 +143,7 @@ def test_what_stands_is_counted_in_the_templates() -> None:
     assert sum(standing_per_month(price, own_key=True).values()) == pytest.approx(sum(standing.values()) + 1)
 
 
-def test_orders_that_are_kept_cost_their_size_in_table_index_and_backup() -> None:
+def test_stored_orders_cost_their_size_in_table_index_and_backup() -> None:
     a_gigabyte = 1024**3 / (sizes(10).item * KB + 100)
     without_index = a_gigabyte * (INDEX_ENTRY + 100) / 1024**3 * 0.25
     assert kept_per_month(round(a_gigabyte), sizes(10), prices()) - without_index == pytest.approx(
@@ -147,7 +151,7 @@ def test_orders_that_are_kept_cost_their_size_in_table_index_and_backup() -> Non
     )
 
 
-def test_the_documentation_says_what_the_model_does() -> None:
+def test_the_documented_prices_are_those_of_the_model() -> None:
     table = [line.split("|")[1:-1] for line in PAGE.read_text().partition("## Money")[2].splitlines() if "|" in line]
     assert len(table) == 2 + 4
     for lines, by_lambda, direct, logs in table[2:]:
@@ -167,7 +171,7 @@ def rows(*options: str) -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in cells}
 
 
-def test_the_command_adds_up() -> None:
+def test_the_commands_sums_add_up() -> None:
     printed = rows()
     assert [float(each) for each in printed["all"]] == pytest.approx(
         [total(Load()), 2 * total(Load()), total(Load(direct=True)), 2 * total(Load(direct=True))], abs=0.01
@@ -178,7 +182,7 @@ def test_the_command_adds_up() -> None:
     assert float(printed["all of it"][0]) == pytest.approx(standing + kept, abs=0.01)
 
 
-def test_the_command_knows_large_orders_quiet_functions_and_a_key() -> None:
+def test_the_command_has_options_for_large_orders_quiet_functions_and_a_key() -> None:
     load = Load(size=sizes(500), lambda_report="none", subscribers=3, batch=100)
     printed = rows(
         "--lines=500", "--lambda-report=none", "--subscribers=3", "--batch-size=100", "--own-key", "--kept=0"
@@ -188,13 +192,13 @@ def test_the_command_knows_large_orders_quiet_functions_and_a_key() -> None:
     assert printed["0 orders kept"] == ["0.00"]
 
 
-def test_measured_durations_take_the_place_of_assumed_ones() -> None:
+def test_measured_durations_replace_the_assumed_ones() -> None:
     load = Load(process_ms=50, process_order_ms=0, publish_ms=200, publish_call_ms=0)
     printed = rows("--process-ms=50", "--publish-ms=200")
     assert float(printed["all"][0]) == pytest.approx(total(load), abs=0.01)
 
 
 @pytest.mark.parametrize("option", ["--reads=nan", "--accept-ms=inf", "--cold=nan", "--keyed=nan", "--lines=0"])
-def test_what_is_no_number_has_no_price(option: str) -> None:
+def test_a_value_that_is_no_number_is_refused(option: str) -> None:
     done = CliRunner().invoke(cost, ["--orders-per-month", "1", option])
     assert done.exit_code == 2, done.output

@@ -1,9 +1,7 @@
-"""The model of AWS's limits, against what can be worked out by hand."""
+"""`ordersctl simulate`: its limits are the template's, and it names the bottleneck with advice."""
 
 import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,211 +9,12 @@ import pytest
 from click.testing import CliRunner
 
 from chalicelib import wiring
-from chalicelib.aws import json_client
-from ordersctl.estimate.simulation import model
+from chalicelib.aws import retries
+from ordersctl.estimate.simulation import processing
 from ordersctl.estimate.simulation.command import simulate
-from ordersctl.estimate.simulation.dynamodb import Table
-from ordersctl.estimate.simulation.limits import RAISE, Bound, Limits, Times
-from ordersctl.estimate.simulation.model import Flow
-from ordersctl.estimate.simulation.observations import Seen, percentile
-from ordersctl.estimate.simulation.parts import Orders
+from ordersctl.estimate.simulation.limits import ADVICE, Bottleneck, Limits
+from ordersctl.estimate.simulation.observations import percentile
 from ordersctl.shared.templates import every_parameter, resources
-
-OPEN = Limits(stage_rate=1e6, stage_burst=1e6, api_rate=1e6, api_burst=1e6)  # the door, and nothing else
-EXACT = Times(cold_seconds=0, spread=0)
-
-
-def evenly(*parts: tuple[float, float]) -> Iterator[tuple[float, int]]:
-    """Requests one by one, from pairs of a rate and how many seconds it lasts."""
-    since = 0.0
-    for rate, seconds in parts:
-        yield from ((since + number / rate, 1) for number in range(round(rate * seconds)))
-        since += seconds
-
-
-def run(*parts: tuple[float, float], times: Times = EXACT, until: float = 0, **limits: float) -> Seen:
-    """The named limits in place of the usual ones, and a door that lets everything in if it is not among them."""
-    flow = Flow(lambda _now: 0, replace(OPEN, **limits), lambda _now: times, arrivals=evenly(*parts))
-    return flow.run(until or sum(seconds for _, seconds in parts) + 10)
-
-
-def test_below_every_limit_nothing_waits() -> None:
-    seen = run((50, 60))
-    assert not seen.binding
-    assert seen.accepted == seen.placed == seen.published == 3_000
-    # Accepted in 15 ms, received in 10, processed in 10 and 2 more.
-    assert {round(wait, 6) for wait in seen.waits} == {0.037}
-    # Up to a quarter of a second until the stream is looked at, then 20 ms and 10 more.
-    assert all(0.067 <= wait <= 0.037 + 0.25 + 2 * 0.030 for wait in seen.published_waits)
-
-
-def test_requests_come_by_chance_at_the_rate_that_is_asked_for() -> None:
-    seen = Flow(lambda now: 20 if now < 500 else 2_000).run(510)
-    assert seen.asked == pytest.approx(20 * 500 + 2_000 * 10, rel=0.03)
-    assert len({each.asked for each in seen.samples[1:500]}) > 10
-
-
-def test_a_backlog_grows_by_what_is_too_much_and_drains_by_what_is_left() -> None:
-    """Ten pollers of ten orders each 100 ms: 1,000 a second. 1,500 come for 20 s, and then 500."""
-    times = replace(EXACT, receive_seconds=0, process_seconds=0.1, process_order_seconds=0)
-    seen = run((1_500, 20), (500, 40), times=times, pollers=10, maximum_concurrency=10)
-    assert max(each.backlog for each in seen.samples) == pytest.approx(20 * 500, rel=0.02)
-    drained = next(each.second for each in seen.samples if each.second > 20 and each.backlog < 200)
-    assert drained == pytest.approx(20 + 10_000 / 500, abs=1.5)
-    assert max(seen.waits) == pytest.approx(10_000 / 1_000, rel=0.03)
-    assert set(seen.binding) == {Bound.POLLERS}
-    assert seen.binding[Bound.POLLERS] == pytest.approx(40, abs=2)
-
-
-def test_the_stage_lets_in_its_burst_and_its_rate() -> None:
-    seen = run((2_000, 10), stage_rate=1_000, stage_burst=500)
-    assert seen.accepted == pytest.approx(500 + 1_000 * 10, abs=5)
-    assert seen.refused == {Bound.STAGE_RATE: 20_000 - seen.accepted}
-
-
-def test_the_account_s_rate_binds_where_the_stage_s_does_not() -> None:
-    seen = run((2_000, 10), api_rate=1_200, api_burst=100)
-    assert seen.accepted == pytest.approx(100 + 1_200 * 10, abs=5)
-    assert set(seen.refused) == {Bound.API_RATE}
-
-
-def test_an_environment_takes_ten_requests_a_second_however_short_they_are() -> None:
-    seen = run((500, 10), times=replace(EXACT, accept_seconds=0.001), concurrency=20)
-    assert seen.accepted == pytest.approx(20 * 10 * 10, rel=0.02)
-    assert set(seen.refused) == {Bound.ACCEPT_REQUESTS}
-
-
-def test_functions_share_the_account_s_concurrency() -> None:
-    """Eighty requests a second of one second each, on forty environments: the processor finds none free, either."""
-    seen = run((80, 20), times=replace(EXACT, accept_seconds=1), concurrency=40)
-    assert max(each.concurrency for each in seen.samples) == 40
-    assert seen.accepted <= 40 * 20
-    assert Bound.ACCEPT_CONCURRENCY in seen.refused
-    assert Bound.PROCESS_CONCURRENCY in seen.binding
-
-
-def test_environments_are_made_a_thousand_at_once_and_a_hundred_a_second() -> None:
-    seen = run((1_000, 5), times=replace(EXACT, accept_seconds=100), concurrency=1e6, until=5)
-    assert max(each.concurrency for each in seen.samples) == pytest.approx(1_000 + 5 * 100, abs=5)
-    assert set(seen.refused) == {Bound.ACCEPT_SCALING}
-
-
-def test_pollers_grow_by_five_a_second_up_to_the_maximum_concurrency() -> None:
-    times = replace(EXACT, accept_seconds=0.001, process_seconds=1)
-    seen = run((2_000, 12), times=times, maximum_concurrency=45, concurrency=1e4)
-    concurrency = [max(each.concurrency for each in seen.samples if each.second <= second) for second in (4, 12)]
-    assert concurrency[0] == pytest.approx(5 + 5 * 4, abs=6)
-    assert 45 <= concurrency[1] <= 45 + 8  # beside a few accepts, and four publishers
-    assert {Bound.POLLER_SCALING, Bound.POLLERS} <= set(seen.binding)
-
-
-def test_a_trifle_behind_the_pollers_does_not_hide_them() -> None:
-    """Of 1,500 a second the pollers take 500. One customer's partition, too, throttles, but a few of them only."""
-    limits: dict[str, float] = {"pollers": 15, "maximum_concurrency": 15, "largest_customer": 0.01}
-    seen = run((1_500, 30), times=replace(EXACT, process_seconds=0.25), until=30, partition_units=1, **limits)
-    assert seen.binding[Bound.PARTITION] > 20
-    assert seen.binding[Bound.POLLERS] > 20
-
-
-def test_throttled_writes_are_what_holds_up_pollers_that_are_busy_with_them() -> None:
-    seen = run((2_000, 30), write_units=100, until=30)
-    assert seen.binding[Bound.TABLE] > 20
-    assert Bound.POLLERS not in seen.binding
-
-
-def test_api_gateway_refuses_with_429_and_a_lambda_without_room_is_a_5xx() -> None:
-    by_stage = run((2_000, 5), stage_rate=1_000, stage_burst=1).samples
-    by_lambda = run((500, 5), times=replace(EXACT, accept_seconds=0.001), concurrency=20).samples
-    assert sum(each.refused for each in by_stage) > 4_000
-    assert not any(each.failed for each in by_stage)
-    assert sum(each.failed for each in by_lambda) > 1_000
-    assert not any(each.refused for each in by_lambda)
-
-
-def test_an_index_without_units_throttles_its_table() -> None:
-    seen = run((2_000, 10), index_units=1_000, until=10)
-    assert seen.placed == pytest.approx(1_000 + 1_000 * 10, rel=0.02)  # a second's units are there at the start
-    assert Bound.INDEX in seen.binding
-    assert Bound.TABLE not in seen.binding
-    assert seen.db_throttles > 0
-
-
-def test_one_customer_has_one_partition() -> None:
-    seen = run((800, 20), largest_customer=0.5, partition_units=100, until=20)
-    others, one = 800 * 20 / 2, 100 + 100 * 20
-    assert seen.placed == pytest.approx(others + one, rel=0.03)
-    assert Bound.PARTITION in seen.binding
-
-
-def test_an_order_is_written_fifteen_times_at_most_and_then_given_up() -> None:
-    seen = run((20, 1), write_units=1, visibility_seconds=1, until=15)
-    assert seen.backlog == 0
-    assert seen.placed + seen.given_up == 20
-    assert seen.given_up > 0
-    assert seen.db_throttles <= 20 * model.WRITE_ATTEMPTS * Limits().max_receives
-
-
-def test_no_more_are_in_flight_than_a_queue_allows() -> None:
-    seen = run((200, 5), times=replace(EXACT, process_seconds=1), in_flight=30, until=5)
-    assert seen.placed <= 30 * 5
-    assert Bound.IN_FLIGHT in seen.binding
-
-
-def test_on_demand_doubles_the_peak_of_half_an_hour_ago() -> None:
-    table = Table(Limits())
-    for _ in range(30):
-        table.end_minute(4_000)
-    assert table.write(Orders(0, 50_000), 10)[0] == 4_000
-    table.end_minute(4_000)
-    assert table.write(Orders(0, 50_000), 20)[0] == 8_000
-    assert table.write(Orders(0, 50_000), 20) == (0, [Bound.TABLE, Bound.INDEX])
-
-
-def test_a_shard_is_read_a_batch_after_another() -> None:
-    """A hundred changes in 20 ms and ten calls of 10 ms: 833 a second."""
-    seen = run((1_000, 30), shards=1, until=30)
-    assert seen.unpublished == pytest.approx(30 * (1_000 - 100 / 0.12), rel=0.1)
-    assert set(seen.binding) == {Bound.SHARDS}
-    assert run((1_000, 30), shards=1, parallelization=2, until=30).unpublished < 500
-
-
-def test_sns_takes_so_many_events_a_second() -> None:
-    seen = run((1_000, 10), sns_rate=500, until=10)
-    assert seen.published == pytest.approx(500 + 500 * 10, rel=0.02)
-    assert Bound.SNS in seen.binding
-
-
-def test_no_order_is_lost_on_its_way() -> None:
-    limits = replace(OPEN, write_units=500, index_units=500, visibility_seconds=5, maximum_concurrency=200)
-    seen = Flow(lambda now: 5_000 if now < 10 else 20, limits).run(60)
-    assert seen.db_throttles > 0
-    assert seen.asked == pytest.approx(seen.accepted + seen.refused.total(), abs=5)  # some are just being accepted
-    assert seen.accepted == seen.placed + seen.given_up + seen.backlog
-    assert seen.placed == seen.waits.total()
-    assert seen.published == seen.published_waits.total() == seen.placed - seen.unpublished
-    assert sum(each.placed for each in seen.samples) == pytest.approx(seen.placed, abs=20)
-
-
-@pytest.mark.parametrize(("before", "concurrency"), [(200, 10), (50, 3), (12_000, 1_000), (20_000, 1_000)])
-def test_an_account_that_is_too_small_from_the_start_loses_none_either(before: float, concurrency: float) -> None:
-    seen = Flow(lambda _now: before, replace(OPEN, concurrency=concurrency)).run(10)
-    assert 0 < seen.accepted < seen.asked
-    assert seen.accepted == seen.placed + seen.given_up + seen.backlog
-    assert max(each.concurrency for each in seen.samples) <= concurrency
-    assert min(each.backlog for each in seen.samples) >= 0
-
-
-@pytest.mark.parametrize("per_minute", [300, 449, 451])
-def test_pollers_come_at_the_rate_that_is_set(per_minute: float) -> None:
-    flow = Flow(lambda _now: 5_000, replace(OPEN, pollers_per_minute=per_minute, maximum_concurrency=1_000, batch=1))
-    flow.run(20)
-    assert flow._pollers == pytest.approx(5 + per_minute / 3, abs=6)
-
-
-def test_the_same_seed_gives_the_same_run() -> None:
-    runs = [Flow(lambda _now: 100, seed=seed).run(30) for seed in (1, 1, 2)]
-    assert runs[0] == runs[1]
-    assert runs[0].waits != runs[2].waits
 
 
 def test_a_percentile_counts_orders() -> None:
@@ -223,7 +22,7 @@ def test_a_percentile_counts_orders() -> None:
     assert [percentile(waits, percent) for percent in (50, 99, 100)] == [1.0, 2.0, 3.0]
 
 
-def test_the_limits_are_what_the_service_deploys_with() -> None:
+def test_the_limits_are_those_of_the_template() -> None:
     defaults = {name: parameter.get("Default") for name, parameter in every_parameter().items()}
     limits = Limits()
     assert {
@@ -231,7 +30,7 @@ def test_the_limits_are_what_the_service_deploys_with() -> None:
         "ThrottlingBurst": limits.stage_burst,
         "OrderMaximumConcurrency": limits.maximum_concurrency,
         "OrderBatchSize": limits.batch,
-        "OrderBatchingWindow": 0,  # the model knows no windows
+        "OrderBatchingWindow": 0,  # the model has no batching windows
         "OrderQueueVisibility": limits.visibility_seconds,
         "EventBatchSize": limits.records,
         "EventBatchingWindow": 0,
@@ -242,19 +41,19 @@ def test_the_limits_are_what_the_service_deploys_with() -> None:
     assert queue["RedrivePolicy"]["maxReceiveCount"] == limits.max_receives
 
 
-def test_writes_are_tried_again_as_the_processor_does() -> None:
-    assert wiring._PATIENT.attempts == model.WRITE_ATTEMPTS
-    assert json_client._FIRST_BACKOFF == model.FIRST_BACKOFF_SECONDS
+def test_writes_are_retried_as_by_the_processor() -> None:
+    assert wiring.CALL_POLICY.attempts == processing.WRITE_ATTEMPTS
+    assert retries.FIRST_BACKOFF_SECONDS == processing.FIRST_BACKOFF_SECONDS
 
 
-def test_there_is_something_to_do_about_every_limit() -> None:
-    assert set(RAISE) == set(Bound)
+def test_there_is_advice_for_every_bottleneck() -> None:
+    assert set(ADVICE) == set(Bottleneck)
 
 
 SMALL = ["--peak", "3000", "--ramp", "5", "--hold", "10", "--seconds", "30"]
 
 
-def test_the_command_names_the_limit_and_what_to_do(tmp_path: Path) -> None:
+def test_the_command_names_the_bottleneck_and_the_advice(tmp_path: Path) -> None:
     plot = tmp_path / "plot.svg"
     done = CliRunner().invoke(simulate, [*SMALL, "--plot", str(plot)])
     assert done.exit_code == 0, done.output
@@ -264,7 +63,7 @@ def test_the_command_names_the_limit_and_what_to_do(tmp_path: Path) -> None:
     assert 0 < plot.stat().st_size < 150_000
 
 
-def test_waits_of_nothing_are_no_waits() -> None:
+def test_without_orders_there_are_no_waits() -> None:
     done = CliRunner().invoke(
         simulate,
         ["--before", "5", "--peak", "5", "--seconds", "20", "--set", "write_units=1", "--set", "item_units=24"],
@@ -272,14 +71,14 @@ def test_waits_of_nothing_are_no_waits() -> None:
     assert "p50 -, p99 -" in done.output
 
 
-def test_what_is_raised_binds_no_more() -> None:
+def test_a_limit_that_is_raised_is_no_bottleneck() -> None:
     done = CliRunner().invoke(simulate, [*SMALL, "--set", "stage_rate=5000", "--set", "process_seconds=0.02"])
     assert done.exit_code == 0, done.output
     assert "API Gateway rate" not in done.output
 
 
 @pytest.mark.parametrize("setting", ["luck=7", "write_units=0", "write_units=nan", "write_units=many"])
-def test_what_is_no_limit_or_no_value_is_refused(setting: str) -> None:
+def test_an_unknown_limit_or_an_invalid_value_is_refused(setting: str) -> None:
     done = CliRunner().invoke(simulate, ["--set", setting])
     assert done.exit_code == 2
     assert "write_units" in done.output
@@ -304,14 +103,14 @@ def test_what_is_no_limit_or_no_value_is_refused(setting: str) -> None:
         ["--set", "parallelization=11"],
         ["--set", "batch=100000"],
         ["--set", "spread=1e200"],
-        ["--set", "process_seconds=200"],  # more than its message stays hidden
+        ["--set", "process_seconds=200"],  # longer than the visibility timeout of its message
         ["--plot", "/proc/x.svg"],
         ["--plot", "no/such/directory/x.svg"],
         ["--plot", "x.xyz"],
     ],
     ids=" ".join,
 )
-def test_what_the_model_has_no_answer_to_is_refused(options: list[str]) -> None:
+def test_options_outside_the_model_are_refused(options: list[str]) -> None:
     done = CliRunner().invoke(simulate, options)
     assert done.exit_code == 2, done.output
     assert "Error: Invalid value" in done.output

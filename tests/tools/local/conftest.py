@@ -5,7 +5,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from ordersctl.local.engine import client_options
+from ordersctl.shared.engine_client import client_options
 from tests.tools.local.event_sources import QueueSource, TableSource
 
 

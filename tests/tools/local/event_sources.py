@@ -1,4 +1,4 @@
-"""A queue and a table of the engine, each mapped to whatever handler a test gives."""
+"""A queue and a table of the engine, each mapped to the handler of a test."""
 
 import json
 import threading
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from ordersctl.local.engine import client_options
-from ordersctl.local.event_sources.dynamodb_streams import Checkpoints, ShardMapping
+from ordersctl.local.event_sources.dynamodb_streams import ShardMapping
 from ordersctl.local.event_sources.invocation import Function, Handler
 from ordersctl.local.event_sources.sqs import QueueMapping
+from ordersctl.shared.engine_client import client_options
+from ordersctl.shared.streams import Checkpoints
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -89,7 +90,7 @@ class TableSource:
     def mapping(self, handler: Handler, *, reports_failures: bool = True, **more: Any) -> ShardMapping:
         shards = self.streams.describe_stream(StreamArn=self.stream_arn)["StreamDescription"]["Shards"]
         stopping = threading.Event()
-        stopping.set()  # no pauses: what is tested is the order of things
+        stopping.set()  # no pauses: the tests are about the sequence of calls
         return ShardMapping(
             streams=self.streams,
             stream_arn=self.stream_arn,

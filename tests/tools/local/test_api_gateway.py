@@ -1,4 +1,4 @@
-"""The local API server, over raw connections: it answers as API Gateway does, and drops no connection."""
+"""The local API server over raw connections: it answers as API Gateway does, and drops no connection."""
 
 import http.client
 import json
@@ -67,7 +67,7 @@ def nothing() -> Response:
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chalice.local, "LocalDevServer", chalice.local.LocalDevServer)  # put back afterwards
+        patch.setattr(chalice.local, "LocalDevServer", chalice.local.LocalDevServer)  # restored afterwards
         api_gateway.install()
         server = chalice.local.create_local_server(app, Config(), "127.0.0.1", 0)
     thread = threading.Thread(target=server.server.serve_forever, args=(0.02,))
@@ -89,7 +89,7 @@ def ask(port: int, method: str, path: str, **more: Any) -> tuple[int, http.clien
 
 
 def raw(port: int, request: bytes) -> bytes:
-    """Send bytes, and return all that comes until the server closes."""
+    """Send bytes; returns the answer up to the end of the connection."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(request)
         return b"".join(iter(lambda: connection.recv(65536), b""))
@@ -134,7 +134,9 @@ def test_an_unknown_path_is_not_found(port: int, path: str, headers: dict[str, A
         ("nothing", (503, "unavailable")),
     ],
 )
-def test_an_authorizer_that_does_not_admit_is_answered_for(port: int, token: str | None, answer: Any) -> None:
+def test_a_request_that_the_authorizer_does_not_admit_is_answered_as_by_api_gateway(
+    port: int, token: str | None, answer: Any
+) -> None:
     headers = {"Authorization": token} if token else {}
 
     status, more, body = ask(port, "GET", "/guarded", headers=headers)
@@ -142,11 +144,11 @@ def test_an_authorizer_that_does_not_admit_is_answered_for(port: int, token: str
     assert more["Retry-After"] == ("5" if status == 503 else None)
 
 
-def test_an_authorizer_may_admit(port: int) -> None:
+def test_a_request_that_the_authorizer_admits_is_served(port: int) -> None:
     assert ask(port, "GET", "/guarded", headers={"Authorization": "good"})[0] == 200
 
 
-def test_an_answer_that_cannot_be_sent_is_a_500(port: int) -> None:
+def test_a_response_that_cannot_be_sent_is_a_500(port: int) -> None:
     status, headers, body = ask(port, "GET", "/header/%E2%82%AC")
 
     assert problem(status, headers, body) == (500, "internal-server-error")
@@ -179,7 +181,7 @@ def test_a_content_length_that_is_no_number_is_refused(port: int, length: bytes)
         (b"\r\n".join(b"X%d: a" % number for number in range(200)), (431, "bad-request")),
     ],
 )
-def test_a_request_whose_end_cannot_be_known_is_refused(port: int, head: bytes, refused: Any) -> None:
+def test_a_request_of_unknown_length_is_refused(port: int, head: bytes, refused: Any) -> None:
     answer = raw(port, b"POST /things/a HTTP/1.1\r\n" + head + b"\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
 
     assert raw_problem(answer) == refused
@@ -193,13 +195,13 @@ def test_a_request_line_that_cannot_be_served_is_a_problem(port: int, request_li
     assert raw_problem(raw(port, request_line + b"\r\n\r\n")) == (status, "bad-request")
 
 
-def test_a_body_too_large_is_refused_though_the_client_sends_it_all(port: int) -> None:
+def test_a_body_over_the_limit_is_refused_although_the_client_sends_all_of_it(port: int) -> None:
     status, headers, body = ask(port, "POST", "/things/a", body=b"x" * (11 * 1024 * 1024))
 
     assert problem(status, headers, body) == (413, "content-too-large")
 
 
-def test_a_body_of_the_largest_size_passes(port: int) -> None:
+def test_a_body_of_exactly_the_limit_is_accepted(port: int) -> None:
     body = b"x" * api_gateway.MAX_BODY_BYTES
     status, _, answer = ask(port, "POST", "/things/a", body=body, headers={"Content-Type": "text/plain"})
 
@@ -230,7 +232,7 @@ def test_an_answer_without_content_has_no_body_and_no_length(port: int) -> None:
 
 
 @pytest.mark.parametrize("request_start", [b"", b"GET", b"POST /things/a HTTP/1.1\r\nContent-Length: 50\r\n\r\nhel"])
-def test_a_client_that_leaves_half_way_disturbs_no_one(
+def test_a_client_that_disconnects_half_way_causes_no_error(
     port: int, request_start: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
@@ -243,7 +245,7 @@ def test_a_client_that_leaves_half_way_disturbs_no_one(
 
 
 @pytest.mark.parametrize("size", [5, 20_000])
-def test_a_kept_alive_connection_waits_for_nothing(port: int, size: int) -> None:
+def test_a_kept_alive_connection_answers_without_delay(port: int, size: int) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     took = []
     for _ in range(50):
@@ -257,8 +259,8 @@ def test_a_kept_alive_connection_waits_for_nothing(port: int, size: int) -> None
     assert statistics.median(took) < 0.020
 
 
-def test_many_clients_at_once_find_room() -> None:
-    server = api_gateway.DevServer(app, Config(), "127.0.0.1", 0)  # listens, and takes no one in yet
+def test_many_clients_can_connect_at_once() -> None:
+    server = api_gateway.DevServer(app, Config(), "127.0.0.1", 0)  # listens, and accepts no connection yet
     try:
         with ExitStack() as connections:
             for _ in range(100):

@@ -9,13 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 
-from ordersctl.local.engine import client_options
-from ordersctl.local.event_sources.dynamodb_streams import Checkpoints, ShardMapping
+from ordersctl.local.event_sources.dynamodb_streams import ShardMapping
 from ordersctl.local.event_sources.invocation import Function
 from ordersctl.local.event_sources.sqs import QueueMapping
-from testkit.local_run import PROJECT_DIR, eventually
+from ordersctl.shared.engine_client import client_options
+from ordersctl.shared.project import PROJECT_DIR
+from ordersctl.shared.streams import Checkpoints
+from testkit.waiting import eventually
 from tests.tools.local.event_sources import QueueSource, TableSource, bodies, ids
+
+pytestmark = pytest.mark.full  # processes that are killed; no code of the service
 
 _LOOP = """
 import sys
@@ -26,7 +31,7 @@ loop_to_be_killed(*sys.argv[1:])
 
 
 def loop_to_be_killed(engine_url: str, queue_url: str, table: str, stream_arn: str, directory: str) -> None:
-    """Take the queue into the table, and the table's stream into a file, until killed."""
+    """Store the queue's messages in the table, and write the table's stream to a file, until killed."""
     options = client_options(engine_url)
     sqs, dynamodb = boto3.client("sqs", **options), boto3.client("dynamodb", **options)
     streams = boto3.client("dynamodbstreams", **options)
@@ -65,7 +70,7 @@ def loop_to_be_killed(engine_url: str, queue_url: str, table: str, stream_arn: s
 def test_a_loop_that_is_killed_again_and_again_loses_nothing(
     engine_url: str, queue: QueueSource, table: TableSource, tmp_path: Path
 ) -> None:
-    # Receives that a kill cuts short count too: the redrive policy is not what is tested here.
+    # A receive that a kill interrupts counts too; without a redrive policy no message is moved away.
     queue.sqs.set_queue_attributes(QueueUrl=queue.url, Attributes={"RedrivePolicy": ""})
     sent = [f"{number:03d}" for number in range(200)]
     queue.send(*sent)

@@ -1,4 +1,4 @@
-"""What Lambda does with a queue, against the engine."""
+"""The mapping of a queue to a handler, as Lambda has it, against the engine."""
 
 import threading
 import time
@@ -9,8 +9,10 @@ import pytest
 
 from ordersctl.local.event_sources.invocation import Handler
 from ordersctl.local.event_sources.sqs import QueueMapping
-from testkit.local_run import eventually
+from testkit.waiting import eventually
 from tests.tools.local.event_sources import MOST_RECEIVES, QueueSource, bodies, depth_of, failing
+
+pytestmark = pytest.mark.full  # waits for visibility timeouts; no code of the service
 
 
 def failing_bodies(*bad: str, seen: list[list[str]]) -> Handler:
@@ -61,7 +63,7 @@ def test_a_batch_whose_handler_returns_is_deleted(queue: QueueSource, answer: An
     poll_until(mapping, lambda: queue.depth() == 0)
 
 
-def test_only_what_is_reported_as_failed_comes_again(queue: QueueSource) -> None:
+def test_only_messages_reported_as_failed_are_redelivered(queue: QueueSource) -> None:
     seen: list[list[str]] = []
     queue.send("good", "bad", "fine")
     mapping = queue.mapping(failing_bodies("bad", seen=seen), window_seconds=1)
@@ -72,7 +74,7 @@ def test_only_what_is_reported_as_failed_comes_again(queue: QueueSource) -> None
     assert seen[1] == ["bad"]
 
 
-def test_without_reporting_what_the_handler_returns_is_ignored(queue: QueueSource) -> None:
+def test_without_reporting_the_handlers_answer_is_ignored(queue: QueueSource) -> None:
     """Such a mapping loses messages that are only returned: the handler has to raise."""
     seen: list[list[str]] = []
     queue.send("bad")
@@ -105,7 +107,7 @@ def test_a_report_that_cannot_be_read_fails_the_whole_batch(queue: QueueSource, 
     assert queue.depth() == 2
 
 
-def test_a_handler_that_hangs_costs_its_batch_and_not_the_poller(queue: QueueSource) -> None:
+def test_a_handler_that_hangs_fails_its_batch_and_not_the_poller(queue: QueueSource) -> None:
     never = threading.Event()
     queue.send("a")
 
@@ -131,7 +133,7 @@ def test_a_message_that_always_fails_is_counted_and_ends_in_the_dead_letter_queu
     assert counts == [str(number + 1) for number in range(MOST_RECEIVES)]
 
 
-def test_a_window_gathers_what_arrives_within_it(queue: QueueSource) -> None:
+def test_a_batching_window_gathers_the_messages_that_arrive_within_it(queue: QueueSource) -> None:
     seen: list[list[str]] = []
     queue.send("first")
     mapping = queue.mapping(failing_bodies(seen=seen), window_seconds=2, batch_size=3)

@@ -1,4 +1,4 @@
-"""What Lambda does with a table's stream, against the engine."""
+"""The mapping of a table's stream to a handler, as Lambda has it, against the engine."""
 
 import time
 from pathlib import Path
@@ -6,16 +6,19 @@ from typing import Any
 
 import pytest
 
-from ordersctl.local.event_sources.dynamodb_streams import Checkpoints, ShardMapping, lambda_record
+from ordersctl.local.event_sources.dynamodb_streams import ShardMapping
+from ordersctl.shared.streams import Checkpoints, lambda_record
 from tests.tools.local.event_sources import TableSource, failing, ids
+
+pytestmark = pytest.mark.full  # no code of the service
 
 
 def polled(mapping: ShardMapping) -> None:
-    """Poll until nothing is left."""
+    """Poll until no record is left."""
     for _ in range(200):
         if not mapping.poll():
             return
-    pytest.fail("the shard does not get on")
+    pytest.fail("the shard does not advance")
 
 
 def test_a_stream_record_has_what_lambda_puts_in_it(table: TableSource) -> None:
@@ -48,7 +51,7 @@ def test_binary_values_are_base64_however_deep() -> None:
     }
 
 
-def test_a_stream_goes_on_behind_its_checkpoint(table: TableSource) -> None:
+def test_a_stream_continues_after_its_checkpoint(table: TableSource) -> None:
     seen: list[list[str]] = []
     table.put("a", "b")
     polled(table.mapping(lambda event, _context: seen.append(ids(event))))
@@ -59,7 +62,7 @@ def test_a_stream_goes_on_behind_its_checkpoint(table: TableSource) -> None:
     assert seen == [["a", "b"], ["c"]]
 
 
-def test_a_checkpoint_of_another_stream_means_nothing(table: TableSource, tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_stream_is_ignored(table: TableSource, tmp_path: Path) -> None:
     Checkpoints(tmp_path / "checkpoints.json", "another").set("shard", "1")
 
     assert Checkpoints(tmp_path / "checkpoints.json", table.stream_arn).get("shard") is None
@@ -109,7 +112,7 @@ def test_without_reporting_only_raising_stops_the_shard(table: TableSource) -> N
     assert seen == [["a"], ["a"]]
 
 
-def test_a_record_that_always_fails_is_isolated_told_of_and_passed_over(table: TableSource) -> None:
+def test_a_record_that_always_fails_is_isolated_reported_and_skipped(table: TableSource) -> None:
     handled: list[str] = []
     attempts: list[str] = []
 
@@ -133,7 +136,7 @@ def test_a_record_that_always_fails_is_isolated_told_of_and_passed_over(table: T
     assert batch["batchSize"] == 1
 
 
-def test_a_record_that_is_always_reported_is_passed_over_too(table: TableSource) -> None:
+def test_a_record_that_is_always_reported_is_skipped_too(table: TableSource) -> None:
     handled: list[str] = []
 
     def handler(event: Any, _context: Any) -> dict[str, Any]:

@@ -1,31 +1,21 @@
-"""An engine and a stack that the operator's commands have to themselves."""
+"""An engine and a stack for the operator's commands alone."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ordersctl.local.engine import HEALTH, deploy, engine, get_json
-from ordersctl.local.processes import stop
-from testkit.local_run import eventually, free_port
+from ordersctl.local.engine import deploy
+from testkit.engine import running_engine
 from tests.tools.operate.stage import OperatedStage
 
 
 @pytest.fixture(scope="session")
 def operated_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An engine with the stack of stage local."""
-    state_dir = tmp_path_factory.mktemp("operated")
-    (state_dir / "logs").mkdir()
-    port = free_port()
-    child = engine(port, state_dir)
-    child.start()
-    url = f"http://127.0.0.1:{port}"
-    try:
-        eventually(lambda: get_json(url + HEALTH))
+    with running_engine(tmp_path_factory.mktemp("operated")) as url:
         deploy(url, stage="local")
         yield url
-    finally:
-        stop([child])
 
 
 @pytest.fixture

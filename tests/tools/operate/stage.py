@@ -1,4 +1,4 @@
-"""A stage under the operator's hands: what lies in its queues and table, and the commands run against it."""
+"""A stage that an operator works on: its queues and table, and the commands run against it."""
 
 import json
 import os
@@ -16,10 +16,10 @@ from chalicelib.adapters import order_items
 from chalicelib.domain import order_ids
 from chalicelib.domain.orders import ErasedOrder, Order
 from ordersctl.cli import main
-from ordersctl.local.engine import client_options
-from ordersctl.local.event_sources.dynamodb_streams import Checkpoints
+from ordersctl.shared.engine_client import client_options
+from ordersctl.shared.project import PROJECT_DIR
+from ordersctl.shared.streams import Checkpoints
 from testkit import builders
-from testkit.local_run import PROJECT_DIR
 from tests.tools.local.event_sources import depth_of
 
 if TYPE_CHECKING:
@@ -44,13 +44,13 @@ class OperatedStage:
         self.started: list[subprocess.Popen[str]] = []
         self.environment = {"AWS_ENDPOINT_URL": engine_url, "ORDERS_STATE_DIR": str(state_dir), "COLUMNS": "200"}
 
-    # --- what is there -----------------------------------------------------------------------------------------------
+    # --- queues and table--------------------------------------------------------------------------------------------
 
     def url(self, queue: str) -> str:
         return f"{ACCOUNT_URL}/orders-local-{queue}"
 
     def send(self, queue: str, body: Any, **attributes: str) -> str:
-        """Put a message into a queue, a JSON value or a text; returns its id."""
+        """Send a message, a JSON value or a text, to a queue; returns its id."""
         return self.sqs.send_message(
             QueueUrl=self.url(queue),
             MessageBody=body if isinstance(body, str) else json.dumps(body),
@@ -62,7 +62,7 @@ class OperatedStage:
         return depth_of(self.sqs, self.url(queue))
 
     def take(self, queue: str) -> list[dict[str, Any]]:
-        """Take what a queue holds off it."""
+        """Receive and delete all messages of a queue."""
         taken: list[dict[str, Any]] = []
         while messages := self.sqs.receive_message(
             QueueUrl=self.url(queue), MaxNumberOfMessages=10, WaitTimeSeconds=0, MessageAttributeNames=["All"]
@@ -121,12 +121,12 @@ class OperatedStage:
         return list(found.values())
 
     def checkpoint(self, record: dict[str, Any]) -> None:
-        """Note that the stream is read up to this record, as the local run's event loop does."""
+        """Save that the stream is read up to this record, as the local run's event sources do."""
         file = Checkpoints(self.state_dir / "stream-checkpoints.json", self._stream_arn())
         file.set(record["shardId"], record["dynamodb"]["SequenceNumber"])
 
     def given_up(self, first: dict[str, Any], last: dict[str, Any]) -> dict[str, Any]:
-        """What Lambda sends to an on-failure destination for these records (Lambda guide, "DynamoDB Streams")."""
+        """The message that Lambda sends to an on-failure destination (Lambda guide, "DynamoDB Streams")."""
         return {
             "requestContext": {"condition": "RetryAttemptsExhausted", "approximateInvokeCount": 11},
             "version": "1.0",
@@ -152,7 +152,7 @@ class OperatedStage:
     # --- commands ----------------------------------------------------------------------------------------------------
 
     def run(self, *arguments: str, answer: str | None = None) -> Result:
-        """Run a command in this process; `answer` is typed when it asks."""
+        """Run a command in this process; `answer` is typed at its prompt."""
         return CliRunner().invoke(main, arguments, input=answer, env=self.environment)
 
     def json(self, *arguments: str) -> Any:
@@ -174,13 +174,13 @@ class OperatedStage:
         return process
 
     def end(self) -> None:
-        """End what a test that failed left running."""
+        """Kill the processes that a failed test left running."""
         for process in self.started:
             process.kill()
             process.communicate()
 
     def killed(self, process: "subprocess.Popen[str]", after: float) -> bool:
-        """Let a process run for some seconds, then kill it; whether it was still running."""
+        """Kill a process after some seconds; returns whether it was still running."""
         try:
             process.wait(after)
         except subprocess.TimeoutExpired:

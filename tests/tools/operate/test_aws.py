@@ -1,4 +1,4 @@
-"""What AWS alone has: CloudWatch's metrics and logs, and Lambda's mappings, here as the engine plays them."""
+"""Commands on a deployed stage: CloudWatch's metrics and logs and Lambda's mappings, as the engine emulates them."""
 
 import io
 import json
@@ -11,11 +11,13 @@ from typing import Any
 import boto3
 import pytest
 
-from ordersctl.local.engine import HEALTH, SERVICES, client_options, deploy, engine, get_json
-from ordersctl.local.processes import stop
+from ordersctl.local.engine import SERVICES, deploy
+from ordersctl.shared.engine_client import client_options
 from testkit import builders
-from testkit.local_run import eventually, free_port
+from testkit.engine import running_engine
 from tests.tools.operate.stage import OperatedStage
+
+pytestmark = pytest.mark.full  # CloudWatch and Lambda in an engine of their own
 
 STAGE = ("--stage", "dev", "--region", "us-east-1")
 PUBLISHER = "orders-dev-publish-events"
@@ -25,14 +27,7 @@ PUBLISHER = "orders-dev-publish-events"
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatedStage]:
     """A stage that is not the local one."""
     state_dir = tmp_path_factory.mktemp("aws")
-    (state_dir / "logs").mkdir()
-    port = free_port()
-    child = engine(port, state_dir)
-    child.environment = {**child.environment, "SERVICES": f"{SERVICES},logs,monitoring,cloudwatch,lambda"}
-    child.start()
-    url = f"http://127.0.0.1:{port}"
-    try:
-        eventually(lambda: get_json(url + HEALTH))
+    with running_engine(state_dir, f"{SERVICES},logs,monitoring,cloudwatch,lambda") as url:
         deploy(url, stage="dev")
         stage = OperatedStage(url, state_dir)
         stage.environment |= {
@@ -42,8 +37,6 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatedStage]:
             "NO_PROXY": "127.0.0.1,localhost",
         }
         yield stage
-    finally:
-        stop([child])
 
 
 def client(aws: OperatedStage, service: Any) -> Any:
@@ -121,4 +114,4 @@ def test_a_trace_joins_the_functions_logs_by_order_and_correlation_id(aws: Opera
         ("orders-dev-process-orders", "request.seen"),
         ("orders-inventory-dev-take-in", "inventory.handled"),
     ]
-    assert rows[-1]["time"].endswith("Z"), "what has no time of its own has that of the log"
+    assert rows[-1]["time"].endswith("Z"), "a line without a time has that of its log event"

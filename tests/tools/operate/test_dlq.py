@@ -1,4 +1,4 @@
-"""Dead letters of all three kinds: found, shown, mended, redriven and dropped by the commands alone."""
+"""Dead letters of all three kinds: found, shown, fixed and redriven by the commands alone."""
 
 import json
 from pathlib import Path
@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain import events, orders
-from chalicelib.domain.orders import NewOrder, Order, OrderStatus
-from ordersctl.operate.dlq.redrive import Pace, send
+from chalicelib.domain import events
+from chalicelib.domain.orders import Order
+from ordersctl.operate.send import RateLimit, send_event
 from ordersctl.operate.stage_queues import Queue
 from ordersctl.shared.stage import Stage
-from testkit import builders
+from testkit import builders, lambda_events
 from tests.tools.operate.stage import OperatedStage
 
 DEAD = {"orders": "queue-dlq", "events": "events-dlq", "inventory": "inventory-dlq"}
@@ -27,7 +27,7 @@ def an_event(order: Order) -> dict[str, Any]:
 
 
 def a_record(order: Order) -> dict[str, Any]:
-    return builders.stream_record(None, order)
+    return lambda_events.stream_record(None, order)
 
 
 def test_list_shows_every_kind_with_its_reason_its_age_and_its_order(stage: OperatedStage) -> None:
@@ -57,67 +57,69 @@ def test_list_filters_by_queue_reason_and_order(stage: OperatedStage) -> None:
     assert stage.run("dlq", "list", "--queue", "nobody").exit_code == 2
 
 
-def test_looking_leaves_every_letter_where_it_is_and_in_sight(stage: OperatedStage) -> None:
+def test_listing_leaves_every_dead_letter_in_its_queue_and_visible(stage: OperatedStage) -> None:
     for number in range(25):
         stage.send("queue-dlq", f"garbage {number}", reason="not JSON")
     for _ in range(3):
         assert len({row["id"] for row in stage.json("dlq", "list")}) == 25
 
 
-def test_show_prints_a_letter_whole(stage: OperatedStage) -> None:
-    letter_id = stage.send("queue-dlq", builders.command(), reason="why")
-    shown = stage.run("dlq", "show", letter_id[:8]).stdout
+def test_show_prints_a_dead_letter_whole(stage: OperatedStage) -> None:
+    message_id = stage.send("queue-dlq", builders.command(), reason="why")
+    shown = stage.run("dlq", "show", message_id[:8]).stdout
     assert json.loads(shown.partition("\n")[2]) == builders.command()
     assert "why" in shown.partition("\n")[0]
 
 
-def test_an_id_that_is_short_or_nobodys_is_an_error(stage: OperatedStage) -> None:
+def test_an_id_that_is_too_short_or_unknown_is_an_error(stage: OperatedStage) -> None:
     assert stage.run("dlq", "show", "abc").exit_code == 2
-    assert "0 letters" in stage.run("dlq", "show", "abcdef12").output
+    assert "0 dead letters" in stage.run("dlq", "show", "abcdef12").output
 
 
-def test_a_mended_command_goes_into_the_order_queue(stage: OperatedStage, tmp_path: Path) -> None:
+def test_a_fixed_command_is_redriven_to_the_order_queue(stage: OperatedStage, tmp_path: Path) -> None:
     broken = builders.command() | {"version": 7}
-    letter_id, file = stage.send("queue-dlq", broken, reason="not a command envelope"), tmp_path / "letter.json"
-    file.touch(0o644)  # of an earlier letter
-    assert stage.run("dlq", "show", letter_id, "--out", str(file)).exit_code == 0
+    message_id, file = stage.send("queue-dlq", broken, reason="not a command envelope"), tmp_path / "dead-letter.json"
+    file.touch(0o644)  # of an earlier dead letter
+    assert stage.run("dlq", "show", message_id, "--out", str(file)).exit_code == 0
     assert file.stat().st_mode & 0o777 == 0o600, "it holds what the customer sent"
     file.write_text(file.read_text().replace('"version": 7', '"version": 1'))
-    stage.json("dlq", "redrive", letter_id, "--with", str(file), "--yes")
+    stage.json("dlq", "redrive", message_id, "--with", str(file), "--yes")
     assert [json.loads(message["Body"]) for message in stage.take("queue")] == [builders.command()]
     assert stage.depth("queue-dlq") == 0
 
 
-def test_a_mended_stream_record_goes_through_the_publisher(stage: OperatedStage, tmp_path: Path) -> None:
+def test_a_fixed_stream_record_is_redriven_through_the_publisher(stage: OperatedStage, tmp_path: Path) -> None:
     order = builders.an_order()
     broken = a_record(order)
     del broken["dynamodb"]["NewImage"]["placed_key"]
-    letter_id, file = stage.send("events-dlq", broken, reason="not an order's item"), tmp_path / "letter.json"
-    result = stage.run("dlq", "redrive", letter_id, "--yes")
+    message_id, file = stage.send("events-dlq", broken, reason="not an order's item"), tmp_path / "dead-letter.json"
+    result = stage.run("dlq", "redrive", message_id, "--yes")
     assert (result.exit_code, stage.depth("events-dlq"), stage.depth("invoicing")) == (1, 1, 0)
     assert "not an order's item" in result.output
     file.write_text(json.dumps(a_record(order)))
-    stage.json("dlq", "redrive", letter_id, "--with", str(file), "--yes")
+    stage.json("dlq", "redrive", message_id, "--with", str(file), "--yes")
     assert stage.take_events("invoicing") == [an_event(order)]
     assert stage.depth("events-dlq") == 0
 
 
-def test_a_mended_event_goes_to_its_consumer_alone_with_its_attributes(stage: OperatedStage, tmp_path: Path) -> None:
-    event, file = an_event(builders.an_order()), tmp_path / "letter.json"
-    letter_id = stage.send("inventory-dlq", {**event, "data": None}, type="order.placed")
+def test_a_fixed_event_is_redriven_to_its_consumer_alone_with_its_attributes(
+    stage: OperatedStage, tmp_path: Path
+) -> None:
+    event, file = an_event(builders.an_order()), tmp_path / "dead-letter.json"
+    message_id = stage.send("inventory-dlq", {**event, "data": None}, type="order.placed")
     file.write_text(json.dumps(event))
-    stage.json("dlq", "redrive", letter_id, "--with", str(file), "--yes")
+    stage.json("dlq", "redrive", message_id, "--with", str(file), "--yes")
     (message,) = stage.take("inventory")
     assert json.loads(message["Body"]) == event
     assert message["MessageAttributes"]["type"]["StringValue"] == "order.placed"
     assert (stage.depth("inventory-dlq"), stage.depth("invoicing")) == (0, 0)
 
 
-def test_an_order_that_was_erased_since_is_told_of_no_more(stage: OperatedStage) -> None:
+def test_of_an_order_erased_since_only_the_erasure_is_redriven(stage: OperatedStage) -> None:
     order = builders.an_order(new={"shipping_address": builders.ADDRESS})
     erased = order.erase(builders.LATER)
     stage.store(erased)
-    tombstone = builders.stream_record(order, erased)
+    tombstone = lambda_events.stream_record(order, erased)
     for record in (a_record(order), tombstone):
         stage.send("events-dlq", record, reason="InvalidParameter")
     stage.send("inventory-dlq", an_event(order))
@@ -130,7 +132,7 @@ def test_an_order_that_was_erased_since_is_told_of_no_more(stage: OperatedStage)
 
 
 @pytest.mark.parametrize("kind", DEAD)
-def test_what_would_come_straight_back_stays_and_is_told(stage: OperatedStage, kind: str) -> None:
+def test_a_message_that_would_fail_again_stays_and_is_reported(stage: OperatedStage, kind: str) -> None:
     stage.send(DEAD[kind], "garbage", reason="not JSON")
     result = stage.run("dlq", "redrive", "--queue", kind, "--yes", "--json")
     report = json.loads(result.stdout)
@@ -139,7 +141,7 @@ def test_what_would_come_straight_back_stays_and_is_told(stage: OperatedStage, k
     assert (stage.depth("queue"), stage.depth("inventory"), stage.depth("invoicing")) == (0, 0, 0)
 
 
-def test_redrive_takes_only_what_was_asked_for_and_lets_the_rest_go(stage: OperatedStage) -> None:
+def test_redrive_takes_only_the_selected_messages_and_releases_the_rest(stage: OperatedStage) -> None:
     ids = [builders.fresh_order_id() for _ in range(25)]
     for number, order_id in enumerate(ids):
         stage.send("queue-dlq", builders.command(order_id=order_id), reason="odd" if number % 2 else "even")
@@ -149,7 +151,7 @@ def test_redrive_takes_only_what_was_asked_for_and_lets_the_rest_go(stage: Opera
     assert {row["order_id"] for row in stage.json("dlq", "list")} == set(ids[::2])
 
 
-def test_a_letter_of_a_fifo_consumer_goes_into_its_orders_group_and_a_repetition_counts_once(
+def test_a_dead_letter_of_a_fifo_consumer_returns_to_its_orders_group_once(
     stage: OperatedStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", stage.environment["AWS_ENDPOINT_URL"])
@@ -165,11 +167,18 @@ def test_a_letter_of_a_fifo_consumer_goes_into_its_orders_group_and_a_repetition
     stage.sqs.send_message(
         QueueUrl=dead, MessageBody=json.dumps(event), MessageGroupId="any", MessageDeduplicationId="any"
     )
-    (letter,) = stage.json("dlq", "list", "--queue", "billing")
+    (dead_letter,) = stage.json("dlq", "list", "--queue", "billing")
     queue = Queue("billing", "consumer", live)
     # As if killed between sending and deleting, and started again.
-    send(Stage.at("local"), queue, json.dumps(event), attributes={}, group=event["subject"], once=letter["id"])
-    stage.json("dlq", "redrive", letter["id"], "--yes")
+    send_event(
+        Stage.at("local"),
+        queue,
+        json.dumps(event),
+        attributes={},
+        order_id=event["subject"],
+        once=dead_letter["id"],
+    )
+    stage.json("dlq", "redrive", dead_letter["id"], "--yes")
     stage.sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
     (message,) = stage.sqs.receive_message(
         QueueUrl=live, MaxNumberOfMessages=10, MessageSystemAttributeNames=["MessageGroupId"]
@@ -178,89 +187,24 @@ def test_a_letter_of_a_fifo_consumer_goes_into_its_orders_group_and_a_repetition
     assert message["Attributes"]["MessageGroupId"] == event["subject"]
 
 
+def test_a_redriven_command_keeps_its_customers_fair_queue_group(stage: OperatedStage) -> None:
+    stage.send("queue-dlq", builders.command(), reason="the table was away")
+    stage.json("dlq", "redrive", "--all", "--yes")
+    (message,) = stage.sqs.receive_message(QueueUrl=stage.url("queue"), MessageSystemAttributeNames=["MessageGroupId"])[
+        "Messages"
+    ]
+    assert json.loads(message["Body"]) == builders.command()
+    assert message["Attributes"]["MessageGroupId"] == builders.CUSTOMER
+
+
 def test_redrive_keeps_to_its_rate() -> None:
-    pace, began = Pace(50), monotonic()
+    limit, began = RateLimit(50), monotonic()
     for _ in range(11):
-        pace.wait()
+        limit.wait()
     assert monotonic() - began >= 0.2
 
 
-def test_nothing_is_redriven_or_dropped_unless_it_is_agreed_to(stage: OperatedStage) -> None:
-    stage.send("queue-dlq", builders.command(), reason="why")
-    for deed in ("redrive", "drop"):
-        result = stage.run("dlq", deed, "--all", answer="n\n")
-        assert "why" in result.output
-        assert stage.run("dlq", deed, "--all").exit_code != 2
-        assert stage.run("dlq", deed).exit_code == 2
-        assert (stage.depth("queue-dlq"), stage.depth("queue")) == (1, 0)
-    stage.run("dlq", "redrive", "--all", answer="y\n")
-    assert (stage.depth("queue-dlq"), stage.depth("queue")) == (0, 1)
-
-
-def test_a_dropped_command_is_stored_as_rejected_and_kept_in_a_file(stage: OperatedStage) -> None:
-    order_id = builders.fresh_order_id()
-    stage.send("queue-dlq", builders.command(order_id=order_id), reason="hopeless")
-    assert stage.json("dlq", "drop", "--order", order_id, "--yes")["done"] == {"stored as rejected": 1}
-    order = stage.stored(order_id)
-    assert isinstance(order, Order)
-    assert (order.status, order.version, order.customer_id) == (OrderStatus.REJECTED, 1, builders.CUSTOMER)
-    assert "hopeless" in str(order.status_reason)
-    # A retry under the same key is answered like the first time, not told that the key is another order's.
-    assert order.fingerprint == orders.fingerprint(orders.parse(NewOrder, builders.new_order()))
-    kept = json.loads((stage.state_dir / "dropped-local.jsonl").read_text())
-    assert json.loads(kept["body"])["order_id"] == order_id
-    assert stage.depth("queue-dlq") == 0
-
-
-def test_a_dropped_command_does_not_touch_an_order_that_stands(stage: OperatedStage) -> None:
-    order = builders.an_order()
-    stage.store(order)
-    stage.send("queue-dlq", builders.command(order=builders.new_order(currency="EUR")), reason=KEY_REUSED)
-    assert stage.json("dlq", "drop", "--all", "--yes")["done"] == {"an order with this id stands": 1}
-    assert stage.stored(order.order_id) == order
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        builders.command() | {"version": 2},
-        builders.command() | {"surprise": True},
-        builders.command() | {"placed_at": "yesterday"},
-        {"order_id": builders.ORDER_ID, "customer_id": builders.CUSTOMER},
-    ],
-    ids=["another version", "an unknown field", "a bad time", "only the ids"],
-)
-def test_a_dropped_message_that_only_names_an_order_is_stored_as_rejected_too(stage: OperatedStage, body: Any) -> None:
-    stage.send("queue-dlq", body, reason="not a command envelope")
-    assert stage.json("dlq", "drop", "--all", "--yes")["done"] == {"stored as rejected": 1}
-    order = stage.stored(builders.ORDER_ID)
-    assert isinstance(order, Order)
-    assert (order.status, order.customer_id) == (OrderStatus.REJECTED, builders.CUSTOMER)
-
-
-def test_dropped_garbage_is_kept_in_a_file_that_only_its_owner_reads(stage: OperatedStage, tmp_path: Path) -> None:
-    for kind, queue in DEAD.items():
-        stage.send(queue, f"garbage for {kind}", reason="not JSON")
-    file = tmp_path / "kept" / "dropped.jsonl"
-    result = stage.run("dlq", "drop", "--all", "--archive", str(file), "--yes")
-    assert result.exit_code == 0
-    assert "2 kept in the file." in result.stdout
-    assert "Up to 1 clients may still be told `accepted`" in result.stderr
-    kept = [json.loads(line) for line in file.read_text().splitlines()]
-    assert [each["body"] for each in kept] == [f"garbage for {kind}" for kind in DEAD]
-    assert file.stat().st_mode & 0o777 == 0o600
-    assert [stage.depth(queue) for queue in DEAD.values()] == [0, 0, 0]
-
-
-def test_nothing_is_deleted_when_it_cannot_be_kept(stage: OperatedStage, tmp_path: Path) -> None:
-    stage.send("queue-dlq", "garbage", reason="not JSON")
-    (tmp_path / "file").touch()
-    result = stage.run("dlq", "drop", "--all", "--archive", str(tmp_path / "file" / "dropped.jsonl"), "--yes")
-    assert (result.exit_code, stage.depth("queue-dlq")) == (1, 1)
-    assert "Still there" in result.output
-
-
-def test_what_lambda_gave_up_is_published_from_the_stream(stage: OperatedStage) -> None:
+def test_records_that_lambda_gave_up_are_published_from_the_stream(stage: OperatedStage) -> None:
     good, later = (builders.an_order(order_id=builders.fresh_order_id()) for _ in range(2))
     stage.store(good)
     stage.dynamodb.put_item(TableName="orders-local", Item={"order_id": {"S": "no order"}, "status": {"S": "placed"}})
@@ -269,11 +213,11 @@ def test_what_lambda_gave_up_is_published_from_the_stream(stage: OperatedStage) 
     stage.send("events-dlq", stage.given_up(first, last))
     assert "1 redriven" in stage.run("dlq", "redrive", "--queue", "events", "--yes").output
     assert [event["subject"] for event in stage.take_events("invoicing")] == [good.order_id, later.order_id]
-    # The record that cannot be published lies there whole now, to be mended.
+    # The record that cannot be published is now a dead letter of its own, to be fixed.
     assert [row["order_id"] for row in stage.json("dlq", "list")] == ["no order"]
 
 
-def test_what_the_stream_no_longer_has_stays_with_advice(stage: OperatedStage) -> None:
+def test_records_that_the_stream_no_longer_has_stay_with_advice(stage: OperatedStage) -> None:
     order = builders.an_order(order_id=builders.fresh_order_id())
     stage.store(order)
     (record,) = stage.stream_records(order.order_id)

@@ -6,16 +6,20 @@ import subprocess
 from collections import Counter
 from functools import partial
 
+import pytest
+
 from chalicelib.domain.orders import Order
 from testkit import builders
-from testkit.local_run import eventually
+from testkit.waiting import eventually
 from tests.tools.operate.stage import OperatedStage
+
+pytestmark = pytest.mark.full  # forty processes are started and killed
 
 KILLS = 20
 
 
 def kill_often(stage: OperatedStage, *arguments: str, watched: str, within: float) -> int:
-    """Start a command and kill it at a random point after its first effect, KILLS times; how often it was at work."""
+    """Start a command KILLS times and kill it at a random point after its first effect; returns how often it ran."""
     chance, killed = random.Random(watched), 0
     for _ in range(KILLS):
         before = stage.depth(watched)
@@ -35,25 +39,25 @@ def test_a_redrive_that_is_killed_twenty_times_loses_nothing(stage: OperatedStag
         stage.send("queue-dlq", builders.command(order_id=order_id), reason="the table was away")
     redrive = ("dlq", "redrive", "--queue", "orders", "--yes", "--json", "--hold", "1", "--rate", "100")
     assert kill_often(stage, *redrive, watched="queue-dlq", within=0.1) == KILLS
-    # What the killed ones held comes back by itself.
+    # Messages that the killed commands held become visible again.
     eventually(lambda: stage.json("dlq", "redrive", "--all", "--yes") and stage.depth("queue-dlq") == 0)
     redriven = Counter(json.loads(message["Body"])["order_id"] for message in stage.take("queue"))
     assert set(redriven) == set(ids)
-    assert redriven.total() <= len(ids) + KILLS  # at most the one between its sending and its deletion, each time
+    assert redriven.total() <= len(ids) + KILLS  # each kill repeats at most the message between sending and deleting
 
 
-def test_a_replay_that_is_killed_twenty_times_tells_every_order(stage: OperatedStage) -> None:
+def test_a_replay_that_is_killed_twenty_times_publishes_every_order(stage: OperatedStage) -> None:
     orders = [builders.an_order(order_id=builders.fresh_order_id()) for _ in range(2_500)]
     stage.store_many(orders)
     replay = ("replay", "--since", "2026-01-01", "--yes", "--rate", "1000")
     assert kill_often(stage, *replay, "--json", watched="invoicing", within=0.2) == KILLS
     last = stage.json(*replay)
     assert last["read"] == len(orders)
-    told: dict[str, set[str]] = {}
+    published: dict[str, set[str]] = {}
     for message in stage.take("invoicing"):
-        told.setdefault(json.loads(message["Body"])["id"], set()).add(message["Body"])
-    assert set(told) == {_event_id(order) for order in orders}
-    assert all(len(bodies) == 1 for bodies in told.values())
+        published.setdefault(json.loads(message["Body"])["id"], set()).add(message["Body"])
+    assert set(published) == {_event_id(order) for order in orders}
+    assert all(len(bodies) == 1 for bodies in published.values())
 
 
 def _event_id(order: Order) -> str:

@@ -17,15 +17,17 @@ from chalicelib.domain.orders import Order
 from ordersctl.contract.event_schemas import schemas
 from ordersctl.operate.listen import listen
 from testkit import builders
-from testkit.local_run import eventually
+from testkit.waiting import eventually
 from tests.tools.operate.stage import OperatedStage
+
+pytestmark = pytest.mark.full  # processes that are started and waited for
 
 TOPIC = "arn:aws:sns:us-east-1:000000000000:orders-local-events"
 
 
 def publish(stage: OperatedStage, *orders: Order) -> None:
-    told = [events.between(None, order, source="urn:orders:local") for order in orders]
-    assert EventTopic(stage.sns, TOPIC).publish([event for event in told if event is not None]) == []
+    published = [events.between(None, order, source="urn:orders:local") for order in orders]
+    assert EventTopic(stage.sns, TOPIC).publish([event for event in published if event is not None]) == []
 
 
 def listening(stage: OperatedStage) -> list[str]:
@@ -40,17 +42,17 @@ def queues_of_listeners(stage: OperatedStage) -> list[str]:
 
 
 class Webhook:
-    """A webhook that answers with the statuses it is given, then with 204."""
+    """A webhook that answers with the given statuses, then with 204."""
 
     def __init__(self, *statuses: int) -> None:
         self.statuses = list(statuses)
-        self.taken: list[tuple[str, Any]] = []
+        self.received: list[tuple[str, Any]] = []
         webhook = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                webhook.taken.append((self.headers["Content-Type"], body))
+                webhook.received.append((self.headers["Content-Type"], body))
                 self.send_response(webhook.statuses.pop(0) if webhook.statuses else 204)
                 self.end_headers()
 
@@ -95,7 +97,7 @@ def test_events_of_the_types_asked_for_are_shown_and_nothing_is_left_behind(stag
     ],
     ids=" ".join,
 )
-def test_a_type_or_a_webhook_that_is_none_is_refused(asked: tuple[str, ...]) -> None:
+def test_an_invalid_type_or_webhook_is_refused(asked: tuple[str, ...]) -> None:
     with pytest.raises(click.BadParameter):
         listen.make_context("listen", list(asked))
 
@@ -105,7 +107,7 @@ def test_every_type_of_event_can_be_asked_for() -> None:
     assert listen.make_context("listen", asked).params["types"] == list(schemas())
 
 
-def test_ctrl_c_ends_it_and_takes_its_queue_away(stage: OperatedStage) -> None:
+def test_ctrl_c_ends_it_and_deletes_its_queue(stage: OperatedStage) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         process = stage.start("listen")
         eventually(lambda: listening(stage))
@@ -115,13 +117,13 @@ def test_ctrl_c_ends_it_and_takes_its_queue_away(stage: OperatedStage) -> None:
         assert (listening(stage), queues_of_listeners(stage)) == ([], [])
 
 
-def test_the_next_listener_takes_away_what_a_killed_one_left_and_no_other(stage: OperatedStage) -> None:
+def test_the_next_listener_deletes_the_queue_of_a_killed_one_and_no_other(stage: OperatedStage) -> None:
     process = stage.start("listen")
     (left,) = eventually(lambda: listening(stage))
     stage.killed(process, after=0)
     other = stage.start("listen")
     (alive,) = eventually(lambda: set(listening(stage)) - {left})
-    assert left in listening(stage), "a queue whose listener was there a moment ago is left alone"
+    assert left in listening(stage), "a queue whose listener was alive a moment ago is kept"
     stage.sqs.tag_queue(QueueUrl=stage.url(left.removeprefix("orders-local-")), Tags={"orders:listening-at": "1"})
     third = stage.start("listen")
     eventually(lambda: left not in listening(stage))
@@ -132,7 +134,7 @@ def test_the_next_listener_takes_away_what_a_killed_one_left_and_no_other(stage:
     assert (listening(stage), queues_of_listeners(stage)) == ([], [])
 
 
-def test_a_webhook_gets_each_event_as_a_cloud_event_and_one_it_did_not_take_again(stage: OperatedStage) -> None:
+def test_a_webhook_gets_each_event_as_a_cloud_event_until_it_accepts_it(stage: OperatedStage) -> None:
     webhook = Webhook(503)
     with webhook.open() as url:
         process = stage.start("listen", "--forward-to", url, "--count", "1", "--retry-after", "1")
@@ -142,5 +144,5 @@ def test_a_webhook_gets_each_event_as_a_cloud_event_and_one_it_did_not_take_agai
         output, _ = process.communicate(timeout=20)
     assert process.returncode == 0
     assert "HTTP 503" in output
-    assert [kind for kind, _ in webhook.taken] == ["application/cloudevents+json"] * 2
-    assert [event["id"] for _, event in webhook.taken] == [f"{order.order_id}.1"] * 2
+    assert [kind for kind, _ in webhook.received] == ["application/cloudevents+json"] * 2
+    assert [event["id"] for _, event in webhook.received] == [f"{order.order_id}.1"] * 2

@@ -1,4 +1,4 @@
-"""Poison at each place of a local run: the others go on; it is found, shown, mended and redriven by commands alone."""
+"""Poison at each place of a local run delays no other order; it is found, shown, fixed and redriven by commands."""
 
 import json
 import threading
@@ -15,8 +15,9 @@ from chalicelib.domain.orders import Order, OrderStatus
 from ordersctl.local.event_sources.invocation import Function
 from ordersctl.local.event_sources.sqs import QueueMapping
 from ordersctl.local.tokens import SERVICE_SCOPE, local_token
-from testkit import builders
-from testkit.local_run import LocalRun, eventually
+from testkit import builders, lambda_events
+from testkit.local_run import LocalRun
+from testkit.waiting import eventually
 from tests.tools.operate.stage import OperatedStage
 
 ORDERS = 12
@@ -52,7 +53,7 @@ def event_of(order: Order) -> dict[str, Any]:
 
 
 class InventoryConsumer:
-    """A consumer of the inventory queue that fails whatever is no event, as it should."""
+    """A consumer of the inventory queue that fails on every body that is no event."""
 
     def __init__(self, stage: OperatedStage) -> None:
         self.handled: Counter[str] = Counter()
@@ -94,14 +95,14 @@ class InventoryConsumer:
         return {"batchItemFailures": failed}
 
 
-def test_poison_at_each_place_is_found_shown_mended_and_redriven(
+def test_poison_at_each_place_is_found_shown_fixed_and_redriven(
     stage: OperatedStage, run: LocalRun, tmp_path: Path
 ) -> None:
     order = builders.an_order(order_id=builders.fresh_order_id())
     event = event_of(order)
     with InventoryConsumer(stage) as consumer:
         ids = [place(stage, run) for _ in range(ORDERS // 2)]
-        # Poison for the processor, for the publisher, and for a consumer, each between good ones.
+        # Poison for the processor, for the publisher and for a consumer, each between good orders.
         misspelt = builders.command(order_id=builders.fresh_order_id(), placed="now")
         stage.send("queue", misspelt)
         stage.dynamodb.put_item(
@@ -109,27 +110,27 @@ def test_poison_at_each_place_is_found_shown_mended_and_redriven(
         )
         stage.send("inventory", "{" + json.dumps(event))
         ids += [place(stage, run) for _ in range(ORDERS // 2)]
-        # The others go on.
+        # The good orders are processed.
         eventually(lambda: {f"{order_id}.1" for order_id in ids} <= consumer.handled.keys())
-        # It is found.
-        letters = eventually(lambda: _three(stage))
-        assert set(letters) == {"orders", "events", "inventory"}
-        reasons = {queue: letter["reason"] for queue, letter in letters.items()}
+        # Each poison is found.
+        dead_letters = eventually(lambda: _three_dead_letters(stage))
+        assert set(dead_letters) == {"orders", "events", "inventory"}
+        reasons = {queue: each["reason"] for queue, each in dead_letters.items()}
         assert "not a command envelope" in reasons["orders"]
         assert "not an order's item" in reasons["events"]
-        # It is shown, mended by hand, and redriven.
-        mended = {
+        # Each is shown, fixed by hand, and redriven.
+        fixed = {
             "orders": {name: value for name, value in misspelt.items() if name != "placed"},
-            "events": builders.stream_record(None, order),
+            "events": lambda_events.stream_record(None, order),
             "inventory": event,
         }
-        for queue, letter in letters.items():
+        for queue, each in dead_letters.items():
             file = tmp_path / f"{queue}.json"
-            assert stage.run("dlq", "show", letter["id"], "--out", str(file)).exit_code == 0
+            assert stage.run("dlq", "show", each["id"], "--out", str(file)).exit_code == 0
             assert file.read_text() != ""
-            file.write_text(json.dumps(mended[queue]))
-            stage.json("dlq", "redrive", letter["id"], "--with", str(file), "--yes")
-        # In is out: every order that was accepted, the mended command, and the mended record's event - by two ways.
+            file.write_text(json.dumps(fixed[queue]))
+            stage.json("dlq", "redrive", each["id"], "--with", str(file), "--yes")
+        # Every accepted order, the fixed command, and the event of the fixed record, which arrives in two ways.
         expected = {f"{each}.1" for each in [*ids, misspelt["order_id"], order.order_id]}
         eventually(lambda: consumer.handled.keys() == expected and consumer.handled.total() == len(expected) + 1)
     assert consumer.handled[event["id"]] == 2
@@ -140,12 +141,12 @@ def test_poison_at_each_place_is_found_shown_mended_and_redriven(
     assert stored.status is OrderStatus.PLACED
 
 
-def _three(stage: OperatedStage) -> dict[str, Any]:
-    letters = {row["queue"]: row for row in stage.json("dlq", "list")}
-    return letters if len(letters) == 3 else {}
+def _three_dead_letters(stage: OperatedStage) -> dict[str, Any]:
+    dead_letters = {row["queue"]: row for row in stage.json("dlq", "list")}
+    return dead_letters if len(dead_letters) == 3 else {}
 
 
-def test_a_sample_order_is_moved_on_to_its_end_and_its_way_is_shown(stage: OperatedStage, run: LocalRun) -> None:
+def test_a_sample_order_is_moved_to_delivered_and_its_trace_is_shown(stage: OperatedStage, run: LocalRun) -> None:
     order_id = place(stage, run)
     eventually(lambda: stage.stored(order_id))
     for status in ("confirmed", "shipped", "delivered"):
@@ -171,7 +172,7 @@ def _when_published(stage: OperatedStage, order_id: str, count: int) -> list[dic
     return rows if [row["what"] for row in rows].count("event.published") == count else None
 
 
-def test_an_order_whose_command_is_dead_is_traced_to_its_letter(stage: OperatedStage) -> None:
+def test_an_order_whose_command_failed_is_traced_to_its_dead_letter(stage: OperatedStage) -> None:
     order_id = builders.fresh_order_id()
     stage.send("queue-dlq", builders.command(order_id=order_id), reason="hopeless")
     (row,) = stage.json("trace", order_id)
@@ -181,7 +182,7 @@ def test_an_order_whose_command_is_dead_is_traced_to_its_letter(stage: OperatedS
     assert "rejected" in stage.run("trace", order_id).stdout
 
 
-def test_nothing_is_known_of_an_id_that_was_never_given(stage: OperatedStage) -> None:
+def test_an_id_that_was_never_given_out_is_unknown(stage: OperatedStage) -> None:
     assert "nothing is known" in stage.run("trace", builders.fresh_order_id()).output
     assert stage.run("trace", "ord_1").exit_code == 2
 
@@ -191,8 +192,8 @@ def test_trigger_without_a_service_says_what_to_do(stage: OperatedStage) -> None
     assert stage.run("trigger", "--to", "shipped").exit_code == 2
 
 
-def test_a_client_of_a_dropped_order_is_told_rejected(stage: OperatedStage, run: LocalRun) -> None:
-    """What the client was told when it was accepted does not stay `accepted` for ever."""
+def test_a_client_reads_a_dropped_order_as_rejected(stage: OperatedStage, run: LocalRun) -> None:
+    """The order does not stay `accepted` permanently for the client that placed it."""
     command, token = stage.accepted_but_not_placed(), stage.environment["ORDERS_TOKEN"]
     path = f"/orders/{command['order_id']}?customer_id={command['customer_id']}"
     with httpx.Client(base_url=run.url, headers={"Authorization": f"Bearer {token}"}, trust_env=False) as client:

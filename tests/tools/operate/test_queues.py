@@ -1,13 +1,17 @@
-"""`ordersctl queues`: depths, ages, lag; and that looking changes nothing."""
+"""`ordersctl queues`: depths, ages and lag, without receiving a message."""
 
 import json
 
+import pytest
+
 from testkit import builders
-from testkit.local_run import eventually
+from testkit.waiting import eventually
 from tests.tools.operate.stage import OperatedStage
 
+pytestmark = pytest.mark.full  # reads attributes of queues only
 
-def test_every_queue_is_shown_with_what_waits_what_is_in_flight_and_the_oldest(stage: OperatedStage) -> None:
+
+def test_every_queue_is_shown_with_its_waiting_messages_those_in_flight_and_the_oldest(stage: OperatedStage) -> None:
     stage.send("queue", "a")
     stage.send("queue", "b")
     stage.sqs.receive_message(QueueUrl=stage.url("queue"), MaxNumberOfMessages=1, VisibilityTimeout=60)
@@ -34,7 +38,7 @@ def test_each_queue_has_an_age_of_its_own(stage: OperatedStage) -> None:
     assert oldest("invoicing") < oldest("queue") - 0.5
 
 
-def test_looking_is_no_receive(stage: OperatedStage) -> None:
+def test_showing_queues_receives_no_message(stage: OperatedStage) -> None:
     stage.send("queue", "a")
     for _ in range(6):
         stage.json("queues")
@@ -44,7 +48,7 @@ def test_looking_is_no_receive(stage: OperatedStage) -> None:
     assert message["Attributes"]["ApproximateReceiveCount"] == "1"
 
 
-def test_the_lag_of_the_stream_is_what_the_checkpoint_leaves(stage: OperatedStage) -> None:
+def test_the_lag_of_the_stream_counts_the_records_after_the_checkpoint(stage: OperatedStage) -> None:
     order_id = builders.fresh_order_id()
     stage.store(builders.an_order(order_id=order_id))
     (record,) = stage.stream_records(order_id)
@@ -56,8 +60,8 @@ def test_the_lag_of_the_stream_is_what_the_checkpoint_leaves(stage: OperatedStag
     assert 0 <= behind["lag"] < 60
 
 
-def test_a_lag_that_nobody_knows_is_no_number_and_is_explained(stage: OperatedStage) -> None:
-    """The run's checkpoints may lie in another directory: then all of the stream would seem to wait."""
+def test_an_unknown_lag_is_not_shown_as_a_number_and_is_explained(stage: OperatedStage) -> None:
+    """The run's checkpoints may be in another directory: then the whole stream would seem to wait."""
     stage.store(builders.an_order(order_id=builders.fresh_order_id()))
     result = stage.run("queues", "--json")
     (unknown,) = json.loads(result.stdout)["stream"]
@@ -66,7 +70,7 @@ def test_a_lag_that_nobody_knows_is_no_number_and_is_explained(stage: OperatedSt
     assert str(stage.state_dir) in result.stderr
 
 
-def test_a_person_gets_tables(stage: OperatedStage) -> None:
+def test_a_terminal_gets_tables(stage: OperatedStage) -> None:
     shown = stage.run("queues").stdout
     assert "dead letters" in shown
     assert "stream" in shown
@@ -87,7 +91,7 @@ def test_the_local_stage_uses_no_profile_of_the_machine(stage: OperatedStage) ->
 
 
 def test_another_stage_has_a_stack_of_its_own(stage: OperatedStage, engine_url: str) -> None:
-    """The same code for AWS: here the endpoint and the credentials come from the environment, as boto3 has them."""
+    """The code for a stage on AWS: endpoint and credentials come from the environment, as boto3 reads them."""
     from ordersctl.local.engine import deploy  # noqa: PLC0415 - only here
 
     deploy(engine_url, stage="dev")

@@ -1,4 +1,4 @@
-"""Replays: the current state once more, under the ids of the first time."""
+"""`ordersctl replay`: the current state of orders is published again, under the ids of the original events."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from chalicelib.adapters import order_items
 from chalicelib.domain import events
 from chalicelib.domain.orders import TRANSITIONS, Order, OrderStatus
-from ordersctl.operate.replay.command import event_of
+from ordersctl.operate.replay.orders import event_of
 from testkit import builders
 from tests.tools.operate.stage import OperatedStage
 
@@ -19,7 +19,7 @@ def changed(order: Order, status: OrderStatus) -> Order:
     return order.change(None, status=status, reason=None, by_service=True, now=builders.LATER)
 
 
-def told_at_first(before: Order | None, after: Order) -> dict[str, Any]:
+def original_event(before: Order | None, after: Order) -> dict[str, Any]:
     event = events.between(before, after, source=SOURCE)
     assert event is not None
     document: dict[str, Any] = json.loads(event.to_json())
@@ -43,15 +43,15 @@ def every_status() -> list[tuple[Order | None, Order]]:
 
 
 @pytest.mark.parametrize(("before", "after"), every_status(), ids=lambda order: order.status if order else "nothing")
-def test_a_replayed_event_is_the_first_one_with_a_mark(before: Order | None, after: Order) -> None:
+def test_a_replayed_event_is_the_original_marked_as_replayed(before: Order | None, after: Order) -> None:
     replayed = json.loads(event_of(after, source=SOURCE).to_json())
-    first = told_at_first(before, after)
+    first = original_event(before, after)
     if after.status is OrderStatus.CANCELLED and after.version > 2:
-        del first["data"]["previous_status"]  # placed or confirmed: nothing tells which
+        del first["data"]["previous_status"]  # placed or confirmed: the stored order does not say which
     assert replayed == first | {"replayed": True}
 
 
-def test_a_change_that_is_no_change_of_status_is_told_as_changed(stage: OperatedStage) -> None:
+def test_a_change_without_a_new_status_is_replayed_as_changed(stage: OperatedStage) -> None:
     order = builders.an_order(order_id=builders.fresh_order_id(), version=3, updated_at=builders.LATER)
     stage.store(order)
     stage.json("replay", "--order", order.order_id, "--yes")
@@ -59,7 +59,7 @@ def test_a_change_that_is_no_change_of_status_is_told_as_changed(stage: Operated
     assert (event["type"], event["id"], event["replayed"]) == ("order.changed", f"{order.order_id}.3", True)
 
 
-def test_a_customers_orders_are_told_to_every_subscriber_by_its_filter(stage: OperatedStage) -> None:
+def test_a_customers_orders_are_replayed_to_every_subscriber_by_its_filter(stage: OperatedStage) -> None:
     mine = [builders.an_order(order_id=builders.fresh_order_id()) for _ in range(3)]
     shipped = changed(changed(mine[2], OrderStatus.CONFIRMED), OrderStatus.SHIPPED)
     stage.store(*mine[:2], shipped, builders.an_order(order_id=builders.fresh_order_id(), customer_id="other"))
@@ -68,7 +68,7 @@ def test_a_customers_orders_are_told_to_every_subscriber_by_its_filter(stage: Op
     assert {event["subject"] for event in stage.take_events("inventory")} == {order.order_id for order in mine[:2]}
 
 
-def test_one_consumer_alone_gets_what_its_filter_lets_through(stage: OperatedStage) -> None:
+def test_a_replay_to_one_consumer_applies_its_filter_and_reaches_no_other(stage: OperatedStage) -> None:
     order = builders.an_order(order_id=builders.fresh_order_id())
     confirmed = changed(builders.an_order(order_id=builders.fresh_order_id()), OrderStatus.CONFIRMED)
     stage.store(order, confirmed)
@@ -81,7 +81,7 @@ def test_one_consumer_alone_gets_what_its_filter_lets_through(stage: OperatedSta
     assert stage.run("replay", "--since", "2026-01-01", "--to", "nobody", "--yes").exit_code == 2
 
 
-def test_a_window_of_time_takes_what_was_last_changed_in_it_erased_orders_too(stage: OperatedStage) -> None:
+def test_a_time_window_selects_orders_by_their_last_change_erased_ones_too(stage: OperatedStage) -> None:
     early = builders.an_order(order_id=builders.fresh_order_id())
     later = changed(builders.an_order(order_id=builders.fresh_order_id()), OrderStatus.CONFIRMED)
     erased = builders.an_order(order_id=builders.fresh_order_id()).erase("2026-01-31T14:00:00.000Z")
@@ -89,9 +89,9 @@ def test_a_window_of_time_takes_what_was_last_changed_in_it_erased_orders_too(st
     stage.json("replay", "--since", builders.NOW, "--until", builders.LATER, "--yes")
     assert [event["subject"] for event in stage.take_events("invoicing")] == [early.order_id]
     stage.json("replay", "--since", "2026-01-31T13:00+00:00", "--yes")
-    told = {event["subject"]: event for event in stage.take_events("invoicing")}
-    assert set(told) == {later.order_id, erased.order_id}
-    assert told[erased.order_id]["type"] == "order.erased"
+    replayed = {event["subject"]: event for event in stage.take_events("invoicing")}
+    assert set(replayed) == {later.order_id, erased.order_id}
+    assert replayed[erased.order_id]["type"] == "order.erased"
 
 
 @pytest.mark.parametrize(
@@ -106,11 +106,11 @@ def test_a_window_of_time_takes_what_was_last_changed_in_it_erased_orders_too(st
     ],
     ids=["nothing", "two things", "an end without a beginning", "no time", "an end before the beginning", "no id"],
 )
-def test_a_question_that_makes_no_sense_is_refused(stage: OperatedStage, asked: tuple[str, ...]) -> None:
+def test_options_that_contradict_each_other_are_refused(stage: OperatedStage, asked: tuple[str, ...]) -> None:
     assert stage.run("replay", *asked, "--yes").exit_code == 2
 
 
-def test_what_cannot_be_read_is_skipped_counted_and_told(stage: OperatedStage) -> None:
+def test_an_unreadable_item_is_skipped_counted_and_reported(stage: OperatedStage) -> None:
     good, broken = (builders.an_order(order_id=builders.fresh_order_id()) for _ in range(2))
     stage.store(good)
     item = order_items.to_item(broken)
@@ -132,7 +132,7 @@ def test_what_cannot_be_read_is_skipped_counted_and_told(stage: OperatedStage) -
     assert "1 skipped" in stage.run("replay", "--since", "2026-01-01", "--yes").stdout
 
 
-def test_an_order_that_is_not_there_and_a_no_at_the_prompt_tell_nothing(stage: OperatedStage) -> None:
+def test_a_missing_order_or_a_no_at_the_prompt_replays_nothing(stage: OperatedStage) -> None:
     assert "no order" in stage.run("replay", "--order", builders.ORDER_ID, "--yes").output
     stage.store(builders.an_order())
     assert stage.run("replay", "--order", builders.ORDER_ID, answer="n\n").exit_code == 1

@@ -1,4 +1,4 @@
-"""`ordersctl trace` of a local order: what each process logged, and what is said when no log is where it looks."""
+"""`ordersctl trace` of a local order: the lines of each process's log, and advice when there is no log."""
 
 import json
 from pathlib import Path
@@ -11,6 +11,8 @@ from ordersctl.local.consumers import make_inbox
 from testkit import builders
 from tests.tools.operate.stage import OperatedStage
 
+pytestmark = pytest.mark.full  # reads log files of processes
+
 INBOX = "inbox-of-a-trace"
 
 
@@ -20,7 +22,7 @@ def write_log(stage: OperatedStage, name: str, text: str) -> None:
     path.write_text(text)
 
 
-def test_a_sample_consumers_line_is_in_its_place(
+def test_a_sample_consumers_line_is_in_its_place_in_time(
     stage: OperatedStage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     engine_url = stage.environment["AWS_ENDPOINT_URL"]

@@ -1,4 +1,4 @@
-"""Publishing in batches: limits, partial failures, and events that never get through."""
+"""Publishing in batches: limits, partial failures, and events that can never be delivered."""
 
 import json
 from collections.abc import Callable
@@ -20,7 +20,7 @@ KIB = 1024
 
 
 class FakeSns:
-    """Takes batches as SNS does, limits included; `failing` says what becomes of an entry, by event id and attempt."""
+    """Takes batches as SNS does, limits included; `failing` gives the failure of an entry, by event id and attempt."""
 
     def __init__(self, failing: Callable[[str, int], dict[str, Any] | Exception | None] = lambda _id, _n: None) -> None:
         self.failing = failing
@@ -54,8 +54,8 @@ class FakeSns:
         return [json.loads(entry["Message"])["id"] for entry in self.delivered]
 
 
-def publish(fake: FakeSns, told: list[OrderEvent]) -> list[Undelivered]:
-    return EventTopic(cast("Any", fake), "the topic").publish(told)
+def publish(fake: FakeSns, sent: list[OrderEvent]) -> list[Undelivered]:
+    return EventTopic(cast("Any", fake), "the topic").publish(sent)
 
 
 def an_event(note: str = "n", **new: Any) -> OrderEvent:
@@ -79,19 +79,19 @@ def client_error(code: str) -> ClientError:
 
 
 def test_events_go_out_in_their_order_ten_at_a_time() -> None:
-    fake, told = FakeSns(), some(23)
-    assert publish(fake, told) == []
-    assert fake.delivered_ids == [event.id for event in told]
+    fake, sent = FakeSns(), some(23)
+    assert publish(fake, sent) == []
+    assert fake.delivered_ids == [event.id for event in sent]
     assert fake.calls == [10, 10, 3]
 
 
-def test_nothing_is_published_by_no_call() -> None:
+def test_without_events_there_is_no_call() -> None:
     fake = FakeSns()
     assert publish(fake, []) == []
     assert fake.calls == []
 
 
-def test_what_a_filter_may_ask_for_goes_along() -> None:
+def test_an_event_has_the_attributes_that_filters_match() -> None:
     fake = FakeSns()
     publish(fake, [an_event()])
     assert fake.delivered[0]["MessageAttributes"] == {
@@ -104,39 +104,39 @@ def test_what_a_filter_may_ask_for_goes_along() -> None:
 
 
 def test_entries_that_failed_are_sent_again_and_only_they() -> None:
-    told = some(10)
-    bad = {told[3].id, told[7].id}
+    sent = some(10)
+    bad = {sent[3].id, sent[7].id}
     fake = FakeSns(lambda event, n: {"Code": "InternalError", "SenderFault": False} if event in bad and n < 3 else None)
-    assert publish(fake, told) == []
+    assert publish(fake, sent) == []
     assert fake.calls == [10, 2, 2]
-    assert sorted(fake.delivered_ids) == sorted(event.id for event in told)
+    assert sorted(fake.delivered_ids) == sorted(event.id for event in sent)
 
 
-def test_an_entry_that_keeps_failing_is_told_and_nothing_after_its_batch_is_tried() -> None:
-    told = some(12)
-    fake = FakeSns(lambda event, _n: {"Code": "InternalError", "SenderFault": False} if event == told[3].id else None)
-    assert publish(fake, told) == [
-        Undelivered(3, "InternalError", for_ever=False),
-        Undelivered(10, "not tried", for_ever=False),
-        Undelivered(11, "not tried", for_ever=False),
+def test_an_entry_that_keeps_failing_is_returned_and_nothing_after_its_batch_is_tried() -> None:
+    sent = some(12)
+    fake = FakeSns(lambda event, _n: {"Code": "InternalError", "SenderFault": False} if event == sent[3].id else None)
+    assert publish(fake, sent) == [
+        Undelivered(3, "InternalError", permanent=False),
+        Undelivered(10, "not tried", permanent=False),
+        Undelivered(11, "not tried", permanent=False),
     ]
-    assert fake.attempts[told[3].id] == 3
+    assert fake.attempts[sent[3].id] == 3
 
 
-def test_a_senders_fault_is_for_ever_and_the_rest_goes_out() -> None:
-    told = some(12)
-    fake = FakeSns(lambda event, _n: {"Code": "InvalidParameter", "SenderFault": True} if event == told[3].id else None)
-    assert publish(fake, told) == [Undelivered(3, "InvalidParameter", for_ever=True)]
-    assert fake.attempts[told[3].id] == 1
+def test_a_senders_fault_is_permanent_and_the_rest_goes_out() -> None:
+    sent = some(12)
+    fake = FakeSns(lambda event, _n: {"Code": "InvalidParameter", "SenderFault": True} if event == sent[3].id else None)
+    assert publish(fake, sent) == [Undelivered(3, "InvalidParameter", permanent=True)]
+    assert fake.attempts[sent[3].id] == 1
     assert len(fake.delivered) == 11
 
 
 @pytest.mark.parametrize("code", ["AuthorizationError", "KMSAccessDenied", "KMSThrottling", "TooManyRequests"])
-def test_what_is_not_the_events_fault_may_pass(code: str) -> None:
-    """SNS calls a missing permission the sender's fault: with it given, the same event gets through."""
-    told = some(2)
-    undelivered = publish(FakeSns(lambda _event, _n: {"Code": code, "SenderFault": True}), told)
-    assert [(each.index, each.for_ever) for each in undelivered] == [(0, False), (1, False)]
+def test_a_failure_that_is_not_the_events_fault_is_temporary(code: str) -> None:
+    """SNS calls a missing permission the sender's fault: with it given, the same event is delivered."""
+    sent = some(2)
+    undelivered = publish(FakeSns(lambda _event, _n: {"Code": code, "SenderFault": True}), sent)
+    assert [(each.index, each.permanent) for each in undelivered] == [(0, False), (1, False)]
 
 
 def test_no_event_of_an_order_goes_out_before_an_earlier_one_of_it() -> None:
@@ -149,24 +149,24 @@ def test_no_event_of_an_order_goes_out_before_an_earlier_one_of_it() -> None:
 
 
 @pytest.mark.parametrize("fault", [client_error("Throttling"), EndpointConnectionError(endpoint_url="http://sns")])
-def test_an_outage_stops_everything_and_nothing_is_for_ever(fault: Exception) -> None:
-    told = some(12)
-    undelivered = publish(FakeSns(lambda _event, _n: fault), told)
+def test_an_outage_stops_everything_and_nothing_is_permanent(fault: Exception) -> None:
+    sent = some(12)
+    undelivered = publish(FakeSns(lambda _event, _n: fault), sent)
     assert [each.index for each in undelivered] == list(range(12))
-    assert not any(each.for_ever for each in undelivered)
+    assert not any(each.permanent for each in undelivered)
 
 
 def test_one_event_that_makes_the_whole_call_fail_takes_no_other_with_it() -> None:
-    told = some(12)
-    fake = FakeSns(lambda event, _n: client_error("InvalidParameter") if event == told[3].id else None)
-    undelivered = publish(fake, told)
-    assert [(each.index, each.for_ever) for each in undelivered] == [(3, True)]
-    assert set(fake.delivered_ids) == {event.id for event in told} - {told[3].id}
+    sent = some(12)
+    fake = FakeSns(lambda event, _n: client_error("InvalidParameter") if event == sent[3].id else None)
+    undelivered = publish(fake, sent)
+    assert [(each.index, each.permanent) for each in undelivered] == [(3, True)]
+    assert set(fake.delivered_ids) == {event.id for event in sent} - {sent[3].id}
 
 
 def test_a_call_stays_within_the_size_limit() -> None:
-    fake, told = FakeSns(), [large(100) for _ in range(5)]
-    assert publish(fake, told) == []
+    fake, sent = FakeSns(), [large(100) for _ in range(5)]
+    assert publish(fake, sent) == []
     assert fake.calls == [2, 2, 1]
     assert all("data" in json.loads(entry["Message"]) for entry in fake.delivered)
 
@@ -191,20 +191,20 @@ def test_an_event_over_the_limit_goes_out_thin() -> None:
         {"__type": "InternalError"},
     ],
 )
-def test_an_entry_that_no_answer_names_has_not_got_through(answer: dict[str, Any]) -> None:
+def test_an_entry_that_the_response_does_not_name_was_not_delivered(answer: dict[str, Any]) -> None:
     client = SimpleNamespace(publish_batch=lambda **_batch: answer)
     (undelivered,) = EventTopic(cast("Any", client), "the topic").publish([an_event()])
-    assert undelivered == Undelivered(0, "unanswered", for_ever=False)
+    assert undelivered == Undelivered(0, "unanswered", permanent=False)
 
 
 @pytest.mark.parametrize("shape", ["InvalidParameterException", "InvalidParameterValueException"])
-def test_what_sns_calls_invalid_is_for_ever_under_the_code_that_it_sends(shape: str) -> None:
+def test_the_codes_that_sns_sends_for_invalid_events_are_permanent(shape: str) -> None:
     """A shape's code on the wire is not its name: botocore's model of PublishBatch has both."""
     model = botocore.session.get_session().get_service_model("sns").operation_model("PublishBatch")
     (code,) = [each.metadata["error"]["code"] for each in model.error_shapes if each.name == shape]
     fake = FakeSns(lambda _id, _attempt: client_error(code))
     (undelivered,) = publish(fake, some(1))
-    assert undelivered.for_ever
+    assert undelivered.permanent
 
 
 def test_a_bus_that_names_no_error_has_taken_the_event() -> None:

@@ -165,3 +165,27 @@ def test_an_order_stored_under_yesterdays_rules_stays_readable() -> None:
     read = order_items.from_item(item)
     assert isinstance(read, Order)
     assert read.currency == "DEM"
+
+
+def test_an_order_and_its_tombstone_keep_their_trace() -> None:
+    order = an_order(traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01")
+    erased = order.erase(LATER)
+    assert order_items.from_item(order_items.to_item(order)) == order
+    assert order_items.from_item(order_items.to_item(erased)) == erased
+
+
+def test_an_address_has_attributes_only_for_the_fields_it_has() -> None:
+    item = order_items.to_item(an_order(new={"shipping_address": ADDRESS}))
+    assert item["shipping_address"]["M"].keys() == ADDRESS.keys()
+
+
+def test_poison_names_the_missing_attribute_and_no_value() -> None:
+    item = order_items.to_item(an_order())
+    with pytest.raises(Poison, match=r"^not an order's item: 'fingerprint'$"):
+        order_items.from_item({name: value for name, value in item.items() if name != "fingerprint"})
+    with pytest.raises(Poison, match=r"^not an order's item: ValueError$"):
+        order_items.from_item({**item, "total": {"N": "secret"}})
+
+
+def test_a_tombstone_is_read_as_an_erased_order() -> None:
+    assert isinstance(order_items.from_item(order_items.to_item(an_order().erase(LATER))), ErasedOrder)

@@ -1,4 +1,4 @@
-"""The small client of AWS's JSON services, against botocore's own signer and a server that answers by script."""
+"""The thin client of AWS's JSON services, against a server that answers by script."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -6,55 +6,24 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError, EndpointConnectionError
-from hypothesis import given
-from hypothesis import strategies as st
 
-from chalicelib.aws.json_client import Credentials, JsonClient, sign
-from chalicelib.settings import Patience
-from testkit.local_run import free_port
+from chalicelib.aws.json_client import JsonClient
+from chalicelib.aws.sigv4 import Credentials
+from chalicelib.aws.timeouts import CallPolicy
+from testkit.waiting import free_port
 
 KEYS = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None)
 Script = list[tuple[int, dict[str, str], bytes]]
 
 
-@given(
-    body=st.binary(max_size=200),
-    service=st.sampled_from(["sqs", "dynamodb", "secretsmanager", "sns", "events"]),
-    kind=st.sampled_from(["application/x-amz-json-1.0", "application/x-www-form-urlencoded; charset=utf-8"]),
-    region=st.sampled_from(["us-east-1", "eu-west-2"]),
-    keys=st.builds(
-        Credentials,
-        st.just("AKIDEXAMPLE"),
-        st.text("abcXYZ019/+=", min_size=1),
-        st.none() | st.text("abcXYZ019/+=", min_size=1),
-    ),
-)
-def test_it_signs_as_botocore_does(body: bytes, service: str, kind: str, region: str, keys: Credentials) -> None:
-    request = AWSRequest("POST", f"https://{service}.{region}.amazonaws.com/", data=body)
-    request.headers["content-type"] = kind
-    request.headers["x-amz-target"] = "A.B"
-    SigV4Auth(ReadOnlyCredentials(*keys), service, region).add_auth(request)
-    headers = {
-        "content-type": kind,
-        "host": f"{service}.{region}.amazonaws.com",
-        "x-amz-date": request.context["timestamp"],
-        "x-amz-target": "A.B",
-    }
-    assert sign(headers, body, service, region, keys) == request.headers["Authorization"]
-    assert headers.get("x-amz-security-token") == keys.token
-
-
 @pytest.fixture
-def serving() -> Iterator[Callable[[Script], tuple[JsonClient, list[int]]]]:
+def serving() -> Iterator[Callable[..., tuple[JsonClient, list[int]]]]:
     """Start a server that answers by a script, and closes a connection where the status is 0."""
     servers: list[ThreadingHTTPServer] = []
 
-    def serve(script: Script) -> tuple[JsonClient, list[int]]:
-        connections: list[int] = []
+    def serve(script: Script, attempts: int = 3) -> tuple[JsonClient, list[int]]:
+        connections: list[int] = []  # the client's port, for each request
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -78,7 +47,7 @@ def serving() -> Iterator[Callable[[Script], tuple[JsonClient, list[int]]]]:
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
-        return client(server.server_port), connections
+        return client(server.server_port, attempts), connections
 
     yield serve
     for server in servers:
@@ -86,13 +55,13 @@ def serving() -> Iterator[Callable[[Script], tuple[JsonClient, list[int]]]]:
         server.server_close()
 
 
-def client(port: int, attempts: int = 3) -> JsonClient:
+def client(port: int, attempts: int) -> JsonClient:
     return JsonClient(
         "sqs",
         region="us-east-1",
         endpoint_url=f"http://127.0.0.1:{port}",
         credentials=lambda: KEYS,
-        patience=Patience(1, 1, attempts),
+        policy=CallPolicy(1, 1, attempts),
     )
 
 
@@ -102,10 +71,10 @@ def test_calls_share_one_connection(serving: Any) -> None:
     assert len(set(connections)) == 1
 
 
-def test_a_connection_that_the_service_closed_meanwhile_is_no_failure(serving: Any) -> None:
-    sqs, connections = serving([(200, {}, b"{}"), (0, {}, b""), (200, {}, b'{"MessageId": "2"}')])
+def test_an_idle_connection_that_the_service_closed_is_no_failure(serving: Any) -> None:
+    script: Script = [(200, {}, b"{}"), (0, {}, b""), (200, {}, b'{"MessageId": "2"}')]
+    sqs, connections = serving(script, attempts=1)
     sqs.send_message(MessageBody="x")
-    sqs = _with_attempts(sqs, 1)
     assert sqs.send_message(MessageBody="x")["MessageId"] == "2"
     assert len(set(connections)) == 2
 
@@ -114,7 +83,7 @@ def test_a_connection_that_the_service_closed_meanwhile_is_no_failure(serving: A
     "throttled",
     [
         (400, {}, b'{"__type": "com.amazonaws.sqs#ThrottlingException"}'),
-        (429, {}, b'{"__type": "Throttled"}'),  # SNS's code is not among those that every service uses
+        (429, {}, b'{"__type": "Throttled"}'),  # SNS's code; only the status says that it passes
     ],
 )
 def test_a_passing_failure_is_tried_again(serving: Any, throttled: Any) -> None:
@@ -123,7 +92,7 @@ def test_a_passing_failure_is_tried_again(serving: Any, throttled: Any) -> None:
     assert len(connections) == 3
 
 
-def test_a_refusal_is_told_at_once_with_all_that_the_service_says_of_it(serving: Any) -> None:
+def test_a_refusal_is_raised_at_once_with_all_members_of_the_service_s_document(serving: Any) -> None:
     body = b'{"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "Item": {"a": {"S": "b"}}}'
     sqs, connections = serving([(400, {}, body)])
     with pytest.raises(ClientError) as caught:
@@ -138,16 +107,16 @@ def test_a_refusal_is_told_at_once_with_all_that_the_service_says_of_it(serving:
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
-        ((413, {}, b"<html>"), "413"),  # a proxy's, not the service's: no outage of that
+        ((413, {}, b"<html>"), "413"),  # a proxy's answer: the service is not out of order
         ((200, {}, b"<html>"), "500"),
         ((502, {}, b'"bad gateway"'), "502"),
         ((400, {}, b'{"__type": "com.amazonaws.sqs#QueueDoesNotExist:http://internal"}'), "QueueDoesNotExist"),
     ],
 )
 def test_an_answer_has_the_code_that_botocore_would_give_it(serving: Any, answer: Any, code: str) -> None:
-    sqs, _ = serving([answer])
+    sqs, _ = serving([answer], attempts=1)
     with pytest.raises(ClientError) as caught:
-        _with_attempts(sqs, 1).send_message(MessageBody="x")
+        sqs.send_message(MessageBody="x")
     assert caught.value.response["Error"]["Code"] == code
 
 
@@ -158,11 +127,6 @@ def test_sqs_names_an_error_in_a_header(serving: Any) -> None:
         sqs.send_message(MessageBody="x")
 
 
-def test_nobody_there_is_an_error_of_botocore() -> None:
+def test_an_address_without_a_server_is_an_error_of_botocore() -> None:
     with pytest.raises(EndpointConnectionError):
         client(free_port(), attempts=1).send_message(MessageBody="x")
-
-
-def _with_attempts(sqs: JsonClient, attempts: int) -> JsonClient:
-    vars(sqs)["_patience"] = Patience(1, 1, attempts)
-    return sqs

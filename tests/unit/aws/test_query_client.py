@@ -1,4 +1,4 @@
-"""The small client's query protocol, against botocore's own serializer and parser of SNS."""
+"""The thin client's query protocol, against botocore's own serializer and parser of SNS."""
 
 from typing import Any
 from urllib.parse import parse_qsl
@@ -10,9 +10,9 @@ from botocore.serialize import create_serializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.aws.json_client import Credentials
 from chalicelib.aws.query_client import QueryClient, quoted
-from chalicelib.settings import Patience
+from chalicelib.aws.sigv4 import Credentials
+from chalicelib.aws.timeouts import CallPolicy
 
 PUBLISH_BATCH = botocore.session.get_session().get_service_model("sns").operation_model("PublishBatch")
 ANSWER = '<PublishBatchResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/">{}</PublishBatchResponse>'
@@ -37,19 +37,19 @@ def sns() -> QueryClient:
         region="us-east-1",
         endpoint_url="https://sns.us-east-1.amazonaws.com",
         credentials=lambda: Credentials("key", "secret", None),
-        patience=Patience(1, 1, 1),
+        policy=CallPolicy(1, 1, 1),
     )
 
 
 @given(topic=TEXTS, entries=ENTRIES)
 def test_it_writes_what_botocore_writes(sns: QueryClient, topic: str, entries: list[Any]) -> None:
     parameters = {"TopicArn": topic, "PublishBatchRequestEntries": entries}
-    ours = sns.encoded("PublishBatch", parameters).decode("ascii")
+    ours = sns.encode("PublishBatch", parameters).decode("ascii")
     theirs = create_serializer("query").serialize_to_request(parameters, PUBLISH_BATCH)
     written = parse_qsl(ours, strict_parsing=True, keep_blank_values=True)
     assert dict(written) == theirs["body"]
     assert len(written) == len(theirs["body"])
-    assert sns.kind("PublishBatch")["content-type"] == theirs["headers"]["Content-Type"]
+    assert sns.headers("PublishBatch")["content-type"] == theirs["headers"]["Content-Type"]
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
@@ -76,7 +76,7 @@ def test_it_reads_what_botocore_reads(sns: QueryClient, result: str) -> None:
     response = {"body": body, "headers": {}, "status_code": 200}
     assert PUBLISH_BATCH.output_shape
     theirs = create_parser("query").parse(response, PUBLISH_BATCH.output_shape)
-    ours = sns.decoded(body)
+    ours = sns.decode(body)
     for name in ("Successful", "Failed"):
         wanted = [
             {key: str(value).lower() if isinstance(value, bool) else value for key, value in each.items()}
@@ -90,7 +90,7 @@ def test_it_reads_why_a_call_was_refused(sns: QueryClient) -> None:
         b'<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><RequestId>r</RequestId><Error><Type>Sender</Type>'
         b"<Code>TooManyEntriesInBatchRequest</Code><Message>too many</Message></Error></ErrorResponse>"
     )
-    answer = sns.decoded(body)
+    answer = sns.decode(body)
     assert (answer["__type"], answer["message"]) == ("TooManyEntriesInBatchRequest", "too many")
 
 
@@ -105,6 +105,6 @@ def test_it_reads_why_a_call_was_refused(sns: QueryClient) -> None:
         b"<html><body><p>sorry</p></body></html>",
     ],
 )
-def test_what_is_no_answer_of_sns_is_an_error_and_no_success(sns: QueryClient, body: bytes) -> None:
+def test_a_document_that_is_not_sns_s_is_an_error(sns: QueryClient, body: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
-        sns.decoded(body)
+        sns.decode(body)

@@ -1,4 +1,4 @@
-"""Commands: what was put on the queue is what is read from it, and everything else is poison."""
+"""Commands: decoding gives what was encoded, and any other message is poison."""
 
 import json
 from typing import Any
@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from chalicelib.domain import commands, orders
 from chalicelib.domain.errors import Poison
 from chalicelib.domain.orders import NewOrder
+from chalicelib.domain.request_context import RequestContext
 from testkit.builders import CUSTOMER, NOW, ORDER_ID, command, new_order
 from tests.unit.strategies import new_orders
 
 
 @given(new=new_orders())
 def test_a_command_comes_back_as_it_was_sent(new: NewOrder) -> None:
-    body = commands.encode(new, order_id=ORDER_ID, customer_id=CUSTOMER, placed_at=NOW, correlation_id="request-1")
+    body = commands.encode(new, order_id=ORDER_ID, customer_id=CUSTOMER, context=RequestContext(NOW, "request-1"))
     read = commands.decode(body)
     assert (read.order_id, read.customer_id, read.placed_at) == (ORDER_ID, CUSTOMER, NOW)
     assert (read.type, read.version, read.correlation_id) == ("PlaceOrder", 1, "request-1")
@@ -27,11 +28,11 @@ def test_a_command_comes_back_as_it_was_sent(new: NewOrder) -> None:
 
 def test_the_envelope_on_the_queue_is_the_published_one() -> None:
     new = orders.parse(NewOrder, new_order())
-    body = commands.encode(new, order_id=ORDER_ID, customer_id=CUSTOMER, placed_at=NOW, correlation_id="request-1")
+    body = commands.encode(new, order_id=ORDER_ID, customer_id=CUSTOMER, context=RequestContext(NOW, "request-1"))
     assert json.loads(body) == command()
 
 
-def test_an_envelope_holds_any_order_for_it_is_judged_later() -> None:
+def test_an_envelope_may_hold_any_order_as_it_is_validated_later() -> None:
     assert commands.decode(json.dumps(command(order={"nonsense": [1]}))).order == {"nonsense": [1]}
 
 
@@ -78,14 +79,14 @@ POISON: list[Any] = [
 
 
 @pytest.mark.parametrize("body", POISON, ids=lambda body: str(body)[:40])
-def test_what_is_no_envelope_is_poison(body: Any) -> None:
+def test_any_other_message_is_poison(body: Any) -> None:
     with pytest.raises(Poison):
         commands.decode(body if isinstance(body, str) else json.dumps(body))
 
 
 @pytest.mark.parametrize("placed_at", ["\N{FULLWIDTH DIGIT TWO}026-01-31T12:00:00.000Z", "2026-13-31T12:00:00.000Z"])
-def test_a_time_that_no_clock_shows_is_poison(placed_at: str) -> None:
-    """It would sort and filter wrong for ever."""
+def test_a_time_that_does_not_exist_is_poison(placed_at: str) -> None:
+    """Its order would be sorted and filtered wrongly."""
     with pytest.raises(Poison):
         commands.decode(json.dumps(command(placed_at=placed_at)))
 
@@ -98,6 +99,6 @@ def test_the_reason_names_what_is_wrong_and_never_what_was_sent() -> None:
 
 
 @given(text=st.text(max_size=200))
-def test_any_text_is_a_command_or_poison(text: str) -> None:
+def test_random_text_is_poison(text: str) -> None:
     with pytest.raises(Poison):
         commands.decode(text)

@@ -1,4 +1,4 @@
-"""Events: what a change of the table means to the world, if anything."""
+"""Events: which event a change of the table stands for, and what is in it."""
 
 import json
 
@@ -13,6 +13,7 @@ from testkit.builders import ADDRESS, CUSTOMER, LATER, NOW, ORDER_ID, an_order
 from tests.unit.strategies import stored_orders
 
 SOURCE = "urn:orders:test"
+TRACE = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
 PLACED = an_order()
 ERASED = PLACED.erase(LATER)
 
@@ -49,7 +50,9 @@ def test_a_change_is_one_event(before: Order | None, then: Order | ErasedOrder, 
 @pytest.mark.parametrize(
     ("before", "then"), [(PLACED, PLACED), (ERASED, ERASED), (PLACED, None), (ERASED, None), (None, None)]
 )
-def test_a_no_op_or_a_removal_is_none(before: Order | ErasedOrder | None, then: Order | ErasedOrder | None) -> None:
+def test_a_no_op_and_a_removal_are_no_events(
+    before: Order | ErasedOrder | None, then: Order | ErasedOrder | None
+) -> None:
     assert events.between(before, then, source=SOURCE) is None
 
 
@@ -81,13 +84,13 @@ def test_the_same_change_is_the_same_event_every_time(order: Order) -> None:
     assert the_event(None, order).to_json() == the_event(None, order.model_copy()).to_json()
 
 
-def test_nothing_internal_is_told() -> None:
+def test_an_event_has_no_internal_field() -> None:
     text = the_event(None, an_order(fingerprint="f" * 32)).to_json()
     assert "fingerprint" not in text
     assert "f" * 32 not in text
 
 
-def test_nothing_personal_is_told_of_an_erased_order() -> None:
+def test_the_event_of_an_erased_order_has_no_personal_data() -> None:
     order = an_order(new={"shipping_address": ADDRESS, "note": "a note", "reference": "my reference"})
     event = the_event(order, order.erase(LATER))
     assert event.data == {"order_id": ORDER_ID, "status": "erased"}
@@ -95,7 +98,7 @@ def test_nothing_personal_is_told_of_an_erased_order() -> None:
     assert not any(secret in text for secret in (CUSTOMER, "Ann", "a note", "my reference", "85123A", "1530"))
 
 
-def test_a_rejected_order_tells_its_violations() -> None:
+def test_the_event_of_a_rejected_order_has_its_violations() -> None:
     order = an_order(status=OrderStatus.REJECTED, violations=(Violation("/items", "too many"),))
     assert (the_event(None, order).data or {})["violations"] == [{"pointer": "/items", "detail": "too many"}]
 
@@ -107,3 +110,9 @@ def test_a_thin_event_is_the_same_event_with_an_address_for_its_data() -> None:
     whole = json.loads(event.to_json())
     del whole["data"]
     assert thin == whole
+
+
+def test_the_events_of_an_order_and_of_its_erasure_carry_its_trace() -> None:
+    order = an_order(traceparent=TRACE)
+    assert the_event(None, order).traceparent == TRACE
+    assert the_event(order, order.erase(LATER)).traceparent == TRACE

@@ -11,6 +11,7 @@ from chalicelib.domain.errors import IllegalTransition, InvalidOrder, NotChangea
 from chalicelib.domain.orders import (
     TRANSITIONS,
     ErasedOrder,
+    LineItem,
     Order,
     OrderChange,
     OrderContent,
@@ -246,3 +247,28 @@ def test_a_merge_patch_leaves_its_target_alone() -> None:
     target = {"a": {"b": 1}}
     merge_patch(target, {"a": {"b": None}})
     assert target == {"a": {"b": 1}}
+
+
+def test_items_note_and_address_change_together() -> None:
+    content = {"items": [line(quantity=1)], "note": "new", "shipping_address": ADDRESS}
+    order = changed(an_order(), content=content)
+    assert (order.items[0].quantity, order.total, order.note) == (1, 255, "new")
+    assert order.shipping_address is not None
+
+
+def test_a_refusal_says_what_is_fixed_and_what_was_asked_for() -> None:
+    with pytest.raises(NotChangeable, match=r"^the items of an order that is confirmed are fixed$"):
+        changed(an_order(status=OrderStatus.CONFIRMED), content={"items": [line(quantity=1)]})
+    with pytest.raises(NotChangeable, match=r"^the address and note of an order that is shipped are fixed$"):
+        changed(an_order(status=OrderStatus.SHIPPED), content={"note": "new"})
+    with pytest.raises(NotPermitted, match=r"^only a service may ask for shipped$"):
+        changed(an_order(), status=OrderStatus.SHIPPED, by_service=False)
+    with pytest.raises(IllegalTransition) as refused:
+        changed(an_order(), status=OrderStatus.DELIVERED)
+    assert (refused.value.current, refused.value.asked) == ("placed", "delivered")
+
+
+def test_a_change_of_status_does_not_judge_content_that_is_older_than_its_rules() -> None:
+    old = an_order().model_copy(update={"items": (LineItem.model_construct(sku="", quantity=0, unit_price=0),)})
+    change = orders.parse(OrderChange, {"status": "confirmed"})
+    assert change.content_of(old) is None

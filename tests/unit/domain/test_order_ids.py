@@ -91,3 +91,14 @@ def test_anything_else_is_neither_well_formed_nor_sealed(order_id: str) -> None:
 @given(raw=st.binary(min_size=20, max_size=20))
 def test_encoding_loses_nothing(raw: bytes) -> None:
     assert order_ids._decode(order_ids._encode(raw)) == raw
+
+
+def test_a_key_names_the_order_id_that_earlier_releases_gave_it() -> None:
+    """Hash, labels, lengths and alphabet: with any other, a retry after a deployment would place a second order."""
+    assert mint(b"secret", "17850", "key-1") == "ord_7cn1bs9swhjx0hsy1kvs4vkr46381tv5"
+    assert is_sealed_for(b"secret", "ord_7cn1bs9swhjx0hsy1kvs4vkr46381tv5", "17850")
+
+
+def test_the_ids_of_two_customers_have_no_part_in_common() -> None:
+    one, other = (mint(b"secret", customer, "key-1") for customer in ("a", "b"))
+    assert one[:20] != other[:20]

@@ -215,3 +215,18 @@ def test_any_json_value_is_judged_and_has_a_fingerprint(value: Any) -> None:
 @given(value=st.dictionaries(st.sampled_from(["currency", "items", "note", "shipping_address"]), JSON))
 def test_any_order_like_value_is_judged(value: Any) -> None:
     assert violations(value)
+
+
+def test_a_document_has_the_fingerprint_that_earlier_releases_gave_it() -> None:
+    assert orders.fingerprint(orders.parse(NewOrder, new_order())) == "3abc7bc602b8beb011402aad6e58d5e6"
+    assert (
+        orders.fingerprint({"b": 1, "a": None})
+        == orders.fingerprint({"a": None, "b": 1})
+        == "84950323fcbaa4d338198db3af5c878d"
+    )
+
+
+def test_the_violation_of_an_unknown_country_is_in_plain_words() -> None:
+    assert violations(with_address(country="XX")) == {
+        "/shipping_address/country": "Input should be a country code of ISO 3166-1 alpha-2"
+    }

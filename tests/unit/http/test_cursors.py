@@ -1,4 +1,4 @@
-"""Cursors: good for the question they were made for, and for nothing else."""
+"""Cursors: valid for the caller, customer and filters that they were made for, and for nothing else."""
 
 import base64
 
@@ -27,7 +27,7 @@ def refused(cursor: str, *question: str | None, secret: bytes = SECRET) -> None:
 
 
 @given(placed_key=st.text(max_size=100).filter(lambda text: text.isprintable()))
-def test_a_cursor_says_where_to_go_on(placed_key: str) -> None:
+def test_a_cursor_gives_back_where_the_page_starts(placed_key: str) -> None:
     assert unseal(SECRET, seal(SECRET, placed_key, *QUESTION), *QUESTION) == placed_key
 
 

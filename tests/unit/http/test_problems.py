@@ -1,4 +1,4 @@
-"""Errors as problems: every error of the tree has one, and every problem has the one shape."""
+"""Errors as problems: every error of the tree has one, and all problems have the same form."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from chalicelib.domain import errors
 from chalicelib.domain.errors import OrdersError, Violation
 from chalicelib.http import problems
 from chalicelib.http.problems import Problem
-from testkit.builders import LambdaContext, http_event
+from testkit.lambda_events import LambdaContext, http_event
 
 REQUEST = Request(http_event("GET", "/orders/x", request_id="request-7"), LambdaContext())
 ARGUMENTS = {
@@ -41,7 +41,7 @@ def test_the_tree_is_drawn_as_it_is() -> None:
 
 @pytest.mark.parametrize("kind", LEAVES)
 def test_every_error_is_a_whole_problem(kind: type[OrdersError]) -> None:
-    answer = problems.response(problems.of(an_error(kind)), REQUEST)
+    answer = problems.response(problems.from_error(an_error(kind)), REQUEST)
     document = json.loads(answer.body)
     assert re.fullmatch(r"urn:problem:orders:[a-z]+(-[a-z]+)*", document["type"])
     assert document["title"]
@@ -69,41 +69,41 @@ def test_every_error_is_a_whole_problem(kind: type[OrdersError]) -> None:
     ],
 )
 def test_an_error_has_its_own_status(kind: type[OrdersError], slug: str, status: int) -> None:
-    problem = problems.of(an_error(kind))
+    problem = problems.from_error(an_error(kind))
     assert (problem.slug, problem.status) == (slug, status)
 
 
 @pytest.mark.parametrize("kind", LEAVES)
-def test_only_what_passes_is_to_be_tried_again(kind: type[OrdersError]) -> None:
-    retried = "Retry-After" in problems.response(problems.of(an_error(kind)), REQUEST).headers
+def test_only_temporary_errors_have_retry_after(kind: type[OrdersError]) -> None:
+    retried = "Retry-After" in problems.response(problems.from_error(an_error(kind)), REQUEST).headers
     assert retried is (kind in {errors.Fault, errors.NotYetStored})
 
 
 @pytest.mark.parametrize(("digit", "retried"), [("0", True), ("f", True), ("g", False), ("z", False), ("F", False)])
-def test_an_order_that_is_not_there_may_come_yet_if_its_id_may_be_a_uuid(digit: str, *, retried: bool) -> None:
+def test_a_404_has_retry_after_if_the_id_may_be_a_uuid_of_direct_acceptance(digit: str, *, retried: bool) -> None:
     """Direct acceptance makes an order's id of the client's UUID, and nothing else knows of it until it is stored."""
-    assert ("Retry-After" in problems.of(errors.OrderNotFound("ord_" + digit * 32)).headers) is retried
+    assert ("Retry-After" in problems.from_error(errors.OrderNotFound("ord_" + digit * 32)).headers) is retried
 
 
 @pytest.mark.parametrize("kind", [errors.Fault, errors.Poison, errors.OrderNotFound, errors.KeyReused])
-def test_nothing_internal_is_told(kind: type[OrdersError]) -> None:
-    assert "InternalName" not in problems.response(problems.of(an_error(kind)), REQUEST).body
+def test_a_problem_names_nothing_internal(kind: type[OrdersError]) -> None:
+    assert "InternalName" not in problems.response(problems.from_error(an_error(kind)), REQUEST).body
 
 
 def test_violations_have_their_places() -> None:
-    document = json.loads(problems.response(problems.of(an_error(errors.InvalidOrder)), REQUEST).body)
+    document = json.loads(problems.response(problems.from_error(an_error(errors.InvalidOrder)), REQUEST).body)
     assert document["errors"] == [{"pointer": "/items/0/sku", "detail": "too long"}]
 
 
-def test_an_illegal_transition_tells_what_is_legal() -> None:
-    document = json.loads(problems.response(problems.of(an_error(errors.IllegalTransition)), REQUEST).body)
+def test_an_illegal_transition_is_answered_with_the_legal_ones() -> None:
+    document = json.loads(problems.response(problems.from_error(an_error(errors.IllegalTransition)), REQUEST).body)
     assert (document["current_status"], document["allowed_statuses"]) == ("shipped", ["delivered"])
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 413, 415, 429, 500, 502, 503])
 def test_the_frameworks_own_errors_become_problems(status: int) -> None:
     own = Response({"Code": "Secret", "Message": "Internal"}, {"Allow": "GET", "X-Own": "1"}, status)
-    answer = problems.rewritten(own, REQUEST)
+    answer = problems.replace_framework_error(own, REQUEST)
     document = json.loads(answer.body)
     assert (answer.status_code, document["status"], answer.headers["Allow"]) == (status, status, "GET")
     assert "Secret" not in answer.body
@@ -112,16 +112,16 @@ def test_the_frameworks_own_errors_become_problems(status: int) -> None:
 
 def test_a_slug_is_the_same_on_every_python() -> None:
     """HTTPStatus renames its phrases: 413 is "Request Entity Too Large" up to Python 3.12 and not after."""
-    answer = problems.rewritten(Response("", {}, 413), REQUEST)
+    answer = problems.replace_framework_error(Response("", {}, 413), REQUEST)
     assert json.loads(answer.body)["type"] == "urn:problem:orders:content-too-large"
 
 
 @pytest.mark.parametrize("status", [200, 202, 204, 304])
 def test_other_answers_stay_as_they_are(status: int) -> None:
     own = Response("", {}, status)
-    assert problems.rewritten(own, REQUEST) is own
+    assert problems.replace_framework_error(own, REQUEST) is own
 
 
 def test_a_problem_is_not_rewritten() -> None:
     own = problems.response(Problem("not-found", 404, "x"), REQUEST)
-    assert problems.rewritten(own, REQUEST) is own
+    assert problems.replace_framework_error(own, REQUEST) is own

@@ -1,4 +1,4 @@
-"""Reading requests: strict JSON, and parameters that mean one thing."""
+"""Reading requests: strict JSON, and parameters with one meaning."""
 
 import json
 from contextlib import suppress
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chalicelib.http import requests
 from chalicelib.http.problems import Problem
-from testkit.builders import LambdaContext, http_event
+from testkit.lambda_events import LambdaContext, http_event
 
 
 def a_request(path: str = "/orders", body: Any = None, **headers: str) -> Request:
@@ -72,7 +72,7 @@ NOT_JSON: dict[str, str | bytes] = {
 
 
 @pytest.mark.parametrize("what", NOT_JSON)
-def test_a_body_that_is_no_strict_json_is_refused(what: str) -> None:
+def test_a_body_that_is_not_strict_json_is_refused(what: str) -> None:
     assert refused(requests.json_body, a_request(body=NOT_JSON[what])) == ("malformed-json", 400)
 
 
@@ -94,12 +94,12 @@ def test_a_missing_body_is_refused() -> None:
     ],
     ids=lambda each: str(each)[:20],
 )
-def test_what_is_json_is_read_for_the_model_to_judge(body: str | bytes, value: Any) -> None:
+def test_any_json_is_read_and_validated_by_the_model_later(body: str | bytes, value: Any) -> None:
     read = requests.json_body(a_request(body=body))
     assert value is None or read == value
 
 
-def test_a_body_may_be_so_large_and_no_larger() -> None:
+def test_a_body_over_the_limit_is_refused() -> None:
     largest = '"' + "é" * ((requests.MAX_BODY_BYTES - 2) // 2) + '"'
     assert len(requests.json_body(a_request(body=largest))) == len(largest) - 2
     assert refused(requests.json_body, a_request(body=largest + " ")) == ("content-too-large", 413)
@@ -223,10 +223,10 @@ def test_a_time_is_written_as_this_service_writes_times(given: str | None, time:
         "now",
     ],
 )
-def test_a_time_that_is_none_is_refused(given: str) -> None:
+def test_any_other_time_is_refused(given: str) -> None:
     assert refused(requests.timestamp, "placed_after", given) == ("invalid-parameter", 400)
 
 
 @given(given=st.text(max_size=40))
-def test_any_text_is_a_time_or_refused(given: str) -> None:
+def test_random_text_is_not_a_time(given: str) -> None:
     assert refused(requests.timestamp, "placed_after", given) == ("invalid-parameter", 400)

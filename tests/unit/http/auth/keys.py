@@ -15,7 +15,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 from chalicelib.http.auth.key_set import KeySet
 from chalicelib.http.auth.tokens import InvalidToken, TokenChecker
-from testkit.builders import AUDIENCE, ISSUER, claims
+from testkit.tokens import AUDIENCE, ISSUER, claims
 
 RSA = RSAKey.generate_key(2048, {"kid": "rsa-1"})
 EC = ECKey.generate_key("P-256", {"kid": "ec-1"})

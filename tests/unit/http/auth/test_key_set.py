@@ -10,7 +10,7 @@ import pytest
 from joserfc.jwk import ECKey, RSAKey
 
 from chalicelib.http.auth.key_set import MAX_AGE, MIN_INTERVAL, STALE_IF_ERROR, KeysUnavailable, usable_keys
-from testkit.builders import claims, sign
+from testkit.tokens import claims, sign
 from tests.unit.http.auth.keys import EC, RSA, Issuer, base64url, jwks, raw_jws
 
 NEW = RSAKey.generate_key(2048, {"kid": "rsa-1"})  # under the old one's name

@@ -1,4 +1,4 @@
-"""Who is asking: what the authorizer admits, and what a principal may do."""
+"""The caller: which tokens the authorizer admits, and what a principal may do."""
 
 import time
 from pathlib import Path
@@ -11,7 +11,8 @@ from chalicelib.http.auth.authorizer import Unauthorized, authorize
 from chalicelib.http.auth.principal import ADMIN, READ, SERVICE, WRITE, Principal
 from chalicelib.http.auth.tokens import LEEWAY
 from chalicelib.http.problems import Problem
-from testkit.builders import CUSTOMER, claims, sign
+from testkit.builders import CUSTOMER
+from testkit.tokens import claims, sign
 from tests.unit.http.auth.keys import EC, RSA, TokenRoom
 
 ARN = "arn:aws:execute-api:us-east-1:000000000000:api/stage/POST/orders"
@@ -28,7 +29,7 @@ def refused(call: Any, *arguments: Any) -> tuple[str, int]:
     return caught.value.slug, caught.value.status
 
 
-def test_a_valid_token_is_admitted_everywhere_for_views_decide(tmp_path: Path) -> None:
+def test_a_valid_token_is_admitted_to_every_route_as_endpoints_check_scopes(tmp_path: Path) -> None:
     content = claims(scope="orders/read")
     request = AuthRequest("TOKEN", f"Bearer {sign(RSA, content)}", ARN)
     answer = authorize(request, TokenRoom(tmp_path / "jwks.json").checker(), customer_claim="sub").to_dict(request)
@@ -40,14 +41,16 @@ def test_a_valid_token_is_admitted_everywhere_for_views_decide(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("scope", [None, 1, ["orders/admin"], {"orders/admin": 1}, True])
-def test_a_scope_that_is_no_text_is_no_scope(tmp_path: Path, scope: Any) -> None:
+def test_a_scope_claim_that_is_not_text_gives_no_scope(tmp_path: Path, scope: Any) -> None:
     request = AuthRequest("TOKEN", f"Bearer {sign(EC, claims(scope=scope))}", ARN)
     answer = authorize(request, TokenRoom(tmp_path / "jwks.json").checker(), customer_claim="sub").to_dict(request)
     assert answer["context"]["scope"] == ""
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer x", "Bearer a.b.c", "Basic YTpi"])
-def test_any_other_is_unauthorized_in_the_gateways_word(tmp_path: Path, authorization: str) -> None:
+def test_any_other_token_is_refused_with_the_message_that_api_gateway_expects(
+    tmp_path: Path, authorization: str
+) -> None:
     with pytest.raises(Unauthorized) as caught:
         authorize(
             AuthRequest("TOKEN", authorization, ARN), TokenRoom(tmp_path / "jwks.json").checker(), customer_claim="sub"
@@ -56,12 +59,12 @@ def test_any_other_is_unauthorized_in_the_gateways_word(tmp_path: Path, authoriz
 
 
 @pytest.mark.parametrize("exp", ["1000000000", "", "nan", "None", "Sat Jan 31 12:00:00 UTC 2026", None])
-def test_a_cached_answer_ends_with_its_token(exp: str | None) -> None:
+def test_a_cached_policy_ends_with_its_token(exp: str | None) -> None:
     assert refused(lambda: a_principal(exp=exp)) == ("unauthorized", 401)
     assert a_principal(exp=str(time.time() + 60)).customer == CUSTOMER
 
 
-def test_a_cached_answer_without_an_end_has_ended() -> None:
+def test_a_cached_policy_without_an_end_has_ended() -> None:
     context = {"sub": CUSTOMER, "scope": ""}
     assert refused(lambda: Principal.from_authorizer(context, customer_claim="sub")) == ("unauthorized", 401)
 
@@ -103,20 +106,20 @@ def test_a_claim_that_is_no_name_is_nobodys(tmp_path: Path, claim: Any) -> None:
     context = context_of(tmp_path, customer=claim)
     assert context["customer"] == ""
     principal = Principal.from_authorizer(context, customer_claim="customer")
-    assert refused(principal.customer_for_reading, None) == ("forbidden", 403)
-    assert refused(principal.customer_for_writing, None) == ("forbidden", 403)
+    assert refused(principal.required_owner, None) == ("forbidden", 403)
+    assert refused(principal.customer_to_act_for, None) == ("forbidden", 403)
 
 
 def test_a_claim_that_is_missing_is_nobodys(tmp_path: Path) -> None:
     principal = Principal.from_authorizer(context_of(tmp_path), customer_claim="customer")
-    assert refused(principal.customer_for_reading, None) == ("forbidden", 403)
+    assert refused(principal.required_owner, None) == ("forbidden", 403)
 
 
 @pytest.mark.parametrize(("claim", "customer"), [("17850", "17850"), (17850, "17850"), (0, "0"), ("None", "None")])
 def test_a_text_or_an_integer_is_a_name(tmp_path: Path, claim: Any, customer: str) -> None:
     context = context_of(tmp_path, customer=claim)
     assert all(isinstance(value, str) for value in context.values()), "API Gateway makes texts of all others"
-    assert Principal.from_authorizer(context, customer_claim="customer").customer_for_writing(None) == customer
+    assert Principal.from_authorizer(context, customer_claim="customer").customer_to_act_for(None) == customer
 
 
 @pytest.mark.parametrize("claim", NOBODY + NOBODY_AS_TEXT, ids=repr)
@@ -124,7 +127,7 @@ def test_a_gateways_claim_that_is_no_name_is_nobodys(claim: Any) -> None:
     for context in ({"claims": {"sub": "login-1", "customer": claim}}, {"claims": {"sub": "login-1"}}):
         principal = Principal.from_authorizer(context, customer_claim="customer")
         assert principal.customer == ""
-        assert refused(principal.customer_for_reading, None) == ("forbidden", 403)
+        assert refused(principal.required_owner, None) == ("forbidden", 403)
 
 
 @pytest.mark.parametrize("claim", ["17850", 17850, "nullable", "1e5", "eu-west-1:0f8fad5b"])
@@ -175,29 +178,29 @@ def test_a_scope_allows_what_it_says(scope: str, may: set[str]) -> None:
 
 def test_a_customer_acts_for_no_other() -> None:
     principal = a_principal()
-    for customer_of in (principal.customer_for_writing, principal.customer_for_reading):
+    for customer_of in (principal.customer_to_act_for, principal.required_owner):
         assert customer_of(None) == CUSTOMER
         assert customer_of(CUSTOMER) == CUSTOMER
         assert refused(customer_of, "17851") == ("forbidden", 403)
 
 
-def test_a_service_names_whom_it_acts_for() -> None:
+def test_a_service_names_the_customer_that_it_acts_for() -> None:
     principal = a_principal("orders/service", sub="the-shop")
-    assert principal.customer_for_writing("17851") == "17851"
-    assert principal.customer_for_reading("17851") == "17851"
-    assert principal.customer_for_reading(None) is None
-    assert refused(principal.customer_for_writing, None) == ("customer-required", 400)
+    assert principal.customer_to_act_for("17851") == "17851"
+    assert principal.required_owner("17851") == "17851"
+    assert principal.required_owner(None) is None
+    assert refused(principal.customer_to_act_for, None) == ("customer-required", 400)
 
 
 @pytest.mark.parametrize("named", ["", "a b", "a" * 65, "a\n", "é", "../17850", "17850,17851"])
 def test_no_customer_has_such_a_name(named: str) -> None:
     principal = a_principal("orders/service")
-    assert refused(principal.customer_for_writing, named) == ("invalid-parameter", 400)
-    assert refused(principal.customer_for_reading, named) == ("invalid-parameter", 400)
+    assert refused(principal.customer_to_act_for, named) == ("invalid-parameter", 400)
+    assert refused(principal.required_owner, named) == ("invalid-parameter", 400)
 
 
 @pytest.mark.parametrize("sub", ["", "ann@example.com", "a" * 65, "auth0|1"])
 def test_a_token_that_names_no_customer_sees_no_orders(sub: str) -> None:
     principal = a_principal(sub=sub)
-    assert refused(principal.customer_for_writing, None) == ("forbidden", 403)
-    assert refused(principal.customer_for_reading, None) == ("forbidden", 403)
+    assert refused(principal.customer_to_act_for, None) == ("forbidden", 403)
+    assert refused(principal.required_owner, None) == ("forbidden", 403)

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from joserfc.jwk import ECKey, RSAKey
 
 from chalicelib.http.auth.tokens import InvalidToken
-from testkit.builders import claims, sign
+from testkit.tokens import claims, sign
 from tests.unit.http.auth.keys import (
     EC,
     RSA,

@@ -8,7 +8,8 @@ import pytest
 from joserfc.jwk import ECKey, RSAKey
 
 from chalicelib.http.auth.tokens import LEEWAY, InvalidToken
-from testkit.builders import AUDIENCE, CUSTOMER, ISSUER, claims, sign
+from testkit.builders import CUSTOMER
+from testkit.tokens import AUDIENCE, ISSUER, claims, sign
 from tests.unit.http.auth.keys import EC, RSA, TokenRoom, base64url, raw_jws, rsa_signature, token
 
 NOW = 1_769_860_800  # what the clock shows where a test is about time

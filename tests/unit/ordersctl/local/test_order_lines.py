@@ -9,7 +9,8 @@ from chalicelib.adapters import order_items
 from chalicelib.domain.errors import Violation
 from chalicelib.domain.orders import ErasedOrder, OrderStatus
 from ordersctl.local.order_lines import OrderLines, money
-from testkit.builders import LATER, ORDER_ID, an_order, line, new_order, sqs_event, stream_record
+from testkit.builders import LATER, ORDER_ID, an_order, line, new_order
+from testkit.lambda_events import sqs_event, stream_record
 
 CHANGED = {"version": 2, "updated_at": LATER}
 ERASED = ErasedOrder(order_id=ORDER_ID, version=3, updated_at=LATER, correlation_id="r")
@@ -82,7 +83,7 @@ def test_a_record_that_is_no_order_is_said_to_be_quarantined() -> None:
 
     [told] = lines_of(record)
 
-    assert "a record that is no order went to the dead-letter queue" in told
+    assert "a record that is not an order went to the dead-letter queue" in told
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{}", "null", "{", "1"])

@@ -1,0 +1,91 @@
+"""Reading, changing and erasing an order, by its id."""
+
+from collections.abc import Callable
+from typing import Any
+
+from chalicelib import logs
+from chalicelib.adapters.order_table import OrderTable
+from chalicelib.application.accept import Accepted
+from chalicelib.domain import order_ids, orders
+from chalicelib.domain.errors import Fault, NotYetStored, OrderErased, OrderNotFound, VersionConflict
+from chalicelib.domain.orders import ErasedOrder, Order, OrderChange
+from chalicelib.domain.request_context import RequestContext
+
+_ERASE_ATTEMPTS = 5
+
+
+def read_order(
+    order_id: str, *, customer_id: str | None, secret: bytes, find: Callable[[str, str | None], Order | ErasedOrder]
+) -> Order | Accepted:
+    """Read an order of a customer, or of any customer (customer_id None). Raises OrderErased, OrderNotFound, Fault."""
+    if not order_ids.is_well_formed(order_id):
+        raise OrderNotFound(order_id)
+    try:
+        stored = find(order_id, customer_id)
+    except OrderNotFound:
+        stored = None
+    if isinstance(stored, Order):
+        return stored
+    # A tombstone names no customer, and an order that is not stored yet has no item: the id's seal tells whose it is.
+    is_theirs = customer_id is not None and order_ids.is_sealed_for(secret, order_id, customer_id)
+    if isinstance(stored, ErasedOrder) and (customer_id is None or is_theirs):
+        raise OrderErased(order_id)
+    if stored is None and is_theirs:
+        return Accepted(order_id, replayed=False)
+    raise OrderNotFound(order_id)
+
+
+def change_order(
+    order_id: str,
+    patch: Any,
+    *,
+    customer_id: str | None,
+    by_service: bool,
+    seen_versions: frozenset[int] | None,
+    context: RequestContext,
+    secret: bytes,
+    table: OrderTable,
+) -> Order:
+    """Apply a merge patch if the order's version is one that the caller has seen (None: any). Returns the new order.
+
+    Raises what read_order raises, NotYetStored, VersionConflict, InvalidOrder, NotChangeable, NotPermitted,
+    IllegalTransition.
+    """
+    change = orders.parse(OrderChange, patch)
+    order = read_order(order_id, customer_id=customer_id, secret=secret, find=table.get)
+    if isinstance(order, Accepted):
+        raise NotYetStored(order_id)
+    if seen_versions is not None and order.version not in seen_versions:
+        raise VersionConflict(order_id)
+    content = change.content_of(order)
+    changed = order.change(
+        content, status=change.status, reason=change.status_reason, by_service=by_service, now=context.now
+    )
+    if changed is not order:
+        changed = changed.model_copy(update={"traceparent": context.traceparent or order.traceparent})
+        table.replace(changed)
+        logs.log("order.updated", status=changed.status, version=changed.version, **logs.ids_of(changed))
+    return changed
+
+
+def erase_order(
+    order_id: str, *, customer_id: str | None, context: RequestContext, secret: bytes, table: OrderTable
+) -> None:
+    """Replace an order by its tombstone, whatever its version. An order that is erased already stays as it is.
+
+    Raises OrderNotFound, NotYetStored, Fault.
+    """
+    for _ in range(_ERASE_ATTEMPTS):
+        try:
+            order = read_order(order_id, customer_id=customer_id, secret=secret, find=table.get)
+            if isinstance(order, Accepted):
+                raise NotYetStored(order_id)
+            tombstone = order.erase(context.now)
+            table.replace(tombstone)
+        except OrderErased:
+            return
+        except VersionConflict:
+            continue  # somebody changed it in between; it is to be erased nevertheless
+        logs.log("order.erased", version=tombstone.version, **logs.ids_of(tombstone))
+        return
+    raise Fault("dynamodb: the order changes faster than it can be erased")

@@ -1,0 +1,87 @@
+"""Processing the order queue: each command becomes one stored order, placed or rejected."""
+
+import logging
+from typing import Any
+
+from chalicelib import logs
+from chalicelib.adapters.order_table import OrderTable
+from chalicelib.adapters.queues import DeadLetterQueue
+from chalicelib.domain import clock, commands, orders
+from chalicelib.domain.commands import PlaceOrder
+from chalicelib.domain.errors import InvalidOrder, Poison
+from chalicelib.domain.orders import ErasedOrder, NewOrder, Order, OrderStatus
+
+_ALREADY_THERE = "already_there"
+_MAX_REASON = 200  # characters, as in OrderChange.status_reason
+
+
+def process_message(body: str, message_id: str, *, table: OrderTable, dead_letters: DeadLetterQueue) -> None:
+    """Store the order of a queue message; a message that is poison goes to the dead-letter queue. Raises Fault."""
+    ids: dict[str, Any] = {}
+    try:
+        command = commands.decode(body)
+        ids = logs.ids_of(command)
+        outcome = store_order(command, table)
+    except Poison as poison:
+        reason = str(poison)
+        dead_letters.quarantine(body, reason=reason, source=message_id)
+        logs.log("message.quarantined", level=logging.ERROR, reason=reason, **ids, message_id=message_id)
+        return
+    age = None if outcome == _ALREADY_THERE else clock.milliseconds_since(command.placed_at)
+    logs.log(f"order.{outcome}", placed_after_ms=age, **ids)
+
+
+def store_order(command: PlaceOrder, table: OrderTable) -> str:
+    """Store an order as placed, or as rejected with its violations. Returns "placed", "rejected" or "already_there".
+
+    Raises Poison when another order has this id (two bodies under one idempotency key), Fault.
+    """
+    order = order_of(command)
+    stored = table.add(order)
+    if stored is None:
+        return order.status.value
+    if isinstance(stored, Order) and stored.fingerprint != order.fingerprint:
+        raise Poison("idempotency-key-reused: another order has this id")
+    return _ALREADY_THERE
+
+
+def reject_order(command: PlaceOrder, reason: str, table: OrderTable) -> Order | ErasedOrder | None:
+    """Store as rejected an order that an operator gives up: its client must not read "accepted" for ever.
+
+    Returns the order that has this id already; None when there was none. Raises Fault.
+    """
+    rejected = {"status": OrderStatus.REJECTED, "status_reason": reason[:_MAX_REASON]}
+    return table.add(order_of(command).model_copy(update=rejected))
+
+
+def order_of(command: PlaceOrder) -> Order:
+    """The order that a command asks for: placed, or rejected when its content is invalid."""
+    common: dict[str, Any] = {
+        "order_id": command.order_id,
+        "customer_id": command.customer_id,
+        "version": 1,
+        "placed_at": command.placed_at,
+        "updated_at": command.placed_at,
+        "correlation_id": command.correlation_id,
+        "traceparent": command.traceparent,
+    }
+    try:
+        new = orders.parse(NewOrder, command.order)
+    except InvalidOrder as refusal:
+        return Order(
+            **common,
+            status=OrderStatus.REJECTED,
+            violations=refusal.violations,
+            fingerprint=orders.fingerprint(command.order),
+        )
+    return Order(
+        **common,
+        status=OrderStatus.PLACED,
+        currency=new.currency,
+        items=new.items,
+        total=new.total,
+        shipping_address=new.shipping_address,
+        note=new.note,
+        reference=new.reference,
+        fingerprint=orders.fingerprint(new),
+    )

@@ -1,0 +1,27 @@
+"""Times as this service writes them: RFC 3339, UTC, milliseconds. As text they sort in the order of time."""
+
+import time
+from datetime import UTC, datetime
+
+
+def now() -> str:
+    return rfc3339(datetime.now(UTC))
+
+
+def rfc3339(moment: datetime) -> str:
+    """Write a moment that has a time zone; raises OverflowError when its year in UTC is not 1 to 9999."""
+    # Not strftime: its %Y has fewer than four digits before the year 1000, and these times are compared as text.
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def from_seconds(seconds: float) -> str:
+    """Write a moment given in seconds since 1970 (Unix time)."""
+    return rfc3339(datetime.fromtimestamp(seconds, UTC))
+
+
+def milliseconds_since(moment: str) -> int:
+    """The age of a moment in RFC 3339; 0 for the future and for any other text: a metric must not stop an order."""
+    try:
+        return max(0, round((time.time() - datetime.fromisoformat(moment).timestamp()) * 1000))
+    except (ValueError, OverflowError):
+        return 0

@@ -1,0 +1,28 @@
+"""The problem document (RFC 9457): the one place that writes it, for the service and for the gateways in front of it.
+
+It needs no Chalice: the tools that run and deploy the service use it too.
+"""
+
+from typing import Any
+
+CONTENT_TYPE = "application/problem+json"
+
+
+def type_uri(slug: str) -> str:
+    return f"urn:problem:orders:{slug}"
+
+
+def title(slug: str) -> str:
+    return slug.replace("-", " ").capitalize()
+
+
+def document(slug: str, status: int, detail: str, instance: str, **extra: Any) -> dict[str, Any]:
+    """The document as JSON values. `instance` is the request's id; `extra` are members of this problem type alone."""
+    return {
+        "type": type_uri(slug),
+        "title": title(slug),
+        "status": status,
+        "detail": detail,
+        "instance": instance,
+        **extra,
+    }

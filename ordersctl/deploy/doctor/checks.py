@@ -1,0 +1,165 @@
+"""What is checked of a deployed stage, in the order in which an order travels."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ordersctl.deploy import settings
+from ordersctl.deploy.chalice_config import environment_variables, recorded_outputs, variable
+from ordersctl.deploy.function_settings import differences, function_names, mapping, wanted, wanted_logging
+from ordersctl.deploy.stack import deployed_whole
+from ordersctl.shared import templates
+from ordersctl.shared.functions import Function
+from ordersctl.shared.stage import Stage
+
+
+class Finding(NamedTuple):
+    fine: bool
+    what: str
+    remedy: str = ""  # what to type, or to read
+
+
+class Remedies(NamedTuple):
+    """What to type, by how the stage was deployed: provisioning one that was deployed whole would take it apart."""
+
+    stack: str
+    functions: str
+    mappings: str
+
+    @classmethod
+    def of(cls, stage: str, *, packaged: bool) -> "Remedies":
+        tune = f"ordersctl tune --stage {stage}"
+        if packaged:
+            deploy = f"make package STAGE={stage}, then ordersctl deploy --stage {stage}"
+            # CloudFormation changes only what differs from its own last template, not what was changed beside it.
+            return cls(deploy, deploy, f"{deploy}; if that changes nothing, {tune}")
+        return cls(f"ordersctl provision --stage {stage}", f"chalice deploy --stage {stage}", tune)
+
+
+def examine(stage: Stage) -> Iterator[Finding]:
+    """Check everything, in the order in which an order travels; raises botocore's errors."""
+    given, _ = settings.stage_settings(stage.name)
+    packaged = deployed_whole(stage.outputs())
+    functions = {name: Function(stage.client("lambda"), name).configuration() for name in function_names(stage.name)}
+    checks = _Checks(stage, given, functions, Remedies.of(stage.name, packaged=packaged))
+    yield from checks.stack()
+    yield from checks.deployed_functions()
+    if not packaged:
+        yield from checks.recorded()
+    yield from checks.order_queue()
+    yield from checks.mappings()
+    yield from checks.logs()
+    yield from checks.table()
+    yield from checks.dead_letters()
+    yield from checks.alarms()
+
+
+@dataclass(frozen=True)
+class _Checks:
+    stage: Stage
+    settings: Mapping[str, str]
+    functions: Mapping[str, dict[str, Any] | None]  # name -> its configuration, None when it is not deployed
+    remedies: Remedies
+
+    def stack(self) -> Iterator[Finding]:
+        found = self.stage.client("cloudformation").describe_stacks(StackName=self.stage.stack_name)["Stacks"][0]
+        status = found["StackStatus"]
+        complete = status.endswith("_COMPLETE") and "ROLLBACK" not in status
+        yield Finding(complete, f"the stack is {status}", "see its events")
+        deployed = {each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", [])}
+        stale = [name for name, value in self.settings.items() if deployed.get(name, value) != value]
+        yield _none(stale, "settings that are not those of infra/stages", self.remedies.stack)
+
+    def deployed_functions(self) -> Iterator[Finding]:
+        for name, configuration in self.functions.items():
+            yield Finding(configuration is not None, f"{name} is deployed", self.remedies.functions)
+
+    def recorded(self) -> Iterator[Finding]:
+        recorded, outputs = environment_variables(self.stage.name), self.stage.outputs()
+        stale = [name for name in recorded_outputs() if recorded.get(variable(name)) != outputs.get(name)]
+        yield _none(stale, "outputs that are not written down", self.remedies.stack)
+
+    def order_queue(self) -> Iterator[Finding]:
+        attributes = self.stage.queue_attributes(self.stage.output("OrderQueueUrl"), "All")
+        processor = f"orders-{self.stage.name}-process-orders"
+        visibility, timeout = int(attributes["VisibilityTimeout"]), (self.functions[processor] or {}).get("Timeout", 0)
+        source = mapping(self.stage.client("lambda"), processor) or {}
+        window = source.get("MaximumBatchingWindowInSeconds") or 0
+        what = (
+            f"the order queue's visibility ({visibility} s) is at least 6 x the processor's timeout ({timeout} s) "
+            f"plus its batching window ({window} s)"
+        )
+        remedy = f"OrderQueueVisibility in infra/stages, or lambda_timeout; then {self.remedies.stack}"
+        yield Finding(visibility >= 6 * timeout + window, what, remedy)
+        has_redrive = "RedrivePolicy" in attributes
+        yield Finding(has_redrive, "the order queue has a dead-letter queue", self.remedies.stack)
+
+    def mappings(self) -> Iterator[Finding]:
+        for name, wish in wanted(self.stage, self.settings).items():
+            found = mapping(self.stage.client("lambda"), name)
+            yield Finding(found is not None, f"{name} has its event source mapping", self.remedies.functions)
+            if found is not None:
+                yield Finding(found["State"] == "Enabled", f"the mapping of {name} is {found['State']}", "enable it")
+                yield _tuned(f"the mapping of {name}", differences(found, wish), self.remedies.mappings)
+                yield self._failures_are_heeded(name, found)
+
+    def _failures_are_heeded(self, name: str, source: Mapping[str, Any]) -> Finding:
+        """Check the one mistake that loses orders: failures returned to a mapping that does not read them."""
+        environment = ((self.functions[name] or {}).get("Environment") or {}).get("Variables", {})
+        returns = environment.get("REPORT_BATCH_ITEM_FAILURES") == "1"
+        reads = "ReportBatchItemFailures" in (source.get("FunctionResponseTypes") or [])
+        return Finding(
+            reads or not returns,
+            f"failures that {name} {'returns' if returns else 'raises'} are heeded",
+            "REPORT_BATCH_ITEM_FAILURES must not be set without FunctionResponseTypes: ORDERS ARE BEING LOST",
+        )
+
+    def logs(self) -> Iterator[Finding]:
+        wish = wanted_logging(self.settings)
+        for name, configuration in self.functions.items():
+            if configuration is not None:
+                found = configuration.get("LoggingConfig") or {}
+                yield _tuned(f"the log of {name}", differences(found, wish), self.remedies.mappings)
+
+    def table(self) -> Iterator[Finding]:
+        client, name, remedy = self.stage.client("dynamodb"), self.stage.output("OrderTable"), self.remedies.stack
+        table = client.describe_table(TableName=name)["Table"]
+        stream = (table.get("StreamSpecification") or {}).get("StreamViewType")
+        yield Finding(stream == "NEW_AND_OLD_IMAGES", f"the table's stream shows {stream}", remedy)
+        if self.settings.get("DeletionProtection", "true") == "true":
+            yield Finding(bool(table.get("DeletionProtectionEnabled")), "the table refuses to be deleted", remedy)
+        backups = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+        status = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
+        yield Finding(status == "ENABLED", f"point-in-time recovery is {status}", remedy)
+
+    def dead_letters(self) -> Iterator[Finding]:
+        for output in ("OrderDeadLetterQueueUrl", "EventDeadLetterQueueUrl"):
+            attributes = self.stage.queue_attributes(self.stage.output(output), "ApproximateNumberOfMessages")
+            depth = attributes["ApproximateNumberOfMessages"]
+            what = f"{output.removesuffix('Url')} holds {depth}"
+            yield Finding(depth == "0", what, f"ordersctl dlq list --stage {self.stage.name}")
+
+    def alarms(self) -> Iterator[Finding]:
+        with_samples = self.settings.get("SampleSubscribers", "true") == "true"
+        expected = [
+            name
+            for name, each in templates.resources()["Resources"].items()
+            if each["Type"] == "AWS::CloudWatch::Alarm" and (with_samples or "Condition" not in each)
+        ]
+        paginator = self.stage.client("cloudwatch").get_paginator("describe_alarms")
+        pages = paginator.paginate(AlarmNamePrefix=f"orders-{self.stage.name}-")
+        alarms = [each for page in pages for each in page["MetricAlarms"]]
+        missing = [name for name in expected if not any(f"-{name}" in alarm["AlarmName"] for alarm in alarms)]
+        yield _none(missing, "alarms that are missing", self.remedies.stack)
+        ringing = [alarm["AlarmName"] for alarm in alarms if alarm["StateValue"] == "ALARM"]
+        yield _none(ringing, "alarms that ring", "docs/operate/operations.md")
+
+
+def _none(names: list[str], what: str, remedy: str) -> Finding:
+    """A finding that is fine when there are no such names."""
+    return Finding(not names, f"{what}: {', '.join(names) or 'none'}", remedy)
+
+
+def _tuned(what: str, differing: Mapping[str, Any], remedy: str) -> Finding:
+    said = ", ".join(f"{key} is {value}" for key, value in differing.items()) or "tuned"
+    return Finding(not differing, f"{what}: {said}", remedy)

@@ -1,0 +1,140 @@
+"""The processes of a run: started each after what it needs, watched, and ended."""
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ordersctl.local.engine import deploy, engine, set_visibility
+from ordersctl.local.processes import Child, stop
+from ordersctl.shared import project
+from ordersctl.shared.engine_client import HEALTH, get_json
+
+STAGE = "local"
+START_SECONDS = 60
+RESTARTS = 5  # of the event sources, within RESTART_WINDOW_SECONDS
+RESTART_WINDOW_SECONDS = 60
+_CONSUMER_TOKEN_SECONDS = 30 * 24 * 60 * 60
+
+Note = Callable[[Mapping[str, Any]], None]  # takes process name -> pid
+
+# ruff: noqa: PLC0415 - modules that are slow to import are imported while the first children start
+
+
+@dataclass
+class Supervisor:
+    """The engine, the API, the event sources and, if asked for, the sample consumers."""
+
+    port: int
+    engine_port: int
+    state_dir: Path
+    servers: list[Child] = field(default_factory=list)  # engine and API: the run ends when one of them does
+    event_sources: Child | None = None
+    consumers: list[Child] = field(default_factory=list)
+
+    def start(self, visibility: int | None) -> None:
+        """Start everything but the consumers; ClickException if something ends at once.
+
+        `visibility` is the order queue's visibility timeout in seconds, None for the template's.
+        """
+        endpoint_url = f"http://127.0.0.1:{self.engine_port}"
+        _enter_environment(endpoint_url)
+        arguments = ("--stage", STAGE, "--no-autoreload", "--port", str(self.port))
+        log = project.log_dir(self.state_dir) / "api.log"
+        # The API needs the engine at its first order only, so both can start at once.
+        for child in (
+            engine(self.engine_port, self.state_dir),
+            Child("API", "chalice.cli:main", ("local", *arguments), log=log),
+        ):
+            self.servers.append(child)
+            child.start()
+        from ordersctl.local.tokens import ensure_keys
+
+        ensure_keys(project.state_dir())
+        self._wait(lambda: get_json(endpoint_url + HEALTH) is not None, "the AWS engine")
+        outputs = deploy(endpoint_url, stage=STAGE)
+        if visibility is not None:
+            set_visibility(endpoint_url, outputs["OrderQueueUrl"], visibility)
+        command = ("event-sources", "--state-dir", str(self.state_dir))
+        self.event_sources = Child("event sources", "ordersctl.cli:main", command)
+        self.event_sources.start()
+        self._wait(lambda: get_json(f"http://127.0.0.1:{self.port}/health") is not None, "the API")
+
+    def start_consumers(self) -> None:
+        """Start the sample consumers, each in a process of its own: one that ends does not end the others."""
+        from ordersctl.local.consumers import NAMES
+        from ordersctl.local.tokens import SERVICE_SCOPE, local_token
+
+        for name in NAMES:
+            token = local_token(subject=name, scope=SERVICE_SCOPE, ttl_seconds=_CONSUMER_TOKEN_SECONDS)
+            environment = {"ORDERS_API_URL": f"http://127.0.0.1:{self.port}", "ORDERS_TOKEN": token}
+            log = project.log_dir(self.state_dir) / f"{name}.log"
+            child = Child(name, "ordersctl.cli:main", ("consumer", name), environment, log)
+            self.consumers.append(child)
+            child.start()
+
+    def watch(self, note: Note) -> None:
+        """Restart the event sources when they end; ClickException once something ends that is not restarted."""
+        assert self.event_sources is not None  # noqa: S101 - `start` came first
+        ends: deque[float] = deque(maxlen=RESTARTS + 1)
+        running = list(self.consumers)
+        note(self._pids())
+        while True:
+            time.sleep(0.1)
+            self._refuse_ended(self.servers)
+            for ended in [child for child in running if child.ended() is not None]:
+                where = f"See logs/{ended.name}.log"
+                click.echo(f"{ended.name} ended ({ended.ended()}); its queue keeps its events. {where}")
+                running.remove(ended)
+            if (how := self.event_sources.ended()) is None:
+                continue
+            ends.append(time.monotonic())
+            if len(ends) > RESTARTS and ends[-1] - ends[0] < RESTART_WINDOW_SECONDS:
+                raise click.ClickException(f"the event sources keep ending ({how}); see logs/handlers.log. Stopping.")
+            held = "messages they held are delivered again after their visibility timeout"
+            click.echo(f"event sources ended ({how}), started again; {held}")
+            self.event_sources.start()
+            note(self._pids())
+
+    def stop(self) -> None:
+        """End everything that was started."""
+        stop([*self.consumers, *self._children()])
+
+    def _children(self) -> list[Child]:
+        return [*self.servers, *([] if self.event_sources is None else [self.event_sources])]
+
+    def _pids(self) -> dict[str, int | None]:
+        return {child.name: child.pid for child in [*self._children(), *self.consumers]}
+
+    def _wait(self, ready: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not ready():
+            self._refuse_ended(self._children())
+            if time.monotonic() > deadline:
+                raise click.ClickException(f"{what} did not start within {START_SECONDS} s.")
+            time.sleep(0.05)
+
+    def _refuse_ended(self, children: Sequence[Child]) -> None:
+        for child in children:
+            if (how := child.ended()) is not None:
+                last = f"; the end of its log:\n{lines}" if (lines := child.end_of_log()) else "."
+                raise click.ClickException(f"the {child.name} ended ({how}){last}")
+
+
+def _enter_environment(endpoint_url: str) -> None:
+    """Leave the machine's AWS profiles, endpoints and proxies behind, for this process and its children."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))
+    os.environ |= {
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": no_proxy,
+        "no_proxy": no_proxy,
+        "PYTHONUNBUFFERED": "1",
+    }

@@ -1,0 +1,73 @@
+"""Which dead letters a command is about, and doing one thing with each of them."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.domain.errors import Fault, Poison
+from ordersctl.operate.dlq import dead_letters
+from ordersctl.operate.dlq.dead_letters import DeadLetter
+from ordersctl.operate.send import RateLimit
+from ordersctl.operate.stage_queues import StageQueues
+from ordersctl.shared.stage import Stage
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which dead letters are meant; an empty field excludes none."""
+
+    queue: str | None = None
+    ids: tuple[str, ...] = ()  # or their beginnings
+    reason: str | None = None
+    order: str | None = None
+
+    def matches(self, dead_letter: DeadLetter) -> bool:
+        return (
+            (not self.ids or dead_letter.id.startswith(self.ids))
+            and (self.reason is None or self.reason.lower() in dead_letter.reason.lower())
+            and (self.order is None or self.order == dead_letter.order_id)
+        )
+
+    def find(self, stage: Stage, **options: int) -> Iterator[DeadLetter]:
+        """Yield the matching dead letters; `options` are those of receive_all."""
+        for queue in StageQueues.of(stage).dead_named(self.queue):
+            for dead_letter in dead_letters.receive_all(stage, queue, **options):
+                if self.matches(dead_letter):
+                    yield dead_letter
+
+    def in_flight(self, stage: Stage) -> int:
+        """Return how many messages of the selection's queues are held by another command."""
+        return sum(dead_letters.in_flight(stage, queue) for queue in StageQueues.of(stage).dead_named(self.queue))
+
+
+@dataclass(frozen=True)
+class Result:
+    """What happened to the dead letters of a selection."""
+
+    done: Counter[str]  # outcome -> how many were handled so, and deleted
+    stayed: list[dict[str, Any]]  # the rows of those that were not, each with the error as its reason
+
+
+def handle_each(
+    stage: Stage, selection: Selection, handle: Callable[[DeadLetter], str], *, rate: float, hold: int
+) -> Result:
+    """Handle each dead letter, then delete it; those that `handle` raises an error for stay in their queue.
+
+    `handle` returns the outcome; `rate` is per second, `hold` the seconds that messages stay invisible after a kill.
+    """
+    limit, result = RateLimit(rate), Result(Counter(), [])
+    # No more at once than the rate lets through while they are held.
+    at_once = max(1, int(rate * hold / 2))
+    for dead_letter in selection.find(stage, at_once=at_once, hold_seconds=hold):
+        limit.wait()
+        try:
+            outcome = handle(dead_letter)
+        except (Poison, Fault, BotoCoreError, ClientError, OSError) as error:
+            result.stayed.append({**dead_letter.row(), "reason": str(error)})
+            continue
+        dead_letters.delete(stage, dead_letter)
+        result.done[outcome] += 1
+    return result

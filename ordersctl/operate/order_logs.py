@@ -1,0 +1,85 @@
+"""The log lines of one order: from the local run's files, or from CloudWatch Logs."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from chalicelib.domain import clock
+from chalicelib.domain.orders import ErasedOrder, Order
+from ordersctl.operate.stage_queues import StageQueues
+from ordersctl.shared import project
+from ordersctl.shared.stage import Stage
+
+_SPARE_SECONDS = 60  # that clocks may differ
+Line = dict[str, Any]
+
+
+def lines_of(
+    stage: Stage, queues: StageQueues, order_id: str, order: Order | ErasedOrder | None, hours: int
+) -> list[Line]:
+    """Return the log lines that name an order, then those that share their correlation ids.
+
+    `order` is the stored one, if there is one; `hours` is how far back to read on AWS. A line has the fields that it
+    was logged with, and `where` it was logged.
+    """
+    read = _local_lines if stage.is_local else _CloudWatch(stage, queues, hours).lines
+    return _of_order(read, order_id, order)
+
+
+def _of_order(
+    read: Callable[[Iterable[str]], Iterator[Line]], order_id: str, order: Order | ErasedOrder | None
+) -> list[Line]:
+    named = list(read([order_id]))
+    ids = {str(line["correlation_id"]) for line in named if line.get("correlation_id")}
+    if order is not None:
+        ids.add(order.correlation_id)
+    found = {json.dumps(line, sort_keys=True): line for line in [*named, *(read(sorted(ids)) if ids else [])]}
+    # Another order may share a correlation id, when a client sends the same one with two.
+    return [line for line in found.values() if line.get("order_id", order_id) == order_id]
+
+
+def _local_lines(words: Iterable[str]) -> Iterator[Line]:
+    wanted = list(words)
+    for path in sorted(project.log_dir(project.state_dir()).glob("*.log")):
+        for text in path.read_text(errors="replace").splitlines():
+            if any(word in text for word in wanted) and (line := _parsed(text)) is not None:
+                yield {"where": path.stem, **line}
+
+
+class _CloudWatch:
+    """The log groups of a stage's functions, and of its consumers where they are named as the sample ones are."""
+
+    def __init__(self, stage: Stage, queues: StageQueues, hours: int) -> None:
+        self._logs = stage.client("logs")
+        self._since = int((time.time() - hours * 3_600 - _SPARE_SECONDS) * 1_000)
+        # The API's function has the stage's name alone, the others have it and their own.
+        common = "/aws/lambda/orders-"
+        name = f"{common}{stage.name}"
+        begins = [f"{name}-", *(f"{common}{queue.name}-{stage.name}-" for queue in queues.live)]
+        pages = self._logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=common)
+        groups = (group["logGroupName"] for page in pages for group in page["logGroups"])
+        self._groups = [group for group in groups if group == name or group.startswith(tuple(begins))]
+
+    def lines(self, words: Iterable[str]) -> Iterator[Line]:
+        pattern = " ".join(f'?"{word}"' for word in words)
+        for group in self._groups:
+            pages = self._logs.get_paginator("filter_log_events").paginate(
+                logGroupName=group, filterPattern=pattern, startTime=self._since
+            )
+            for event in (event for page in pages for event in page["events"]):
+                if (line := _parsed(event["message"])) is not None:
+                    yield {
+                        "where": group.rpartition("/")[2],
+                        "time": clock.from_seconds(event["timestamp"] / 1_000),
+                        **line,
+                    }
+
+
+def _parsed(text: str) -> Line | None:
+    """Return a line that names an event, as the service's and the consumers' do; None for any other."""
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return None
+    return line if isinstance(line, dict) and "event" in line else None

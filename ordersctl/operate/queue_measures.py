@@ -1,0 +1,120 @@
+"""How much waits in a stage's queues and its table's stream, and for how long."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+from ordersctl.operate.stage_queues import Queue, StageQueues
+from ordersctl.shared import project
+from ordersctl.shared.engine_client import get_json
+from ordersctl.shared.stage import Stage
+from ordersctl.shared.streams import Checkpoints
+
+_METRIC_MINUTES = 15  # CloudWatch has SQS metrics some minutes late
+_COUNTS = ("", "NotVisible", "Delayed")
+
+
+def queue_rows(stage: Stage) -> list[dict[str, Any]]:
+    """Return depth, messages in flight and the age of the oldest (seconds) of every queue."""
+    queues = StageQueues.of(stage)
+    rows = [_row(stage, queue, dead=False) for queue in queues.live]
+    return rows + [_row(stage, queue, dead=True) for queue in queues.dead]
+
+
+def stream_rows(stage: Stage) -> list[dict[str, Any]]:
+    """Return how far each reader of the table's stream is behind: records, and seconds of lag; None is unknown."""
+    return _local_stream(stage) if stage.is_local else _stream(stage)
+
+
+def _row(stage: Stage, queue: Queue, *, dead: bool) -> dict[str, Any]:
+    names = [f"ApproximateNumberOfMessages{suffix}" for suffix in _COUNTS]
+    attributes = stage.queue_attributes(queue.url, *names)
+    waiting, in_flight, delayed = (int(attributes[name]) for name in names)
+    # Messages are not received to learn their age: the fifth receive moves a message to the dead-letter queue.
+    oldest = None
+    if waiting + in_flight:
+        oldest = _oldest_in_engine(queue) if stage.is_local else _oldest_in_cloudwatch(stage, queue)
+    return {
+        "queue": queue.name,
+        "full_name": queue.full_name,
+        "holds": "dead letters" if dead else "commands" if queue.kind == "orders" else "events",
+        "waiting": waiting,
+        "in_flight": in_flight,
+        "delayed": delayed,
+        "oldest": oldest,
+    }
+
+
+def _oldest_in_engine(queue: Queue) -> float | None:
+    """Return the seconds since the oldest message was sent, by the engine's own view of its queues."""
+    answer = get_json(f"{project.engine_url()}/_ministack/sqs/messages?QueueUrl={quote(queue.url, safe='')}")
+    times = [
+        int(message["Attributes"]["SentTimestamp"]) / 1_000
+        for account in (answer or {}).get("messages", {}).values()
+        for region in account.values()
+        for found in region.values()
+        for message in found
+    ]
+    return round(datetime.now(UTC).timestamp() - min(times), 1) if times else None
+
+
+def _oldest_in_cloudwatch(stage: Stage, queue: Queue) -> float | None:
+    return _metric(stage, "AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": queue.full_name})
+
+
+def _stream(stage: Stage) -> list[dict[str, Any]]:
+    """Return the iterator age of Lambda's mappings; AWS does not say how many records they are behind."""
+    mappings = stage.client("lambda").list_event_source_mappings(EventSourceArn=stage.output("OrderStreamArn"))
+    readers = [mapping["FunctionArn"].rpartition(":function:")[2] for mapping in mappings["EventSourceMappings"]]
+    ages = [_metric(stage, "AWS/Lambda", "IteratorAge", {"FunctionName": name}) for name in readers]
+    return [
+        {"reader": name, "records": None, "lag": None if age is None else age / 1_000}
+        for name, age in zip(readers, ages, strict=True)
+    ]
+
+
+def _local_stream(stage: Stage) -> list[dict[str, Any]]:
+    """Return what lies after the local run's checkpoints, at most one answer's worth of each shard.
+
+    Without a checkpoint, and with records in the stream, how many are unread is unknown: None, and a line on stderr.
+    """
+    streams, arn = stage.client("dynamodbstreams"), stage.output("OrderStreamArn")
+    checkpoints = Checkpoints(project.checkpoint_file(project.state_dir()), arn)
+    rows = []
+    for shard in streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
+        shard_id = shard["ShardId"]
+        records = streams.get_records(ShardIterator=checkpoints.iterator(streams, shard_id))["Records"]
+        if records and checkpoints.get(shard_id) is None:
+            why = "nothing was published yet, or its file is elsewhere"
+            click.echo(f"The stream has no checkpoint: {why}. {project.state_dir_hint()}", err=True)
+            rows.append({"reader": shard_id, "records": None, "lag": None})
+        else:
+            rows.append({"reader": shard_id, "records": len(records), "lag": round(_lag(records), 1)})
+    return rows
+
+
+def _lag(records: Sequence[Any]) -> float:
+    """Return the seconds since the first of some records was written; 0 for no records."""
+    if not records:
+        return 0.0
+    written: datetime = records[0]["dynamodb"]["ApproximateCreationDateTime"]
+    return max(0.0, (datetime.now(UTC) - written).total_seconds())
+
+
+def _metric(stage: Stage, namespace: str, name: str, dimensions: dict[str, str]) -> float | None:
+    """Return the newest maximum of a metric; None when it has no recent data point."""
+    now = datetime.now(UTC)
+    points = stage.client("cloudwatch").get_metric_statistics(
+        Namespace=namespace,
+        MetricName=name,
+        Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
+        StartTime=now - timedelta(minutes=_METRIC_MINUTES),
+        EndTime=now,
+        Period=60,
+        Statistics=["Maximum"],
+    )["Datapoints"]
+    newest = max(points, key=lambda point: point["Timestamp"], default=None)
+    return None if newest is None else float(newest["Maximum"])

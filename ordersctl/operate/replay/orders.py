@@ -1,0 +1,107 @@
+"""The orders to replay, page by page, and the event of an order's current version."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import click
+
+from chalicelib.adapters import order_items
+from chalicelib.adapters.order_table import OrderTable
+from chalicelib.domain import events
+from chalicelib.domain.errors import OrderNotFound, Poison
+from chalicelib.domain.events import OrderEvent
+from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
+
+PAGE = 100  # orders read and published between two writes of the progress file
+
+# The status before an order's last change, by its status; a cancelled order was placed or confirmed.
+_STATUS_BEFORE = {
+    OrderStatus.PLACED: OrderStatus.PLACED,
+    OrderStatus.CONFIRMED: OrderStatus.PLACED,
+    OrderStatus.SHIPPED: OrderStatus.CONFIRMED,
+    OrderStatus.DELIVERED: OrderStatus.SHIPPED,
+    OrderStatus.CANCELLED: OrderStatus.PLACED,
+}
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some of the orders asked for, None for one that cannot be read.
+
+    `after` is where the next page begins, `read` how many orders were looked at.
+    """
+
+    orders: list[Order | ErasedOrder | None]
+    after: Any
+    read: int
+
+
+def by_id(table: OrderTable, order_ids: tuple[str, ...], after: int | None) -> Iterator[Page]:
+    """Yield the orders of these ids; ClickException when there is no such order."""
+    for start in range(after or 0, len(order_ids), PAGE):
+        chosen = order_ids[start : start + PAGE]
+        yield Page([_order(table, each) for each in chosen], start + PAGE, len(chosen))
+
+
+def of_customer(table: OrderTable, customer: str, after: str | None) -> Iterator[Page]:
+    """Yield all orders of a customer."""
+    while True:
+        page = table.list_for_customer(customer, limit=PAGE, start_after=after)
+        after = page.last_placed_key
+        yield Page([_order(table, str(each["order_id"])) for each in page.orders], after, len(page.orders))
+        if after is None:
+            return
+
+
+def changed_between(table: OrderTable, since: str, until: str, after: Any) -> Iterator[Page]:
+    """Yield the orders last changed in a window of time, erased ones too, reading the whole table in small steps."""
+    while True:
+        where = {} if after is None else {"ExclusiveStartKey": after}
+        answer = table.client.scan(
+            TableName=table.name,
+            Limit=PAGE,
+            FilterExpression="updated_at >= :since AND updated_at < :until",
+            ExpressionAttributeValues={":since": {"S": since}, ":until": {"S": until}},
+            **where,
+        )
+        after = answer.get("LastEvaluatedKey")
+        found = [
+            _readable(each[order_items.ORDER_ID]["S"], partial(order_items.from_item, each)) for each in answer["Items"]
+        ]
+        yield Page(found, after, answer["ScannedCount"])
+        if after is None:
+            return
+
+
+def event_of(order: Order | ErasedOrder, *, source: str) -> OrderEvent:
+    """Return the event of an order's current version, marked as replayed.
+
+    The table has no history: the last change is derived from the status. A confirmed order whose address was changed
+    afterwards is published as confirmed; a cancelled order of more than two versions without its previous status.
+    """
+    before: Order | None = None
+    if isinstance(order, Order) and order.version > 1:
+        before = order.model_copy(update={"status": _STATUS_BEFORE[order.status], "version": order.version - 1})
+    event = events.between(before, order, source=source)
+    assert event is not None  # noqa: S101  a change of version is an event
+    data = dict(event.data or {})
+    if isinstance(order, Order) and order.status is OrderStatus.CANCELLED and order.version > 2:  # noqa: PLR2004
+        del data["previous_status"]
+    return event.model_copy(update={"data": data, "replayed": True})
+
+
+def _order(table: OrderTable, order_id: str) -> Order | ErasedOrder | None:
+    try:
+        return _readable(order_id, lambda: table.get(order_id))
+    except OrderNotFound:
+        raise click.ClickException(f"there is no order {order_id}.") from None
+
+
+def _readable(order_id: str, read: Callable[[], Order | ErasedOrder]) -> Order | ErasedOrder | None:
+    try:
+        return read()
+    except Poison as poison:
+        click.echo(f"{order_id} is skipped: {poison}.", err=True)
+        return None

@@ -1,0 +1,73 @@
+"""Sending again, on behalf of an operator: messages to a queue, events to the topic or the bus, at a limited rate."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib import wiring
+from chalicelib.adapters.publishing import Publisher
+from chalicelib.adapters.queues import OrderQueue
+from chalicelib.domain import commands
+from ordersctl.operate.stage_queues import Queue
+from ordersctl.shared.stage import Stage
+
+_OF_A_DEAD_LETTER = {"reason", "source"}  # attributes that say why a message is in a dead-letter queue
+
+
+class RateLimit:
+    """At most so many steps a second."""
+
+    def __init__(self, per_second: float) -> None:
+        self._step = 1 / per_second
+        self._next = time.monotonic()
+
+    def wait(self, steps: int = 1) -> None:
+        """Wait until it is time for the next steps."""
+        time.sleep(max(0.0, self._next - time.monotonic()))
+        self._next = max(self._next, time.monotonic()) + steps * self._step
+
+
+def publisher(stage: Stage) -> Publisher:
+    """Return the publisher of a stage's events."""
+    return wiring.publisher_to(stage.event_bus, stage.output("EventTopicArn"), stage.client)
+
+
+def source_of(stage: Stage) -> str:
+    """Return the `source` of a stage's events, as app.py has it."""
+    return f"urn:orders:{stage.name}"
+
+
+def send_command(stage: Stage, queue: Queue, body: str, *, once: str) -> None:
+    """Send a command to the order queue as the API does; raises Poison when the body is not a command, Fault.
+
+    A FIFO queue takes the same `once` only once in five minutes. Its own content-based deduplication would drop a
+    command that is redriven within five minutes of its first sending.
+    """
+    command = commands.decode(body)
+    if queue.is_fifo:
+        _send(stage, queue, body, attributes={}, group=command.order_id, once=once)
+    else:
+        order_queue = OrderQueue(stage.client("sqs"), queue.url)
+        order_queue.send(body, order_id=command.order_id, customer_id=command.customer_id)
+
+
+def send_event(
+    stage: Stage, queue: Queue, body: str, *, attributes: Mapping[str, Any], order_id: str | None, once: str
+) -> None:
+    """Send an event to one consumer's queue; raises botocore's ClientError.
+
+    To a FIFO queue it goes in the order's group, and the same `once` only once in five minutes.
+    """
+    kept = {
+        name: {key: value[key] for key in ("DataType", "StringValue", "BinaryValue") if key in value}
+        for name, value in attributes.items()
+        if name not in _OF_A_DEAD_LETTER
+    }
+    _send(stage, queue, body, attributes=kept, group=order_id, once=once)
+
+
+def _send(
+    stage: Stage, queue: Queue, body: str, *, attributes: Mapping[str, Any], group: str | None, once: str
+) -> None:
+    fifo = {"MessageGroupId": group or "unknown", "MessageDeduplicationId": once} if queue.is_fifo else {}
+    stage.client("sqs").send_message(QueueUrl=queue.url, MessageBody=body, MessageAttributes=attributes, **fifo)

@@ -1,0 +1,48 @@
+"""A deployed Lambda function: its settings as they are, and changing them."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+# Another update is in progress, or too many calls were made: both pass.
+_PASSING = {"ResourceConflictException", "TooManyRequestsException"}
+_ATTEMPTS = 60
+
+
+@dataclass(frozen=True)
+class Function:
+    """A Lambda function, by name; `client` is boto3's for Lambda."""
+
+    client: Any
+    name: str
+    pause_seconds: float = 1.0
+
+    def configuration(self) -> dict[str, Any] | None:
+        """Return what GetFunctionConfiguration answers; None when there is no such function."""
+        try:
+            found: dict[str, Any] = self.client.get_function_configuration(FunctionName=self.name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+            return None
+        return found
+
+    def settings(self) -> dict[str, Any]:
+        """Return memory (MB) and logging as they are; ClientError when there is no such function."""
+        found = self.client.get_function_configuration(FunctionName=self.name)
+        return {name: found[name] for name in ("MemorySize", "LoggingConfig") if name in found}
+
+    def update(self, **settings: Any) -> None:
+        """Change settings and wait until new invocations have them; ClientError when the change is refused for good."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                self.client.update_function_configuration(FunctionName=self.name, **settings)
+                break
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in _PASSING or attempt == _ATTEMPTS:
+                    raise
+                time.sleep(self.pause_seconds)  # Lambda does not say when the other update will have ended
+        waiting = {"Delay": self.pause_seconds, "MaxAttempts": _ATTEMPTS}
+        self.client.get_waiter("function_updated_v2").wait(FunctionName=self.name, WaiterConfig=waiting)

@@ -1,0 +1,25 @@
+"""Waiting for what happens elsewhere, and a port for something to listen on."""
+
+import socket
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+_T = TypeVar("_T")
+
+
+def eventually(look: Callable[[], _T | None], *, within: float = 20) -> _T:
+    """Look until what is seen is true, and return it; AssertionError after `within` seconds."""
+    deadline = time.monotonic() + within
+    while not (seen := look()):
+        assert time.monotonic() < deadline, f"not seen within {within} s"
+        time.sleep(0.02)
+    return seen
+
+
+def free_port() -> int:
+    """A TCP port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
