@@ -63,12 +63,13 @@ mutants: .venv/audit
 	.venv/bin/mutmut run --max-children 2
 	.venv/bin/mutmut results
 
-# Fails when it finds something, and when it cannot ask: no answer is not a good one. Reads the files as they are pinned.
-LOCKED = $(wildcard requirements*.txt)
+# Asks for each requirements file as it is pinned. Fails when it finds something, and when it cannot ask: no answer is
+# not a good one.
 audit: .venv/audit
-	@echo "make audit: $(LOCKED)"
-	.venv/bin/pip-audit --strict --disable-pip --require-hashes $(LOCKED:%=--requirement %) \
-		|| { echo "make audit: something was found above, or the question could not be asked" >&2; exit 1; }
+	@failed=""; for file in $(wildcard requirements*.txt); do \
+		echo "make audit: $$file"; \
+		.venv/bin/pip-audit --strict --disable-pip --require-hashes --requirement $$file || failed="$$failed $$file"; \
+	done; test -z "$$failed" || { echo "make audit: vulnerable, or not answered for:$$failed" >&2; exit 1; }
 
 # Pins what pyproject.toml names, and what that needs, with the hashes of all files of each release: for any platform and
 # Python. A pin stays as it is while it fits; ARGS="--upgrade-package NAME" or ARGS=--upgrade replaces it.
