@@ -55,7 +55,7 @@ class JsonClient:
         return functools.partial(self._call, name.title().replace("_", ""))
 
     def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        """One operation, tried again after a passing failure. Raises ClientError, BotoCoreError."""
+        """One operation, tried again after a failure that may pass. Raises ClientError, BotoCoreError."""
         body = self.encode(operation, parameters)
         for attempt in range(1, self._attempts + 1):
             try:
