@@ -2,7 +2,8 @@
 
 `python -m testkit.seeded_bugs [NAME…]` applies each patch to a copy of this tree and runs its tests there, after they
 have passed in a copy without a bug. It exits with 1 when a test does not fail. `--record NAME` makes a patch of the
-uncommitted change of app.py, chalicelib and ordersctl, and takes the change back. tests/README.md says how to add a bug.
+uncommitted change of app.py, chalicelib and ordersctl, and takes the change back. tests/README.md says how to add a
+bug.
 """
 
 import argparse

@@ -21,7 +21,7 @@ from ordersctl.shared.project import PROJECT_DIR, chalice_config
 
 BUILD = PROJECT_DIR / "build"
 TEMPLATE = "sam.json"
-MAX_ZIP_BYTES = 5 * 1024 * 1024
+MAX_ZIP_BYTES = 10 * 1024 * 1024
 _SOURCES = ("app.py", "chalicelib", "ordersctl", "infra", ".chalice")
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", "deployments", "deployed")
 

@@ -13,8 +13,8 @@ WORKFLOWS = sorted((PROJECT_DIR / ".github" / "workflows").glob("*.yml"))
 NIGHTLY = PROJECT_DIR / ".github" / "workflows" / "nightly.yml"
 
 
-def read(path: Path) -> dict[str, Any]:
-    workflow: dict[str, Any] = yaml.safe_load(path.read_text())
+def read(path: Path) -> dict[Any, Any]:
+    workflow: dict[Any, Any] = yaml.safe_load(path.read_text())
     return workflow
 
 
@@ -24,7 +24,7 @@ def steps(path: Path) -> list[dict[str, Any]]:
 
 def made(path: Path) -> list[str]:
     """What a workflow's jobs give to `make`, for each value of their matrix."""
-    found = []
+    found: list[str] = []
     for job in read(path)["jobs"].values():
         matrix = job.get("strategy", {}).get("matrix", {})
         for step in job["steps"]:
