@@ -6,7 +6,7 @@
 # make property                   the API against its model, and its lists, in full: a few minutes
 # make faults [SEEDS=200]         simulation runs with all faults at once, crash points, overload; FAULT_SEED=7 repeats one
 # make seeded-bugs [ARGS="NAME"]  mistakes put into a copy, each of which its tests must find: tests/README.md
-# make fuzz [SECONDS=60]          atheris at every entry point
+# make fuzz [SECONDS=60]          atheris at every entry point, and a search for the body that is dearest to refuse
 # make mutants                    mutations of the domain that no unit test notices: docs/explain/reliability.md
 # make audit                      known vulnerabilities of what each requirements file pins; needs the network
 # make lock [ARGS=--upgrade]      the requirements files anew, after a change in pyproject.toml; needs the network
@@ -69,6 +69,7 @@ seeded-bugs teeth: .venv/installed
 fuzz: .venv/audit
 	for entry_point in api queue record token cursor; do \
 		.venv/bin/python -m tests.fuzz.explore $$entry_point -max_total_time=$(or $(SECONDS),60) || exit 1; done
+	.venv/bin/python -m tests.fuzz.body_costs $(or $(SECONDS),60)
 
 mutants: .venv/audit
 	.venv/bin/mutmut run --max-children 2
