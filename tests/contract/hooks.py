@@ -1,4 +1,4 @@
-"""What JSON Schema cannot say of a request that the service takes, told to schemathesis.
+"""Rules for schemathesis: what the service wants of a request and JSON Schema cannot say.
 
 Each rule changes only what is well-formed: what was made wrong on purpose stays wrong.
 """
@@ -50,7 +50,7 @@ def _name_the_right_customer(case: Case) -> None:
 
 
 def _name_an_order_that_is_there(case: Case) -> None:
-    """The document's example is nobody's order; and what is to be erased is not what is to be read."""
+    """No order has the document's example of an id; and orders to erase are not those to read."""
     there, other = os.environ["ORDER_TO_READ"], os.environ["ORDER_TO_ERASE"]
     if case.method == "DELETE":
         there, other = other, there
@@ -61,7 +61,7 @@ def _name_an_order_that_is_there(case: Case) -> None:
 
 
 def _drop_made_up_cursor(query: dict[str, Any]) -> None:
-    """Only a cursor that the service gave out is taken; it holds the id of the order that it follows."""
+    """The service accepts its own cursors only; one holds the id of the order that it follows."""
     cursor = query.get("cursor")
     if isinstance(cursor, str) and re.fullmatch("[A-Za-z0-9_-]{1,512}", cursor):
         content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)) if len(cursor) % 4 != 1 else b""
@@ -87,7 +87,7 @@ def _complete_address(body: dict[str, Any]) -> None:
 
 
 def _key_of(key: str, body: Any) -> str:
-    """A key stands for one order: the same body gets the same key, another gets another."""
+    """A key names one order: equal bodies get one key, different bodies different keys."""
     if not _KEY.fullmatch(key):
         return key
     order = hashlib.sha256(json.dumps(body, default=str, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""What consumers are promised: the schemas are the models', every event keeps to them, and a promise stays."""
+"""The contract with consumers: schemas follow the models, events keep to schemas, no published one is broken."""
 
 import copy
 import json
@@ -53,8 +53,8 @@ def test_every_schema_is_one_and_its_examples_keep_to_it() -> None:
             Draft7Validator(schema, format_checker=FormatChecker()).validate(example)
 
 
-def told_of(order: Order) -> Iterator[OrderEvent | None]:
-    """Every event that may follow on an order's being as it is."""
+def events_after(order: Order) -> Iterator[OrderEvent | None]:
+    """Every event that may follow from the order as it is."""
 
     def event(before: Order | None, after: Order | ErasedOrder) -> OrderEvent | None:
         return events.between(before, after, source="urn:orders:test")
@@ -72,7 +72,7 @@ def told_of(order: Order) -> Iterator[OrderEvent | None]:
 @settings(max_examples=100)
 @given(order=stored_orders())
 def test_every_event_of_an_order_keeps_to_its_schema_thin_or_not(order: Order) -> None:
-    for event in told_of(order):
+    for event in events_after(order):
         assert event is not None
         check(event)
         check(event.model_copy(update={"replayed": True}))
@@ -88,13 +88,13 @@ def test_every_event_of_a_rejected_order_does_too(order: Order) -> None:
     check(event)
 
 
-def test_an_event_that_misses_its_data_is_none() -> None:
+def test_an_event_without_its_data_is_not_valid() -> None:
     for schema in SCHEMAS.values():
         example = {name: value for name, value in schema["examples"][0].items() if name != "data"}
         assert not Draft7Validator(schema).is_valid(example)
 
 
-# --- promises --------------------------------------------------------------------------------------------------------
+# --- compatibility ---------------------------------------------------------------------------------------------------
 
 
 def test_every_event_is_promised_and_no_promise_is_broken() -> None:
@@ -104,7 +104,7 @@ def test_every_event_is_promised_and_no_promise_is_broken() -> None:
 
 
 def changed(change: Change) -> list[str]:
-    """What is wrong with a change of the schema's data for a consumer of what was promised."""
+    """What in a changed schema breaks a consumer of the one before."""
     schema = copy.deepcopy(PLACED)
     change(schema)
     return breaks(PLACED, schema)
@@ -148,14 +148,14 @@ HARMLESS: dict[str, Change] = {
 }
 
 
-@pytest.mark.parametrize("told", BREAKING)
-def test_a_change_that_breaks_a_consumer_is_told_with_its_place(told: str) -> None:
-    (wrong,) = changed(BREAKING[told])
-    assert wrong.startswith(told)
+@pytest.mark.parametrize("found", BREAKING)
+def test_a_change_that_breaks_a_consumer_is_found_with_its_place(found: str) -> None:
+    (wrong,) = changed(BREAKING[found])
+    assert wrong.startswith(found)
 
 
 @pytest.mark.parametrize("what", HARMLESS)
-def test_a_change_that_a_consumer_need_not_notice_is_none(what: str) -> None:
+def test_a_change_that_no_consumer_notices_is_allowed(what: str) -> None:
     assert changed(HARMLESS[what]) == []
 
 

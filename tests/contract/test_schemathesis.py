@@ -1,4 +1,4 @@
-"""schemathesis against the whole local run: whatever it makes of the OpenAPI document, the service answers by it.
+"""schemathesis against the whole local run: the service answers every request made from the OpenAPI document by it.
 
 `make test` tries few examples, `make contract` many.
 """

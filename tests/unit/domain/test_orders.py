@@ -158,11 +158,11 @@ def test_a_total_beyond_the_largest_amount_is_refused() -> None:
 
 
 def test_one_wrong_value_is_one_violation() -> None:
-    """A client that reads "at least 1 item, not 0" beside it would look for a fault that is not there."""
+    """A second violation, "at least 1 item", would send the client looking for an error that it did not make."""
     assert set(violations(with_line(quantity="12"))) == {"/items/0/quantity"}
 
 
-def test_every_violation_is_told_up_to_twenty() -> None:
+def test_every_violation_is_named_up_to_twenty() -> None:
     lines = [line(quantity=0)] * 100
     assert len(violations(new_order(items=lines))) == 20
 
