@@ -116,8 +116,7 @@ class Container:
         """
         self.deadline, self.handler = self.aws.now + seconds, event.get("httpMethod", function)
         answer = getattr(self.app, function)(event, Context(self.deadline, lambda: self.aws.now))
-        if self.dead:
-            raise Killed
+        self.aws.check_alive(self)  # an answer after the timeout goes nowhere
         return answer
 
 
@@ -180,7 +179,7 @@ class FakeAws:
             raise DeadlineExceededError(endpoint_url="https://aws.invalid")
         self.attempts += 1
         self.now += 0.001 * self.faults.random.randint(2, 40)
-        self._check_alive(container)
+        self.check_alive(container)
         if self.faults.kills(after_effect=False):
             raise Killed
         if self.faults.happens("interleaved"):
@@ -194,10 +193,10 @@ class FakeAws:
         if lost := self.faults.after_effect():
             self.now += _wait_for(lost)
             raise lost
-        self._check_alive(container)
+        self.check_alive(container)
         return answer
 
-    def _check_alive(self, container: Container) -> None:
+    def check_alive(self, container: Container) -> None:
         self.faults.happened["deadline"] += not container.dead and self.now >= container.deadline
         if container.dead or self.now >= container.deadline:
             raise Killed
