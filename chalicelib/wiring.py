@@ -175,13 +175,18 @@ def event_dead_letters() -> "DeadLetterQueue":
 
 @_once
 def publisher() -> "Publisher":
-    if settings().event_bus_name:
+    return publisher_to(settings().event_bus_name, settings().event_topic_arn, _client)
+
+
+def publisher_to(bus_name: str | None, topic_arn: str, client: Callable[[str], Any]) -> "Publisher":
+    """Return what publishes to the bus if there is one, else to the topic; `client` makes the client of a service."""
+    if bus_name:
         from chalicelib.adapters.event_bus import EventBus
 
-        return EventBus(_client("events"), settings().event_bus_name)
+        return EventBus(client("events"), bus_name)
     from chalicelib.adapters.event_topic import EventTopic
 
-    return EventTopic(_client("sns"), settings().event_topic_arn)
+    return EventTopic(client("sns"), topic_arn)
 
 
 @_once

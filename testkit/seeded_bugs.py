@@ -99,7 +99,9 @@ def _run(command: list[str], tree: Path, environment: dict[str, str]) -> subproc
 def _test(test: str, tree: Path) -> Outcome:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ORDERS_")}
     environment |= {"HYPOTHESIS_PROFILE": "seeded-bugs"}
-    done = _run([sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", test], tree, environment)
+    # -m "": also a test that is marked `full`.
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-m", "", "-p", "no:cacheprovider", test]
+    done = _run(command, tree, environment)
     return Outcome(test, done.returncode, done.stdout + done.stderr)
 
 

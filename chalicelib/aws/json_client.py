@@ -73,7 +73,7 @@ class JsonClient:
         return functools.partial(self._call, name.title().replace("_", ""))
 
     def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        """One operation, tried again after a passing failure. Raises ClientError, BotoCoreError.
+        """One operation, tried again after a failure that may pass. Raises ClientError, BotoCoreError.
 
         A ClientError's ResponseMetadata has `AmbiguousAttempts`: how many earlier attempts of this call may have taken
         effect, because their response did not come or was a 5xx.

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,6 @@ from chalicelib.domain import commands
 from chalicelib.domain.errors import Poison
 from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
-from ordersctl.local.event_sources.invocation import Report
 
 _SYMBOLS = {"EUR": "€", "GBP": "£", "JPY": "¥", "USD": "$"}
 _MOST_REMEMBERED = 10_000
@@ -20,7 +20,7 @@ _SHOWN_OF_ID = 12
 class OrderLines:
     """Notes when orders are stored, and reports each once, when its event is published."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Callable[[str], None]) -> None:
         self._report = report
         self._stored_at: dict[str, float] = {}
         self._lock = threading.Lock()

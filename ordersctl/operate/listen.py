@@ -1,4 +1,4 @@
-"""`ordersctl listen`: shows events as they are published, in the terminal or at a webhook of one's own."""
+"""`ordersctl listen`: shows events as they are published, in the terminal or at a webhook."""
 
 import json
 import signal

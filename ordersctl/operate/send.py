@@ -4,8 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.adapters.event_bus import EventBus
-from chalicelib.adapters.event_topic import EventTopic
+from chalicelib import wiring
 from chalicelib.adapters.publishing import Publisher
 from chalicelib.adapters.queues import OrderQueue
 from chalicelib.domain import commands
@@ -29,10 +28,8 @@ class RateLimit:
 
 
 def publisher(stage: Stage) -> Publisher:
-    """Return the publisher of a stage's events: to its bus if it has one, else to its topic."""
-    if stage.event_bus is not None:
-        return EventBus(stage.client("events"), stage.event_bus)
-    return EventTopic(stage.client("sns"), stage.output("EventTopicArn"))
+    """Return the publisher of a stage's events."""
+    return wiring.publisher_to(stage.event_bus, stage.output("EventTopicArn"), stage.client)
 
 
 def source_of(stage: Stage) -> str:

@@ -1,12 +1,21 @@
 """Options, and kinds of option values, that several commands take."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts in place of tables.")
 yes = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def rate(default: float, *, least: float) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return the option --rate, of at most 1,000 a second."""
+    kind = click.FloatRange(least, 1_000)
+    return click.option(
+        "--rate", metavar="N", type=kind, default=default, show_default=True, help="At most N a second."
+    )
 
 
 class Finite(click.FloatRange):

@@ -1,4 +1,4 @@
-"""A queue of one's own, subscribed to a stage's topic for as long as somebody listens."""
+"""A temporary queue, subscribed to a stage's topic while a command listens."""
 
 import json
 import secrets

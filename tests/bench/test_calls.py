@@ -2,13 +2,12 @@
 
 import pytest
 
-from bench.instructions import figures, measure
+from bench.instructions import figures
 from ordersctl.estimate.cost.per_order import Load, units
 
 
-def test_an_order_takes_no_more_calls_than_it_must() -> None:
-    with measure.stub() as url:
-        calls = figures.calls(url)
+def test_an_order_takes_no_more_calls_than_it_must(aws: str) -> None:
+    calls = figures.calls(aws)
     assert calls == {
         "accept": {"SendMessage": 1},
         "accept with a key": {"GetItem": 1, "SendMessage": 1},

@@ -16,22 +16,22 @@ PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 KNOWN = json.loads((PROJECT_DIR / "bench" / "baseline.json").read_text())
 
 pytestmark = [
+    pytest.mark.full,  # a minute and a half of valgrind
     pytest.mark.skipif(measure.VALGRIND is None, reason="valgrind counts the instructions: not installed"),
     pytest.mark.skipif(PYTHON not in KNOWN, reason=f"bench/baseline.json has no counts of Python {PYTHON}"),
 ]
 
 
 @pytest.fixture(scope="module")
-def ratios() -> dict[str, float]:
-    with measure.stub() as url:
-        bench = Bench(url)
-        raw = bench.accept(RAW)
-        cold = {name: measure.cold_instructions(each) for name, each in bench.functions(ORDERS).items()}
-        warm = {name: measure.warm_instructions(each) for name, each in bench.api(ORDERS).items()}
-        for name, (program, orders) in bench.batches(ORDERS).items():
-            if orders == 10:
-                warm[name] = measure.warm_instructions(program, 2, 4) / orders
-        cold_raw, warm_raw = measure.cold_instructions(raw), measure.warm_instructions(raw)
+def ratios(aws: str) -> dict[str, float]:
+    bench = Bench(aws)
+    raw = bench.accept(RAW)
+    cold = {name: measure.cold_instructions(each) for name, each in bench.functions(ORDERS).items()}
+    warm = {name: measure.warm_instructions(each) for name, each in bench.api(ORDERS).items()}
+    for name, (program, orders) in bench.batches(ORDERS).items():
+        if orders == 10:
+            warm[name] = measure.warm_instructions(program, 2, 4) / orders
+    cold_raw, warm_raw = measure.cold_instructions(raw), measure.warm_instructions(raw)
     found = {f"cold {name}": count / cold_raw for name, count in cold.items()}
     return found | {f"warm {name}": count / warm_raw for name, count in warm.items()}
 

@@ -74,6 +74,7 @@ def test_the_time_of_a_batch_and_the_time_of_each_order_in_it_are_separated() ->
     assert times.spread == pytest.approx(0)
 
 
+@pytest.mark.full  # seconds of posting to a local run of its own
 def test_a_measured_burst_is_modelled_from_its_own_times() -> None:
     with checking() as check:
         check.warm()
@@ -83,6 +84,7 @@ def test_a_measured_burst_is_modelled_from_its_own_times() -> None:
     assert not wrong
 
 
+@pytest.mark.full  # seconds of posting to a local run of its own
 def test_the_check_compares_a_burst_and_a_quiet_phase_of_a_local_run() -> None:
     with checking() as check:
         figures = check.figures(Durations(calibration=1, burst=2, quiet=2))

@@ -9,10 +9,9 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
-from chalicelib.adapters.order_items import CUSTOMER_ID, ORDER_ID
+from chalicelib.adapters.order_items import CUSTOMER_ID, ITEM_COUNT, ORDER_ID, PLACED_KEY, PROJECTED
 from chalicelib.domain.errors import InvalidOrder
-from chalicelib.domain.orders import NewOrder, OrderChange, parse
-from chalicelib.http import problems
+from chalicelib.domain.orders import SUMMARY, NewOrder, OrderChange, parse
 from ordersctl.contract.openapi import document as openapi
 from ordersctl.contract.openapi.operations import OPERATIONS, PROBLEMS
 from ordersctl.contract.openapi.schemas import CHANGE, NEW_ORDER
@@ -77,8 +76,8 @@ def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:
 
 def test_every_problem_type_in_the_code_is_described_and_no_other() -> None:
     sources = [*(PROJECT_DIR / "chalicelib").rglob("*.py"), PROJECT_DIR / "ordersctl" / "local" / "api_gateway.py"]
-    raised = {slug for each in sources for slug in re.findall(r'Problem\(\s*"([a-z-]+)"', each.read_text())}
-    raised |= {slug for slug, _, _ in problems._PROBLEMS.values()}
+    slug = re.compile(r'(?:Problem|errors\.\w+: )\(\s*"([a-z-]+)"')  # of a problem, or of an error that becomes one
+    raised = {found for each in sources for found in slug.findall(each.read_text())}
     of_the_framework_and_the_gateway = {"method-not-allowed", "unsupported-media-type", "too-many-requests"}
     assert raised | of_the_framework_and_the_gateway == set(PROBLEMS)
 
@@ -87,8 +86,8 @@ def test_a_summary_has_what_the_index_projects(document: dict[str, Any]) -> None
     template = (PROJECT_DIR / "infra" / "resources.yaml").read_text()
     projected = re.search(r"NonKeyAttributes: \[(.*)\]", template)
     assert projected
-    names = {*projected[1].split(", "), ORDER_ID, CUSTOMER_ID, "placed_at"}
-    assert set(document["components"]["schemas"]["Summary"]["properties"]) == names
+    assert {*projected[1].split(", "), ORDER_ID, CUSTOMER_ID, PLACED_KEY} == PROJECTED
+    assert set(document["components"]["schemas"]["Summary"]["properties"]) == SUMMARY | {ITEM_COUNT}
 
 
 LINE = NEW_ORDER["items"][0]

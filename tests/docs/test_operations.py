@@ -17,12 +17,12 @@ TOLD_OF = {"queues", "dlq", "replay", "listen", "trigger", "trace"}
 
 def parse(command: click.Command, arguments: list[str]) -> None:
     """Parse arguments as the command line does, without running the command; click's UsageError if they are invalid."""
-    context = command.make_context(command.name, list(arguments))
-    if isinstance(command, click.Group):
-        name, inner, rest = command.resolve_command(context, [*context._protected_args, *context.args])
-        assert name is not None
-        assert inner is not None
-        parse(inner, rest)
+    if not isinstance(command, click.Group):
+        command.make_context(command.name, list(arguments))
+        return
+    _, inner, rest = command.resolve_command(click.Context(command), list(arguments))
+    assert inner is not None
+    parse(inner, rest)
 
 
 @pytest.mark.parametrize("line", COMMANDS)

@@ -119,6 +119,7 @@ def test_every_order_of_a_file_is_stored_once_and_published_once_to_each_subscri
     assert take_events(own_run, "invoicing") == []
 
 
+@pytest.mark.full  # waits for visibility timeouts
 def test_killing_the_event_sources_in_the_middle_loses_and_duplicates_nothing(
     own_run: LocalRun, tmp_path: Path
 ) -> None:

@@ -1,53 +1,16 @@
-"""`ordersctl run`: how it starts, what it prints, and that no process of it stays behind."""
+"""`ordersctl run`: it starts, takes an order, and prints its progress."""
 
-import json
-import os
 import re
-import signal
-import socket
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
 import pytest
 
 from ordersctl.shared.engine_client import client_options
-from ordersctl.shared.project import PROJECT_DIR
 from testkit.local_run import LocalRun
-from testkit.waiting import eventually, free_port
-
-
-@pytest.fixture
-def own_run(tmp_path: Path) -> Iterator[LocalRun]:
-    """A run that the test may break."""
-    run = LocalRun.start(tmp_path)
-    try:
-        yield run.ready()
-    finally:
-        run.stop(signal.SIGKILL)
-
-
-def pids(run: LocalRun) -> dict[str, int]:
-    found: dict[str, int] = json.loads((run.state_dir / "run.json").read_text())
-    return found
-
-
-def alive(pid: int) -> bool:
-    # A zombie still answers to signal 0: ask for its state as well.
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S603, S607 - fixed arguments
-    return state.stdout.strip() != "" and not state.stdout.startswith("Z")
-
-
-def gone(run: LocalRun, processes: dict[str, int]) -> bool:
-    return not any(map(alive, processes.values())) and free(run.api_port) and free(run.engine_port)
-
-
-def free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
+from testkit.waiting import eventually
 
 
 def pasted(line: str) -> str:
@@ -63,11 +26,6 @@ def progress_of(run: LocalRun, order_id: str) -> str:
         return next((line for line in run.said().splitlines() if order_id[:12] in line), "")
 
     return eventually(look)
-
-
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    whole = [sys.executable, "-m", "ordersctl", "run", *arguments]
-    return subprocess.run(whole, cwd=PROJECT_DIR, capture_output=True, text=True, timeout=30, check=False)  # noqa: S603 - our own command
 
 
 def place(run: LocalRun) -> str:
@@ -104,6 +62,7 @@ def test_garbage_is_quarantined_and_reported_while_orders_are_processed(tmp_path
         run.stop()
 
 
+@pytest.mark.full  # about the command, not about the service
 def test_settings_of_the_machine_for_aws_and_proxies_are_ignored(tmp_path: Path) -> None:
     nowhere = "http://127.0.0.1:9"
     run = LocalRun.start(
@@ -123,109 +82,3 @@ def test_it_is_ready_within_ten_seconds(tmp_path: Path) -> None:
         assert time.monotonic() - before < 10
     finally:
         run.stop()
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_everything_promptly(own_run: LocalRun, number: signal.Signals) -> None:
-    processes = pids(own_run)
-    assert set(processes) == {"run", "engine", "API", "event sources"}
-    before = time.monotonic()
-
-    status = own_run.stop(number)
-
-    assert time.monotonic() - before < 3
-    assert status == 0
-    assert gone(own_run, processes)
-    assert own_run.said().endswith("\nStopping. Everything has ended.\n")
-    assert "Traceback" not in own_run.said()
-
-
-def test_a_signal_during_the_start_ends_everything_too(tmp_path: Path) -> None:
-    run = LocalRun.start(tmp_path)
-    eventually(lambda: not free(run.engine_port))
-
-    status = run.stop()
-
-    assert status == 0
-    assert free(run.engine_port)
-    assert "Traceback" not in run.said()
-
-
-def test_nothing_outlives_a_run_that_is_killed(own_run: LocalRun) -> None:
-    processes = pids(own_run)
-
-    own_run.stop(signal.SIGKILL)
-
-    eventually(lambda: gone(own_run, processes), within=5)
-
-
-def test_event_sources_that_are_killed_are_started_again_and_continue(own_run: LocalRun) -> None:
-    first = place(own_run)
-    progress_of(own_run, first)
-
-    os.kill(pids(own_run)["event sources"], signal.SIGKILL)
-    second = place(own_run)
-
-    progress_of(own_run, second)
-    assert "event sources ended (SIGKILL), started again" in own_run.said()
-    assert own_run.said().count(first[:12]) == 1  # the checkpoint held: it is not published twice
-
-
-def test_event_sources_that_keep_ending_end_the_run(own_run: LocalRun) -> None:
-    processes = pids(own_run)
-    killed = set()
-
-    def ended() -> bool:
-        pid = pids(own_run).get("event sources", 0) if own_run.process.poll() is None else 0
-        if pid and pid not in killed:
-            killed.add(pid)
-            os.kill(pid, signal.SIGKILL)
-        return own_run.process.poll() is not None
-
-    eventually(ended)
-
-    assert own_run.process.returncode == 1
-    assert "the event sources keep ending (SIGKILL)" in own_run.said()
-    assert gone(own_run, processes)
-
-
-@pytest.mark.parametrize("name", ["engine", "API"])
-def test_a_run_that_loses_its_engine_or_api_says_so_and_ends(own_run: LocalRun, name: str) -> None:
-    processes = pids(own_run)
-
-    os.kill(processes[name], signal.SIGKILL)
-
-    assert own_run.process.wait(10) == 1
-    assert f"the {name} ended (SIGKILL)" in own_run.said()
-    assert "Traceback" not in own_run.said()
-    assert gone(own_run, processes)
-
-
-@pytest.mark.parametrize("option", ["--port", "--engine-port"])
-def test_a_port_that_is_taken_is_one_clear_line(tmp_path: Path, option: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        ports = {"--port": free_port(), "--engine-port": free_port(), option: port}
-        done = command(*[str(part) for each in ports.items() for part in each], "--state-dir", str(tmp_path))
-
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert done.stderr.count("\n") == 1
-    assert f"port {port} is taken" in done.stderr
-    assert f'make run ARGS="{option} {port + 1}"' in done.stderr
-
-
-def test_a_port_that_another_copy_has_is_reported_as_such(local_run: LocalRun, tmp_path: Path) -> None:
-    done = command("--port", str(local_run.api_port), "--engine-port", str(free_port()), "--state-dir", str(tmp_path))
-
-    assert done.returncode == 1
-    assert f"port {local_run.api_port} is taken by another copy of Orders" in done.stderr
-
-
-def test_two_copies_do_not_share_a_directory(local_run: LocalRun) -> None:
-    done = command(
-        "--port", str(free_port()), "--engine-port", str(free_port()), "--state-dir", str(local_run.state_dir)
-    )
-
-    assert done.returncode == 1
-    assert "already running from this directory" in done.stderr

@@ -42,14 +42,7 @@ def _changing(command: Callable[..., None]) -> Callable[..., None]:
     @_reason
     @_order
     @click.option("--all", "everything", is_flag=True, help="All of them.")
-    @click.option(
-        "--rate",
-        metavar="N",
-        type=click.FloatRange(0.1, 1_000),
-        default=20.0,
-        show_default=True,
-        help="At most N a second.",
-    )
+    @options.rate(20.0, least=0.1)
     @click.option(
         "--hold",
         metavar="SECONDS",
@@ -204,7 +197,7 @@ def _report(stage: Stage, selection: Selection, result: Result, *, as_json: bool
     """Print what was done and what stayed; exit status 1 when some stayed."""
     if orders := result.done[NAMES_NO_ORDER]:
         why = "no order id and customer could be read from their commands"
-        click.echo(f"Up to {orders} clients may still be told `accepted`: {why}.", err=True)
+        click.echo(f"Up to {orders} clients may still read `accepted`: {why}.", err=True)
     in_flight = selection.in_flight(stage)
     if as_json:
         click.echo(json.dumps({"done": result.done, "stayed": result.stayed, "in_flight": in_flight}, indent=2))

@@ -67,14 +67,7 @@ def _time(_context: click.Context, _option: click.Parameter, value: str | None) 
 @click.option("--since", metavar="TIME", callback=_time, help="All orders last changed at this time or later ...")
 @click.option("--until", metavar="TIME", callback=_time, help="... and before this one.  [default: now]")
 @click.option("--to", metavar="QUEUE", help="To this consumer's queue only, by its filter.  [default: to all]")
-@click.option(
-    "--rate",
-    metavar="N",
-    type=click.FloatRange(1, 1_000),
-    default=50.0,
-    show_default=True,
-    help="Events a second at most.",
-)
+@options.rate(50.0, least=1)
 @click.option("--restart", is_flag=True, help="From the beginning, when an earlier run was stopped.")
 @options.yes
 @options.as_json

@@ -11,6 +11,8 @@ from ordersctl.client.load import load
 from testkit.waiting import free_port
 from tests.tools.client.fakes import Downstream, Service
 
+pytestmark = pytest.mark.full  # retries and waits of a client; the service is a fake
+
 REAL = Path(__file__).parents[2] / "data" / "online-retail-cut.csv"
 PLACEABLE = {"536366", "536371", "536386", "536394", "536403"}
 

@@ -15,6 +15,8 @@ from ordersctl.shared import templates
 from ordersctl.shared.project import CHALICE_CONFIG
 from tests.tools.deploy.project import Project, full_engine, stage_on, write_settings
 
+pytestmark = pytest.mark.full  # commands in processes, on an engine of their own
+
 OUTPUTS = {
     "OrderStreamArn": "arn:aws:dynamodb:eu-west-1:123456789012:table/orders-dev/stream/2026",
     "OrderQueueUrl": "https://sqs.eu-west-1.amazonaws.com/123456789012/orders-dev-queue",

@@ -51,6 +51,7 @@ def complaints(directory: Path, **documents: Template) -> str:
     return done.stdout + ("" if done.returncode == 0 else f"exit status {done.returncode}: {done.stderr}")
 
 
+@pytest.mark.full  # `make check` lints the templates of stage prod
 def test_the_linter_accepts_the_template(packaged: Template, template: Template, tmp_path: Path) -> None:
     assert complaints(tmp_path, sam=packaged, translated=template, provisioned=templates.resources()) == ""
 

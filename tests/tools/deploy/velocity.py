@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import quote_plus
 
 import airspeed
-import airspeed.operators
 import httpx
 from jsonschema import Draft4Validator
 
@@ -18,9 +17,6 @@ from testkit import builders
 # 2026-01-31T12:00:00.042Z, in the two forms that API Gateway gives.
 REQUEST_TIME, REQUEST_TIME_EPOCH = "31/Jan/2026:12:00:00 +0000", "1769860800042"
 PLACED_AT = "2026-01-31T12:00:00.042Z"
-
-# Java's, and missing there.
-airspeed.operators.__additional_methods__[str]["toLowerCase"] = str.lower
 
 
 @dataclass
@@ -34,6 +30,21 @@ class Reply:
         return json.loads(self.body)
 
 
+class JavaText(str):
+    """A text with the methods of Java's String that the templates call on parameters."""
+
+    __slots__ = ()
+
+    def matches(self, pattern: str) -> bool:
+        return re.fullmatch(pattern, self) is not None
+
+    def replaceAll(self, pattern: str, replacement: str) -> "JavaText":  # noqa: N802 - Java's name
+        return JavaText(re.sub(pattern, replacement, self))
+
+    def toLowerCase(self) -> str:  # noqa: N802 - Java's name
+        return self.lower()
+
+
 class Input:
     """$input: a missing parameter is an empty string; json() is the body, parsed and written again by API Gateway."""
 
@@ -41,8 +52,8 @@ class Input:
         self.body = body
         self._parameters = parameters
 
-    def params(self, name: str) -> str:
-        return self._parameters.get(name, "")
+    def params(self, name: str) -> JavaText:
+        return JavaText(self._parameters.get(name, ""))
 
     def json(self, path: str) -> str:
         assert path == "$"

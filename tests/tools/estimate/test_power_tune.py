@@ -22,6 +22,8 @@ from ordersctl.shared.project import PROJECT_DIR
 from testkit.engine import running_engine
 from testkit.waiting import eventually
 
+pytestmark = pytest.mark.full  # invocations that take their time, in an engine of their own
+
 CODE = """
 import os, time
 

@@ -5,12 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from ordersctl.estimate.simulation import model
+from ordersctl.estimate.simulation import processing
 from ordersctl.estimate.simulation.dynamodb import Table
 from ordersctl.estimate.simulation.limits import Bottleneck, Limits, Times
 from ordersctl.estimate.simulation.model import Flow
 from ordersctl.estimate.simulation.observations import Observations
 from ordersctl.estimate.simulation.parts import Orders
+
+pytestmark = pytest.mark.full  # a model of AWS, not of the code
 
 OPEN = Limits(stage_rate=1e6, stage_burst=1e6, api_rate=1e6, api_burst=1e6)  # API Gateway limits nothing
 EXACT = Times(cold_seconds=0, spread=0)
@@ -143,7 +145,7 @@ def test_an_order_is_attempted_fifteen_times_at_most_and_then_given_up() -> None
     assert seen.backlog == 0
     assert seen.placed + seen.given_up == 20
     assert seen.given_up > 0
-    assert seen.db_throttles <= 20 * model.WRITE_ATTEMPTS * Limits().max_receives
+    assert seen.db_throttles <= 20 * processing.WRITE_ATTEMPTS * Limits().max_receives
 
 
 def test_no_more_messages_are_in_flight_than_a_queue_allows() -> None:

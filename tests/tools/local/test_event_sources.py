@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 
 from ordersctl.local.event_sources.dynamodb_streams import ShardMapping
 from ordersctl.local.event_sources.invocation import Function
@@ -18,6 +19,8 @@ from ordersctl.shared.project import PROJECT_DIR
 from ordersctl.shared.streams import Checkpoints
 from testkit.waiting import eventually
 from tests.tools.local.event_sources import QueueSource, TableSource, bodies, ids
+
+pytestmark = pytest.mark.full  # processes that are killed; no code of the service
 
 _LOOP = """
 import sys

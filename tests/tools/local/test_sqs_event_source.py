@@ -12,6 +12,8 @@ from ordersctl.local.event_sources.sqs import QueueMapping
 from testkit.waiting import eventually
 from tests.tools.local.event_sources import MOST_RECEIVES, QueueSource, bodies, depth_of, failing
 
+pytestmark = pytest.mark.full  # waits for visibility timeouts; no code of the service
+
 
 def failing_bodies(*bad: str, seen: list[list[str]]) -> Handler:
     def handler(event: Any, _context: Any) -> dict[str, Any]:

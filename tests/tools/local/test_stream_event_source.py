@@ -10,6 +10,8 @@ from ordersctl.local.event_sources.dynamodb_streams import ShardMapping
 from ordersctl.shared.streams import Checkpoints, lambda_record
 from tests.tools.local.event_sources import TableSource, failing, ids
 
+pytestmark = pytest.mark.full  # no code of the service
+
 
 def polled(mapping: ShardMapping) -> None:
     """Poll until no record is left."""

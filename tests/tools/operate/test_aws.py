@@ -17,6 +17,8 @@ from testkit import builders
 from testkit.engine import running_engine
 from tests.tools.operate.stage import OperatedStage
 
+pytestmark = pytest.mark.full  # CloudWatch and Lambda in an engine of their own
+
 STAGE = ("--stage", "dev", "--region", "us-east-1")
 PUBLISHER = "orders-dev-publish-events"
 

@@ -6,10 +6,14 @@ import subprocess
 from collections import Counter
 from functools import partial
 
+import pytest
+
 from chalicelib.domain.orders import Order
 from testkit import builders
 from testkit.waiting import eventually
 from tests.tools.operate.stage import OperatedStage
+
+pytestmark = pytest.mark.full  # forty processes are started and killed
 
 KILLS = 20
 

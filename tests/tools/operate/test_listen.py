@@ -20,6 +20,8 @@ from testkit import builders
 from testkit.waiting import eventually
 from tests.tools.operate.stage import OperatedStage
 
+pytestmark = pytest.mark.full  # processes that are started and waited for
+
 TOPIC = "arn:aws:sns:us-east-1:000000000000:orders-local-events"
 
 

@@ -2,9 +2,13 @@
 
 import json
 
+import pytest
+
 from testkit import builders
 from testkit.waiting import eventually
 from tests.tools.operate.stage import OperatedStage
+
+pytestmark = pytest.mark.full  # reads attributes of queues only
 
 
 def test_every_queue_is_shown_with_its_waiting_messages_those_in_flight_and_the_oldest(stage: OperatedStage) -> None:

@@ -11,6 +11,8 @@ from ordersctl.local.consumers import make_inbox
 from testkit import builders
 from tests.tools.operate.stage import OperatedStage
 
+pytestmark = pytest.mark.full  # reads log files of processes
+
 INBOX = "inbox-of-a-trace"
 
 
