@@ -6,6 +6,7 @@ import logging
 import random
 import secrets
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -146,6 +147,8 @@ class FakeAws:
     calls: list[tuple[str, str]] = field(default_factory=list)  # (handler, operation)
     attempts: int = 0
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    repeats_allowed: Counter[str] = field(default_factory=Counter)  # dead letters by source: faults may repeat them
+    failed_letters: int = 0  # calls that quarantine, and failed
 
     def __post_init__(self) -> None:
         # Three receives, not five as on AWS, so that dead letters happen.
@@ -159,6 +162,9 @@ class FakeAws:
             return self._attempts(container, client, operation, arguments)
         except Killed:
             container.dead = True
+            raise
+        except Exception:
+            self.failed_letters += _source_of(arguments) is not None
             raise
         finally:
             self.faults.call_ended()
@@ -191,6 +197,8 @@ class FakeAws:
         if self.faults.kills(after_effect=True):
             raise Killed
         if lost := self.faults.after_effect():
+            if source := _source_of(arguments):
+                self.repeats_allowed[source] += 1
             self.now += _wait_for(lost)
             raise lost
         self.check_alive(container)
@@ -210,7 +218,9 @@ class FakeAws:
         attributes = {name: value["StringValue"] for name, value in arguments.get("MessageAttributes", {}).items()}
         group = arguments.get("MessageGroupId")
         copies = self.faults.deliveries() if queue is self.order_queue else 1
-        return {"MessageId": queue.send(arguments["MessageBody"], attributes, group, copies)}
+        message_id = queue.send(arguments["MessageBody"], attributes, group, copies)
+        self.repeats_allowed[message_id] += copies - 1
+        return {"MessageId": message_id}
 
     def _delete_message_batch(self, arguments: dict[str, Any]) -> Any:
         queue = self._queue(arguments["QueueUrl"])
@@ -244,6 +254,12 @@ class FakeAws:
     def _get_secret_value(self, arguments: dict[str, Any]) -> Any:
         assert arguments == {"SecretId": "id-secret"}
         return {"SecretString": SECRET}
+
+
+def _source_of(arguments: dict[str, Any]) -> str | None:
+    """The id of the message or record that a call quarantines; None of any other call."""
+    source = arguments.get("MessageAttributes", {}).get("source", {}).get("StringValue")
+    return None if source is None else str(source)
 
 
 def _wait_for(fault: Exception) -> float:

@@ -11,6 +11,7 @@ from chalicelib.domain.errors import VersionConflict
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
 from chalicelib.lambda_batches import BatchFailed
 from testkit.builders import LATER, an_order, command, fresh_order_id, line, new_order
+from testkit.lambda_events import sqs_event
 from tests.service.harness import ServiceHarness, throttled
 
 
@@ -200,6 +201,37 @@ def test_out_of_time_nothing_is_started_and_every_message_is_reported(
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier": "m1"}]}
     assert harness.stored(order_id) is None
     assert harness.quarantined() == []
+
+
+def test_a_message_that_is_twice_in_a_batch_is_handled_once(harness: ServiceHarness) -> None:
+    event = sqs_event("garbage", "garbage")
+    event["Records"][1] |= {"messageId": "m0"}
+    assert harness.process_event(event) is None
+    assert len(harness.quarantined()) == 1
+
+
+def test_where_failures_are_not_reported_poison_is_off_the_queue_though_other_messages_fail(
+    harness: ServiceHarness,
+) -> None:
+    order_id, body = a_command()
+    queue = harness.url("orders-tests-queue")
+    for each in ("garbage", body):
+        harness.sqs.send_message(QueueUrl=queue, MessageBody=each)
+    harness.fail(harness.wiring.order_table(), "PutItem", lambda sent: throttled() if order_id in sent else None)
+    for _ in range(3):
+        received = harness.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=60)["Messages"]
+        event = sqs_event(*(each["Body"] for each in received))
+        for record, each in zip(event["Records"], received, strict=True):
+            record |= {"messageId": each["MessageId"], "receiptHandle": each["ReceiptHandle"]}
+        with pytest.raises(BatchFailed):
+            harness.process_event(event)
+        for each in received:
+            if each["Body"] == body:
+                harness.sqs.change_message_visibility(
+                    QueueUrl=queue, ReceiptHandle=each["ReceiptHandle"], VisibilityTimeout=0
+                )
+    assert len(harness.quarantined()) == 1
+    assert harness.bodies("orders-tests-queue") == [body]
 
 
 def test_a_batch_without_failures_reports_none(harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> None:
