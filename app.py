@@ -198,7 +198,13 @@ def process_orders(event: SQSEvent) -> Any:
     remaining_ms = _remaining_ms(event)
     with timeouts.deadline(remaining_ms):
         once = list({message["messageId"]: message for message in messages}.values())  # SQS may repeat one in a batch
-        failed = lambda_batches.each(once, handle, remaining_ms=remaining_ms, longest_ms=wiring.longest_call_ms())
+        failed = lambda_batches.each(
+            once,
+            handle,
+            remaining_ms=remaining_ms,
+            longest_ms=wiring.longest_call_ms(),
+            group_of=lambda_batches.fifo_group,
+        )
     with timeouts.deadline(remaining_ms, kept_ms=DELETED_BEFORE_END_MS):
         return lambda_batches.sqs_response(
             messages,

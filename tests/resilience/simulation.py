@@ -21,22 +21,12 @@ from testkit.fake_aws.lambda_ import Container, FakeAws, sqs_record
 from testkit.fake_aws.services import Message
 from testkit.lambda_events import http_event
 from tests.resilience.evidence import Evidence, impossible_command
-from tests.resilience.scenarios import Exchange, Request, Scenario, customer_orders, service_interferes
+from tests.resilience.scenarios import Client, Exchange, Request, Scenario, customer_orders, service_interferes
 
 CUSTOMERS = ["anna", "ben", "cleo", "dora"]
 _RESOURCES = {"orders": "/orders/{order_id}", "customers": "/customers/{customer_id}/orders"}
 _SHARDS = 2
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-
-
-@dataclass
-class Client:
-    """A client in the middle of its scenario."""
-
-    scenario: Scenario
-    answer: Exchange | None = None
-    waiting: bool = False  # for the answer to its request
-    done: bool = False
 
 
 @dataclass

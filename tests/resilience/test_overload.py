@@ -9,8 +9,8 @@ from testkit.fake_aws.lambda_ import Container, repeatable
 from testkit.fake_aws.services import Message, Queue
 from tests.resilience.checker import check
 from tests.resilience.evidence import Evidence
-from tests.resilience.scenarios import Request, Scenario, new_order
-from tests.resilience.simulation import Client, SimulationRun
+from tests.resilience.scenarios import Client, Request, Scenario, new_order
+from tests.resilience.simulation import SimulationRun
 
 FOREVER = 1e12
 
