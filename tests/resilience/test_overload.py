@@ -95,6 +95,23 @@ def test_a_cold_accept_is_answered_before_its_deadline_though_two_services_are_s
         assert not check(run.come_to_rest())
 
 
+@pytest.mark.parametrize("reporting", [True, False], ids=["reporting", "not reporting"])
+def test_while_the_topic_is_down_each_poison_record_is_quarantined_once(reporting: bool) -> None:
+    with repeatable(1, **({"REPORT_BATCH_ITEM_FAILURES": "1"} if reporting else {})):
+        run = SimulationRun(1, reporting=reporting, odds=NO_FAULTS)
+        run.aws.faults.outages = {"sns": (FOREVER, THROTTLED)}
+        for number in range(18):
+            run.advance(Client(posting("anna", f"order-{number}")))
+            run.queue_turn(10)
+            if number % 2:
+                run.inject_item(f"ord_{number:032}")
+        for turn in range(60):
+            run.stream_turn(turn % 2)
+        evidence = run.come_to_rest()
+    assert not check(evidence)
+    assert len(evidence.quarantined_records) == len(run.injected_items) == 9
+
+
 # --- fairness --------------------------------------------------------------------------------------------------------
 
 BATCHES_PER_SECOND, PER_BATCH = 2, 10
