@@ -119,5 +119,5 @@ def client_calls() -> Iterator[str]:
                 continue
             asked = node.func.value.func if isinstance(node.func.value, ast.Call) else node.func.value
             name = asked.attr if isinstance(asked, ast.Attribute) else getattr(asked, "id", "")
-            if name.endswith("client") and name != "botocore_client":  # the module that makes clients
+            if name in {"client", "_client"}:
                 yield node.func.attr

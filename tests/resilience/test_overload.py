@@ -101,10 +101,10 @@ def test_while_the_topic_is_down_each_poison_record_is_quarantined_once(reportin
         run = SimulationRun(1, reporting=reporting, odds=NO_FAULTS)
         run.aws.faults.outages = {"sns": (FOREVER, THROTTLED)}
         for number in range(18):
+            if number % 2 == 0:
+                run.inject_item(f"ord_{number:032}")
             run.advance(Client(posting("anna", f"order-{number}")))
             run.queue_turn(10)
-            if number % 2:
-                run.inject_item(f"ord_{number:032}")
         for turn in range(60):
             run.stream_turn(turn % 2)
         evidence = run.come_to_rest()
