@@ -11,8 +11,8 @@ from testkit.fake_aws.faults import NO_FAULTS, THROTTLED, CrashPoint
 from testkit.fake_aws.lambda_ import repeatable
 from tests.resilience.checker import check
 from tests.resilience.evidence import Evidence, impossible_command
-from tests.resilience.scenarios import ADMIN, SERVICE, Request, Scenario, new_order
-from tests.resilience.simulation import Client, SimulationRun
+from tests.resilience.scenarios import ADMIN, SERVICE, Client, Request, Scenario, new_order
+from tests.resilience.simulation import SimulationRun
 
 MODES = {
     "the default": {},
