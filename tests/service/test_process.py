@@ -219,7 +219,7 @@ def test_of_two_writers_of_one_version_exactly_one_gets_a_conflict(harness: Serv
         changed = order.model_copy(update={"note": note, "version": 2})
         together.wait()
         try:
-            harness.wiring.order_table().replace(changed)
+            harness.wiring.order_table().update(order, changed)
         except VersionConflict:
             return "conflict"
         return note
@@ -239,6 +239,6 @@ def test_of_two_equal_writes_of_one_version_the_second_gets_a_conflict(harness: 
     order = order_at(harness, order_id)
     table = harness.wiring.order_table()
     changed = order.model_copy(update={"version": 2, "status": OrderStatus.CONFIRMED})
-    table.replace(changed)
+    table.update(order, changed)
     with pytest.raises(VersionConflict):
-        table.replace(changed)
+        table.update(order, changed)
