@@ -172,7 +172,7 @@ def test_an_order_of_an_unknown_status_refuses_new_content(harness: ServiceHarne
 def test_an_order_of_an_unknown_status_can_be_erased(harness: ServiceHarness) -> None:
     order_id = on_hold(harness)
     assert harness.api(**ADMIN).call("DELETE", f"/orders/{order_id}?customer_id={CUSTOMER}").status == 204
-    assert harness.api().get(f"/orders/{order_id}").status == 410
+    assert harness.api(**SERVICE).get(f"/orders/{order_id}").status == 410
 
 
 def test_a_repeated_post_of_an_order_with_an_unknown_status_is_a_replay(harness: ServiceHarness) -> None:

@@ -51,7 +51,7 @@ def test_garbage_is_quarantined_whole_with_its_reason_and_the_rest_is_stored(
     first, first_body = a_command()
     last, last_body = a_command()
     assert harness.process(first_body, garbage, last_body) is None
-    assert order_at(harness, first).status is order_at(harness, last).status is OrderStatus.PLACED
+    assert order_at(harness, first).status == order_at(harness, last).status == OrderStatus.PLACED
     ((body, reason),) = harness.quarantined()
     assert body == garbage
     assert reason.startswith("not ")
