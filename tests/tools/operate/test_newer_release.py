@@ -1,4 +1,4 @@
-"""What a newer release wrote, in the operators' commands: orders of an unknown status, messages of an unknown format."""
+"""What a newer release wrote, in the operators' commands: orders of an unknown status, messages of a newer format."""
 
 import json
 
