@@ -20,7 +20,7 @@ GOLDEN: dict[str, dict[str, Any]] = {
 SECRETS = {files["ids"]["secret"] for files in GOLDEN.values()}
 
 
-def every(kind: str) -> Any:
+def every(kind: str) -> pytest.MarkDecorator:
     """Run a test for each entry of each release's file of a kind."""
     return pytest.mark.parametrize(
         ("release", "name"), [(release, name) for release, files in GOLDEN.items() for name in files[kind]]
