@@ -7,6 +7,7 @@
 # make faults [SEEDS=200]         simulation runs with all faults at once, crash points, overload; FAULT_SEED=7 repeats one
 # make seeded-bugs [ARGS="NAME"]  mistakes put into a copy, each of which its tests must find: tests/README.md
 # make fuzz [SECONDS=60]          atheris at every entry point, and a search for the body that is dearest to refuse
+# make golden RELEASE=0.2.0       keeps a release's code and what it writes, for every later release to read
 # make mutants                    mutations of the domain that no unit test notices: docs/explain/reliability.md
 # make audit                      known vulnerabilities of what each requirements file pins; needs the network
 # make lock [ARGS=--upgrade]      the requirements files anew, after a change in pyproject.toml; needs the network
@@ -20,7 +21,7 @@
 # make simulate-check             the model of `ordersctl simulate` beside the local run; two minutes
 # make format                     put the code into the format that check wants
 .PHONY: run test test-all test-rest property contract openapi check package e2e-package e2e-deploy audit-template bench load format
-.PHONY: faults seeded-bugs teeth fuzz mutants audit lock growth simulate-check
+.PHONY: faults golden seeded-bugs teeth fuzz mutants audit lock growth simulate-check
 
 # The first interpreter that is new enough, unless PYTHON names one.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -65,6 +66,9 @@ faults: .venv/installed
 
 seeded-bugs teeth: .venv/installed
 	.venv/bin/python -m testkit.seeded_bugs $(ARGS)
+
+golden: .venv/installed
+	.venv/bin/python -m tests.releases.write_golden $(or $(RELEASE),$(error name the release: make golden RELEASE=0.2.0)) $(ARGS)
 
 fuzz: .venv/audit
 	for entry_point in api queue record token cursor; do \

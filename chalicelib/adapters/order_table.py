@@ -1,6 +1,8 @@
 """The table of orders. Every write is conditional: a repeated one changes nothing."""
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _ABSENT = f"attribute_not_exists({order_items.ORDER_ID})"
-_UNCHANGED = f"{order_items.VERSION} = :seen"
+_IF_UNCHANGED: Any = {
+    "ConditionExpression": f"{order_items.VERSION} = :seen",
+    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+}
 _STEP = 100
 _READ_AT_MOST = 1_000  # index entries per call: a filter that matches few orders ends in a cursor, not in a long wait
 
@@ -61,22 +66,27 @@ class OrderTable:
             answer = self.client.get_item(TableName=self.name, Key=order_items.key(order_id), ConsistentRead=consistent)
         return answer.get("Item")
 
-    def replace(self, order: Order | ErasedOrder) -> None:
-        """Store the next version of an order; raises VersionConflict when another write came first, Fault."""
-        mark = {order_items.CHANGE_ID: {"S": secrets.token_hex(8)}}
-        try:
-            with faults("dynamodb"):
-                self.client.put_item(
-                    TableName=self.name,
-                    Item=order_items.to_item(order) | mark,
-                    ConditionExpression=_UNCHANGED,
-                    ExpressionAttributeValues={":seen": {"N": str(order.version - 1)}},
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
-        except Fault as fault:
-            # The client repeats a put whose response was lost, and is refused for its own first try: the mark is there.
-            if not mark.items() <= _refused(fault).get("Item", {}).items():
-                raise VersionConflict(order.order_id) from fault
+    def update(self, before: Order, after: Order) -> None:
+        """Store the next version of an order; raises VersionConflict when another write came first, Fault.
+
+        Only what differs is written, so that attributes of a newer release stay.
+        """
+        mark = _change_mark()
+        change = order_items.update(before, after, mark)
+        change["ExpressionAttributeValues"][":seen"] = {"N": str(before.version)}
+        with _recognised_by(mark, after.order_id):
+            self.client.update_item(TableName=self.name, Key=order_items.key(after.order_id), **change, **_IF_UNCHANGED)
+
+    def replace(self, tombstone: ErasedOrder) -> None:
+        """Store a tombstone in place of an order, of which nothing is left; raises what `update` raises."""
+        mark = _change_mark()
+        with _recognised_by(mark, tombstone.order_id):
+            self.client.put_item(
+                TableName=self.name,
+                Item=order_items.to_item(tombstone) | mark,
+                ExpressionAttributeValues={":seen": {"N": str(tombstone.version - 1)}},
+                **_IF_UNCHANGED,
+            )
 
     def list_for_customer(
         self,
@@ -112,6 +122,22 @@ class OrderTable:
             else:
                 return Page(found, None)
         return Page(found, last)
+
+
+def _change_mark() -> dict[str, Any]:
+    return {order_items.CHANGE_ID: {"S": secrets.token_hex(8)}}
+
+
+@contextmanager
+def _recognised_by(mark: order_items.Item, order_id: str) -> Iterator[None]:
+    """Raise VersionConflict for a write that was refused, unless the item has its mark; other errors as Fault."""
+    try:
+        with faults("dynamodb"):
+            yield
+    except Fault as fault:
+        # The client repeats a write whose response was lost, and is refused for its own first try: the mark is there.
+        if not mark.items() <= _refused(fault).get("Item", {}).items():
+            raise VersionConflict(order_id) from fault
 
 
 def _query(

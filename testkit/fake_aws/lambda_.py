@@ -239,6 +239,9 @@ class FakeAws:
     def _put_item(self, arguments: dict[str, Any]) -> Any:
         return self.table.put(arguments, self.now)
 
+    def _update_item(self, arguments: dict[str, Any]) -> Any:
+        return self.table.update(arguments, self.now)
+
     def _get_item(self, arguments: dict[str, Any]) -> Any:
         return self.table.get(arguments)
 

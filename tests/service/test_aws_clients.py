@@ -70,7 +70,7 @@ def test_change_one_of_two_writers_is_refused(harness: ServiceHarness) -> None:
             overtaken.append(sent)
             harness.put(an_order(order_id=order_id, version=2, updated_at=LATER))
 
-    harness.fail(harness.wiring.order_table(), "PutItem", overtake)
+    harness.fail(harness.wiring.order_table(), "UpdateItem", overtake)
     answer = patch(harness, order_id, {"note": "second"})
     assert (answer.status, answer.problem) == (412, "precondition-failed")
 

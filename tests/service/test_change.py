@@ -160,7 +160,7 @@ def test_a_change_overtaken_by_another_writer_is_refused(harness: ServiceHarness
             assert isinstance(order, Order)
             harness.put(order.model_copy(update={"note": "first", "version": 2}))
 
-    harness.fail(harness.wiring.order_table(), "PutItem", overtake)
+    harness.fail(harness.wiring.order_table(), "UpdateItem", overtake)
     answer = patch(harness, order_id, {"note": "second"})
     assert (answer.status, answer.problem) == (412, "precondition-failed")
     assert harness.api().get(f"/orders/{order_id}").json["note"] == "first"
@@ -168,7 +168,7 @@ def test_a_change_overtaken_by_another_writer_is_refused(harness: ServiceHarness
 
 def test_with_the_table_down_a_change_is_unavailable_and_to_be_retried(harness: ServiceHarness) -> None:
     order_id = place(harness)
-    harness.fail(harness.wiring.order_table(), "PutItem", lambda _sent: throttled())
+    harness.fail(harness.wiring.order_table(), "UpdateItem", lambda _sent: throttled())
     answer = patch(harness, order_id, {"note": "n"})
     assert (answer.status, answer.problem, answer.headers["Retry-After"]) == (503, "unavailable", "1")
 

@@ -163,7 +163,7 @@ def test_an_item_without_an_attribute_that_every_order_has_is_poison(name: str) 
 
 
 GARBAGE: list[dict[str, Any]] = [
-    {"status": {"S": "accepted"}},
+    {"status": {"N": "1"}},
     {"status": {"N": "1"}},
     {"version": {"N": "1.5"}},
     {"version": {"S": "1"}},
