@@ -17,6 +17,7 @@ KNOWN = json.loads((PROJECT_DIR / "bench" / "baseline.json").read_text())
 
 pytestmark = [
     pytest.mark.full,  # a minute and a half of valgrind
+    pytest.mark.timeout(900),  # on a busy machine
     pytest.mark.skipif(measure.VALGRIND is None, reason="valgrind counts the instructions: not installed"),
     pytest.mark.skipif(PYTHON not in KNOWN, reason=f"bench/baseline.json has no counts of Python {PYTHON}"),
 ]

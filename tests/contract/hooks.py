@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+from http import HTTPStatus
 from typing import Any
 
 import schemathesis
@@ -20,6 +21,7 @@ from ordersctl.contract.openapi.schemas import ACCEPTED, NEW_ORDER
 Case = schemathesis.Case[Any]
 SERVICE, ITS_CUSTOMER = "service-1", "customer-1"
 _KEY = re.compile(PARAMETERS["idempotency_key"]["schema"]["pattern"])
+_erased: list[str] = []
 _IF_MATCH = re.compile(PARAMETERS["if_match"]["schema"]["pattern"])
 
 
@@ -36,6 +38,14 @@ def before_call(context: schemathesis.HookContext, case: Case, **_: Any) -> None
         _complete_address(case.body)
     if "Idempotency-Key" in case.headers:
         case.headers["Idempotency-Key"] = _key_of(str(case.headers["Idempotency-Key"]), case.body)
+
+
+@schemathesis.hook
+def after_call(context: schemathesis.HookContext, case: Case, response: schemathesis.Response) -> None:
+    """Note an erasure: the key of an erased order gets 410, which would count as a valid request that is rejected."""
+    del context
+    if case.method == "DELETE" and response.status_code == HTTPStatus.NO_CONTENT:
+        _erased.append(case.path)
 
 
 def _name_the_right_customer(case: Case) -> None:
@@ -87,8 +97,9 @@ def _complete_address(body: dict[str, Any]) -> None:
 
 
 def _key_of(key: str, body: Any) -> str:
-    """A key names one order: equal bodies get one key, different bodies different keys."""
+    """A key names one order: equal bodies get one key until an order is erased, different bodies different keys."""
     if not _KEY.fullmatch(key):
         return key
-    order = hashlib.sha256(json.dumps(body, default=str, sort_keys=True).encode()).hexdigest()[:16]
+    document = json.dumps([body, len(_erased)], default=str, sort_keys=True)
+    order = hashlib.sha256(document.encode()).hexdigest()[:16]
     return f"{key[:200]}{order}" if not key.endswith('"') else f'{key[:-1][:200]}{order}"'
