@@ -31,8 +31,13 @@ def own_run(tmp_path: Path) -> Iterator[LocalRun]:
 
 
 def pids(run: LocalRun) -> dict[str, int]:
-    found: dict[str, int] = json.loads((run.state_dir / "run.json").read_text())
-    return found
+    """The processes of a run by name, as soon as it has written them down: just after it says that it is ready."""
+
+    def look() -> dict[str, int] | None:
+        found: dict[str, int] = json.loads((run.state_dir / "run.json").read_text())
+        return found if len(found) > 1 else None
+
+    return eventually(look)
 
 
 def alive(pid: int) -> bool:
