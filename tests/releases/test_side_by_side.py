@@ -83,7 +83,9 @@ def pair(
         trees = {TODAY: PROJECT_DIR, NEXT: patched_tree(NEXT_PATCH, directory)}
     else:
         trees = {request.param: stored_tree(request.param, directory), TODAY: PROJECT_DIR}
-    yield from stage_and_releases(engine_url, f"pair-{request.param_index}", trees, directory)
+    yield from stage_and_releases(
+        engine_url, f"pair-{request.param[:8].strip().replace('.', '-').replace(' ', '-')}", trees, directory
+    )
 
 
 def test_nothing_is_lost_or_refused_while_a_release_is_deployed_and_rolled_back(
