@@ -4,14 +4,16 @@ The only broad `except` of this service is here: an error with one message or re
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 logger = logging.getLogger("orders")
 
 WORKERS = 8  # measured: more threads make 100 conditional puts no faster
 _SPARE_MS = 1_000  # kept for the response, before the deadline
+_MOST_KEPT = 0.75  # of the time at the batch's start
 
 ThingT = TypeVar("ThingT")
 Report = dict[str, list[dict[str, str]]]
@@ -22,19 +24,37 @@ class BatchFailed(Exception):
 
 
 def each(
-    things: Sequence[ThingT], handle: Callable[[ThingT], None], *, remaining_ms: Callable[[], float]
+    things: Sequence[ThingT],
+    handle: Callable[[ThingT], None],
+    *,
+    remaining_ms: Callable[[], float],
+    longest_ms: float,
+    group_of: Callable[[ThingT], Hashable] = lambda _thing: None,
 ) -> list[ThingT]:
-    """Handle things concurrently; returns, in their order, those that failed or were not done in time."""
-    pool = ThreadPoolExecutor(max_workers=min(WORKERS, len(things) or 1))
-    futures = [pool.submit(_done, thing, handle, remaining_ms) for thing in things]
+    """Handle things concurrently; returns, in their order, those that failed or were not done in time.
+
+    Things of one group (None is no group) are handled one after another, and after one that failed no more of them.
+    None is begun with less than `longest_ms` left, the time that one can take at most.
+    """
+    groups: dict[Hashable, list[int]] = {}
+    for index, thing in enumerate(things):
+        groups.setdefault(index if (group := group_of(thing)) is None else group, []).append(index)
+    kept_ms = _kept_ms(remaining_ms(), longest_ms)
+    done: set[int] = set()
+
+    def handle_group(indexes: list[int]) -> None:
+        for index in indexes:
+            if remaining_ms() < kept_ms or not _succeeds(handle, things[index]):
+                return
+            done.add(index)
+
+    pool = ThreadPoolExecutor(max_workers=min(WORKERS, len(groups) or 1))
+    futures = [pool.submit(copy_context().run, handle_group, indexes) for indexes in groups.values()]
     # A call that hangs is not waited for: whether or not it takes effect later, its message is safe to process again.
     wait(futures, timeout=max(0.0, (remaining_ms() - _SPARE_MS / 2) / 1_000))
     pool.shutdown(wait=False, cancel_futures=True)
-    return [
-        thing
-        for thing, future in zip(things, futures, strict=True)
-        if future.cancelled() or not future.done() or not future.result()
-    ]
+    done = done.copy()  # what a late thread does from now on is not reported
+    return [thing for index, thing in enumerate(things) if index not in done]
 
 
 def in_order(
@@ -42,12 +62,17 @@ def in_order(
     handle: Callable[[Sequence[ThingT]], int],
     *,
     remaining_ms: Callable[[], float],
+    longest_ms: float,
     at_once: int = 10,
 ) -> ThingT | None:
-    """Handle things in steps of `at_once`; `handle` returns how many of a step are done. Returns the first undone."""
+    """Handle things in steps of `at_once`; `handle` returns how many of a step are done. Returns the first undone.
+
+    No step is begun with less than `longest_ms` left, the time that one call of a step can take at most.
+    """
+    kept_ms = _kept_ms(remaining_ms(), longest_ms)
     for start in range(0, len(things), at_once):
         step = things[start : start + at_once]
-        if remaining_ms() < _SPARE_MS:
+        if remaining_ms() < kept_ms:
             return step[0]
         try:
             done = handle(step)
@@ -57,6 +82,18 @@ def in_order(
         if done < len(step):
             return step[done]
     return None
+
+
+def _kept_ms(remaining_ms: float, longest_ms: float) -> float:
+    """How much time must be left to begin something; of a short timeout a quarter is for work all the same."""
+    return max(_SPARE_MS, min(longest_ms + _SPARE_MS, remaining_ms * _MOST_KEPT))
+
+
+def fifo_group(message: Mapping[str, Any]) -> str | None:
+    """The group of a FIFO queue's message; None of a standard queue's: there a group is for fairness, not for order."""
+    if not str(message.get("eventSourceARN")).endswith(".fifo"):
+        return None
+    return str(message["attributes"]["MessageGroupId"])
 
 
 def sqs_response(
@@ -93,12 +130,10 @@ def stream_response(first_failed: Mapping[str, Any] | None, *, report_failures: 
     return {"batchItemFailures": [{"itemIdentifier": sequence_number}]}
 
 
-def _done(thing: ThingT, handle: Callable[[ThingT], None], remaining_ms: Callable[[], float]) -> bool:
-    if remaining_ms() < _SPARE_MS:
-        return False
+def _succeeds(handle: Callable[[ThingT], None], thing: ThingT) -> bool:
     try:
         handle(thing)
-    except Exception:  # the broad one: an unforeseen error fails this message alone
+    except Exception:  # the broad one: an unforeseen error fails this message alone, or the rest of its group
         logger.exception("message.failed")
         return False
     return True

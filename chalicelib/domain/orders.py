@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import PydanticCustomError
 
 from chalicelib.domain.errors import IllegalTransition, InvalidOrder, NotChangeable, NotPermitted, Violation
-from chalicelib.domain.validation import MAX_AMOUNT, Amount, Count, Country, Currency, text, violations
+from chalicelib.domain.validation import MAX_AMOUNT, Amount, Count, Country, Currency, at_most, text, violations
 
 MAX_ITEMS = 2_000
 
@@ -65,7 +65,7 @@ class Address(_Document):
 class OrderContent(_Document):
     """What a client may change later."""
 
-    items: Annotated[tuple[LineItem, ...], Field(min_length=1, max_length=MAX_ITEMS)]
+    items: Annotated[tuple[LineItem, ...], Field(min_length=1, max_length=MAX_ITEMS), at_most(MAX_ITEMS)]
     shipping_address: Address | None = None
     note: Annotated[str, text(1_000)] | None = None
 

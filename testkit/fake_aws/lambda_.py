@@ -6,6 +6,7 @@ import logging
 import random
 import secrets
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any
 import pytest
 
 from chalicelib import lambda_batches
+from chalicelib.aws import timeouts
+from chalicelib.aws.retries import DeadlineExceededError
 from chalicelib.domain import clock
 from ordersctl.shared.project import PROJECT_DIR
 from testkit.fake_aws.faults import FaultInjection, Killed, is_retried
@@ -114,8 +117,7 @@ class Container:
         """
         self.deadline, self.handler = self.aws.now + seconds, event.get("httpMethod", function)
         answer = getattr(self.app, function)(event, Context(self.deadline, lambda: self.aws.now))
-        if self.dead:
-            raise Killed
+        self.aws.check_alive(self)  # an answer after the timeout goes nowhere
         return answer
 
 
@@ -145,6 +147,8 @@ class FakeAws:
     calls: list[tuple[str, str]] = field(default_factory=list)  # (handler, operation)
     attempts: int = 0
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    repeats_allowed: Counter[str] = field(default_factory=Counter)  # dead letters by source: faults may repeat them
+    failed_letters: int = 0  # calls that quarantine, and failed
 
     def __post_init__(self) -> None:
         # Three receives, not five as on AWS, so that dead letters happen.
@@ -159,6 +163,9 @@ class FakeAws:
         except Killed:
             container.dead = True
             raise
+        except Exception:
+            self.failed_letters += _source_of(arguments) is not None
+            raise
         finally:
             self.faults.call_ended()
 
@@ -167,33 +174,37 @@ class FakeAws:
             try:
                 return self._attempt(container, client.service, operation, arguments)
             except Exception as error:
-                if attempt == client.attempts or not is_retried(error):
+                if attempt == client.attempts or not is_retried(error) or timeouts.seconds_left() <= 0:
                     if self.faults.kills(after_effect=True):
                         raise Killed from None
                     raise
         raise AssertionError("a client makes at least one attempt")
 
     def _attempt(self, container: Container, service: str, operation: str, arguments: dict[str, Any]) -> Any:
+        if timeouts.seconds_left() <= 0:
+            raise DeadlineExceededError(endpoint_url="https://aws.invalid")
         self.attempts += 1
         self.now += 0.001 * self.faults.random.randint(2, 40)
-        self._check_alive(container)
+        self.check_alive(container)
         if self.faults.kills(after_effect=False):
             raise Killed
         if self.faults.happens("interleaved"):
             self.interleave()
         if fault := self.faults.before_effect(service, operation, self.now):
-            self.now += _READ_TIMEOUT if "Timeout" in type(fault).__name__ else 0
+            self.now += _wait_for(fault)
             raise fault
         answer = self.perform(operation, arguments)
         if self.faults.kills(after_effect=True):
             raise Killed
         if lost := self.faults.after_effect():
-            self.now += _READ_TIMEOUT if "Timeout" in type(lost).__name__ else 0
+            if source := _source_of(arguments):
+                self.repeats_allowed[source] += 1
+            self.now += _wait_for(lost)
             raise lost
-        self._check_alive(container)
+        self.check_alive(container)
         return answer
 
-    def _check_alive(self, container: Container) -> None:
+    def check_alive(self, container: Container) -> None:
         self.faults.happened["deadline"] += not container.dead and self.now >= container.deadline
         if container.dead or self.now >= container.deadline:
             raise Killed
@@ -207,7 +218,9 @@ class FakeAws:
         attributes = {name: value["StringValue"] for name, value in arguments.get("MessageAttributes", {}).items()}
         group = arguments.get("MessageGroupId")
         copies = self.faults.deliveries() if queue is self.order_queue else 1
-        return {"MessageId": queue.send(arguments["MessageBody"], attributes, group, copies)}
+        message_id = queue.send(arguments["MessageBody"], attributes, group, copies)
+        self.repeats_allowed[message_id] += copies - 1
+        return {"MessageId": message_id}
 
     def _delete_message_batch(self, arguments: dict[str, Any]) -> Any:
         queue = self._queue(arguments["QueueUrl"])
@@ -244,6 +257,17 @@ class FakeAws:
     def _get_secret_value(self, arguments: dict[str, Any]) -> Any:
         assert arguments == {"SecretId": "id-secret"}
         return {"SecretString": SECRET}
+
+
+def _source_of(arguments: dict[str, Any]) -> str | None:
+    """The id of the message or record that a call quarantines; None of any other call."""
+    source = arguments.get("MessageAttributes", {}).get("source", {}).get("StringValue")
+    return None if source is None else str(source)
+
+
+def _wait_for(fault: Exception) -> float:
+    """The seconds that a client waits before it raises an error."""
+    return min(_READ_TIMEOUT, timeouts.seconds_left()) if "Timeout" in type(fault).__name__ else 0.0
 
 
 def sqs_record(message: Message) -> dict[str, Any]:

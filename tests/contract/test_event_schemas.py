@@ -94,7 +94,7 @@ def test_an_event_without_data_is_invalid() -> None:
         assert not Draft7Validator(schema).is_valid(example)
 
 
-# --- promises --------------------------------------------------------------------------------------------------------
+# --- compatibility ---------------------------------------------------------------------------------------------------
 
 
 def test_every_event_has_a_published_schema_and_none_is_broken() -> None:

@@ -11,8 +11,8 @@ from testkit.fake_aws.faults import NO_FAULTS, THROTTLED, CrashPoint
 from testkit.fake_aws.lambda_ import repeatable
 from tests.resilience.checker import check
 from tests.resilience.evidence import Evidence, impossible_command
-from tests.resilience.scenarios import ADMIN, SERVICE, Request, Scenario, new_order
-from tests.resilience.simulation import Client, SimulationRun
+from tests.resilience.scenarios import ADMIN, SERVICE, Client, Request, Scenario, new_order
+from tests.resilience.simulation import SimulationRun
 
 MODES = {
     "the default": {},
@@ -119,5 +119,5 @@ def client_calls() -> Iterator[str]:
                 continue
             asked = node.func.value.func if isinstance(node.func.value, ast.Call) else node.func.value
             name = asked.attr if isinstance(asked, ast.Attribute) else getattr(asked, "id", "")
-            if name.endswith("client"):
+            if name in {"client", "_client"}:
                 yield node.func.attr

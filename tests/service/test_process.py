@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.errors import VersionConflict
+from chalicelib.domain.errors import Fault, VersionConflict
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
 from chalicelib.lambda_batches import BatchFailed
 from testkit.builders import LATER, an_order, command, fresh_order_id, line, new_order
+from testkit.lambda_events import sqs_event
 from tests.service.harness import ServiceHarness, throttled
 
 
@@ -202,9 +203,107 @@ def test_out_of_time_nothing_is_started_and_every_message_is_reported(
     assert harness.quarantined() == []
 
 
+def test_a_message_that_is_twice_in_a_batch_is_handled_once(harness: ServiceHarness) -> None:
+    event = sqs_event("garbage", "garbage")
+    event["Records"][1] |= {"messageId": "m0"}
+    assert harness.process_event(event) is None
+    assert len(harness.quarantined()) == 1
+
+
+def test_where_failures_are_not_reported_poison_is_off_the_queue_though_other_messages_fail(
+    harness: ServiceHarness,
+) -> None:
+    order_id, body = a_command()
+    queue = harness.url("orders-tests-queue")
+    for sent in ("garbage", body):
+        harness.sqs.send_message(QueueUrl=queue, MessageBody=sent)
+    harness.fail(harness.wiring.order_table(), "PutItem", lambda request: throttled() if order_id in request else None)
+    for _ in range(3):
+        received = harness.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=60)["Messages"]
+        event = sqs_event(*(each["Body"] for each in received))
+        for record, each in zip(event["Records"], received, strict=True):
+            record |= {"messageId": each["MessageId"], "receiptHandle": each["ReceiptHandle"]}
+        with pytest.raises(BatchFailed):
+            harness.process_event(event)
+        for each in received:
+            if each["Body"] == body:
+                harness.sqs.change_message_visibility(
+                    QueueUrl=queue, ReceiptHandle=each["ReceiptHandle"], VisibilityTimeout=0
+                )
+    assert len(harness.quarantined()) == 1
+    assert harness.bodies("orders-tests-queue") == [body]
+
+
 def test_a_batch_without_failures_reports_none(harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     harness.report_failures(monkeypatch)
     assert harness.process(a_command()[1]) == {"batchItemFailures": []}
+
+
+# --- FIFO queues ----------------------------------------------------------------------------------------------------
+
+
+def fifo_event(*messages: tuple[str, str]) -> dict[str, Any]:
+    """An event of a FIFO queue, of (message group, body)."""
+    event = sqs_event(*(body for _, body in messages))
+    for record, (group, _) in zip(event["Records"], messages, strict=True):
+        record["eventSourceARN"] += ".fifo"
+        record["attributes"]["MessageGroupId"] = group
+    return event
+
+
+def same_key_twice() -> tuple[str, str, str]:
+    """An order id, and two different commands for it: only the first may be stored."""
+    order_id = fresh_order_id()
+    first, second = (json.dumps(command(order_id=order_id, order=new_order(note=note))) for note in ("first", "second"))
+    return order_id, first, second
+
+
+def test_on_a_fifo_queue_a_group_stops_at_its_first_failure_and_other_groups_go_on(
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness.report_failures(monkeypatch)
+    order_id, first, second = same_key_twice()
+    other_id, other = a_command()
+    event = fifo_event((order_id, first), (other_id, other), (order_id, second), (order_id, "garbage"))
+    harness.fail(harness.wiring.order_table(), "PutItem", lambda sent: throttled() if '"first"' in sent else None)
+    answer = harness.process_event(event)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": name} for name in ("m0", "m2", "m3")]}
+    assert harness.stored(order_id) is None
+    assert order_at(harness, other_id).version == 1
+    harness.end_faults()
+    assert harness.process_event(event) == {"batchItemFailures": []}
+    assert order_at(harness, order_id).note == "first"
+    assert sorted(harness.quarantined()) == [
+        ("garbage", "not JSON"),
+        (second, "idempotency-key-reused: another order has this id"),
+    ]
+
+
+def test_where_failures_are_not_reported_only_what_precedes_a_group_s_failure_is_deleted(
+    harness: ServiceHarness,
+) -> None:
+    order_id, first, second = same_key_twice()
+    event = fifo_event((order_id, "garbage"), (order_id, first), (order_id, second))
+    harness.fail(harness.wiring.order_table(), "PutItem", lambda sent: throttled() if '"first"' in sent else None)
+    deleted: list[str] = []
+    harness.fail(harness.wiring.order_queue(), "DeleteMessageBatch", deleted.append)
+    with pytest.raises(Fault, match="could not be deleted"):  # the handles are invented
+        harness.process_event(event)
+    assert ["handle-0" in deleted[0], "handle-1" in deleted[0], "handle-2" in deleted[0]] == [True, False, False]
+
+
+def test_on_a_standard_queue_a_message_group_stops_nothing(
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There the group is the customer, for fairness (SQS guide, "fair queues"), and promises no order."""
+    harness.report_failures(monkeypatch)
+    (one_id, one), (two_id, two) = a_command(), a_command()
+    event = sqs_event(one, two)
+    for record in event["Records"]:
+        record["attributes"]["MessageGroupId"] = "a customer"
+    harness.fail(harness.wiring.order_table(), "PutItem", lambda sent: throttled() if one_id in sent else None)
+    assert harness.process_event(event) == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
+    assert order_at(harness, two_id).version == 1
 
 
 # --- two writers of one order ----------------------------------------------------------------------------------------

@@ -81,7 +81,7 @@ def test_an_owner_may_cancel_and_nothing_else(source: OrderStatus, target: Order
         assert caught.value.allowed == []
 
 
-def test_an_owner_is_told_only_what_an_owner_may_ask_for() -> None:
+def test_an_owner_is_shown_only_transitions_that_an_owner_may_make() -> None:
     with pytest.raises(IllegalTransition) as caught:
         changed(an_order(status=OrderStatus.SHIPPED), status=OrderStatus.CANCELLED, by_service=False)
     assert caught.value.allowed == []
