@@ -119,5 +119,5 @@ def client_calls() -> Iterator[str]:
                 continue
             asked = node.func.value.func if isinstance(node.func.value, ast.Call) else node.func.value
             name = asked.attr if isinstance(asked, ast.Attribute) else getattr(asked, "id", "")
-            if name in {"client", "_client"}:
+            if name in {"client", "_client"} and node.func.attr.islower():  # http.client has classes
                 yield node.func.attr
