@@ -73,7 +73,10 @@ def stage_and_releases(engine_url: str, name: str, trees: dict[str, Path], logs:
         yield stage, (first, last)
 
 
-@pytest.fixture(scope="module", params=[*stored_releases(), NEXT])
+PAIRS = [*stored_releases(), NEXT]
+
+
+@pytest.fixture(scope="module", params=PAIRS)
 def pair(
     request: pytest.FixtureRequest, engine_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Stage, tuple[Release, Release]]]:
@@ -83,7 +86,7 @@ def pair(
         trees = {TODAY: PROJECT_DIR, NEXT: patched_tree(NEXT_PATCH, directory)}
     else:
         trees = {request.param: stored_tree(request.param, directory), TODAY: PROJECT_DIR}
-    yield from stage_and_releases(engine_url, f"pair-{request.param_index}", trees, directory)
+    yield from stage_and_releases(engine_url, f"pair-{PAIRS.index(request.param)}", trees, directory)
 
 
 def test_nothing_is_lost_or_refused_while_a_release_is_deployed_and_rolled_back(
