@@ -127,7 +127,7 @@ def erase_order(request: Request, order_id: str) -> Response:
     named = requests.query(request, "customer_id").get("customer_id")
     manage.erase_order(
         order_id,
-        customer_id=named,
+        customer_id=principals.named_customer(named),
         context=requests.context(request, clock.now()),
         secret=wiring.id_secret(),
         table=wiring.order_table(),

@@ -54,7 +54,7 @@ class ApiMachine(RuleBasedStateMachine):
         for who, key in (("ann", "k1"), ("ann", None), ("bob", "k1"), ("ann", "k2")):
             self.place((who, None), key, {"currency": "GBP", "items": [line()]})
         self.process_all()
-        self.erase(("root", None), 3)
+        self.erase(("root", "ann"), 3)
 
     def caller(self, who: str) -> Caller:
         if who not in self.callers:

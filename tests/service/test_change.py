@@ -1,13 +1,14 @@
 """PATCH and DELETE /orders/{order_id}: changes of a known version, who may make them, and erasure."""
 
 import json
+import uuid
 from typing import Any
 
 import pytest
 
 from chalicelib.domain.orders import ErasedOrder, Order
 from testkit.api_client import Answer
-from testkit.builders import ADDRESS, CUSTOMER, line, new_order
+from testkit.builders import ADDRESS, CUSTOMER, command, line, new_order
 from tests.service.harness import ServiceHarness, throttled
 
 SERVICE = {"subject": "shop", "scope": "orders/service"}
@@ -30,7 +31,7 @@ def patch(harness: ServiceHarness, order_id: str, value: Any, if_match: str | No
 
 
 def erase(harness: ServiceHarness, order_id: str, **who: str) -> Answer:
-    return harness.api(**who or ADMIN).call("DELETE", f"/orders/{order_id}")
+    return harness.api(**who or ADMIN).call("DELETE", f"/orders/{order_id}?customer_id={CUSTOMER}")
 
 
 def version_of(harness: ServiceHarness, order_id: str) -> int:
@@ -200,6 +201,46 @@ def test_only_an_admin_erases(harness: ServiceHarness, who: dict[str, str]) -> N
 def test_an_order_that_does_not_exist_cannot_be_erased(harness: ServiceHarness) -> None:
     assert erase(harness, "ord_" + "0" * 32).problem == "not-found"
     assert erase(harness, "x").problem == "not-found"
+
+
+@pytest.mark.parametrize("is_stored", [False, True])
+def test_an_erasure_that_names_no_customer_is_refused_and_erases_nothing(
+    harness: ServiceHarness, is_stored: bool
+) -> None:
+    order_id = harness.api().post("/orders", new_order(note="private")).json["order_id"]
+    if is_stored:
+        harness.process_queue()
+    answer = harness.api(**ADMIN).call("DELETE", f"/orders/{order_id}")
+    assert (answer.status, answer.problem) == (400, "customer-required")
+    assert "?customer_id=" in answer.json["detail"]
+    harness.process_queue()
+    assert version_of(harness, order_id) == 1
+
+
+def test_an_order_that_is_not_stored_yet_is_to_be_erased_in_a_moment(harness: ServiceHarness) -> None:
+    order_id = harness.api().post("/orders", new_order(note="private")).json["order_id"]
+    answer = erase(harness, order_id)
+    assert (answer.status, answer.problem, answer.headers["Retry-After"]) == (409, "not-yet-stored", "1")
+    harness.process_queue()
+    assert erase(harness, order_id).status == 204
+
+
+@pytest.mark.parametrize(("customer", "status"), [("17851", 404), ("a%2Fb", 400), ("", 400)])
+def test_an_erasure_that_names_another_customer_erases_nothing(
+    harness: ServiceHarness, customer: str, status: int
+) -> None:
+    order_id = place(harness)
+    answer = harness.api(**ADMIN).call("DELETE", f"/orders/{order_id}?customer_id={customer}")
+    assert answer.status == status
+    assert version_of(harness, order_id) == 1
+
+
+def test_an_order_under_a_clients_uuid_is_erased_again_with_the_same_answer(harness: ServiceHarness) -> None:
+    order_id = f"ord_{uuid.uuid4().hex}"  # as direct acceptance makes it: without a seal that says whose it was
+    answer = erase(harness, order_id)
+    assert (answer.status, answer.headers["Retry-After"]) == (404, "1")
+    harness.process(json.dumps(command(order_id=order_id)))
+    assert [erase(harness, order_id).status, erase(harness, order_id).status] == [204, 204]
 
 
 @pytest.mark.parametrize(
