@@ -205,7 +205,7 @@ def test_an_order_that_does_not_exist_cannot_be_erased(harness: ServiceHarness) 
 
 @pytest.mark.parametrize("is_stored", [False, True])
 def test_an_erasure_that_names_no_customer_is_refused_and_erases_nothing(
-    harness: ServiceHarness, is_stored: bool
+    harness: ServiceHarness, *, is_stored: bool
 ) -> None:
     order_id = harness.api().post("/orders", new_order(note="private")).json["order_id"]
     if is_stored:
