@@ -2,20 +2,20 @@
 # make test [ARGS="-k cursor"]    the tests to run while working: under three minutes on two cores; offline once installed
 # make test-all                   every test; make test-rest: those that make test leaves out (tests/README.md)
 # make contract                   schemathesis against the running service, with many examples
-# make openapi                    the OpenAPI document anew, after a change of a model or a route
+# make openapi                    writes the OpenAPI document, after a change of a model or a route
 # make property                   the API against its model, and its lists, in full: a few minutes
 # make faults [SEEDS=200]         simulation runs with all faults at once, crash points, overload; FAULT_SEED=7 repeats one
 # make seeded-bugs [ARGS="NAME"]  mistakes put into a copy, each of which its tests must find: tests/README.md
 # make fuzz [SECONDS=60]          atheris at every entry point
 # make mutants                    mutations of the domain that no unit test notices: docs/explain/reliability.md
-# make audit                      known faults in what this depends on; needs the network
+# make audit                      known vulnerabilities of the dependencies; needs the network
 # make check                      format, lint, types, imports, templates
 # make package STAGE=prod          a stage as one stack, in build/<stage>: docs/operate/deploy.md
 # make e2e-package e2e-deploy      both ways of deploying, on the embedded engine; fetches Lambda's wheels
 # make audit-template             a second opinion on the template (checkov)
 # make bench                      instructions, time and calls against peers; minutes; needs valgrind
 # make load [ARGS="orders.csv"]   a spike and an outage, beside a synchronous monolith
-# make growth                     a table through 10^3 to 10^6 orders: what calls cost; minutes; needs node and npm
+# make growth                     the cost of calls while a table grows from 10^3 to 10^6 orders; minutes; needs node and npm
 # make simulate-check             the model of `ordersctl simulate` beside the local run; two minutes
 # make format                     put the code into the format that check wants
 .PHONY: run test test-all test-rest property contract openapi check package e2e-package e2e-deploy audit-template bench load format
@@ -29,7 +29,7 @@ run: .venv/installed
 	@.venv/bin/python -m ordersctl run $(ARGS)
 
 # The tests of a file stay in one worker, which has engines and local runs of its own. Files start in their order, the
-# longest first: those of tests/bench.
+# longest first: those of tests/bench. WORKERS=0 runs them in one process, as a debugger needs it.
 PYTEST = .venv/bin/python -m pytest -n $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder
 
 test: .venv/installed
@@ -50,8 +50,8 @@ openapi: .venv/installed
 property: .venv/installed
 	HYPOTHESIS_PROFILE=full .venv/bin/python -m pytest tests/properties/test_api_model.py tests/service/http/test_list_at_scale.py $(ARGS)
 
-# Known formats of keys and tokens, and random text. Not by name, for here many a "secret" is none. The lines left out
-# hold order ids and their alphabet; the files, keys and ids that tests made up.
+# Secrets are found by the formats of keys and tokens and by randomness, not by names of variables. Left out are lines with
+# order ids or their alphabet, and tests with made-up keys and ids.
 NO_SECRETS = --disable-plugin KeywordDetector --exclude-lines 'hjkmnp|ord_' \
 	--exclude-files '^tests/(unit/(http/test_cursors|http/auth/test_token_attacks|domain/test_orders)|tools/local/test_sqs_event_source)\.py$$'
 
@@ -69,7 +69,7 @@ mutants: .venv/audit
 	.venv/bin/mutmut run --max-children 2
 	.venv/bin/mutmut results
 
-# Fails when it finds something, and when it cannot ask: no answer is not a good one.
+# Fails when it finds a vulnerability, and when it cannot reach the database of vulnerabilities.
 audit: .venv/audit
 	.venv/bin/pip-audit --strict --requirement requirements.txt --requirement requirements-dev.txt
 
@@ -93,7 +93,7 @@ e2e-package: .venv/installed
 e2e-deploy: .venv/installed
 	.venv/bin/python -m pytest tests/e2e/e2e_deploy.py $(ARGS)
 
-# Its dependencies do not agree with ours, so it lives by itself.
+# checkov needs other versions of our dependencies, so it has an environment of its own.
 audit-template: .venv/installed
 	test -x build/audit/bin/checkov || { $(PYTHON) -m venv build/audit && build/audit/bin/pip install --quiet checkov==3.3.30; }
 	.venv/bin/python -m ordersctl package --stage prod --template-only --out build/check
@@ -105,7 +105,7 @@ bench: .venv/bench-installed
 load: .venv/bench-installed
 	.venv/bin/python -m bench.load $(ARGS)
 
-# A DynamoDB on disk (dynalite). What it compiles or downloads at installing it does not need: the builds are in the package.
+# A DynamoDB on disk (dynalite), without its install scripts: the package brings what they would compile or download.
 growth: .venv/installed build/dynalite/node_modules/dynalite
 	.venv/bin/python -m bench.growth $(ARGS)
 
@@ -120,7 +120,7 @@ format: .venv/installed
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-# Made anew when a requirements file changes. An interrupted installation leaves no stamp, and is repeated.
+# Installed again when a requirements file changes, or when an installation was interrupted.
 .venv/installed: requirements.txt requirements-dev.txt
 	@test -n "$(PYTHON)" || { echo "Orders needs Python 3.11 or newer; name one with PYTHON=…" >&2; exit 1; }
 	$(PYTHON) -m venv .venv

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from chalice.app import AuthRequest, AuthResponse, BaseLambdaEvent, Chalice, DynamoDBEvent, Request, Response, SQSEvent
 
 from chalicelib import logs, wiring
+from chalicelib.aws import timeouts
 from chalicelib.domain import clock
 from chalicelib.lazy import Lazy
 
@@ -42,6 +43,7 @@ app = Chalice(app_name="orders", configure_logs=False)
 if "CORS_ALLOW_ORIGIN" in os.environ:
     app.api.cors = responses.cors(os.environ["CORS_ALLOW_ORIGIN"])
 
+API_GATEWAY_TIMEOUT_MS = 29_000  # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 MERGE_PATCH = ["application/merge-patch+json", "application/json"]  # RFC 7396, and what most clients send
 
 
@@ -60,13 +62,18 @@ def framework_errors_as_problems(event: Request, get_response: Any) -> Response:
 
 
 def endpoint(function: Callable[..., Response]) -> Callable[..., Response]:
-    """Call a function with the request and the path's parameters; answer a problem for the error that it raises."""
+    """Call a function with the request and the path's parameters; answer a problem for the error that it raises.
+
+    All calls to AWS of a request share one deadline, so that the client is answered 503 rather than not at all.
+    """
 
     @functools.wraps(function)
     def wrapped(**path: str) -> Response:
         request = app.current_request
         assert request is not None  # noqa: S101 - Chalice has one whenever it calls a view
-        return problems.response_or_problem(function, request, path)
+        context: Any = request.lambda_context
+        with timeouts.deadline(context.get_remaining_time_in_millis, at_most_ms=API_GATEWAY_TIMEOUT_MS):
+            return problems.response_or_problem(function, request, path)
 
     return wrapped
 
@@ -177,6 +184,8 @@ def _principal(request: Request, scope: str) -> "principals.Principal":
 
 # --- SQS handler -----------------------------------------------------------------------------------------------------
 
+DELETED_BEFORE_END_MS = 200  # deleting what was processed may take the time that handling leaves for the response
+
 
 @app.on_sqs_message(queue=os.environ["ORDER_QUEUE_URL"].rsplit("/", 1)[-1], batch_size=10, name="process-orders")
 def process_orders(event: SQSEvent) -> Any:
@@ -186,13 +195,16 @@ def process_orders(event: SQSEvent) -> Any:
         process.process_message(message["body"], message["messageId"], table=table, dead_letters=dead_letters)
 
     messages = event.to_dict()["Records"]
-    failed = lambda_batches.each(messages, handle, remaining_ms=_remaining_ms(event))
-    return lambda_batches.sqs_response(
-        messages,
-        failed,
-        report_failures=wiring.settings().reports_batch_item_failures,
-        delete=wiring.order_queue().delete,
-    )
+    remaining_ms = _remaining_ms(event)
+    with timeouts.deadline(remaining_ms):
+        failed = lambda_batches.each(messages, handle, remaining_ms=remaining_ms, longest_ms=wiring.longest_call_ms())
+    with timeouts.deadline(remaining_ms, kept_ms=DELETED_BEFORE_END_MS):
+        return lambda_batches.sqs_response(
+            messages,
+            failed,
+            report_failures=wiring.settings().reports_batch_item_failures,
+            delete=wiring.order_queue().delete,
+        )
 
 
 # --- DynamoDB stream handler -----------------------------------------------------------------------------------------
@@ -211,7 +223,11 @@ def publish_events(event: DynamoDBEvent) -> Any:
         publisher=wiring.publisher(),
         dead_letters=wiring.event_dead_letters(),
     )
-    first_failed = lambda_batches.in_order(event.to_dict()["Records"], handle, remaining_ms=_remaining_ms(event))
+    remaining_ms = _remaining_ms(event)
+    with timeouts.deadline(remaining_ms):
+        first_failed = lambda_batches.in_order(
+            event.to_dict()["Records"], handle, remaining_ms=remaining_ms, longest_ms=wiring.longest_call_ms()
+        )
     return lambda_batches.stream_response(first_failed, report_failures=wiring.settings().reports_batch_item_failures)
 
 

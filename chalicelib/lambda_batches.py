@@ -6,12 +6,14 @@ The only broad `except` of this service is here: an error with one message or re
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 logger = logging.getLogger("orders")
 
 WORKERS = 8  # measured: more threads make 100 conditional puts no faster
 _SPARE_MS = 1_000  # kept for the response, before the deadline
+_MOST_KEPT = 0.75  # of the time at the batch's start
 
 ThingT = TypeVar("ThingT")
 Report = dict[str, list[dict[str, str]]]
@@ -22,11 +24,19 @@ class BatchFailed(Exception):
 
 
 def each(
-    things: Sequence[ThingT], handle: Callable[[ThingT], None], *, remaining_ms: Callable[[], float]
+    things: Sequence[ThingT],
+    handle: Callable[[ThingT], None],
+    *,
+    remaining_ms: Callable[[], float],
+    longest_ms: float,
 ) -> list[ThingT]:
-    """Handle things concurrently; returns, in their order, those that failed or were not done in time."""
+    """Handle things concurrently; returns, in their order, those that failed or were not done in time.
+
+    None is begun with less than `longest_ms` left, the time that one can take at most.
+    """
     pool = ThreadPoolExecutor(max_workers=min(WORKERS, len(things) or 1))
-    futures = [pool.submit(_done, thing, handle, remaining_ms) for thing in things]
+    kept_ms = _kept_ms(remaining_ms(), longest_ms)
+    futures = [pool.submit(copy_context().run, _done, thing, handle, remaining_ms, kept_ms) for thing in things]
     # A call that hangs is not waited for: whether or not it takes effect later, its message is safe to process again.
     wait(futures, timeout=max(0.0, (remaining_ms() - _SPARE_MS / 2) / 1_000))
     pool.shutdown(wait=False, cancel_futures=True)
@@ -42,12 +52,17 @@ def in_order(
     handle: Callable[[Sequence[ThingT]], int],
     *,
     remaining_ms: Callable[[], float],
+    longest_ms: float,
     at_once: int = 10,
 ) -> ThingT | None:
-    """Handle things in steps of `at_once`; `handle` returns how many of a step are done. Returns the first undone."""
+    """Handle things in steps of `at_once`; `handle` returns how many of a step are done. Returns the first undone.
+
+    No step is begun with less than `longest_ms` left, the time that one call of a step can take at most.
+    """
+    kept_ms = _kept_ms(remaining_ms(), longest_ms)
     for start in range(0, len(things), at_once):
         step = things[start : start + at_once]
-        if remaining_ms() < _SPARE_MS:
+        if remaining_ms() < kept_ms:
             return step[0]
         try:
             done = handle(step)
@@ -57,6 +72,11 @@ def in_order(
         if done < len(step):
             return step[done]
     return None
+
+
+def _kept_ms(remaining_ms: float, longest_ms: float) -> float:
+    """How much time must be left to begin something; of a short timeout a quarter is for work all the same."""
+    return max(_SPARE_MS, min(longest_ms + _SPARE_MS, remaining_ms * _MOST_KEPT))
 
 
 def sqs_response(
@@ -93,8 +113,8 @@ def stream_response(first_failed: Mapping[str, Any] | None, *, report_failures: 
     return {"batchItemFailures": [{"itemIdentifier": sequence_number}]}
 
 
-def _done(thing: ThingT, handle: Callable[[ThingT], None], remaining_ms: Callable[[], float]) -> bool:
-    if remaining_ms() < _SPARE_MS:
+def _done(thing: ThingT, handle: Callable[[ThingT], None], remaining_ms: Callable[[], float], kept_ms: float) -> bool:
+    if remaining_ms() < kept_ms:
         return False
     try:
         handle(thing)

@@ -70,6 +70,18 @@ def _client(service: str, policy: CallPolicy = CALL_POLICY) -> Any:
     )
 
 
+@_once
+def longest_call_ms() -> float:
+    """What one call of the client that AWS_CLIENT names takes at most (milliseconds), all its attempts included."""
+    if settings().aws_client == "botocore":
+        from chalicelib.aws import botocore_client
+
+        return botocore_client.longest_call_seconds(CALL_POLICY) * 1_000
+    from chalicelib.aws import retries
+
+    return retries.longest_call_seconds(CALL_POLICY) * 1_000
+
+
 def _thin_client(service: str) -> "type[JsonClient]":
     if service == "sns":
         from chalicelib.aws.query_client import QueryClient

@@ -3,13 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.adapters.order_items import PROJECTED
+
 WRITE_UNIT = 1024  # bytes
-# The attributes that the template projects into the index, and the keys of index and table.
-PROJECTED = {"status", "currency", "total", "item_count", "reference", "version", "updated_at"} | {
-    "customer_id",
-    "placed_key",
-    "order_id",
-}
 
 
 def item_size(item: Mapping[str, Any]) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 from bench.load.driver import Post, Target, closed_loop, open_loop
 from ordersctl.client.invoices import Placeable
 from ordersctl.estimate.simulation.limits import Times
-from ordersctl.estimate.simulation.model import PUBLISH_AT_ONCE
+from ordersctl.estimate.simulation.publishing import PUBLISH_AT_ONCE
 from testkit.local_run import LocalRun
 from testkit.waiting import eventually
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _ABSENT = f"attribute_not_exists({order_items.ORDER_ID})"
 _UNCHANGED = f"{order_items.VERSION} = :seen"
 _STEP = 100
-_READ_AT_MOST = 1_000  # index entries per listing: a filter that matches little ends in a cursor, not in a long wait
+_READ_AT_MOST = 1_000  # index entries per call: a filter that matches few orders ends in a cursor, not in a long wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class OrderTable:
     consistent: bool = True  # whether a read sees every write before it; one from a cache does not
 
     def add(self, order: Order) -> Order | ErasedOrder | None:
-        """Store a new order; returns what stands in its place already, None when nothing did. Raises Fault."""
+        """Store a new order; returns the order that has its id already, None when there was none. Raises Fault."""
         try:
             with faults("dynamodb"):
                 self.client.put_item(
@@ -50,8 +50,8 @@ class OrderTable:
         """Read an order; with an owner, only theirs (an erased one names none). Raises OrderNotFound, Fault."""
         item = self._item(order_id, consistent=self.consistent)
         if item is None and not self.consistent:
-            item = self._item(order_id, consistent=True)  # a cache remembers, too, what was not there yet
-        # Judged before it is read: how long a stranger waits must not tell how long the order is.
+            item = self._item(order_id, consistent=True)  # a cache also remembers that an order was absent
+        # Check ownership before parsing, so that timing does not reveal another customer's order.
         if item is None or not order_items.may_be_of(item, owner):
             raise OrderNotFound(order_id)
         return order_items.from_item(item)
@@ -62,7 +62,7 @@ class OrderTable:
         return answer.get("Item")
 
     def replace(self, order: Order | ErasedOrder) -> None:
-        """Store the next version of an order; raises VersionConflict when another was faster, Fault."""
+        """Store the next version of an order; raises VersionConflict when another write came first, Fault."""
         mark = {order_items.CHANGE_ID: {"S": secrets.token_hex(8)}}
         try:
             with faults("dynamodb"):
@@ -74,7 +74,7 @@ class OrderTable:
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
         except Fault as fault:
-            # A put whose answer got lost is sent again by the client, and refused because of itself: its mark is there.
+            # The client repeats a put whose response was lost, and is refused for its own first try: the mark is there.
             if not mark.items() <= _refused(fault).get("Item", {}).items():
                 raise VersionConflict(order.order_id) from fault
 
@@ -100,7 +100,7 @@ class OrderTable:
                 query["ExclusiveStartKey"] = order_items.index_key(customer_id, last)
             room = limit - len(found)
             with faults("dynamodb"):
-                # One more than is shown tells whether there is a next page. Behind a filter larger steps save calls.
+                # One entry more than is shown says whether there is a next page. With a filter larger steps save calls.
                 answer = self.client.query(TableName=self.name, Limit=room + 1 if status is None else _STEP, **query)
             entries = answer["Items"]
             read += answer["ScannedCount"]
@@ -141,7 +141,7 @@ def _query(
 
 
 def _refused(fault: Fault) -> Any:
-    """The answer of a refused condition; any other fault goes on."""
+    """The response to a write whose condition failed; raises any other fault again."""
     cause = fault.__cause__
     if isinstance(cause, ClientError) and cause.response["Error"].get("Code") == "ConditionalCheckFailedException":
         return cause.response

@@ -6,10 +6,10 @@ from typing import Any
 from chalicelib import logs
 from chalicelib.adapters.order_table import OrderTable
 from chalicelib.adapters.queues import DeadLetterQueue
-from chalicelib.domain import clock, commands, orders
+from chalicelib.domain import clock, commands
 from chalicelib.domain.commands import PlaceOrder
-from chalicelib.domain.errors import InvalidOrder, Poison
-from chalicelib.domain.orders import ErasedOrder, NewOrder, Order, OrderStatus
+from chalicelib.domain.errors import Poison
+from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
 
 _ALREADY_THERE = "already_there"
 _MAX_REASON = 200  # characters, as in OrderChange.status_reason
@@ -56,32 +56,11 @@ def reject_order(command: PlaceOrder, reason: str, table: OrderTable) -> Order |
 
 def order_of(command: PlaceOrder) -> Order:
     """The order that a command asks for: placed, or rejected when its content is invalid."""
-    common: dict[str, Any] = {
-        "order_id": command.order_id,
-        "customer_id": command.customer_id,
-        "version": 1,
-        "placed_at": command.placed_at,
-        "updated_at": command.placed_at,
-        "correlation_id": command.correlation_id,
-        "traceparent": command.traceparent,
-    }
-    try:
-        new = orders.parse(NewOrder, command.order)
-    except InvalidOrder as refusal:
-        return Order(
-            **common,
-            status=OrderStatus.REJECTED,
-            violations=refusal.violations,
-            fingerprint=orders.fingerprint(command.order),
-        )
-    return Order(
-        **common,
-        status=OrderStatus.PLACED,
-        currency=new.currency,
-        items=new.items,
-        total=new.total,
-        shipping_address=new.shipping_address,
-        note=new.note,
-        reference=new.reference,
-        fingerprint=orders.fingerprint(new),
+    return Order.place(
+        command.order,
+        order_id=command.order_id,
+        customer_id=command.customer_id,
+        placed_at=command.placed_at,
+        correlation_id=command.correlation_id,
+        traceparent=command.traceparent,
     )

@@ -13,9 +13,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
 
-from chalicelib.aws.retries import is_retryable, pause_seconds
+from chalicelib.aws import retries, timeouts
 from chalicelib.aws.sigv4 import Credentials, sign
 from chalicelib.aws.timeouts import CallPolicy
 
@@ -28,6 +34,16 @@ PROTOCOLS = {
 }
 _OK = 200
 _SERVER_ERROR = 500
+# Seconds after which an idle connection is not used again. NAT gateways and VPC endpoints forget, without a word, one
+# that was idle for 350 s: what is sent on it then stalls until the read timeout
+# (https://aws.amazon.com/blogs/networking-and-content-delivery/implementing-long-running-tcp-connections-within-vpc-networking/).
+# 60 s is the AWS SDK for Java's default.
+MAX_IDLE_SECONDS = 60.0
+_SHORTEST_TIMEOUT = 0.1  # seconds; to a socket 0 would mean not to wait at all
+
+
+class _IdleConnectionBroken(Exception):
+    """The service had closed an idle connection, before or after it read the request."""
 
 
 class JsonClient:
@@ -43,10 +59,12 @@ class JsonClient:
         policy: CallPolicy,
     ) -> None:
         self.service, self.region, self.endpoint_url = service, region, endpoint_url
-        self._credentials, self._attempts = credentials, policy.attempts
+        self._credentials, self._policy, self._quota = credentials, policy, retries.RetryQuota()
         url = urlsplit(endpoint_url)
-        self._host, self._connect = url.netloc, _connector(url.scheme, url.hostname or "", url.port, policy)
-        self._idle: list[http.client.HTTPConnection] = []
+        self._host, self._connect = url.netloc, _connector(url.scheme, url.hostname or "", url.port)
+        # With the time since when each is idle. The wall clock: Lambda's other clocks may stand still between two
+        # invocations.
+        self._idle: list[tuple[http.client.HTTPConnection, float]] = []
         weakref.finalize(self, _close_all, self._idle)
 
     def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
@@ -55,16 +73,32 @@ class JsonClient:
         return functools.partial(self._call, name.title().replace("_", ""))
 
     def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        """One operation, tried again after a failure that may pass. Raises ClientError, BotoCoreError."""
+        """One operation, tried again after a failure that may pass. Raises ClientError, BotoCoreError.
+
+        A ClientError's ResponseMetadata has `AmbiguousAttempts`: how many earlier attempts of this call may have taken
+        effect, because their response did not come or was a 5xx.
+        """
         body = self.encode(operation, parameters)
-        for attempt in range(1, self._attempts + 1):
+        attempt, taken, ambiguous = 1, 0, 0
+        while True:
             try:
-                return self.send(operation, body)
-            except (ClientError, EndpointConnectionError, ReadTimeoutError) as error:
-                if attempt == self._attempts or not is_retryable(error):
+                answer = self.send(operation, body)
+            except _IdleConnectionBroken:
+                ambiguous += 1
+                continue  # no attempt: with keep-alive this happens when nothing is wrong
+            except retries.CALL_ERRORS as error:
+                status = _note_ambiguous(error, ambiguous)
+                pause = retries.pause_seconds(attempt)  # no service says when it will have recovered
+                if attempt == self._policy.attempts or not retries.is_retryable(error):
                     raise
-                time.sleep(pause_seconds(attempt))  # no service says when it will have recovered
-        raise AssertionError("there is at least one attempt")
+                if timeouts.seconds_left() <= pause or not (taken := self._quota.take(error)):
+                    raise
+                ambiguous += retries.is_ambiguous(error, status)
+                attempt += 1
+                time.sleep(pause)
+            else:
+                self._quota.give_back(taken)
+                return answer
 
     def send(self, operation: str, body: bytes) -> dict[str, Any]:
         """One attempt. Raises ClientError, BotoCoreError."""
@@ -100,35 +134,59 @@ class JsonClient:
 
     def _exchange(self, body: bytes, headers: dict[str, str]) -> tuple[int, str, bytes]:
         """Status, SQS's header with the error's name, and body of the response."""
-        while True:
-            connection, is_new = self._connection()
-            try:
-                connection.request("POST", "/", body, headers)
-                response = connection.getresponse()
-                content = response.read()
-            except TimeoutError as error:
-                connection.close()
-                _close_all(self._idle)  # they may be dead for the same reason
+        if timeouts.seconds_left() <= 0:
+            raise retries.DeadlineExceededError(endpoint_url=self.endpoint_url)
+        found = self._idle_connection()
+        connection = found or self._new_connection()
+        try:
+            connection.sock.settimeout(_within_deadline(self._policy.read_timeout))
+            connection.request("POST", "/", body, headers)
+            response = connection.getresponse()
+            content = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            _close_all(self._idle)  # they may be broken for the same reason
+            if isinstance(error, TimeoutError):
                 raise ReadTimeoutError(endpoint_url=self.endpoint_url, error=error) from error
-            except (OSError, http.client.HTTPException) as error:
-                connection.close()
-                if is_new:
-                    raise EndpointConnectionError(endpoint_url=self.endpoint_url, error=error) from error
-                continue  # the service had closed an idle connection: that is no failure
-            if not response.will_close:
-                self._idle.append(connection)
-            return response.status, response.headers.get("x-amzn-query-error", ""), content
+            if found is None:
+                raise ConnectionClosedError(endpoint_url=self.endpoint_url, error=error) from error
+            raise _IdleConnectionBroken from error
+        if not response.will_close:
+            self._idle.append((connection, time.time()))
+        return response.status, response.headers.get("x-amzn-query-error", ""), content
 
-    def _connection(self) -> tuple[http.client.HTTPConnection, bool]:
-        """A connection, and whether it is a new one."""
+    def _idle_connection(self) -> http.client.HTTPConnection | None:
+        """The connection that was used last; None where there is none, or it has been idle for too long."""
         try:
-            return self._idle.pop(), False
+            connection, since = self._idle.pop()
         except IndexError:
-            pass
+            return None
+        if 0 <= time.time() - since < MAX_IDLE_SECONDS:  # below 0 the clock was set, and the age is unknown
+            return connection
+        connection.close()
+        _close_all(self._idle)  # they are older
+        return None
+
+    def _new_connection(self) -> http.client.HTTPConnection:
         try:
-            return self._connect(), True
+            return self._connect(_within_deadline(self._policy.connect_timeout))
+        except TimeoutError as error:
+            raise ConnectTimeoutError(endpoint_url=self.endpoint_url, error=error) from error
         except OSError as error:
             raise EndpointConnectionError(endpoint_url=self.endpoint_url, error=error) from error
+
+
+def _within_deadline(timeout: float) -> float:
+    return min(timeout, max(timeouts.seconds_left(), _SHORTEST_TIMEOUT))
+
+
+def _note_ambiguous(error: Exception, attempts: int) -> int:
+    """Write the number of ambiguous attempts into a ClientError; returns its HTTP status, 0 of any other error."""
+    if not isinstance(error, ClientError):
+        return 0
+    metadata: Any = error.response.setdefault("ResponseMetadata", {})  # type: ignore[typeddict-item]
+    metadata[retries.AMBIGUOUS_ATTEMPTS] = attempts
+    return int(metadata.get("HTTPStatusCode", 0))
 
 
 def _client_error(operation: str, status: int, error_name: str, document: dict[str, Any]) -> ClientError:
@@ -141,14 +199,12 @@ def _client_error(operation: str, status: int, error_name: str, document: dict[s
     return ClientError(response | {"Error": {"Code": code, "Message": message}}, operation)
 
 
-def _close_all(connections: list[http.client.HTTPConnection]) -> None:
+def _close_all(connections: list[tuple[http.client.HTTPConnection, float]]) -> None:
     while connections:
-        connections.pop().close()
+        connections.pop()[0].close()
 
 
-def _connector(
-    scheme: str, host: str, port: int | None, policy: CallPolicy
-) -> Callable[[], http.client.HTTPConnection]:
+def _connector(scheme: str, host: str, port: int | None) -> Callable[[float], http.client.HTTPConnection]:
     connection_class: Callable[..., http.client.HTTPConnection] = http.client.HTTPConnection
     if scheme == "https":
         import ssl  # noqa: PLC0415 - not needed for the embedded engine
@@ -156,10 +212,9 @@ def _connector(
         # One context for all connections: loading the certificate authorities is slow.
         connection_class = functools.partial(http.client.HTTPSConnection, context=ssl.create_default_context())
 
-    def connect() -> http.client.HTTPConnection:
-        connection = connection_class(host, port, timeout=policy.connect_timeout)
+    def connect(timeout: float) -> http.client.HTTPConnection:
+        connection = connection_class(host, port, timeout=timeout)
         connection.connect()
-        connection.sock.settimeout(policy.read_timeout)
         return connection
 
     return connect

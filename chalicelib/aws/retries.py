@@ -1,13 +1,26 @@
-"""Which failures are tried again, and after how long: as botocore's standard mode has it.
+"""Which failures are tried again, how often, and after how long: as botocore's standard mode has it.
 
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 """
 
 import random
+import threading
 from typing import Any
 
-from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
 
+from chalicelib.aws.timeouts import CallPolicy
+
+CallError = ClientError | ConnectTimeoutError | EndpointConnectionError | ConnectionClosedError | ReadTimeoutError
+CALL_ERRORS = (ClientError, ConnectTimeoutError, EndpointConnectionError, ConnectionClosedError, ReadTimeoutError)
+AMBIGUOUS_ATTEMPTS = "AmbiguousAttempts"  # in an error's ResponseMetadata
 FIRST_BACKOFF_SECONDS = 0.1  # doubled at each attempt
 _CODES = {
     "BandwidthLimitExceeded",
@@ -28,10 +41,52 @@ _CODES = {
     "TooManyRequestsException",
     "TransactionInProgressException",
 }
-_STATUSES = {429, *range(500, 600)}
+_SERVER_ERROR = 500
+_STATUSES = {429, *range(_SERVER_ERROR, 600)}
 
 
-def is_retryable(error: ClientError | EndpointConnectionError | ReadTimeoutError) -> bool:
+class DeadlineExceededError(BotoCoreError):
+    """The invocation has no time left for an attempt: nothing was sent."""
+
+    fmt = 'No time left to call endpoint URL: "{endpoint_url}"'
+
+
+class RetryQuota:
+    """Bounds the retries of all calls of a client together: in a lasting outage most calls are tried once.
+
+    A retry takes from the quota, a success gives back (botocore.retries.quota). Safe to share between threads.
+    """
+
+    CAPACITY = 500
+    _RETRY = 5
+    _RETRY_AFTER_TIMEOUT = 10
+    _SUCCESS_AT_ONCE = 1
+
+    def __init__(self) -> None:
+        self._available = self.CAPACITY
+        self._lock = threading.Lock()
+
+    def take(self, error: CallError) -> int:
+        """Take what a retry after this error costs; returns the amount, 0 when there is too little left."""
+        amount = self._RETRY_AFTER_TIMEOUT if isinstance(error, _TIMEOUTS) else self._RETRY
+        with self._lock:
+            if amount > self._available:
+                return 0
+            self._available -= amount
+            return amount
+
+    def give_back(self, taken: int) -> None:
+        """After a success: what its last retry took; a little when it needed none."""
+        if self._available == self.CAPACITY:  # almost always; and there is nothing to do
+            return
+        with self._lock:
+            self._available = min(self.CAPACITY, self._available + (taken or self._SUCCESS_AT_ONCE))
+
+
+_TIMEOUTS = (ConnectTimeoutError, ReadTimeoutError)
+
+
+def is_retryable(error: CallError) -> bool:
     """Whether the same call may succeed if it is made again."""
     if not isinstance(error, ClientError):
         return True
@@ -39,6 +94,23 @@ def is_retryable(error: ClientError | EndpointConnectionError | ReadTimeoutError
     return response["Error"]["Code"] in _CODES or response["ResponseMetadata"]["HTTPStatusCode"] in _STATUSES
 
 
+def is_ambiguous(error: Exception | None, status: int = 0) -> bool:
+    """Whether the service may have done what a failed attempt asked for; `status` is that of its response, if any."""
+    if error is None or isinstance(error, ClientError):
+        return status >= _SERVER_ERROR
+    return not isinstance(error, ConnectTimeoutError | EndpointConnectionError | DeadlineExceededError)
+
+
 def pause_seconds(attempt: int) -> float:
     """The wait after a failed attempt, counted from 1: longer each time, and random, so that callers spread out."""
-    return random.random() * FIRST_BACKOFF_SECONDS * 2.0**attempt  # noqa: S311 - jitter, no secret
+    return random.random() * _longest_pause(attempt)  # noqa: S311 - jitter, no secret
+
+
+def longest_call_seconds(policy: CallPolicy) -> float:
+    """What one call takes at most: each attempt until its timeouts, and each pause at its longest."""
+    pauses = sum(_longest_pause(attempt) for attempt in range(1, policy.attempts))
+    return policy.attempts * (policy.connect_timeout + policy.read_timeout) + pauses
+
+
+def _longest_pause(attempt: int) -> float:
+    return FIRST_BACKOFF_SECONDS * 2.0**attempt

@@ -1,4 +1,4 @@
-"""An order: what it is made of, what may happen to it. Deeds return a new Order; time is an argument."""
+"""An order: what it is made of, and what may happen to it. A method returns a new Order; time is an argument."""
 
 import hashlib
 import json
@@ -6,73 +6,16 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
 from chalicelib.domain.errors import IllegalTransition, InvalidOrder, NotChangeable, NotPermitted, Violation
-from chalicelib.domain.iso_codes import COUNTRIES, CURRENCY_EXPONENTS
+from chalicelib.domain.validation import MAX_AMOUNT, Amount, Count, Country, Currency, text, violations
 
-MAX_AMOUNT = 10**12  # minor units, for a price and for a total
 MAX_ITEMS = 2_000
-_MAX_VIOLATIONS = 20  # a hopeless document is not answered with a book
-_MAX_POINTER = 200
-# pydantic's own words for these name Python's types and our classes.
-_PLAIN = {
-    "model_type": "Input should be an object",
-    "tuple_type": "Input should be an array",
-    "too_short": "There should be at least 1 item",
-    "too_long": f"There should be at most {MAX_ITEMS} items",
-}
 
 CUSTOMER_ID_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
 TIMESTAMP_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
-
-
-def _whole(value: Any) -> Any:
-    # JSON Schema (2020-12, validation 6.1.1) calls 12.0 an integer; code and schema must agree.
-    return int(value) if type(value) is float and value.is_integer() else value
-
-
-def _known_currency(code: str) -> str:
-    if code not in CURRENCY_EXPONENTS:
-        raise PydanticCustomError("currency", "Input should be a currency code of ISO 4217")
-    return code
-
-
-def _known_country(code: str) -> str:
-    if code not in COUNTRIES:
-        raise PydanticCustomError("country", "Input should be a country code of ISO 3166-1 alpha-2")
-    return code
-
-
-# No control characters, and not the two others that no SQS message may hold. Spaces and odd but printable characters
-# are real in names and SKUs.
-def _text(most: int) -> Any:
-    return StringConstraints(
-        strict=True, min_length=1, max_length=most, pattern=r"^[^\x00-\x1f\x7f-\x9f\uFFFE\uFFFF]+$"
-    )
-
-
-# Bounds stand before the validator that runs before them: pydantic puts those into the JSON Schema that it can see.
-Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000), BeforeValidator(_whole)]
-Amount = Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT), BeforeValidator(_whole)]
-Currency = Annotated[
-    str,
-    Field(strict=True, json_schema_extra={"enum": sorted(CURRENCY_EXPONENTS)}),
-    AfterValidator(_known_currency),
-]
-Country = Annotated[
-    str, Field(strict=True, json_schema_extra={"enum": sorted(COUNTRIES)}), AfterValidator(_known_country)
-]
 
 
 class OrderStatus(StrEnum):
@@ -94,33 +37,28 @@ TRANSITIONS: Mapping[OrderStatus, frozenset[OrderStatus]] = {
     OrderStatus.REJECTED: frozenset(),
 }
 OWNER_MAY_ASK_FOR = frozenset({OrderStatus.CANCELLED})
-_ITEMS_CHANGE_IN = frozenset({OrderStatus.PLACED})
-_DELIVERY_CHANGES_IN = frozenset({OrderStatus.PLACED, OrderStatus.CONFIRMED})
-
-_CONTENT = {"items", "shipping_address", "note"}  # of an order, what a client may change
-INTERNAL = {"fingerprint", "correlation_id", "traceparent"}  # of an order, not for showing
 
 
 class _Document(BaseModel):
-    """A part of what a client sends: frozen, and nothing in it that is not asked for."""
+    """A part of what a client sends: frozen, and no field in it that is not declared."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class LineItem(_Document):
-    sku: Annotated[str, _text(64)]
-    name: Annotated[str, _text(200)] | None = None
+    sku: Annotated[str, text(64)]
+    name: Annotated[str, text(200)] | None = None
     quantity: Count
     unit_price: Amount
 
 
 class Address(_Document):
-    name: Annotated[str, _text(200)]
-    line1: Annotated[str, _text(200)]
-    line2: Annotated[str, _text(200)] | None = None
-    city: Annotated[str, _text(100)]
-    region: Annotated[str, _text(100)] | None = None
-    postal_code: Annotated[str, _text(20)] | None = None
+    name: Annotated[str, text(200)]
+    line1: Annotated[str, text(200)]
+    line2: Annotated[str, text(200)] | None = None
+    city: Annotated[str, text(100)]
+    region: Annotated[str, text(100)] | None = None
+    postal_code: Annotated[str, text(20)] | None = None
     country: Country
 
 
@@ -129,7 +67,7 @@ class OrderContent(_Document):
 
     items: Annotated[tuple[LineItem, ...], Field(min_length=1, max_length=MAX_ITEMS)]
     shipping_address: Address | None = None
-    note: Annotated[str, _text(1_000)] | None = None
+    note: Annotated[str, text(1_000)] | None = None
 
     @property
     def total(self) -> int:
@@ -146,21 +84,34 @@ class NewOrder(OrderContent):
     """What a client sends to place an order."""
 
     currency: Currency
-    reference: Annotated[str, _text(64)] | None = None
+    reference: Annotated[str, text(64)] | None = None
+
+
+# Which fields of the content become fixed together: what a refusal calls them, and the statuses they may change in.
+_ITEMS = ("items", frozenset({OrderStatus.PLACED}))
+_DELIVERY = ("address and note", frozenset({OrderStatus.PLACED, OrderStatus.CONFIRMED}))
+CHANGE_RULES = {"items": _ITEMS, "shipping_address": _DELIVERY, "note": _DELIVERY}
+
+# Fields of Order that the API and the events do not show, and those that a list shows.
+INTERNAL = {"fingerprint", "correlation_id", "traceparent"}
+SUMMARY = {"order_id", "customer_id", "status", "currency", "total", "reference", "version", "placed_at", "updated_at"}
 
 
 class Order(BaseModel):
-    """An order as it is stored and shown. Read from our own table, so its fields are not checked again."""
+    """An order as it is stored and shown: every field of NewOrder, and what the service adds.
 
-    model_config = ConfigDict(frozen=True)
+    Read from our own table, so its fields are not checked again. A rejected order has none of what the client sent.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     order_id: str
     customer_id: str
     status: OrderStatus
     status_reason: str | None = None
     currency: str | None = None
-    items: tuple[LineItem, ...] = ()
-    total: int = 0
+    items: tuple[LineItem, ...]
+    total: int
     shipping_address: Address | None = None
     note: str | None = None
     reference: str | None = None
@@ -171,6 +122,35 @@ class Order(BaseModel):
     fingerprint: str
     correlation_id: str  # of the request that placed it
     traceparent: str | None = None  # of the last request that had one (W3C Trace Context)
+
+    @classmethod
+    def place(
+        cls,
+        document: Any,
+        *,
+        order_id: str,
+        customer_id: str,
+        placed_at: str,
+        correlation_id: str,
+        traceparent: str | None,
+    ) -> "Order":
+        """Return the first version of an order: placed, or rejected when the document is not a NewOrder."""
+        facts: dict[str, Any] = {
+            "order_id": order_id,
+            "customer_id": customer_id,
+            "version": 1,
+            "placed_at": placed_at,
+            "updated_at": placed_at,
+            "correlation_id": correlation_id,
+            "traceparent": traceparent,
+        }
+        try:
+            new = parse(NewOrder, document)
+        except InvalidOrder as refusal:
+            facts |= {"status": OrderStatus.REJECTED, "items": (), "total": 0, "violations": refusal.violations}
+            return cls(**facts, fingerprint=fingerprint(document))
+        sent = {name: getattr(new, name) for name in NewOrder.model_fields}
+        return cls(**facts, **sent, status=OrderStatus.PLACED, total=new.total, fingerprint=fingerprint(new))
 
     @property
     def item_count(self) -> int:
@@ -183,7 +163,7 @@ class Order(BaseModel):
     @property
     def content(self) -> dict[str, Any]:
         """What a client may change, as JSON values."""
-        return self.model_dump(mode="json", include=_CONTENT, exclude_none=True)
+        return self.model_dump(mode="json", include=set(OrderContent.model_fields), exclude_none=True)
 
     def change(
         self,
@@ -218,15 +198,13 @@ class Order(BaseModel):
         )
 
     def _content_changes(self, content: OrderContent) -> dict[str, Any]:
-        changes: dict[str, Any] = {}
-        if content.items != self.items:
-            if self.status not in _ITEMS_CHANGE_IN:
-                raise NotChangeable(f"the items of an order that is {self.status} are fixed")
-            changes |= {"items": content.items, "total": content.total}
-        if (content.shipping_address, content.note) != (self.shipping_address, self.note):
-            if self.status not in _DELIVERY_CHANGES_IN:
-                raise NotChangeable(f"the address and note of an order that is {self.status} are fixed")
-            changes |= {"shipping_address": content.shipping_address, "note": content.note}
+        changes = {name: value for name, value in content if value != getattr(self, name)}
+        for name in changes:
+            what, statuses = CHANGE_RULES[name]
+            if self.status not in statuses:
+                raise NotChangeable(f"the {what} of an order that is {self.status} are fixed")
+        if "items" in changes:
+            changes["total"] = content.total
         return changes
 
     def _check_may_become(self, target: OrderStatus, *, by_service: bool) -> None:
@@ -237,14 +215,9 @@ class Order(BaseModel):
             raise IllegalTransition(self.status, target, allowed if by_service else allowed & OWNER_MAY_ASK_FOR)
 
 
-class OrderChange(_Document):
-    """A merge patch (RFC 7396) of an order: null takes an optional field away. Items are replaced as a whole."""
-
+class _Change(_Document):
     status: OrderStatus | None = None
-    status_reason: Annotated[str, _text(200)] | None = None
-    items: Any = None
-    shipping_address: Any = None
-    note: Any = None
+    status_reason: Annotated[str, text(200)] | None = None
 
     @model_validator(mode="after")
     def _status_is_meant(self) -> Self:
@@ -255,10 +228,20 @@ class OrderChange(_Document):
 
     def content_of(self, order: Order) -> OrderContent | None:
         """The order's content with this change applied; None when it asks for none. Raises as Order.change does."""
-        patch = self.model_dump(include=_CONTENT, exclude_unset=True)
+        patch = self.model_dump(include=set(OrderContent.model_fields), exclude_unset=True)
         if patch and order.status is OrderStatus.REJECTED:
             raise NotChangeable("an order that is rejected has nothing to change")
         return parse(OrderContent, merge_patch(order.content, patch)) if patch else None
+
+
+# A field of the content may hold anything in a patch: content_of checks what the patch makes of the order.
+_ANYTHING: dict[str, Any] = dict.fromkeys(OrderContent.model_fields, (Any, None))
+OrderChange = create_model(
+    "OrderChange",
+    __base__=_Change,
+    __doc__="A merge patch (RFC 7396) of an order: null takes an optional field away. Items are replaced as a whole.",
+    **_ANYTHING,
+)
 
 
 class ErasedOrder(BaseModel):
@@ -281,7 +264,7 @@ def parse(model: type[DocumentT], value: Any) -> DocumentT:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise InvalidOrder(_violations(error)) from None
+        raise InvalidOrder(violations(error)) from None
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
@@ -300,20 +283,7 @@ def merge_patch(target: Any, patch: Any) -> Any:
 def fingerprint(order: Any) -> str:
     """A short hash of what was ordered: a NewOrder, or the JSON value that failed to be one."""
     if isinstance(order, NewOrder):
-        text = order.model_dump_json(exclude_none=True)
+        document = order.model_dump_json(exclude_none=True)
     else:
-        text = json.dumps(order, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _violations(error: ValidationError) -> list[Violation]:
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    # pydantic counts only the items that are right: with a wrong one among few it also says that there are too few.
-    deep = {each["loc"][0] for each in found if len(each["loc"]) > 1}
-    told = [each for each in found if each["type"] != "too_short" or each["loc"][0] not in deep]
-    return [Violation(_pointer(each["loc"]), _PLAIN.get(each["type"], each["msg"])) for each in told[:_MAX_VIOLATIONS]]
-
-
-def _pointer(location: tuple[int | str, ...]) -> str:
-    escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in location)
-    return "".join(f"/{part}" for part in escaped)[:_MAX_POINTER]
+        document = json.dumps(order, sort_keys=True)
+    return hashlib.sha256(document.encode()).hexdigest()[:32]

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 from chalicelib import lambda_batches
+from chalicelib.aws import timeouts
+from chalicelib.aws.retries import DeadlineExceededError
 from chalicelib.domain import clock
 from ordersctl.shared.project import PROJECT_DIR
 from testkit.fake_aws.faults import FaultInjection, Killed, is_retried
@@ -114,8 +116,7 @@ class Container:
         """
         self.deadline, self.handler = self.aws.now + seconds, event.get("httpMethod", function)
         answer = getattr(self.app, function)(event, Context(self.deadline, lambda: self.aws.now))
-        if self.dead:
-            raise Killed
+        self.aws.check_alive(self)  # an answer after the timeout goes nowhere
         return answer
 
 
@@ -167,33 +168,35 @@ class FakeAws:
             try:
                 return self._attempt(container, client.service, operation, arguments)
             except Exception as error:
-                if attempt == client.attempts or not is_retried(error):
+                if attempt == client.attempts or not is_retried(error) or timeouts.seconds_left() <= 0:
                     if self.faults.kills(after_effect=True):
                         raise Killed from None
                     raise
         raise AssertionError("a client makes at least one attempt")
 
     def _attempt(self, container: Container, service: str, operation: str, arguments: dict[str, Any]) -> Any:
+        if timeouts.seconds_left() <= 0:
+            raise DeadlineExceededError(endpoint_url="https://aws.invalid")
         self.attempts += 1
         self.now += 0.001 * self.faults.random.randint(2, 40)
-        self._check_alive(container)
+        self.check_alive(container)
         if self.faults.kills(after_effect=False):
             raise Killed
         if self.faults.happens("interleaved"):
             self.interleave()
         if fault := self.faults.before_effect(service, operation, self.now):
-            self.now += _READ_TIMEOUT if "Timeout" in type(fault).__name__ else 0
+            self.now += _wait_for(fault)
             raise fault
         answer = self.perform(operation, arguments)
         if self.faults.kills(after_effect=True):
             raise Killed
         if lost := self.faults.after_effect():
-            self.now += _READ_TIMEOUT if "Timeout" in type(lost).__name__ else 0
+            self.now += _wait_for(lost)
             raise lost
-        self._check_alive(container)
+        self.check_alive(container)
         return answer
 
-    def _check_alive(self, container: Container) -> None:
+    def check_alive(self, container: Container) -> None:
         self.faults.happened["deadline"] += not container.dead and self.now >= container.deadline
         if container.dead or self.now >= container.deadline:
             raise Killed
@@ -241,6 +244,11 @@ class FakeAws:
     def _get_secret_value(self, arguments: dict[str, Any]) -> Any:
         assert arguments == {"SecretId": "id-secret"}
         return {"SecretString": SECRET}
+
+
+def _wait_for(fault: Exception) -> float:
+    """The seconds that a client waits before it raises an error."""
+    return min(_READ_TIMEOUT, timeouts.seconds_left()) if "Timeout" in type(fault).__name__ else 0.0
 
 
 def sqs_record(message: Message) -> dict[str, Any]:

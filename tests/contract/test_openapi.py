@@ -9,9 +9,9 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
-from chalicelib.adapters.order_items import CUSTOMER_ID, ORDER_ID
+from chalicelib.adapters.order_items import CUSTOMER_ID, ITEM_COUNT, ORDER_ID, PLACED_KEY, PROJECTED
 from chalicelib.domain.errors import InvalidOrder
-from chalicelib.domain.orders import NewOrder, OrderChange, parse
+from chalicelib.domain.orders import SUMMARY, NewOrder, OrderChange, parse
 from ordersctl.contract.openapi import document as openapi
 from ordersctl.contract.openapi.operations import OPERATIONS, PROBLEMS
 from ordersctl.contract.openapi.schemas import CHANGE, NEW_ORDER
@@ -86,8 +86,8 @@ def test_a_summary_has_what_the_index_projects(document: dict[str, Any]) -> None
     template = (PROJECT_DIR / "infra" / "resources.yaml").read_text()
     projected = re.search(r"NonKeyAttributes: \[(.*)\]", template)
     assert projected
-    names = {*projected[1].split(", "), ORDER_ID, CUSTOMER_ID, "placed_at"}
-    assert set(document["components"]["schemas"]["Summary"]["properties"]) == names
+    assert {*projected[1].split(", "), ORDER_ID, CUSTOMER_ID, PLACED_KEY} == PROJECTED
+    assert set(document["components"]["schemas"]["Summary"]["properties"]) == SUMMARY | {ITEM_COUNT}
 
 
 LINE = NEW_ORDER["items"][0]

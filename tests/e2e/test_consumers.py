@@ -118,8 +118,8 @@ def test_one_correlation_id_joins_all_hops_of_every_order(run: LocalRun, answers
             seen[line["order_id"]].append(line)
     for number, answer in enumerate(answers[:ORDERS]):
         hops = seen[answer.json()["order_id"]]
-        told = {f"{hop['event']} {hop.get('type', hop.get('status', ''))}".strip() for hop in hops}
-        assert told >= {
+        logged = {f"{hop['event']} {hop.get('type', hop.get('status', ''))}".strip() for hop in hops}
+        assert logged >= {
             "order.accepted",
             "order.placed",
             *(f"order.updated {status}" for status in ("confirmed", "shipped", "delivered")),
@@ -133,16 +133,16 @@ def test_one_correlation_id_joins_all_hops_of_every_order(run: LocalRun, answers
 
 
 def test_no_secret_is_in_a_log_or_in_an_error(run: LocalRun, answers: list[httpx.Response], api: httpx.Client) -> None:
-    # And what no client can send: a poisoned queue.
+    # Poison on the queue, which no client of the API can send.
     sqs = boto3.client("sqs", **client_options(run.engine_url))
     queue = f"{run.engine_url}/000000000000/orders-local-queue"
     poison = [CANARY, json.dumps({"type": CANARY, CANARY: CANARY}), json.dumps({"order": SECRET_ORDER})]
     for body in poison:
         sqs.send_message(QueueUrl=queue, MessageBody=body)
-    told = eventually(
+    quarantined = eventually(
         lambda: [line for line in lines(run, "handlers") if line["event"] == "message.quarantined"][len(poison) - 1 :]
     )
-    assert told[0]["level"] == "ERROR"
+    assert quarantined[0]["level"] == "ERROR"
 
     refused = [answer for answer in answers if answer.status_code >= 400]
     assert len(refused) > 400

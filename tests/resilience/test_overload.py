@@ -83,6 +83,18 @@ def test_handlers_return_before_their_deadline_when_a_service_does_not_answer(se
     assert not check(evidence)
 
 
+def test_a_cold_accept_is_answered_before_its_deadline_though_two_services_are_slow() -> None:
+    """The secret comes with its third attempt, after 4 s; the queue would take 6 s more, of 10 s that there are."""
+    with repeatable(1):
+        run = SimulationRun(1, odds=NO_FAULTS)
+        run.aws.faults.outages = {"secretsmanager": (run.aws.now + 4, NO_ANSWER), "sqs": (FOREVER, NO_ANSWER)}
+        run.clients = [Client(posting("anna", "cold"))]
+        run.advance(run.clients[0])
+        assert [each.status for each in run.history] == [503]
+        assert run.aws.faults.happened["deadline"] == 0
+        assert not check(run.come_to_rest())
+
+
 # --- fairness --------------------------------------------------------------------------------------------------------
 
 BATCHES_PER_SECOND, PER_BATCH = 2, 10

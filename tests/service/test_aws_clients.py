@@ -95,8 +95,8 @@ def test_publish_to_the_topic_and_quarantine_what_cannot_be_published(harness: S
     event = stream_event((None, order), (None, an_order(order_id=fresh_order_id())))
     event["Records"][1] = garbage(event["Records"][1])
     harness.publish(event)
-    heard = harness.received("inventory", 1)
-    assert heard[0]["subject"] == order.order_id
+    received = harness.received("inventory", 1)
+    assert received[0]["subject"] == order.order_id
     assert len(harness.quarantined("orders-tests-events-dlq")) == 1
 
 
@@ -106,6 +106,6 @@ def test_publish_whole_events_and_thin_ones(topics: EventTopics, kind: str) -> N
     subscriber = topics.subscriber(publisher)
     whole, large = an_event(), an_event(items=[line(name="é" * 200, sku="s" * 64)] * 600)
     assert publisher.publish([whole, large]) == []
-    heard = {event["id"]: event for event in subscriber.received(2)}
-    assert heard[whole.id] == json.loads(whole.to_json())
-    assert "data" not in heard[large.id]
+    received = {event["id"]: event for event in subscriber.received(2)}
+    assert received[whole.id] == json.loads(whole.to_json())
+    assert "data" not in received[large.id]

@@ -155,7 +155,7 @@ def test_a_change_overtaken_by_another_writer_is_refused(harness: ServiceHarness
     overtaken: list[bool] = []
 
     def overtake(_sent: str) -> None:
-        if not overtaken:  # another writer, between this one's reading and its writing
+        if not overtaken:  # another writer, between the read and the write of this change
             overtaken.append(True)
             order = harness.stored(order_id)
             assert isinstance(order, Order)

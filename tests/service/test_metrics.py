@@ -14,7 +14,7 @@ from tests.service.harness import ServiceHarness
 
 
 def counts(log: io.StringIO) -> dict[str, int]:
-    """Metric -> how many, of those that count."""
+    """Metric -> count, of the metrics whose values are all 1."""
     return {name: len(values) for name, values in counted(log).items() if set(values) == {1.0}}
 
 

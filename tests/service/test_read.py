@@ -22,7 +22,7 @@ def place(harness: ServiceHarness, **new: object) -> str:
 
 
 def without_ids(answer: Answer) -> tuple[int, dict[str, str], str]:
-    """All of an answer but what names the request."""
+    """An answer without the request id."""
     request_id = answer.headers["X-Request-Id"]
     headers = {name: value for name, value in answer.headers.items() if name != "X-Request-Id"}
     return answer.status, headers, answer.body.replace(request_id, "…")

@@ -73,6 +73,8 @@ def rejected_orders(draw: st.DrawFn) -> Order:
         order_id=fresh_order_id(),
         customer_id=CUSTOMER,
         status=OrderStatus.REJECTED,
+        items=(),
+        total=0,
         violations=tuple(draw(VIOLATIONS)),
         version=1,
         placed_at=NOW,

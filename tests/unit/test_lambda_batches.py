@@ -41,13 +41,13 @@ def test_each_is_done_and_only_failures_are_returned() -> None:
             seen.append(thing)
         fails_on(3, 7)(thing)
 
-    assert lambda_batches.each(range(10), handle, remaining_ms=in_time) == [3, 7]
+    assert lambda_batches.each(range(10), handle, remaining_ms=in_time, longest_ms=0) == [3, 7]
     assert sorted(seen) == list(range(10))
 
 
 def test_an_empty_batch_has_no_failures() -> None:
-    assert lambda_batches.each([], fails_on(), remaining_ms=in_time) == []
-    assert lambda_batches.in_order([], len, remaining_ms=in_time) is None
+    assert lambda_batches.each([], fails_on(), remaining_ms=in_time, longest_ms=0) == []
+    assert lambda_batches.in_order([], len, remaining_ms=in_time, longest_ms=0) is None
 
 
 def test_messages_are_handled_concurrently() -> None:
@@ -56,12 +56,12 @@ def test_messages_are_handled_concurrently() -> None:
     def handle(_thing: int) -> None:
         together.wait()
 
-    assert lambda_batches.each(range(lambda_batches.WORKERS), handle, remaining_ms=in_time) == []
+    assert lambda_batches.each(range(lambda_batches.WORKERS), handle, remaining_ms=in_time, longest_ms=0) == []
 
 
 def test_without_time_no_message_is_begun() -> None:
     seen: list[int] = []
-    assert lambda_batches.each([1, 2], seen.append, remaining_ms=lambda: 900) == [1, 2]
+    assert lambda_batches.each([1, 2], seen.append, remaining_ms=lambda: 900, longest_ms=0) == [1, 2]
     assert seen == []
 
 
@@ -72,7 +72,7 @@ def test_without_time_no_step_is_begun() -> None:
         steps.extend(step)
         return len(step)
 
-    assert lambda_batches.in_order([1, 2], handle, remaining_ms=lambda: 900) == 1
+    assert lambda_batches.in_order([1, 2], handle, remaining_ms=lambda: 900, longest_ms=0) == 1
     assert steps == []
 
 
@@ -84,7 +84,7 @@ def test_a_message_that_hangs_is_returned_before_the_deadline() -> None:
             release.wait(30)
 
     try:
-        failed = lambda_batches.each([1, 2], handle, remaining_ms=lambda: 1_100)
+        failed = lambda_batches.each([1, 2], handle, remaining_ms=lambda: 1_100, longest_ms=0)
         assert failed == [1]
     finally:
         release.set()
@@ -97,12 +97,12 @@ def test_order_is_kept_and_the_first_failure_stops() -> None:
         steps.append(list(step))
         return len(step) if 14 not in step else list(step).index(14)
 
-    assert lambda_batches.in_order(list(range(25)), handle, remaining_ms=in_time) == 14
+    assert lambda_batches.in_order(list(range(25)), handle, remaining_ms=in_time, longest_ms=0) == 14
     assert steps == [list(range(10)), list(range(10, 20))]
 
 
 def test_without_a_failure_no_record_is_returned() -> None:
-    assert lambda_batches.in_order(list(range(25)), len, remaining_ms=in_time) is None
+    assert lambda_batches.in_order(list(range(25)), len, remaining_ms=in_time, longest_ms=0) is None
 
 
 def test_an_unforeseen_error_stops_at_the_start_of_its_step() -> None:
@@ -110,12 +110,29 @@ def test_an_unforeseen_error_stops_at_the_start_of_its_step() -> None:
         fails_on(10)(step[0])
         return len(step)
 
-    assert lambda_batches.in_order(list(range(25)), handle, remaining_ms=in_time) == 10
+    assert lambda_batches.in_order(list(range(25)), handle, remaining_ms=in_time, longest_ms=0) == 10
 
 
 def test_time_that_runs_out_stops_between_steps() -> None:
-    left = iter([15_000.0, 15_000.0, 500.0])
-    assert lambda_batches.in_order(list(range(30)), len, remaining_ms=lambda: next(left)) == 20
+    left = iter([15_000.0, 15_000.0, 15_000.0, 500.0])
+    assert lambda_batches.in_order(list(range(30)), len, remaining_ms=lambda: next(left), longest_ms=0) == 20
+
+
+def test_no_step_is_begun_that_may_take_longer_than_what_is_left() -> None:
+    left = iter([60_000.0, 60_000.0, 10_601.0, 10_599.0])
+    assert lambda_batches.in_order(list(range(30)), len, remaining_ms=lambda: next(left), longest_ms=9_600) == 20
+
+
+def test_no_message_is_begun_that_may_take_longer_than_what_is_left() -> None:
+    left = iter([15_000.0, 10_601.0, 10_599.0, 10_599.0])
+    begun: list[int] = []
+    assert lambda_batches.each([1, 2], begun.append, remaining_ms=lambda: next(left), longest_ms=9_600) == [2]
+    assert begun == [1]
+
+
+def test_of_a_timeout_that_is_shorter_than_a_call_can_take_a_quarter_is_for_work() -> None:
+    left = iter([8_000.0, 8_000.0, 6_001.0, 5_999.0])
+    assert lambda_batches.in_order(list(range(30)), len, remaining_ms=lambda: next(left), longest_ms=9_600) == 20
 
 
 def test_a_mapping_that_reads_reports_gets_the_failed_messages() -> None:
@@ -173,14 +190,14 @@ def test_an_unexpected_error_is_logged_as_an_event(logged: list[str]) -> None:
     def fails_alone(thing: str) -> None:
         fails(thing)
 
-    lambda_batches.each(["a"], fails_alone, remaining_ms=in_time)
-    lambda_batches.in_order(["a"], fails, remaining_ms=in_time)
+    lambda_batches.each(["a"], fails_alone, remaining_ms=in_time, longest_ms=0)
+    lambda_batches.in_order(["a"], fails, remaining_ms=in_time, longest_ms=0)
     assert logged == ["message.failed", "records.failed"]
 
 
 def test_with_a_second_left_work_is_begun() -> None:
-    assert lambda_batches.each(["a"], lambda _thing: None, remaining_ms=lambda: 1_000) == []
-    assert lambda_batches.in_order(["a"], len, remaining_ms=lambda: 1_000) is None
+    assert lambda_batches.each(["a"], lambda _thing: None, remaining_ms=lambda: 1_000, longest_ms=0) == []
+    assert lambda_batches.in_order(["a"], len, remaining_ms=lambda: 1_000, longest_ms=0) is None
 
 
 def hanging(remaining_ms: int) -> tuple[list[int], int, float]:
@@ -196,7 +213,7 @@ def hanging(remaining_ms: int) -> tuple[list[int], int, float]:
 
     started = time.monotonic()
     others = set(threading.enumerate())
-    failed = lambda_batches.each(list(range(20)), hang, remaining_ms=clock)
+    failed = lambda_batches.each(list(range(20)), hang, remaining_ms=clock, longest_ms=0)
     took = time.monotonic() - started
     release.set()
     for thread in set(threading.enumerate()) - others:

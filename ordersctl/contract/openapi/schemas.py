@@ -1,5 +1,6 @@
 """The schemas of the OpenAPI document, from the models that the service itself checks and shows orders with."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
@@ -9,17 +10,20 @@ from chalicelib.domain.order_ids import ORDER_ID_PATTERN
 from chalicelib.domain.orders import (
     CUSTOMER_ID_PATTERN,
     INTERNAL,
-    MAX_AMOUNT,
+    SUMMARY,
     TIMESTAMP_PATTERN,
     Address,
     LineItem,
     NewOrder,
     Order,
     OrderChange,
+    OrderContent,
     OrderStatus,
 )
+from chalicelib.domain.validation import MAX_AMOUNT
 
 Schema = dict[str, Any]
+_REFERENCE = "#/components/schemas/"
 
 ORDER_ID: Schema = {"type": "string", "pattern": ORDER_ID_PATTERN}
 CUSTOMER_ID: Schema = {"type": "string", "pattern": CUSTOMER_ID_PATTERN}
@@ -52,7 +56,6 @@ ORDER: Schema = {
 CHANGE: Schema = {"status": "cancelled", "status_reason": "ordered twice"}
 
 _MODELS = (LineItem, Address, NewOrder, OrderChange)
-_NOT_IN_A_LIST = {"items", "shipping_address", "note", "status_reason", "violations"}
 
 
 def money() -> str:
@@ -73,15 +76,16 @@ def schemas() -> dict[str, Schema]:
     """Every schema by name."""
     _, both = models_json_schema(
         [*((model, "validation") for model in _MODELS), (Order, "serialization")],
-        ref_template="#/components/schemas/{model}",
+        ref_template=f"{_REFERENCE}{{model}}",
     )
     found: dict[str, Schema] = _without_noise(both["$defs"])
     found["NewOrder"] |= {
         "description": f"An order to place. Its total, quantities times prices, is at most {MAX_AMOUNT}. {money()}",
         "examples": [NEW_ORDER],
     }
-    found["AddressChange"] = _address_change(found["Address"])
-    found["OrderChange"] = _order_change(found)
+    content = {name: found["NewOrder"]["properties"][name] for name in OrderContent.model_fields}
+    found |= {f"{name}Change": _part_change(name, found[name]) for name in _objects(content.values())}
+    found["OrderChange"] = _order_change(found["OrderChange"], content)
     found["Order"] = _shown(found["Order"], "An order as it is stored.", ORDER)
     found["Summary"] = _summary(found["Order"])
     found["Accepted"] = _accepted()
@@ -97,17 +101,22 @@ def _without_noise(value: Any) -> Any:
     return [_without_noise(each) for each in value] if isinstance(value, list) else value
 
 
-def _address_change(address: Schema) -> Schema:
-    optional = {name: part for name, part in address.items() if name != "required"}
+def _objects(properties: Iterable[Schema]) -> list[str]:
+    """The models of those properties that are objects, or an object or null."""
+    kinds = [kind for each in properties for kind in each.get("anyOf", [each])]
+    return [kind["$ref"].removeprefix(_REFERENCE) for kind in kinds if "$ref" in kind]
+
+
+def _part_change(name: str, schema: Schema) -> Schema:
+    part = name.lower()
+    optional = {word: value for word, value in schema.items() if word != "required"}
     return {
         **optional,
-        "description": "What becomes different in the address; an order without one takes a whole address only.",
+        "description": f"What becomes different in the {part}; an order without one takes a whole {part} only.",
     }
 
 
-def _order_change(found: dict[str, Schema]) -> Schema:
-    content = found["NewOrder"]["properties"]
-    change = found["OrderChange"]
+def _order_change(change: Schema, content: Mapping[str, Schema]) -> Schema:
     return {
         **change,
         "description": "A JSON merge patch (RFC 7396). Items are replaced as a whole. null takes a part away, but not "
@@ -115,13 +124,20 @@ def _order_change(found: dict[str, Schema]) -> Schema:
         "properties": {
             "status": {"enum": list(OrderStatus)},
             "status_reason": _not_null(change["properties"]["status_reason"]),
-            "items": content["items"],
-            "shipping_address": {"anyOf": [{"$ref": "#/components/schemas/AddressChange"}, {"type": "null"}]},
-            "note": content["note"],
+            **{name: _patch(schema) for name, schema in content.items()},
         },
         "dependentRequired": {"status_reason": ["status"]},
         "examples": [CHANGE],
     }
+
+
+def _patch(schema: Schema) -> Schema:
+    """What a merge patch may hold for a property: an object is changed part by part, all else is replaced."""
+    if "$ref" in schema:
+        return {"$ref": f"{schema['$ref']}Change"}
+    if "anyOf" in schema:
+        return schema | {"anyOf": [_patch(kind) for kind in schema["anyOf"]]}
+    return schema
 
 
 def _not_null(schema: Schema) -> Schema:
@@ -149,7 +165,7 @@ def _shown(schema: Schema, description: str, example: Schema) -> Schema:
     }
 
 
-# Of what is read from our own table the models check little; clients are told more.
+# Order checks little, for it is read from our own table; what these fields hold is known more exactly.
 TIME: Schema = {"type": "string", "format": "date-time", "pattern": TIMESTAMP_PATTERN}
 _AMOUNT: Schema = {"type": "integer", "minimum": 0, "maximum": MAX_AMOUNT, "description": "In minor units."}
 _PRECISELY: dict[str, Schema] = {
@@ -165,7 +181,7 @@ _PRECISELY: dict[str, Schema] = {
 
 
 def _summary(order: Schema) -> Schema:
-    names = [name for name in order["properties"] if name not in _NOT_IN_A_LIST]
+    names = [name for name in order["properties"] if name in SUMMARY]
     example = {name: ORDER[name] for name in names if name in ORDER}
     return {
         "type": "object",

@@ -31,7 +31,7 @@ SOURCE = "urn:orders:test"
 @dataclass
 class EventTopics:
     engine_url: str
-    aws_client: str  # that publishers use: AWS_CLIENT
+    aws_client: str  # AWS_CLIENT of the publishers
 
     def client(self, service: Any) -> Any:
         return boto3.client(service, **client_options(self.engine_url))

@@ -32,7 +32,7 @@ def time_of(number: int) -> str:
 
 @dataclass
 class Reads:
-    """A DynamoDB client that counts: index entries read, by each query."""
+    """A DynamoDB client that counts the index entries that each query reads."""
 
     client: Any
     queries: list[int] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Shopper:
         return answer
 
     def pages(self, **parameters: Any) -> Iterator[Answer]:
-        """All answers, following next_cursor, which says the same as Link."""
+        """The answers of all pages, following next_cursor, which must be the cursor of Link."""
         answer = self.page(**parameters)
         yield answer
         while (cursor := answer.json["next_cursor"]) is not None:
@@ -245,7 +245,7 @@ def _following(shopper: Shopper, answer: Answer) -> Iterator[Answer]:
         yield answer
 
 
-# Last, for the ten thousand slow the engine down for everyone.
+# At the end, because ten thousand orders make every query of the engine slower.
 def test_a_page_out_of_ten_thousand_orders_is_one_query_of_as_many_entries_as_it_shows(big: Shopper) -> None:
     answer = big.page()
     for page in range(5):

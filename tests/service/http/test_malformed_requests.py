@@ -1,4 +1,4 @@
-"""Bytes that nobody should send, over real connections: each is refused as a problem, none accepted, none a 5xx."""
+"""Malformed requests over real connections: each is refused with a problem of status 4xx."""
 
 import json
 import socket

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from chalicelib import wiring
 from chalicelib.aws import retries
-from ordersctl.estimate.simulation import model
+from ordersctl.estimate.simulation import processing
 from ordersctl.estimate.simulation.command import simulate
 from ordersctl.estimate.simulation.limits import ADVICE, Bottleneck, Limits
 from ordersctl.estimate.simulation.observations import percentile
@@ -42,8 +42,8 @@ def test_the_limits_are_those_of_the_template() -> None:
 
 
 def test_writes_are_retried_as_by_the_processor() -> None:
-    assert wiring.CALL_POLICY.attempts == model.WRITE_ATTEMPTS
-    assert retries.FIRST_BACKOFF_SECONDS == model.FIRST_BACKOFF_SECONDS
+    assert wiring.CALL_POLICY.attempts == processing.WRITE_ATTEMPTS
+    assert retries.FIRST_BACKOFF_SECONDS == processing.FIRST_BACKOFF_SECONDS
 
 
 def test_there_is_advice_for_every_bottleneck() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from ordersctl.estimate.simulation import model
+from ordersctl.estimate.simulation import processing
 from ordersctl.estimate.simulation.dynamodb import Table
 from ordersctl.estimate.simulation.limits import Bottleneck, Limits, Times
 from ordersctl.estimate.simulation.model import Flow
@@ -145,7 +145,7 @@ def test_an_order_is_attempted_fifteen_times_at_most_and_then_given_up() -> None
     assert seen.backlog == 0
     assert seen.placed + seen.given_up == 20
     assert seen.given_up > 0
-    assert seen.db_throttles <= 20 * model.WRITE_ATTEMPTS * Limits().max_receives
+    assert seen.db_throttles <= 20 * processing.WRITE_ATTEMPTS * Limits().max_receives
 
 
 def test_no_more_messages_are_in_flight_than_a_queue_allows() -> None:

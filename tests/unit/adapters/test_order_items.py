@@ -2,6 +2,7 @@
 
 import copy
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,16 @@ from boto3.dynamodb.types import TypeDeserializer
 from hypothesis import given
 
 from chalicelib.adapters import order_items
+from chalicelib.adapters.attribute_values import Codec
 from chalicelib.domain.errors import Poison
-from chalicelib.domain.orders import ErasedOrder, Order
+from chalicelib.domain.orders import SUMMARY, ErasedOrder, LineItem, Order
 from testkit.builders import ADDRESS, CUSTOMER, LATER, NOW, ORDER_ID, an_order, line
-from testkit.item_sizes import PROJECTED, WRITE_UNIT, index_entry, item_size, number_size, value_size
+from testkit.item_sizes import WRITE_UNIT, index_entry, item_size, number_size, value_size
 from tests.unit.strategies import erased_orders, rejected_orders, stored_orders
 
-REAL_ORDERS = Path(__file__).parents[2] / "data" / "online-retail-cut.csv"
+DATA = Path(__file__).parents[2] / "data"
+REAL_ORDERS = DATA / "online-retail-cut.csv"
+STORED_ITEMS: dict[str, dict[str, Any]] = json.loads((DATA / "stored-items.json").read_text(encoding="utf-8"))
 
 
 def real_lines(count: int) -> list[dict[str, Any]]:
@@ -32,6 +36,28 @@ def real_lines(count: int) -> list[dict[str, Any]]:
         for r in rows
     ]
     return (lines * count)[:count]
+
+
+@pytest.mark.parametrize("name", STORED_ITEMS)
+def test_an_item_is_written_and_read_as_it_was_by_the_first_release(name: str) -> None:
+    stored = STORED_ITEMS[name]
+    model = ErasedOrder if name.startswith("erased") else Order
+    order = model.model_validate(stored["order"])
+    assert order_items.from_item(stored["item"]) == order
+    assert canonical(order_items.to_item(order)) == canonical(stored["item"])
+
+
+def canonical(item: dict[str, Any]) -> str:
+    return json.dumps(item, sort_keys=True)
+
+
+def test_the_stored_items_hold_every_field() -> None:
+    """Of their release: a field that is declared later has no attribute in them."""
+    attributes = {name for stored in STORED_ITEMS.values() for name in stored["item"]}
+    assert len(attributes) == 18
+    (first, _) = STORED_ITEMS["every field"]["item"]["items"]["L"]
+    assert first["M"].keys() == {"s", "n", "q", "p"}
+    assert len(STORED_ITEMS["every field"]["item"]["shipping_address"]["M"]) == 7
 
 
 @given(order=stored_orders() | rejected_orders(), erased=erased_orders())
@@ -67,8 +93,7 @@ def test_a_tombstone_comes_back_and_is_in_no_index(erased: ErasedOrder) -> None:
 @given(order=stored_orders())
 def test_a_summary_is_read_from_what_the_index_projects(order: Order) -> None:
     shown = order.shown() | {"item_count": order.item_count}
-    names = PROJECTED - {"placed_key"} | {"placed_at"}
-    expected = {name: value for name, value in shown.items() if name in names}
+    expected = {name: value for name, value in shown.items() if name in SUMMARY | {"item_count"}}
     assert order_items.to_summary(index_entry(order_items.to_item(order))) == expected
 
 
@@ -86,8 +111,19 @@ def test_sizes_are_reckoned_by_the_rules() -> None:
     assert value_size({"L": [{"M": {"a": {"S": "b"}}}]}) == 3 + 1 + 3 + 1 + 1 + 1
 
 
-def test_an_order_of_ten_real_lines_is_one_write_unit() -> None:
-    order = an_order(new={"items": real_lines(10), "reference": "536365"})
+@pytest.mark.parametrize("field", LineItem.model_fields)
+def test_every_field_of_a_line_has_a_name_of_one_letter(field: str) -> None:
+    assert len(order_items.NAMES[LineItem].get(field, field)) == 1, f"NAMES has none for {field}"
+
+
+@pytest.mark.parametrize("model", [Order, LineItem])
+def test_no_two_fields_have_the_same_attribute(model: Any) -> None:
+    attributes = list(Codec(model, order_items.NAMES).attributes.values())
+    assert sorted(set(attributes)) == sorted(attributes)
+
+
+def test_an_order_of_ten_real_lines_and_an_address_is_one_write_unit() -> None:
+    order = an_order(new={"items": real_lines(10), "reference": "536365", "shipping_address": ADDRESS})
     assert 0 < item_size(order_items.to_item(order)) <= WRITE_UNIT
 
 

@@ -1,26 +1,32 @@
 """The thin client of AWS's JSON services, against a server that answers by script."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
-from chalicelib.aws.json_client import JsonClient
+from chalicelib.aws import timeouts
+from chalicelib.aws.json_client import MAX_IDLE_SECONDS, JsonClient
+from chalicelib.aws.retries import DeadlineExceededError
 from chalicelib.aws.sigv4 import Credentials
 from chalicelib.aws.timeouts import CallPolicy
 from testkit.waiting import free_port
 
 KEYS = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None)
 Script = list[tuple[int, dict[str, str], bytes]]
+SILENCE = -1  # a status: no response at all
+REFUSED: tuple[int, dict[str, str], bytes] = (400, {}, b'{"__type": "x#ConditionalCheckFailedException"}')
 
 
 @pytest.fixture
 def serving() -> Iterator[Callable[..., tuple[JsonClient, list[int]]]]:
     """Start a server that answers by a script, and closes a connection where the status is 0."""
     servers: list[ThreadingHTTPServer] = []
+    silent = threading.Event()
 
     def serve(script: Script, attempts: int = 3) -> tuple[JsonClient, list[int]]:
         connections: list[int] = []  # the client's port, for each request
@@ -34,6 +40,9 @@ def serving() -> Iterator[Callable[..., tuple[JsonClient, list[int]]]]:
                 status, headers, body = script.pop(0)
                 if status == 0:
                     self.close_connection = True
+                    return
+                if status == SILENCE:
+                    silent.wait(10)
                     return
                 self.send_response(status)
                 for name, value in (headers | {"Content-Length": str(len(body))}).items():
@@ -50,18 +59,19 @@ def serving() -> Iterator[Callable[..., tuple[JsonClient, list[int]]]]:
         return client(server.server_port, attempts), connections
 
     yield serve
+    silent.set()
     for server in servers:
         server.shutdown()
         server.server_close()
 
 
-def client(port: int, attempts: int) -> JsonClient:
+def client(port: int, attempts: int, read_timeout: float = 1) -> JsonClient:
     return JsonClient(
         "sqs",
         region="us-east-1",
         endpoint_url=f"http://127.0.0.1:{port}",
         credentials=lambda: KEYS,
-        policy=CallPolicy(1, 1, attempts),
+        policy=CallPolicy(1, read_timeout, attempts),
     )
 
 
@@ -130,3 +140,89 @@ def test_sqs_names_an_error_in_a_header(serving: Any) -> None:
 def test_an_address_without_a_server_is_an_error_of_botocore() -> None:
     with pytest.raises(EndpointConnectionError):
         client(free_port(), attempts=1).send_message(MessageBody="x")
+
+
+# --- idle connections
+
+
+@pytest.mark.parametrize("seconds", [MAX_IDLE_SECONDS, -1.0], ids=["too old", "of unknown age: the clock was set back"])
+def test_a_connection_that_was_idle_for_long_is_not_used_again(
+    serving: Any, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    sqs, connections = serving([(200, {}, b"{}"), (200, {}, b"{}")])
+    sqs.send_message(MessageBody="x")
+    now = time.time
+    monkeypatch.setattr("time.time", lambda: now() + seconds)
+    sqs.send_message(MessageBody="x")
+    assert len(set(connections)) == 2
+
+
+def test_a_connection_that_was_idle_for_less_is_used_again(serving: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    sqs, connections = serving([(200, {}, b"{}"), (200, {}, b"{}")])
+    sqs.send_message(MessageBody="x")
+    now = time.time
+    monkeypatch.setattr("time.time", lambda: now() + MAX_IDLE_SECONDS - 1)
+    sqs.send_message(MessageBody="x")
+    assert len(set(connections)) == 1
+
+
+# --- the deadline
+
+
+def test_a_call_ends_with_the_deadline_of_its_invocation(serving: Any) -> None:
+    sqs, connections = serving([(SILENCE, {}, b"")] * 3)
+    began = time.monotonic()
+    with (
+        timeouts.deadline(lambda: 1_300 - (time.monotonic() - began) * 1_000, kept_ms=1_000),
+        pytest.raises(ReadTimeoutError),
+    ):
+        sqs.send_message(MessageBody="x")
+    assert 0.29 < time.monotonic() - began < 0.9, "three attempts of a second each would be made without the deadline"
+    assert len(connections) == 1
+
+
+def test_after_the_deadline_nothing_is_sent(serving: Any) -> None:
+    sqs, connections = serving([(200, {}, b"{}")])
+    with timeouts.deadline(lambda: 1_000), pytest.raises(DeadlineExceededError):
+        sqs.send_message(MessageBody="x")
+    assert connections == []
+
+
+def test_a_deadline_ends_with_its_block_and_an_inner_one_with_its_own(serving: Any) -> None:
+    sqs, _ = serving([(200, {}, b"{}")])
+    with timeouts.deadline(lambda: 0):
+        with timeouts.deadline(lambda: 40_000, at_most_ms=29_000):
+            assert timeouts.seconds_left() == 28.0
+        assert timeouts.seconds_left() == -1.0
+    assert sqs.send_message(MessageBody="x") == {}
+
+
+# --- attempts that may have taken effect
+
+
+@pytest.mark.parametrize(
+    ("before", "ambiguous"),
+    [
+        ([(500, {}, b"{}"), (503, {}, b"")], 2),
+        ([(0, {}, b"")], 1),
+        ([(400, {}, b'{"__type": "x#ThrottlingException"}'), (429, {}, b"{}")], 0),
+    ],
+    ids=["server errors", "a broken connection", "throttled"],
+)
+def test_an_error_says_how_many_earlier_attempts_may_have_taken_effect(
+    serving: Any, before: Script, ambiguous: int
+) -> None:
+    sqs, _ = serving([*before, REFUSED])
+    with pytest.raises(ClientError) as caught:
+        sqs.put_item(TableName="orders")
+    metadata: Any = caught.value.response["ResponseMetadata"]
+    assert metadata["AmbiguousAttempts"] == ambiguous
+
+
+def test_a_request_on_an_idle_connection_that_broke_may_have_taken_effect(serving: Any) -> None:
+    sqs, _ = serving([(200, {}, b"{}"), (0, {}, b""), REFUSED], attempts=1)
+    sqs.send_message(MessageBody="x")
+    with pytest.raises(ClientError) as caught:
+        sqs.put_item(TableName="orders")
+    metadata: Any = caught.value.response["ResponseMetadata"]
+    assert metadata["AmbiguousAttempts"] == 1

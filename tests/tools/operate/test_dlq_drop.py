@@ -1,0 +1,88 @@
+"""Dead letters that are dropped: stored as rejected, or kept in a file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.domain import orders
+from chalicelib.domain.orders import NewOrder, Order, OrderStatus
+from testkit import builders
+from tests.tools.operate.stage import OperatedStage
+from tests.tools.operate.test_dlq import DEAD, KEY_REUSED
+
+
+def test_nothing_is_redriven_or_dropped_without_confirmation(stage: OperatedStage) -> None:
+    stage.send("queue-dlq", builders.command(), reason="why")
+    for command in ("redrive", "drop"):
+        result = stage.run("dlq", command, "--all", answer="n\n")
+        assert "why" in result.output
+        assert stage.run("dlq", command, "--all").exit_code != 2
+        assert stage.run("dlq", command).exit_code == 2
+        assert (stage.depth("queue-dlq"), stage.depth("queue")) == (1, 0)
+    stage.run("dlq", "redrive", "--all", answer="y\n")
+    assert (stage.depth("queue-dlq"), stage.depth("queue")) == (0, 1)
+
+
+def test_a_dropped_command_is_stored_as_rejected_and_kept_in_a_file(stage: OperatedStage) -> None:
+    order_id = builders.fresh_order_id()
+    stage.send("queue-dlq", builders.command(order_id=order_id), reason="hopeless")
+    assert stage.json("dlq", "drop", "--order", order_id, "--yes")["done"] == {"stored as rejected": 1}
+    order = stage.stored(order_id)
+    assert isinstance(order, Order)
+    assert (order.status, order.version, order.customer_id) == (OrderStatus.REJECTED, 1, builders.CUSTOMER)
+    assert "hopeless" in str(order.status_reason)
+    # A retry under the same key is answered like the first request, not as a key of another order.
+    assert order.fingerprint == orders.fingerprint(orders.parse(NewOrder, builders.new_order()))
+    kept = json.loads((stage.state_dir / "dropped-local.jsonl").read_text())
+    assert json.loads(kept["body"])["order_id"] == order_id
+    assert stage.depth("queue-dlq") == 0
+
+
+def test_a_dropped_command_does_not_change_a_stored_order(stage: OperatedStage) -> None:
+    order = builders.an_order()
+    stage.store(order)
+    stage.send("queue-dlq", builders.command(order=builders.new_order(currency="EUR")), reason=KEY_REUSED)
+    assert stage.json("dlq", "drop", "--all", "--yes")["done"] == {"an order with this id stands": 1}
+    assert stage.stored(order.order_id) == order
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        builders.command() | {"version": 2},
+        builders.command() | {"surprise": True},
+        builders.command() | {"placed_at": "yesterday"},
+        {"order_id": builders.ORDER_ID, "customer_id": builders.CUSTOMER},
+    ],
+    ids=["another version", "an unknown field", "a bad time", "only the ids"],
+)
+def test_a_dropped_message_that_only_names_an_order_is_stored_as_rejected_too(stage: OperatedStage, body: Any) -> None:
+    stage.send("queue-dlq", body, reason="not a command envelope")
+    assert stage.json("dlq", "drop", "--all", "--yes")["done"] == {"stored as rejected": 1}
+    order = stage.stored(builders.ORDER_ID)
+    assert isinstance(order, Order)
+    assert (order.status, order.customer_id) == (OrderStatus.REJECTED, builders.CUSTOMER)
+
+
+def test_dropped_garbage_is_kept_in_a_file_that_only_its_owner_reads(stage: OperatedStage, tmp_path: Path) -> None:
+    for kind, queue in DEAD.items():
+        stage.send(queue, f"garbage for {kind}", reason="not JSON")
+    file = tmp_path / "kept" / "dropped.jsonl"
+    result = stage.run("dlq", "drop", "--all", "--archive", str(file), "--yes")
+    assert result.exit_code == 0
+    assert "2 kept in the file." in result.stdout
+    assert "Up to 1 clients may still read `accepted`" in result.stderr
+    kept = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [each["body"] for each in kept] == [f"garbage for {kind}" for kind in DEAD]
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [stage.depth(queue) for queue in DEAD.values()] == [0, 0, 0]
+
+
+def test_nothing_is_deleted_when_the_archive_cannot_be_written(stage: OperatedStage, tmp_path: Path) -> None:
+    stage.send("queue-dlq", "garbage", reason="not JSON")
+    (tmp_path / "file").touch()
+    result = stage.run("dlq", "drop", "--all", "--archive", str(tmp_path / "file" / "dropped.jsonl"), "--yes")
+    assert (result.exit_code, stage.depth("queue-dlq")) == (1, 1)
+    assert "Still there" in result.output
