@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _ABSENT = f"attribute_not_exists({order_items.ORDER_ID})"
 _UNCHANGED = f"{order_items.VERSION} = :seen"
+_MARKS = 4  # as many bytes as leave ten lines within one write unit
 _STEP = 100
 _READ_AT_MOST = 1_000  # index entries per call: a filter that matches few orders ends in a cursor, not in a long wait
 
@@ -62,21 +63,34 @@ class OrderTable:
         return answer.get("Item")
 
     def replace(self, order: Order | ErasedOrder) -> None:
-        """Store the next version of an order; raises VersionConflict when another write came first, Fault."""
-        mark = {order_items.CHANGE_ID: {"S": secrets.token_hex(8)}}
+        """Store the next version of an order.
+
+        Raises VersionConflict when another write came first and this one was not made; Fault, also when it may have
+        been made.
+        """
+        mark = secrets.token_urlsafe(6)
+        marks = " ".join([mark, *(order.change_id or "").split()[: _MARKS - 1]])
         try:
             with faults("dynamodb"):
                 self.client.put_item(
                     TableName=self.name,
-                    Item=order_items.to_item(order) | mark,
+                    Item=order_items.to_item(order) | {order_items.CHANGE_ID: {"S": marks}},
                     ConditionExpression=_UNCHANGED,
                     ExpressionAttributeValues={":seen": {"N": str(order.version - 1)}},
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
         except Fault as fault:
-            # The client repeats a put whose response was lost, and is refused for its own first try: the mark is there.
-            if not mark.items() <= _refused(fault).get("Item", {}).items():
+            # The client repeats a put whose response was lost, and is refused for its own first try, or for another
+            # write that followed it.
+            refused = _refused(fault)
+            stored_version, stored_marks = order_items.last_changes(refused.get("Item", {}))
+            if mark in stored_marks:
+                return
+            # Each version is written once, and its mark is kept for the next few versions.
+            is_known = stored_version - order.version < max(1, len(stored_marks))
+            if is_known or not _may_have_taken_effect(refused):
                 raise VersionConflict(order.order_id) from fault
+            raise Fault("dynamodb: too many changes since to say whether this one was made") from fault
 
     def list_for_customer(
         self,
@@ -146,3 +160,10 @@ def _refused(fault: Fault) -> Any:
     if isinstance(cause, ClientError) and cause.response["Error"].get("Code") == "ConditionalCheckFailedException":
         return cause.response
     raise fault
+
+
+def _may_have_taken_effect(refused: Any) -> bool:
+    """Whether an earlier attempt of a refused write may have been the one that was made."""
+    metadata = refused.get("ResponseMetadata", {})
+    # chalicelib/aws counts these attempts; of a client that does not, any attempt before may be one.
+    return bool(metadata.get("AmbiguousAttempts", metadata.get("RetryAttempts", 0)))

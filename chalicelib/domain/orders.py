@@ -93,7 +93,7 @@ _DELIVERY = ("address and note", frozenset({OrderStatus.PLACED, OrderStatus.CONF
 CHANGE_RULES = {"items": _ITEMS, "shipping_address": _DELIVERY, "note": _DELIVERY}
 
 # Fields of Order that the API and the events do not show, and those that a list shows.
-INTERNAL = {"fingerprint", "correlation_id", "traceparent"}
+INTERNAL = {"fingerprint", "correlation_id", "traceparent", "change_id"}
 SUMMARY = {"order_id", "customer_id", "status", "currency", "total", "reference", "version", "placed_at", "updated_at"}
 
 
@@ -122,6 +122,7 @@ class Order(BaseModel):
     fingerprint: str
     correlation_id: str  # of the request that placed it
     traceparent: str | None = None  # of the last request that had one (W3C Trace Context)
+    change_id: str | None = None  # of the last changes, newest first: the table's own, to recognise a repeated write
 
     @classmethod
     def place(
@@ -195,6 +196,7 @@ class Order(BaseModel):
             updated_at=now,
             correlation_id=self.correlation_id,
             traceparent=self.traceparent,
+            change_id=self.change_id,
         )
 
     def _content_changes(self, content: OrderContent) -> dict[str, Any]:
@@ -254,6 +256,7 @@ class ErasedOrder(BaseModel):
     updated_at: str
     correlation_id: str
     traceparent: str | None = None
+    change_id: str | None = None
 
 
 DocumentT = TypeVar("DocumentT", bound=BaseModel)

@@ -32,7 +32,7 @@ def every_route(name: str, key: str) -> Scenario:
         Request("PATCH", "/orders/{}", "warehouse", SERVICE, {"status": "confirmed"}, {"If-Match": "*"}),
         Request("GET", "/customers/anna/orders?status=confirmed", "anna"),
         Request("POST", "/orders", "anna", body=posted, headers={"Idempotency-Key": key}),
-        Request("DELETE", "/orders/{}", "admin", ADMIN),
+        Request("DELETE", "/orders/{}?customer_id=anna", "admin", ADMIN),
         Request("GET", "/orders/{}", "anna"),
     ):
         while True:
