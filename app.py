@@ -104,7 +104,7 @@ def read_order(request: Request, order_id: str) -> Response:
         order_id,
         customer_id=principal.required_owner(named),
         secret=wiring.id_secret(),
-        find=wiring.read_table().get,
+        table=wiring.read_table(),
     )
     return responses.order(request, order, requests.if_none_match(request))
 

@@ -14,7 +14,12 @@ from chalicelib.domain.validation import MAX_AMOUNT, Amount, Count, Country, Cur
 
 MAX_ITEMS = 2_000
 
-CUSTOMER_ID_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
+# Not "." or "..": clients and gateways resolve those in a path. Without lookahead, which pydantic's expressions lack,
+# and without backslashes, which VTL (direct acceptance) reads otherwise.
+CUSTOMER_ID_PATTERN = (
+    "^([A-Za-z0-9_-][A-Za-z0-9._-]{0,63}|[.][A-Za-z0-9_-][A-Za-z0-9._-]{0,62}|[.]{2}[A-Za-z0-9._-]{1,62})$"
+)
+STORED_CUSTOMER_ID_PATTERN = "^[A-Za-z0-9._-]{1,64}$"  # earlier releases accepted . and .., and such orders remain
 TIMESTAMP_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
 
 

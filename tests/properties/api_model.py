@@ -69,7 +69,7 @@ class Model:
             if placing:
                 raise Refused(400, "customer-required")
             return None
-        if named is not None and not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", named):
+        if named is not None and not re.fullmatch(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}", named):
             raise Refused(400, "invalid-parameter")
         if actor.is_service:
             return named

@@ -228,9 +228,32 @@ class ServiceHarness:
         vars(sender)["send"] = send_and_lose
         self._broken.append(sender)
 
+    def response_sizes(self, adapter: Any) -> list[int]:
+        """The bytes of each response that the adapter's client receives from now on, until the faults end."""
+        sizes: list[int] = []
+        client = adapter.client
+        if isinstance(client, JsonClient):
+            decode = client.decode
+
+            def measured(content: bytes) -> dict[str, Any]:
+                sizes.append(len(content))
+                return decode(content)
+
+            vars(client)["decode"] = measured
+            self._broken.append(client)
+            return sizes
+
+        def hook(response_dict: Any, **_more: Any) -> None:
+            sizes.append(len(response_dict["body"]))
+
+        client.meta.events.register("before-parse.dynamodb", hook)
+        self._hooks.append((client, "before-parse.dynamodb", hook))
+        return sizes
+
     def end_faults(self) -> None:
         while self._broken:
-            vars(self._broken.pop()).pop("send", None)
+            broken = vars(self._broken.pop())
+            broken.pop("send", None), broken.pop("decode", None)
         while self._hooks:
             client, name, hook = self._hooks.pop()
             client.meta.events.unregister(name, hook)

@@ -207,6 +207,26 @@ def test_an_erased_order_is_not_placed_again_by_its_key(harness: ServiceHarness)
     assert harness.api().get(f"/orders/{order_id}").status == 410
 
 
+@pytest.mark.parametrize("customer", [".", ".."])
+def test_a_customer_id_that_a_path_cannot_hold_places_nothing(harness: ServiceHarness, customer: str) -> None:
+    own = harness.api(subject=customer).post("/orders", new_order())
+    assert (own.status, own.problem) == (403, "forbidden")
+    named = harness.api(subject="shop", scope="orders/service").post(f"/orders?customer_id={customer}", new_order())
+    assert (named.status, named.problem) == (400, "invalid-parameter")
+    assert queued(harness) == []
+
+
+def test_an_order_that_an_earlier_release_accepted_of_such_a_customer_is_stored(harness: ServiceHarness) -> None:
+    order_id = order_ids.mint(harness.wiring.id_secret(), ".")
+    harness.process(json.dumps(command(customer_id=".", order_id=order_id)))
+    assert harness.api(subject="shop", scope="orders/service").get(f"/orders/{order_id}").json["customer_id"] == "."
+
+
+@pytest.mark.parametrize("customer", ["...", ".a", "..a", "a.", "a..b", "-", "a" * 64, "..." + "a" * 61])
+def test_a_customer_id_may_have_dots(harness: ServiceHarness, customer: str) -> None:
+    assert harness.api(subject=customer).post("/orders", new_order()).status == 202
+
+
 @pytest.mark.parametrize("character", ["\ufffe", "\uffff"])
 def test_text_that_an_sqs_message_cannot_hold_is_refused(harness: ServiceHarness, character: str) -> None:
     answer = harness.api().post("/orders", new_order(reference=f"a{character}"))

@@ -18,7 +18,7 @@ def named_customer(named: str | None) -> str:
     if named is None:
         raise Problem("customer-required", 400, "Name the customer: ?customer_id=…")
     if not _CUSTOMER_ID.fullmatch(named):
-        raise Problem("invalid-parameter", 400, "customer_id is 1 to 64 of A-Z a-z 0-9 . _ -")
+        raise Problem("invalid-parameter", 400, "customer_id is 1 to 64 of A-Z a-z 0-9 . _ -, and not . or ..")
     return named
 
 
