@@ -6,9 +6,11 @@
 # make property                   the API against its model, and its lists, in full: a few minutes
 # make faults [SEEDS=200]         simulation runs with all faults at once, crash points, overload; FAULT_SEED=7 repeats one
 # make seeded-bugs [ARGS="NAME"]  mistakes put into a copy, each of which its tests must find: tests/README.md
-# make fuzz [SECONDS=60]          atheris at every entry point
+# make fuzz [SECONDS=60]          atheris at every entry point, and a search for the body that is dearest to refuse
+# make golden RELEASE=0.2.0       keeps a release's code and what it writes, for every later release to read
 # make mutants                    mutations of the domain that no unit test notices: docs/explain/reliability.md
-# make audit                      known vulnerabilities of the dependencies; needs the network
+# make audit                      known vulnerabilities of what each requirements file pins; needs the network
+# make lock [ARGS=--upgrade]      the requirements files anew, after a change in pyproject.toml; needs the network
 # make check                      format, lint, types, imports, templates
 # make package STAGE=prod          a stage as one stack, in build/<stage>: docs/operate/deploy.md
 # make e2e-package e2e-deploy      both ways of deploying, on the embedded engine; fetches Lambda's wheels
@@ -19,11 +21,15 @@
 # make simulate-check             the model of `ordersctl simulate` beside the local run; two minutes
 # make format                     put the code into the format that check wants
 .PHONY: run test test-all test-rest property contract openapi check package e2e-package e2e-deploy audit-template bench load format
-.PHONY: faults seeded-bugs teeth fuzz mutants audit growth simulate-check
+.PHONY: faults golden seeded-bugs teeth fuzz mutants audit lock growth simulate-check
 
 # The first interpreter that is new enough, unless PYTHON names one.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+
+# Nothing is installed whose hash is not in its requirements file. A package without a wheel is built by the setuptools
+# of requirements-build.txt: in isolation, pip would fetch another one, by no hash.
+INSTALL = python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation
 
 run: .venv/installed
 	@.venv/bin/python -m ordersctl run $(ARGS)
@@ -51,8 +57,8 @@ property: .venv/installed
 	HYPOTHESIS_PROFILE=full .venv/bin/python -m pytest tests/properties/test_api_model.py tests/service/http/test_list_at_scale.py $(ARGS)
 
 # Secrets are found by the formats of keys and tokens and by randomness, not by names of variables. Left out are lines with
-# order ids or their alphabet, and tests with made-up keys and ids.
-NO_SECRETS = --disable-plugin KeywordDetector --exclude-lines 'hjkmnp|ord_' \
+# order ids, their alphabet or hashes of packages, and tests with made-up keys and ids.
+NO_SECRETS = --disable-plugin KeywordDetector --exclude-lines 'hjkmnp|ord_|--hash=sha256:|"integrity": "sha512-' \
 	--exclude-files '^tests/(unit/(http/test_cursors|http/auth/test_token_attacks|domain/test_orders)|tools/local/test_sqs_event_source)\.py$$'
 
 faults: .venv/installed
@@ -61,17 +67,38 @@ faults: .venv/installed
 seeded-bugs teeth: .venv/installed
 	.venv/bin/python -m testkit.seeded_bugs $(ARGS)
 
+golden: .venv/installed
+	.venv/bin/python -m tests.releases.write_golden $(or $(RELEASE),$(error name the release: make golden RELEASE=0.2.0)) $(ARGS)
+
 fuzz: .venv/audit
 	for entry_point in api queue record token cursor; do \
 		.venv/bin/python -m tests.fuzz.explore $$entry_point -max_total_time=$(or $(SECONDS),60) || exit 1; done
+	.venv/bin/python -m tests.fuzz.body_costs $(or $(SECONDS),60)
 
 mutants: .venv/audit
 	.venv/bin/mutmut run --max-children 2
 	.venv/bin/mutmut results
 
-# Fails when it finds a vulnerability, and when it cannot reach the database of vulnerabilities.
+# Asks about each requirements file in turn. Fails when it finds a vulnerability, and when it cannot reach the database of
+# vulnerabilities.
 audit: .venv/audit
-	.venv/bin/pip-audit --strict --requirement requirements.txt --requirement requirements-dev.txt
+	@failed=""; for file in $(wildcard requirements*.txt); do \
+		echo "make audit: $$file"; \
+		.venv/bin/pip-audit --strict --disable-pip --require-hashes --requirement $$file || failed="$$failed $$file"; \
+	done; test -z "$$failed" || { echo "make audit: vulnerable, or not answered for:$$failed" >&2; exit 1; }
+
+# Pins what pyproject.toml names, and what that needs, with the hashes of all files of each release: for any platform and
+# Python. A pin stays as it is while it fits; ARGS="--upgrade-package NAME" or ARGS=--upgrade replaces it.
+LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock" $(ARGS)
+lock: .venv/audit
+	$(LOCK) --group build --output-file requirements-build.txt
+	$(LOCK) pyproject.toml --output-file requirements.txt
+	$(LOCK) pyproject.toml --group dev --constraint requirements.txt --output-file requirements-dev.txt
+	$(LOCK) --group dax --no-deps --output-file requirements-dax.txt
+	$(LOCK) --group audit --constraint requirements-dev.txt --output-file requirements-audit.txt
+	$(LOCK) --group bench --constraint requirements-dev.txt --output-file requirements-bench.txt
+	$(LOCK) --group checkov --output-file requirements-checkov.txt
 
 check: .venv/installed
 	.venv/bin/ruff format --check .
@@ -94,10 +121,14 @@ e2e-deploy: .venv/installed
 	.venv/bin/python -m pytest tests/e2e/e2e_deploy.py $(ARGS)
 
 # checkov needs other versions of our dependencies, so it has an environment of its own.
-audit-template: .venv/installed
-	test -x build/audit/bin/checkov || { $(PYTHON) -m venv build/audit && build/audit/bin/pip install --quiet checkov==3.3.30; }
+audit-template: .venv/installed build/audit/installed
 	.venv/bin/python -m ordersctl package --stage prod --template-only --out build/check
 	build/audit/bin/checkov --config-file infra/checkov.yaml --file build/check/cloudformation.json
+
+build/audit/installed: requirements-checkov.txt
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/$(INSTALL) -r requirements-checkov.txt
+	@touch $@
 
 bench: .venv/bench-installed
 	.venv/bin/python -m bench.instructions
@@ -109,9 +140,11 @@ load: .venv/bench-installed
 growth: .venv/installed build/dynalite/node_modules/dynalite
 	.venv/bin/python -m bench.growth $(ARGS)
 
-build/dynalite/node_modules/dynalite:
+build/dynalite/node_modules/dynalite: bench/growth/package-lock.json
 	mkdir -p build/dynalite
-	npm install --prefix build/dynalite --no-save --no-audit --no-fund --ignore-scripts --loglevel error dynalite@4.0.0
+	cp bench/growth/package.json bench/growth/package-lock.json build/dynalite
+	npm ci --prefix build/dynalite --no-audit --no-fund --ignore-scripts --loglevel error
+	@touch $@
 
 simulate-check: .venv/installed
 	.venv/bin/python -m bench.simulation $(ARGS)
@@ -121,16 +154,17 @@ format: .venv/installed
 	.venv/bin/ruff check --fix .
 
 # Installed again when a requirements file changes, or when an installation was interrupted.
-.venv/installed: requirements.txt requirements-dev.txt
+.venv/installed: requirements-build.txt requirements-dev.txt
 	@test -n "$(PYTHON)" || { echo "Orders needs Python 3.11 or newer; name one with PYTHON=…" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	.venv/bin/$(INSTALL) -r requirements-build.txt
+	.venv/bin/$(INSTALL) -r requirements-dev.txt
 	@touch $@
 
 .venv/audit: .venv/installed requirements-audit.txt
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt
+	.venv/bin/$(INSTALL) -r requirements-audit.txt
 	@touch $@
 
 .venv/bench-installed: .venv/installed requirements-bench.txt
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	.venv/bin/$(INSTALL) -r requirements-bench.txt
 	@touch $@

@@ -197,7 +197,14 @@ def process_orders(event: SQSEvent) -> Any:
     messages = event.to_dict()["Records"]
     remaining_ms = _remaining_ms(event)
     with timeouts.deadline(remaining_ms):
-        failed = lambda_batches.each(messages, handle, remaining_ms=remaining_ms, longest_ms=wiring.longest_call_ms())
+        once = list({message["messageId"]: message for message in messages}.values())  # SQS may repeat one in a batch
+        failed = lambda_batches.each(
+            once,
+            handle,
+            remaining_ms=remaining_ms,
+            longest_ms=wiring.longest_call_ms(),
+            group_of=lambda_batches.fifo_group,
+        )
     with timeouts.deadline(remaining_ms, kept_ms=DELETED_BEFORE_END_MS):
         return lambda_batches.sqs_response(
             messages,
@@ -217,18 +224,23 @@ def process_orders(event: SQSEvent) -> Any:
     name="publish-events",
 )
 def publish_events(event: DynamoDBEvent) -> Any:
+    report_failures = wiring.settings().reports_batch_item_failures
+    dead_letters = wiring.event_dead_letters()
+    records, remaining_ms = event.to_dict()["Records"], _remaining_ms(event)
+    poison: list[publish.PoisonRecord] = []
     handle = functools.partial(
         publish.publish_changes,
         source=f"urn:orders:{wiring.settings().stage}",
         publisher=wiring.publisher(),
-        dead_letters=wiring.event_dead_letters(),
+        poison=poison,
     )
-    remaining_ms = _remaining_ms(event)
     with timeouts.deadline(remaining_ms):
-        first_failed = lambda_batches.in_order(
-            event.to_dict()["Records"], handle, remaining_ms=remaining_ms, longest_ms=wiring.longest_call_ms()
+        failed = lambda_batches.in_order(
+            records, handle, remaining_ms=remaining_ms, longest_ms=wiring.longest_call_ms()
         )
-    return lambda_batches.stream_response(first_failed, report_failures=wiring.settings().reports_batch_item_failures)
+        if failed is None or report_failures:  # otherwise the whole batch comes again, with its poison
+            failed = publish.quarantine(poison, dead_letters) or failed
+    return lambda_batches.stream_response(failed, report_failures=report_failures)
 
 
 def _remaining_ms(event: BaseLambdaEvent) -> Callable[[], float]:

@@ -4,7 +4,7 @@ The only broad `except` of this service is here: an error with one message or re
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 from typing import Any, TypeVar
@@ -29,22 +29,32 @@ def each(
     *,
     remaining_ms: Callable[[], float],
     longest_ms: float,
+    group_of: Callable[[ThingT], Hashable] = lambda _thing: None,
 ) -> list[ThingT]:
     """Handle things concurrently; returns, in their order, those that failed or were not done in time.
 
+    Things of one group (None is no group) are handled one after another, and after one that failed no more of them.
     None is begun with less than `longest_ms` left, the time that one can take at most.
     """
-    pool = ThreadPoolExecutor(max_workers=min(WORKERS, len(things) or 1))
+    groups: dict[Hashable, list[int]] = {}
+    for index, thing in enumerate(things):
+        groups.setdefault(index if (group := group_of(thing)) is None else group, []).append(index)
     kept_ms = _kept_ms(remaining_ms(), longest_ms)
-    futures = [pool.submit(copy_context().run, _done, thing, handle, remaining_ms, kept_ms) for thing in things]
+    done: set[int] = set()
+
+    def handle_group(indexes: list[int]) -> None:
+        for index in indexes:
+            if remaining_ms() < kept_ms or not _succeeds(handle, things[index]):
+                return
+            done.add(index)
+
+    pool = ThreadPoolExecutor(max_workers=min(WORKERS, len(groups) or 1))
+    futures = [pool.submit(copy_context().run, handle_group, indexes) for indexes in groups.values()]
     # A call that hangs is not waited for: whether or not it takes effect later, its message is safe to process again.
     wait(futures, timeout=max(0.0, (remaining_ms() - _SPARE_MS / 2) / 1_000))
     pool.shutdown(wait=False, cancel_futures=True)
-    return [
-        thing
-        for thing, future in zip(things, futures, strict=True)
-        if future.cancelled() or not future.done() or not future.result()
-    ]
+    done = done.copy()  # what a late thread does from now on is not reported
+    return [thing for index, thing in enumerate(things) if index not in done]
 
 
 def in_order(
@@ -77,6 +87,13 @@ def in_order(
 def _kept_ms(remaining_ms: float, longest_ms: float) -> float:
     """How much time must be left to begin something; of a short timeout a quarter is for work all the same."""
     return max(_SPARE_MS, min(longest_ms + _SPARE_MS, remaining_ms * _MOST_KEPT))
+
+
+def fifo_group(message: Mapping[str, Any]) -> str | None:
+    """The group of a FIFO queue's message; None of a standard queue's: there a group is for fairness, not for order."""
+    if not str(message.get("eventSourceARN")).endswith(".fifo"):
+        return None
+    return str(message["attributes"]["MessageGroupId"])
 
 
 def sqs_response(
@@ -113,12 +130,10 @@ def stream_response(first_failed: Mapping[str, Any] | None, *, report_failures: 
     return {"batchItemFailures": [{"itemIdentifier": sequence_number}]}
 
 
-def _done(thing: ThingT, handle: Callable[[ThingT], None], remaining_ms: Callable[[], float], kept_ms: float) -> bool:
-    if remaining_ms() < kept_ms:
-        return False
+def _succeeds(handle: Callable[[ThingT], None], thing: ThingT) -> bool:
     try:
         handle(thing)
-    except Exception:  # the broad one: an unforeseen error fails this message alone
+    except Exception:  # the broad one: an unforeseen error fails this message alone, or the rest of its group
         logger.exception("message.failed")
         return False
     return True

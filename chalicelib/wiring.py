@@ -201,6 +201,7 @@ def id_secret() -> bytes:
 
 @_once
 def token_checker() -> "TokenChecker":
-    from chalicelib.http.auth.tokens import KeySet, TokenChecker
+    from chalicelib.http.auth.key_set import KeySet
+    from chalicelib.http.auth.tokens import TokenChecker
 
     return TokenChecker(KeySet(settings().jwt_jwks), issuer=settings().jwt_issuer, audience=settings().jwt_audience)

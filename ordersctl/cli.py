@@ -78,7 +78,8 @@ class LazyGroup(click.Group):
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
             if close := difflib.get_close_matches(args[0], self.list_commands(ctx)):
-                error.message += f" Did you mean {' or '.join(close)}?"
+                message = f"{error.message} Did you mean {' or '.join(close)}?"
+                raise click.UsageError(message, error.ctx) from error
             raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -30,7 +30,7 @@ def an_order(**changes: Any) -> Order:
         "order_id": ORDER_ID,
         "customer_id": CUSTOMER,
         "status": OrderStatus.PLACED,
-        **{name: getattr(new, name) for name in NewOrder.model_fields},
+        **dict(new),
         "total": new.total,
         "version": 1,
         "placed_at": NOW,

@@ -2,7 +2,8 @@
 
 `python -m testkit.seeded_bugs [NAME…]` applies each patch to a copy of this tree and runs its tests there, after they
 have passed in a copy without a bug. It exits with 1 when a test does not fail. `--record NAME` makes a patch of the
-uncommitted change of app.py and chalicelib, and takes the change back. tests/README.md says how to add a bug.
+uncommitted change of app.py, chalicelib and ordersctl, and takes the change back. tests/README.md says how to add a
+bug.
 """
 
 import argparse
@@ -23,8 +24,8 @@ from ordersctl.shared.project import PROJECT_DIR
 PATCHES = PROJECT_DIR / "tests" / "seeded_bugs"
 WORKERS = 2
 CAUGHT_BY = "Caught by: "
-_SOURCES = ("app.py", "chalicelib")
-_COPIED = (*_SOURCES, "ordersctl", "testkit", "tests", "infra", ".chalice", "pyproject.toml")
+_SOURCES = ("app.py", "chalicelib", "ordersctl")
+_COPIED = (*_SOURCES, "testkit", "tests", "infra", ".chalice", "pyproject.toml", "requirements.txt")
 _NEW = f"What it does to the service.\n{CAUGHT_BY}tests/…\n"
 _PASSED, _FAILED = 0, 1  # pytest's exit codes; with any other one, no test ran to its end
 

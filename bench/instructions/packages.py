@@ -27,7 +27,7 @@ class Package:
     source: str | None  # a module of bench/peers; None is this service
 
 
-ORDERS = Package("orders", "app.app", ("pydantic", "ecdsa"), None)
+ORDERS = Package("orders", "app.app", ("pydantic", "joserfc"), None)
 RAW = Package("raw handler", "handler.handler", ("pydantic",), "raw")
 CHALICE = Package("Chalice, defaults", "handler.app", ("pydantic",), "chalice_defaults")
 FASTAPI = Package("FastAPI + Mangum", "handler.handler", ("fastapi", "mangum"), "fastapi_mangum")

@@ -6,7 +6,7 @@ long: they are stored as often as there are lines, and ten lines should stay wit
 
 from typing import Any
 
-from chalicelib.adapters.attribute_values import Attributes, Codec, Names
+from chalicelib.adapters.attribute_values import Attributes, Codec, Names, update_expression
 from chalicelib.domain.errors import Poison
 from chalicelib.domain.orders import SUMMARY, ErasedOrder, LineItem, Order, OrderStatus
 
@@ -53,6 +53,14 @@ def to_item(order: Order | ErasedOrder) -> dict[str, Any]:
         PLACED_KEY: {"S": f"{order.placed_at}#{order.order_id}"},
         ITEM_COUNT: {"N": str(order.item_count)},
     }
+
+
+def update(before: Order, after: Order, mark: Item) -> dict[str, Any]:
+    """The parameters of an UpdateItem for a change of an order and the mark of its write.
+
+    Attributes that this release does not know stay as they are: a newer release wrote them, and will read them again.
+    """
+    return update_expression(to_item(before), {**to_item(after), **mark})
 
 
 def from_item(item: Item) -> Order | ErasedOrder:

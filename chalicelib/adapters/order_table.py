@@ -1,7 +1,8 @@
 """The table of orders. Every write is conditional: a repeated one changes nothing."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _ABSENT = f"attribute_not_exists({order_items.ORDER_ID})"
-_UNCHANGED = f"{order_items.VERSION} = :seen"
-_MARKS = 4  # as many bytes as leave ten lines within one write unit
+_IF_UNCHANGED: Any = {
+    "ConditionExpression": f"{order_items.VERSION} = :seen",
+    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+}
+_MARKS = 4  # as many as leave ten lines within one write unit
 _STEP = 100
 _READ_AT_MOST = 1_000  # index entries per call: a filter that matches few orders ends in a cursor, not in a long wait
 
@@ -87,35 +91,26 @@ class OrderTable:
             raise OrderNotFound(order_id)
         return order_items.from_item(item)
 
-    def replace(self, order: Order | ErasedOrder) -> None:
-        """Store the next version of an order.
+    def update(self, before: Order, after: Order) -> None:
+        """Store the next version of an order: only what differs, so that attributes of a newer release stay.
 
         Raises VersionConflict when another write came first and this one was not made; Fault, also when it may have
         been made.
         """
-        mark = secrets.token_urlsafe(6)
-        marks = " ".join([mark, *(order.change_id or "").split()[: _MARKS - 1]])
-        try:
-            with faults("dynamodb"):
-                self.client.put_item(
-                    TableName=self.name,
-                    Item=order_items.to_item(order) | {order_items.CHANGE_ID: {"S": marks}},
-                    ConditionExpression=_UNCHANGED,
-                    ExpressionAttributeValues={":seen": {"N": str(order.version - 1)}},
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
-        except Fault as fault:
-            # The client repeats a put whose response was lost, and is refused for its own first try, or for another
-            # write that followed it.
-            refused = _refused(fault)
-            stored_version, stored_marks = order_items.last_changes(refused.get("Item", {}))
-            if mark in stored_marks:
-                return
-            # Each version is written once, and its mark is kept for the next few versions.
-            is_known = stored_version - order.version < max(1, len(stored_marks))
-            if is_known or not _may_have_taken_effect(refused):
-                raise VersionConflict(order.order_id) from fault
-            raise Fault("dynamodb: too many changes since to say whether this one was made") from fault
+        with _recognised_by(after) as mark:
+            change = order_items.update(before, after, mark)
+            change["ExpressionAttributeValues"][":seen"] = {"N": str(before.version)}
+            self.client.update_item(TableName=self.name, Key=order_items.key(after.order_id), **change, **_IF_UNCHANGED)
+
+    def replace(self, tombstone: ErasedOrder) -> None:
+        """Store a tombstone in place of an order, of which nothing is left; raises what `update` raises."""
+        with _recognised_by(tombstone) as mark:
+            self.client.put_item(
+                TableName=self.name,
+                Item=order_items.to_item(tombstone) | mark,
+                ExpressionAttributeValues={":seen": {"N": str(tombstone.version - 1)}},
+                **_IF_UNCHANGED,
+            )
 
     def list_for_customer(
         self,
@@ -151,6 +146,28 @@ class OrderTable:
             else:
                 return Page(found, None)
         return Page(found, last)
+
+
+@contextmanager
+def _recognised_by(order: Order | ErasedOrder) -> Iterator[dict[str, Any]]:
+    """Give the attribute with the mark of a version's write; raise what its refusal means, other errors as Fault."""
+    mark = secrets.token_urlsafe(6)
+    marks = " ".join([mark, *(order.change_id or "").split()[: _MARKS - 1]])
+    try:
+        with faults("dynamodb"):
+            yield {order_items.CHANGE_ID: {"S": marks}}
+    except Fault as fault:
+        # The client repeats a write whose response was lost. It is refused for its own first try, or for another write
+        # that followed it.
+        refused = _refused(fault)
+        stored_version, stored_marks = order_items.last_changes(refused.get("Item", {}))
+        if mark in stored_marks:
+            return
+        # Each version is written once, and its mark is kept for the next few versions.
+        is_known = stored_version - order.version < max(1, len(stored_marks))
+        if is_known or not _may_have_taken_effect(refused):
+            raise VersionConflict(order.order_id) from fault
+        raise Fault("dynamodb: too many changes since to say whether this one was made") from fault
 
 
 def _query(

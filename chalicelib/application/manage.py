@@ -64,7 +64,7 @@ def change_order(
     )
     if changed is not order:
         changed = changed.model_copy(update={"traceparent": context.traceparent or order.traceparent})
-        table.replace(changed)
+        table.update(order, changed)
         logs.log("order.updated", status=changed.status, version=changed.version, **logs.ids_of(changed))
     return changed
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib import logs
 from chalicelib.adapters import stream_records
@@ -10,26 +10,33 @@ from chalicelib.adapters.publishing import Publisher
 from chalicelib.adapters.queues import DeadLetterQueue
 from chalicelib.adapters.stream_records import StreamRecord
 from chalicelib.domain import clock, events
-from chalicelib.domain.errors import Poison
+from chalicelib.domain.errors import Fault, Poison
 from chalicelib.domain.events import OrderEvent
 
 
+class PoisonRecord(NamedTuple):
+    record: StreamRecord
+    reason: str  # why it can never be published
+
+
 def publish_changes(
-    records: Sequence[StreamRecord], *, source: str, publisher: Publisher, dead_letters: DeadLetterQueue
+    records: Sequence[StreamRecord], *, source: str, publisher: Publisher, poison: list[PoisonRecord]
 ) -> int:
     """Publish the events of stream records in their order; returns how many records, from the first on, are done.
 
-    A record that can never be published goes to the dead-letter queue, and is done. Raises Fault.
+    A record that can never be published is done, and added to `poison`: for `quarantine`, when its batch is done too.
     """
+    reasons: dict[int, str] = {}  # why the record at an index can never be published
     found: list[tuple[int, OrderEvent]] = []  # with the index of the event's record
     for index, record in enumerate(records):
         try:
             event = events.between(*stream_records.images(record), source=source)
-        except Poison as poison:
-            _quarantine(record, str(poison), dead_letters)
+        except Poison as unreadable:
+            reasons[index] = str(unreadable)
             continue
         if event is not None:
             found.append((index, event))
+    done = len(records)
     undelivered = {each.index: each for each in publisher.publish([event for _, event in found])}
     for number, (index, event) in enumerate(found):
         failure = undelivered.get(number)
@@ -37,18 +44,30 @@ def publish_changes(
             age = clock.milliseconds_since(event.time)
             logs.log("event.published", published_after_ms=age, **_details(event))
         elif failure.permanent:
-            _quarantine(records[index], failure.reason, dead_letters)
+            reasons[index] = failure.reason
         else:
             # Later events that were delivered are published again with this one, under the same event ids.
             logs.log("publish.failed", level=logging.WARNING, reason=failure.reason, **_details(event))
-            return index
-    return len(records)
+            done = index
+            break
+    poison += [PoisonRecord(records[index], reasons[index]) for index in sorted(reasons) if index < done]
+    return done
 
 
-def _quarantine(record: StreamRecord, reason: str, dead_letters: DeadLetterQueue) -> None:
-    event_id = stream_records.event_id(record)
-    dead_letters.quarantine(stream_records.to_json(record), reason=reason, source=event_id)
-    logs.log("record.quarantined", level=logging.ERROR, reason=reason, stream_event_id=event_id)
+def quarantine(poison: Sequence[PoisonRecord], dead_letters: DeadLetterQueue) -> StreamRecord | None:
+    """Send records to the dead-letter queue in their order; returns the first that could not be sent.
+
+    Call it once the batch does not come back over these records: a retry would send them again.
+    """
+    for record, reason in poison:
+        event_id = stream_records.event_id(record)
+        try:
+            dead_letters.quarantine(stream_records.to_json(record), reason=reason, source=event_id)
+        except Fault:
+            logs.logger.exception("records.failed", extra={"stream_event_id": event_id})
+            return record
+        logs.log("record.quarantined", level=logging.ERROR, reason=reason, stream_event_id=event_id)
+    return None
 
 
 def _details(event: OrderEvent) -> dict[str, Any]:

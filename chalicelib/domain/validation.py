@@ -48,6 +48,19 @@ def text(max_length: int) -> Any:
     )
 
 
+def at_most(max_items: int) -> BeforeValidator:
+    """Refuse a longer list by its length alone: what is in it is not looked at, so that refusing stays cheap."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, list) and len(value) > max_items:
+            raise PydanticCustomError(
+                "too_long", "There should be at most {max_length} items", {"max_length": max_items}
+            )
+        return value
+
+    return BeforeValidator(check)
+
+
 # Bounds stand before the validator that runs before them: pydantic puts those into the JSON Schema that it can see.
 Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000), BeforeValidator(_whole)]
 Amount = Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT), BeforeValidator(_whole)]

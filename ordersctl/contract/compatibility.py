@@ -1,7 +1,7 @@
-"""Whether a consumer of one JSON Schema can live with what another one describes.
+"""Whether a consumer written for one JSON Schema can read the events of another.
 
-Events are read, not sent, by consumers: so every event of the new schema must be one of the old schema, and what could
-be read must stay there. More properties, and narrower promises, break nobody.
+Consumers read events and send none. So every event of the new schema has to be valid by the old one, and has to keep
+the old one's properties. More properties and narrower values break no consumer.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ _AT_MOST = {"maximum", "maxLength", "maxItems"}
 
 
 def breaks(old: Schema, new: Schema, at: str = "") -> list[str]:
-    """What in `new` breaks a consumer of `old`, each with its place; none when nothing does."""
+    """What in `new` breaks a consumer of `old`, each with its place."""
     here = at or "/"
     found: list[str] = []
     for word, was in old.items():
@@ -37,7 +37,7 @@ def breaks(old: Schema, new: Schema, at: str = "") -> list[str]:
             found += [] if now is not None and now >= was else [f"{here}: {word} {was} became {now}"]
         elif word in _AT_MOST:
             found += [] if now is not None and now <= was else [f"{here}: {word} {was} became {now}"]
-        else:  # type, pattern, format, combinations: nothing but the same is known to be safe
+        else:  # type, pattern, format, combinations: only an equal one is known to be safe
             found.append(f"{here}: {word} {was} became {now}")
     return found
 

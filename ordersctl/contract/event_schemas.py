@@ -1,4 +1,4 @@
-"""`ordersctl event-schemas`: what consumers are promised, made from the models: JSON Schemas, and AsyncAPI."""
+"""`ordersctl event-schemas`: the contract with consumers, generated from the models: JSON Schemas and AsyncAPI."""
 
 import json
 from collections.abc import Mapping
@@ -25,22 +25,18 @@ _CONTENT = ["currency", "items"]  # what every order has had from the first on, 
 # type -> what happened, the statuses it leaves an order in, what its data always has beside what any order has
 _EVENTS: Mapping[str, tuple[str, list[str], list[str]]] = {
     "order.placed": ("An order was stored.", ["placed"], _CONTENT),
-    "order.rejected": ("An order was accepted, but cannot be carried out; violations say why.", ["rejected"], []),
-    "order.changed": (
-        "Items, address or note are others; the status is as it was.",
-        ["placed", "confirmed"],
-        _CONTENT,
-    ),
+    "order.rejected": ("An accepted order turned out to be invalid; violations say why.", ["rejected"], []),
+    "order.changed": ("The order's content changed, its status did not.", ["placed", "confirmed"], _CONTENT),
     **{
         f"order.{status}": (f"The order's status became {status}.", [status], _CONTENT)
         for status in ("confirmed", "shipped", "delivered", "cancelled")
     },
 }
-_ERASED = "An order's personal data was erased; so should be every copy of it."
+_ERASED = "An order's personal data was erased; consumers erase their copies too."
 
 
 def schemas() -> dict[str, Schema]:
-    """The schema of each event by its type, with examples that the service's own code has made."""
+    """The schema of each event by its type, with examples that the service's own code makes."""
     examples = {event.type: event for event in sample_events()}
     found = {
         event_type: _envelope(event_type, what, _order_data(statuses, required), examples[event_type])
@@ -55,7 +51,7 @@ def schemas() -> dict[str, Schema]:
 
 
 def _envelope(event_type: str, what: str, data: Schema, example: OrderEvent) -> Schema:
-    model = _told(OrderEvent.model_json_schema(mode="serialization"), {})
+    model = _for_consumers(OrderEvent.model_json_schema(mode="serialization"), {})
     name = _schema_name(event_type)
     properties: Schema = model["properties"] | {
         "id": {"type": "string", "pattern": ORDER_ID["pattern"][:-1] + r"\.[1-9][0-9]*$"},
@@ -86,8 +82,8 @@ def _envelope(event_type: str, what: str, data: Schema, example: OrderEvent) -> 
 def _order_data(statuses: list[str], required: list[str]) -> Schema:
     """An order as the API shows it, as far as an event of these statuses says more."""
     found = openapi_schemas.schemas()
-    order = _told(found["Order"], found)
-    before = [each.value for each, nexts in TRANSITIONS.items() if nexts & set(statuses)]
+    order = _for_consumers(found["Order"], found)
+    before = [str(each) for each, nexts in TRANSITIONS.items() if nexts & set(statuses)]
     properties = order["properties"] | {"status": {"enum": statuses}}
     if before:
         known = before if len(statuses) == 1 else statuses
@@ -95,24 +91,24 @@ def _order_data(statuses: list[str], required: list[str]) -> Schema:
     return {"type": "object", "properties": properties, "required": sorted({*order["required"], *required})}
 
 
-def _told(schema: Any, definitions: Mapping[str, Schema]) -> Any:
-    """A schema as consumers should read it: in one piece, nothing null, and open to what is added later."""
+def _for_consumers(schema: Any, definitions: Mapping[str, Schema]) -> Any:
+    """A schema for consumers: in one piece, nothing null, and open to fields that are added later."""
     if isinstance(schema, list):
-        return [_told(each, definitions) for each in schema]
+        return [_for_consumers(each, definitions) for each in schema]
     if not isinstance(schema, dict):
         return schema
     if "$ref" in schema:
-        return _told(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+        return _for_consumers(definitions[schema["$ref"].rpartition("/")[2]], definitions)
     kept = [kind for kind in schema.get("anyOf", []) if kind != _NULL]
     if len(kept) == 1:
-        return _told(kept[0], definitions)
+        return _for_consumers(kept[0], definitions)
     if schema.get("enum") == sorted(COUNTRIES):  # a new country breaks no promise
         return {"type": "string", "pattern": "^[A-Z]{2}$", "description": "ISO 3166-1 alpha-2."}
     left_out = {"additionalProperties", "examples", "default", "title"}
     return {
-        name: {key: _told(each, definitions) for key, each in value.items()}
+        name: {key: _for_consumers(each, definitions) for key, each in value.items()}
         if name == "properties"
-        else _told(value, definitions)
+        else _for_consumers(value, definitions)
         for name, value in schema.items()
         if name not in left_out
     }
@@ -182,7 +178,7 @@ def asyncapi() -> dict[str, Any]:
             }
         },
         "operations": {
-            "tellOfOrders": {
+            "publishOrderEvents": {
                 "action": "send",
                 "channel": {"$ref": "#/channels/orderEvents"},
                 "summary": "At least once. In order per order on a FIFO topic only.",
@@ -226,14 +222,14 @@ def _attributes() -> Schema:
             "currency": text,
             "customer_id": text,
             "total": {"type": "number", "description": "In minor units."},
-            "replayed": {"const": "true", "description": "On events that an operator had told again."},
+            "replayed": {"const": "true", "description": "On events that an operator replayed."},
         },
         "required": ["type", "status"],
     }
 
 
 def files() -> dict[Path, str]:
-    """Every generated file and what should be in it."""
+    """Every generated file and its text."""
     found = {
         FOLDER / _file_name(event_type): json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
         for event_type, schema in schemas().items()
@@ -242,7 +238,7 @@ def files() -> dict[Path, str]:
 
 
 def broken_promises() -> list[str]:
-    """What a consumer of the published schemas would stumble over."""
+    """Changes that break a consumer of the published schemas."""
     wrong: list[str] = []
     for path in sorted(PUBLISHED.glob("*.json")):
         published = json.loads(path.read_text())
@@ -255,20 +251,20 @@ def broken_promises() -> list[str]:
 
 
 @click.command("event-schemas")
-@click.option("--check", is_flag=True, help="Change nothing; fail if a file is not as it should be.")
-@click.option("--publish", is_flag=True, help="Promise the schemas as they are now: for a release.")
+@click.option("--check", is_flag=True, help="Write nothing; fail if a file is out of date.")
+@click.option("--publish", is_flag=True, help="Keep the schemas as they are now as published: for a release.")
 def event_schemas(*, check: bool, publish: bool) -> None:
     """Write docs/contract/events: a JSON Schema per event type, and the AsyncAPI document.
 
-    Fails when a published schema would be broken: such a change needs a new SCHEMA_VERSION.
+    Fails when a change breaks a consumer of a published schema: such a change needs a new SCHEMA_VERSION.
     """
     if wrong := broken_promises():
-        raise click.ClickException("\n  ".join(["consumers were promised otherwise:", *wrong]))
+        raise click.ClickException("\n  ".join(["this breaks consumers of the published schemas:", *wrong]))
     made = files()
     stale = [path for path, text in made.items() if not path.exists() or path.read_text() != text]
     if check and stale:
         names = ", ".join(path.name for path in stale)
-        raise click.ClickException(f"not as the models say: {names}. Run: python -m ordersctl event-schemas")
+        raise click.ClickException(f"out of date: {names}. Run: python -m ordersctl event-schemas")
     for path in stale:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(made[path])

@@ -7,7 +7,14 @@ from importlib.util import cache_from_source
 from pathlib import Path
 
 # Never imported by the service, and large.
-NEVER_IMPORTED = ("pydantic/v1/", "pydantic/deprecated/", "ecdsa/test_")
+NEVER_IMPORTED = (
+    "pydantic/v1/",
+    "pydantic/deprecated/",
+    "joserfc/drafts/",
+    "cryptography/x509/",
+    "cffi/",
+    "pycparser/",
+)
 
 
 def add_bytecode(package: Path) -> None:

@@ -7,10 +7,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import ChainMap
 from pathlib import Path
 
 import click
 
+from ordersctl.deploy import dependencies
 from ordersctl.deploy.bytecode import add_bytecode
 from ordersctl.deploy.overlay.template import allowed_origin, overlay
 from ordersctl.deploy.sam import translated
@@ -19,7 +21,7 @@ from ordersctl.shared.project import PROJECT_DIR, chalice_config
 
 BUILD = PROJECT_DIR / "build"
 TEMPLATE = "sam.json"
-MAX_ZIP_BYTES = 5 * 1024 * 1024
+MAX_ZIP_BYTES = 10 * 1024 * 1024
 _SOURCES = ("app.py", "chalicelib", "ordersctl", "infra", ".chalice")
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", "deployments", "deployed")
 
@@ -42,7 +44,10 @@ def package(stage: str, out: Path | None, *, template_only: bool) -> None:
     if not template_only:
         check_dax_client(stage_settings(stage)[0])
     with tempfile.TemporaryDirectory() as scratch:
-        project = _without_dependencies(Path(scratch)) if template_only else PROJECT_DIR
+        project = Path(scratch)
+        copy_sources(project)
+        if not template_only:
+            _add_dependencies(project, stage)
         build(project, stage, out)
     add_bytecode(out / "deployment.zip")
     if template_only:
@@ -85,7 +90,10 @@ def copy_sources(directory: Path) -> None:
             shutil.copy(source, directory / name)
 
 
-def _without_dependencies(directory: Path) -> Path:
-    copy_sources(directory)
-    (directory / "requirements.txt").touch()
-    return directory
+def _add_dependencies(project: Path, stage: str) -> None:
+    """Fill a project's vendor/, which Chalice packages as it is, by requirements.txt and by this project's vendor/."""
+    config = chalice_config()
+    architecture = ChainMap(config["stages"][stage], config).get("lambda_architecture", "x86_64")
+    dependencies.install(PROJECT_DIR / "requirements.txt", project / "vendor", architecture)
+    if (PROJECT_DIR / "vendor").is_dir():
+        shutil.copytree(PROJECT_DIR / "vendor", project / "vendor", dirs_exist_ok=True)

@@ -14,9 +14,10 @@ from ordersctl.shared import templates
 from ordersctl.shared.project import INFRA, PROJECT_DIR, chalice_config
 from ordersctl.shared.templates import Template
 
-# Without its dependencies: botocore is in Lambda's runtime, and six in the package already.
+# Without its dependencies: botocore is in Lambda's runtime. Built by the setuptools that requirements-build.txt pins.
 DAX_CLIENT = (
-    "pip install --no-deps --no-compile --target vendor amazon-dax-client==2.1.0 antlr4-python3-runtime==4.13.2"
+    ".venv/bin/python -m pip install --require-hashes --no-deps --no-build-isolation --no-compile"
+    " --target vendor -r requirements-dax.txt"
 )
 
 

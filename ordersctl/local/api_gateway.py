@@ -81,6 +81,8 @@ class Gateway(LocalGateway):
     def handle_request(self, method: str, path: str, headers: Any, body: Any) -> Any:
         try:
             return super().handle_request(method, path, headers, body)
+        except Problem:
+            raise
         except NotAuthorizedError as error:
             raise _unauthorized() from error
         except ForbiddenError as error:
@@ -89,7 +91,9 @@ class Gateway(LocalGateway):
             # An authorizer says 401 by raising exactly this (API Gateway guide, "Use Lambda authorizers").
             if str(error) == "Unauthorized":
                 raise _unauthorized() from error
-            raise
+            # What else an authorizer fails with: the gateway responses AUTHORIZER_FAILURE and …_CONFIGURATION_ERROR.
+            logger.exception("authorizer.failed")
+            raise Problem("unavailable", 503, "Try again", headers={"Retry-After": "5"}) from error
 
 
 def _unauthorized() -> Problem:

@@ -59,10 +59,10 @@ class OrderLines:
             stored_at = self._stored_at.pop(order.order_id, published_at)
         accepted_at = _seconds(order.placed_at)
         steps = (
-            f"accepted → {order.status.value} {_after(accepted_at, stored_at)}"
+            f"accepted → {order.status} {_after(accepted_at, stored_at)}"
             f" → published {_after(accepted_at, published_at)}"
         )
-        if order.status is OrderStatus.REJECTED:
+        if order.status == OrderStatus.REJECTED:
             reasons = "; ".join(f"{each.pointer or '/'}: {each.detail}" for each in (order.violations or ())[:3])
             return f"{_head(order, accepted_at)}  {steps}  ({reasons})"
         lines = f"{order.item_count} line{'s' * (order.item_count != 1)}"
@@ -93,7 +93,7 @@ def _change_line(order: Order | ErasedOrder, before: order_items.Item, published
             f" → published {_after(changed_at, published_at)}"
         )
     status_before = before.get(order_items.STATUS, {}).get("S")
-    what = "changed" if status_before == order.status else order.status.value
+    what = "changed" if status_before == order.status else order.status
     return f"{_head(order, changed_at)}  {what} v{order.version} → published {_after(changed_at, published_at)}"
 
 

@@ -5,10 +5,12 @@ import os
 import re
 import secrets
 import time
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
-from joserfc import jwt
+from joserfc import jws
 from joserfc.jwk import RSAKey
 
 from chalicelib.domain.orders import CUSTOMER_ID_PATTERN
@@ -48,32 +50,39 @@ def mint(
     ttl_seconds: int = DEFAULT_TTL_SECONDS,
 ) -> str:
     """Return a signed JWT (RFC 7519, RS256) for `subject`; FileNotFoundError before `ensure_keys`."""
-    key = _signing_key(state_dir)
-    now = int(time.time())
-    claims = {
-        "iss": issuer,
-        "aud": audience,
-        "sub": subject,
-        "scope": scope,
-        "iat": now,
-        "exp": now + ttl_seconds,
-        "jti": secrets.token_hex(16),
-    }
-    return jwt.encode({"alg": "RS256", "kid": key.kid}, claims, key)
+    return _signed(state_dir, _registered(issuer, audience, ttl_seconds) | _role(subject, scope))
 
 
 def local_token(*, subject: str, scope: str, ttl_seconds: int = DEFAULT_TTL_SECONDS) -> str:
     """Return a token that the local service takes, making the key first if there is none."""
+    return local_token_of(_role(subject, scope), ttl_seconds=ttl_seconds)
+
+
+def local_token_of(
+    claims: Mapping[str, Any], *, without: Collection[str] = (), ttl_seconds: int = DEFAULT_TTL_SECONDS
+) -> str:
+    """Return a token of the local issuer with these claims as they are, making the key first if there is none.
+
+    iss, aud, iat and exp are filled in where they are missing; the claims named in `without` are then left out.
+    """
     state_dir = project.state_dir()
     ensure_keys(state_dir)
-    return mint(
-        state_dir,
-        subject=subject,
-        scope=scope,
-        issuer=project.setting("JWT_ISSUER"),
-        audience=project.setting("JWT_AUDIENCE"),
-        ttl_seconds=ttl_seconds,
-    )
+    known = _registered(project.setting("JWT_ISSUER"), project.setting("JWT_AUDIENCE"), ttl_seconds) | dict(claims)
+    return _signed(state_dir, {name: value for name, value in known.items() if name not in without})
+
+
+def _registered(issuer: str, audience: str, ttl_seconds: int) -> dict[str, Any]:
+    now = int(time.time())
+    return {"iss": issuer, "aud": audience, "iat": now, "exp": now + ttl_seconds}
+
+
+def _role(subject: str, scope: str) -> dict[str, Any]:
+    return {"sub": subject, "scope": scope, "jti": secrets.token_hex(16)}
+
+
+def _signed(state_dir: Path, claims: Mapping[str, Any]) -> str:
+    key = _signing_key(state_dir)
+    return jws.serialize_compact({"typ": "JWT", "alg": "RS256", "kid": key.kid}, json.dumps(claims), key)
 
 
 def _signing_key(state_dir: Path) -> RSAKey:
@@ -112,10 +121,37 @@ def _scope(_context: click.Context, _option: click.Parameter, value: str | None)
     return value
 
 
+def _claims(_context: click.Context, _option: click.Parameter, value: str | None) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    text = value
+    if not value.lstrip().startswith("{"):
+        try:
+            text = Path(value).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise click.BadParameter(f"neither a JSON object nor a file that can be read: {error}") from error
+    try:
+        claims = json.loads(text)
+    except (RecursionError, ValueError) as error:
+        raise click.BadParameter(f"not JSON: {error}") from error
+    if not isinstance(claims, dict):
+        raise click.BadParameter("a JSON object is wanted.")
+    return claims
+
+
 @click.command()
 @click.option("--customer", metavar="ID", callback=_subject, help="A customer, who reads and writes their own orders.")
 @click.option("--service", metavar="NAME", callback=_subject, help="A service, which acts on any customer's orders.")
 @click.option("--admin", metavar="NAME", callback=_subject, help="An administrator, who may erase orders.")
+@click.option(
+    "--claims",
+    metavar="JSON|FILE",
+    callback=_claims,
+    help="These claims, as they are, with iss, aud, iat and exp where they are missing.",
+)
+@click.option(
+    "--without", metavar="CLAIM", multiple=True, help="A claim to leave out, as in --without aud; repeatable."
+)
 @click.option("--scope", callback=_scope, help="Scopes in place of the role's own, separated by spaces.")
 @click.option(
     "--ttl",
@@ -125,15 +161,26 @@ def _scope(_context: click.Context, _option: click.Parameter, value: str | None)
     show_default=True,
     help="How long the token is valid.",
 )
-def token(customer: str | None, service: str | None, admin: str | None, scope: str | None, ttl: int) -> None:
+def token(
+    *,
+    customer: str | None,
+    service: str | None,
+    admin: str | None,
+    claims: dict[str, Any] | None,
+    without: tuple[str, ...],
+    scope: str | None,
+    ttl: int,
+) -> None:
     """Print a token that the local service takes, and nothing else."""
     roles = ((customer, CUSTOMER_SCOPE), (service, SERVICE_SCOPE), (admin, ADMIN_SCOPE))
-    given = [(subject, default) for subject, default in roles if subject is not None]
+    given = [_role(subject, default if scope is None else scope) for subject, default in roles if subject is not None]
+    given += [] if claims is None else [claims]
     if len(given) != 1:
-        raise click.UsageError("Give exactly one of --customer, --service and --admin.")
-    subject, default = given[0]
+        raise click.UsageError("Give exactly one of --customer, --service, --admin and --claims.")
+    if claims is not None and scope is not None:
+        raise click.UsageError("--scope belongs to a role: give the claim scope in --claims.")
     try:
-        signed = local_token(subject=subject, scope=default if scope is None else scope, ttl_seconds=ttl)
+        signed = local_token_of(given[0], without=without, ttl_seconds=ttl)
     except (OSError, ValueError) as error:
         raise click.ClickException(f"No signing key in {project.state_dir()}: {error}") from error
     click.echo(signed)

@@ -82,7 +82,7 @@ def _from_line(line: Mapping[str, Any]) -> Row:
 def _from_table(order: Order | ErasedOrder | None) -> list[Row]:
     if order is None:
         return []
-    what = "erased" if isinstance(order, ErasedOrder) else order.status.value
+    what = "erased" if isinstance(order, ErasedOrder) else order.status
     common = {"where": "table", "correlation_id": order.correlation_id}
     now = {"time": order.updated_at, "what": f"now: {what}", "details": _pairs({"version": order.version})}
     if isinstance(order, ErasedOrder):

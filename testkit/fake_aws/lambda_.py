@@ -6,6 +6,7 @@ import logging
 import random
 import secrets
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -148,6 +149,8 @@ class FakeAws:
     calls: list[tuple[str, str]] = field(default_factory=list)  # (handler, operation)
     attempts: int = 0
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    repeats_allowed: Counter[str] = field(default_factory=Counter)  # dead letters by source: faults may repeat them
+    failed_letters: int = 0  # calls that quarantine, and failed
 
     def __post_init__(self) -> None:
         # Three receives, not five as on AWS, so that dead letters happen.
@@ -161,6 +164,9 @@ class FakeAws:
             return self._attempts(container, client, operation, arguments)
         except Killed:
             container.dead = True
+            raise
+        except Exception:
+            self.failed_letters += _source_of(arguments) is not None
             raise
         finally:
             self.faults.call_ended()
@@ -198,9 +204,11 @@ class FakeAws:
         if self.faults.kills(after_effect=True):
             raise Killed
         if lost := self.faults.after_effect():
+            if source := _source_of(arguments):
+                self.repeats_allowed[source] += 1
             self.now += _wait_for(lost)
-            if operation == "put_item" and self.faults.happens("overtaken"):
-                self.overtake(arguments["Item"]["order_id"]["S"])
+            if operation in {"put_item", "update_item"} and self.faults.happens("overtaken"):
+                self.overtake(arguments.get("Item", arguments.get("Key", {}))["order_id"]["S"])
             raise lost
         self.check_alive(container)
         return answer
@@ -219,7 +227,9 @@ class FakeAws:
         attributes = {name: value["StringValue"] for name, value in arguments.get("MessageAttributes", {}).items()}
         group = arguments.get("MessageGroupId")
         copies = self.faults.deliveries() if queue is self.order_queue else 1
-        return {"MessageId": queue.send(arguments["MessageBody"], attributes, group, copies)}
+        message_id = queue.send(arguments["MessageBody"], attributes, group, copies)
+        self.repeats_allowed[message_id] += copies - 1
+        return {"MessageId": message_id}
 
     def _delete_message_batch(self, arguments: dict[str, Any]) -> Any:
         queue = self._queue(arguments["QueueUrl"])
@@ -238,6 +248,9 @@ class FakeAws:
     def _put_item(self, arguments: dict[str, Any]) -> Any:
         return self.table.put(arguments, self.now)
 
+    def _update_item(self, arguments: dict[str, Any]) -> Any:
+        return self.table.update(arguments, self.now)
+
     def _get_item(self, arguments: dict[str, Any]) -> Any:
         return self.table.get(arguments)
 
@@ -253,6 +266,12 @@ class FakeAws:
     def _get_secret_value(self, arguments: dict[str, Any]) -> Any:
         assert arguments == {"SecretId": "id-secret"}
         return {"SecretString": SECRET}
+
+
+def _source_of(arguments: dict[str, Any]) -> str | None:
+    """The id of the message or record that a call quarantines; None of any other call."""
+    source = arguments.get("MessageAttributes", {}).get("source", {}).get("StringValue")
+    return None if source is None else str(source)
 
 
 def _wait_for(fault: Exception) -> float:

@@ -91,7 +91,7 @@ def _complete_address(body: dict[str, Any]) -> None:
 
 
 def _key_of(key: str, body: Any) -> str:
-    """A key stands for one order: the same body gets the same key, another gets another."""
+    """A key names one order: equal bodies get one key, different bodies different keys."""
     if not _KEY.fullmatch(key):
         return key
     order = hashlib.sha256(json.dumps(body, default=str, sort_keys=True).encode()).hexdigest()[:16]

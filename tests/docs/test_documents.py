@@ -29,7 +29,7 @@ SOURCES = ["app.py", *(str(path.relative_to(PROJECT_DIR)) for path in sorted(PRO
 TEMPLATE = "".join(path.read_text() for path in sorted((PROJECT_DIR / "infra").glob("*.yaml")))
 ACCESS_PATTERNS = (PROJECT_DIR / "docs" / "explain" / "access-patterns.md").read_text()
 ARCHITECTURE = (PROJECT_DIR / "docs" / "explain" / "architecture.md").read_text()
-NOT_OURS = {"Infinity", "Link", "ReportBatchItemFailures"}  # of JavaScript, HTTP and Lambda
+NOT_OURS = {"Infinity", "Link", "ReportBatchItemFailures", "TypeError"}  # of JavaScript, HTTP, Lambda and Python
 
 of_each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT_DIR)))
 

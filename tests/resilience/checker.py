@@ -5,7 +5,7 @@ docs/explain/access-patterns.md promise to clients and consumers.
 """
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +21,7 @@ NEXT = {
 
 @dataclass(frozen=True)
 class Finding:
-    kind: str  # lost, unexpected, doubled, out of order, foreign, contradicted, unresolved, failed
+    kind: str  # lost, unexpected, doubled, repeated, out of order, foreign, contradicted, unresolved, failed
     what: str
 
     def __str__(self) -> str:
@@ -31,7 +31,7 @@ class Finding:
 def check(evidence: Evidence) -> list[Finding]:
     """Every promise that this history breaks."""
     book = _Book(evidence)
-    checks = (_answers, _posts, _orders, _events, _shown, _reads, _changes, _foreign, _dead_letters, _ends)
+    checks = (_answers, _posts, _orders, _events, _shown, _reads, _changes, _foreign, _dead_letters, _repeats, _ends)
     return [finding for each in checks for finding in each(book)]
 
 
@@ -254,6 +254,15 @@ def _dead_letters(book: _Book) -> Iterator[Finding]:
     records = [_command(dead_letter["body"])["dynamodb"] for dead_letter in book.evidence.quarantined_records]
     for order_id in {record["Keys"]["order_id"]["S"] for record in records} ^ set(book.evidence.injected_items):
         yield Finding("lost", f"a readable record of {order_id} was quarantined, or an unreadable one was dropped")
+
+
+def _repeats(book: _Book) -> Iterator[Finding]:
+    """What is poison is quarantined once, and again only where a fault hid that it had been quarantined."""
+    evidence = book.evidence
+    counts = Counter(each["source"] for each in evidence.quarantined + evidence.quarantined_records if each["source"])
+    for source, count in counts.items():
+        if count > 1 + evidence.repeats_allowed.get(source, 0):
+            yield Finding("repeated", f"{source} was quarantined {count} times")
 
 
 def _is_erased(book: _Book, post: dict[str, Any]) -> bool:

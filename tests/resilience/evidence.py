@@ -13,8 +13,9 @@ class Evidence:
     history: list[dict[str, Any]]
     table: dict[str, Any]
     published: list[dict[str, Any]]  # events, in the order in which the topic took them
-    quarantined: list[dict[str, str]]  # {body, reason}: of the order dead-letter queue
-    quarantined_records: list[dict[str, str]]  # {body, reason}: of the event dead-letter queue
+    quarantined: list[dict[str, str]]  # {body, reason, source}: of the order dead-letter queue
+    quarantined_records: list[dict[str, str]]  # {body, reason, source}: of the event dead-letter queue
+    repeats_allowed: dict[str, int]  # source -> how often a fault may have repeated its dead letter
     injected_messages: list[str]  # bodies that the API did not send
     injected_items: list[str]  # order ids of items that the service did not write
     unfinished: int  # clients and messages

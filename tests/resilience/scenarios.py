@@ -47,6 +47,16 @@ class Exchange:
 Scenario = Generator[Request, Exchange, None]
 
 
+@dataclass
+class Client:
+    """A client in the middle of its scenario."""
+
+    scenario: Scenario
+    answer: Exchange | None = None
+    waiting: bool = False  # for the answer to its request
+    done: bool = False
+
+
 def new_order(source: random.Random, reference: str) -> dict[str, Any]:
     lines = [
         {

@@ -21,22 +21,20 @@ from testkit.fake_aws.lambda_ import Container, FakeAws, sqs_record
 from testkit.fake_aws.services import Message
 from testkit.lambda_events import http_event
 from tests.resilience.evidence import Evidence, impossible_command
-from tests.resilience.scenarios import SERVICE, Exchange, Request, Scenario, customer_orders, service_interferes
+from tests.resilience.scenarios import (
+    SERVICE,
+    Client,
+    Exchange,
+    Request,
+    Scenario,
+    customer_orders,
+    service_interferes,
+)
 
 CUSTOMERS = ["anna", "ben", "cleo", "dora"]
 _RESOURCES = {"orders": "/orders/{order_id}", "customers": "/customers/{customer_id}/orders"}
 _SHARDS = 2
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-
-
-@dataclass
-class Client:
-    """A client in the middle of its scenario."""
-
-    scenario: Scenario
-    answer: Exchange | None = None
-    waiting: bool = False  # for the answer to its request
-    done: bool = False
 
 
 @dataclass
@@ -161,7 +159,8 @@ class SimulationRun:
 
     def inject_message(self, body: str) -> None:
         self.injected_messages.append(body)
-        self.aws.order_queue.send(body, {}, None, self.aws.faults.deliveries())
+        copies = self.aws.faults.deliveries()
+        self.aws.repeats_allowed[self.aws.order_queue.send(body, {}, None, copies)] += copies - 1
 
     def inject_item(self, order_id: str) -> None:
         self.injected_items.append(order_id)
@@ -230,8 +229,9 @@ class SimulationRun:
         if not batch:
             return
         records = [sqs_record(message) for message in batch]
-        report, raised = self._invoke("process_orders", {"Records": records}, seconds=15)
-        if raised:
+        report, error = self._invoke("process_orders", {"Records": records}, seconds=15)
+        if error:
+            self.aws.repeats_allowed.update(message.message_id for message in batch)  # they are not known to be deleted
             return
         failed = _reported(report, {message.message_id for message in batch}) if self.reporting else set()
         for message in batch:
@@ -239,7 +239,9 @@ class SimulationRun:
                 self._delete(message)
 
     def _delete(self, message: Message) -> None:
-        if not self.aws.faults.happens("answer_lost"):  # the mapping's own calls fail, too
+        if self.aws.faults.happens("answer_lost"):  # the mapping's own calls fail, too
+            self.aws.repeats_allowed[message.message_id] += 1
+        else:
             self.aws.order_queue.delete(message.handle)
 
     def stream_turn(self, shard: int) -> None:
@@ -248,13 +250,16 @@ class SimulationRun:
         if not records or shard in self._busy_shards:
             return
         self._busy_shards.add(shard)
+        failed_letters = self.aws.failed_letters
         try:
-            report, raised = self._invoke("publish_events", {"Records": [dict(record) for record in records]}, 60)
+            report, error = self._invoke("publish_events", {"Records": [dict(record) for record in records]}, 60)
         finally:
             self._busy_shards.discard(shard)
         numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
         failed = _reported(report, set(numbers)) if self.reporting else set()
-        if not raised and failed is not None:
+        if isinstance(error, Killed) or (error and self.aws.failed_letters > failed_letters):
+            self.aws.repeats_allowed.update(record["eventID"] for record in records)
+        if not error and failed is not None:
             self._checkpoints[shard] += min((numbers.index(number) for number in failed), default=len(numbers))
 
     def _unread(self, shard: int) -> list[Any]:
@@ -265,18 +270,20 @@ class SimulationRun:
         keys = ((record["dynamodb"]["Keys"]["order_id"]["S"], record) for record in self.aws.table.records)
         return [record for key, record in keys if zlib.crc32(key.encode()) % _SHARDS == shard]
 
-    def _invoke(self, function: str, event: Any, seconds: float) -> tuple[Any, bool]:
-        """What a function returned, and whether it raised."""
+    def _invoke(self, function: str, event: Any, seconds: float) -> tuple[Any, BaseException | None]:
+        """What a function returned, and what it raised."""
         try:
-            return self.container().invoke(function, event, seconds), False
-        except (Exception, Killed):  # noqa: BLE001 - any error at all fails the batch
-            return None, True
+            return self.container().invoke(function, event, seconds), None
+        except (Exception, Killed) as error:  # noqa: BLE001 - any error at all fails the batch
+            return None, error
 
     def _lose_checkpoint(self) -> None:
         """Set a shard's checkpoint back, so that records are delivered again."""
         shard = self.random.randrange(_SHARDS)
         if shard not in self._busy_shards:
-            self._checkpoints[shard] = max(0, self._checkpoints[shard] - self.random.randint(1, 10))
+            before = self._checkpoints[shard]
+            self._checkpoints[shard] = after = max(0, before - self.random.randint(1, 10))
+            self.aws.repeats_allowed.update(record["eventID"] for record in self._records(shard)[after:before])
 
     def _redrive(self) -> None:
         """Redrive, as an operator would, the messages that SQS moved to the dead-letter queue, not the quarantined."""
@@ -288,7 +295,10 @@ class SimulationRun:
 
     def _evidence(self) -> Evidence:
         def dead_letters(messages: list[Message]) -> list[dict[str, str]]:
-            return [{"body": message.body, "reason": message.attributes.get("reason", "")} for message in messages]
+            return [
+                {"body": message.body, **{name: message.attributes.get(name, "") for name in ("reason", "source")}}
+                for message in messages
+            ]
 
         return Evidence(
             history=[exchange.as_json() for exchange in self.history],
@@ -296,6 +306,7 @@ class SimulationRun:
             published=[json.loads(message) for message in self.aws.topic.log],
             quarantined=dead_letters(self.aws.order_dlq.messages),
             quarantined_records=dead_letters(self.aws.event_dlq.messages),
+            repeats_allowed=self.aws.repeats_allowed,
             injected_messages=self.injected_messages,
             injected_items=self.injected_items,
             unfinished=sum(not client.done for client in self.clients) + len(self.aws.order_queue.messages),

@@ -11,8 +11,8 @@ from testkit.fake_aws.faults import NO_FAULTS, THROTTLED, CrashPoint
 from testkit.fake_aws.lambda_ import repeatable
 from tests.resilience.checker import check
 from tests.resilience.evidence import Evidence, impossible_command
-from tests.resilience.scenarios import ADMIN, SERVICE, Request, Scenario, new_order
-from tests.resilience.simulation import Client, SimulationRun
+from tests.resilience.scenarios import ADMIN, SERVICE, Client, Request, Scenario, new_order
+from tests.resilience.simulation import SimulationRun
 
 MODES = {
     "the default": {},
@@ -28,6 +28,7 @@ def every_route(name: str, key: str) -> Scenario:
     for request in (
         Request("POST", "/orders", "anna", body=posted, headers={"Idempotency-Key": key}),
         Request("GET", "/orders/{}", "anna"),
+        Request("PATCH", "/orders/{}", "ben", body={"note": "mine"}, headers={"If-Match": "*"}),
         Request("PATCH", "/orders/{}", "anna", body={"note": f"note {name}"}, headers={"If-Match": '"1"'}),
         Request("PATCH", "/orders/{}", "warehouse", SERVICE, {"status": "confirmed"}, {"If-Match": "*"}),
         Request("GET", "/customers/anna/orders?status=confirmed", "anna"),
@@ -119,5 +120,5 @@ def client_calls() -> Iterator[str]:
                 continue
             asked = node.func.value.func if isinstance(node.func.value, ast.Call) else node.func.value
             name = asked.attr if isinstance(asked, ast.Attribute) else getattr(asked, "id", "")
-            if name.endswith("client") and name != "botocore_client":  # the module that makes clients
+            if name in {"client", "_client"} and node.func.attr.islower():  # http.client has classes
                 yield node.func.attr

@@ -19,7 +19,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("bug", bugs(), ids=lambda bug: bug.name)
 def test_a_seeded_bug_applies_to_the_code(bug: Bug, tree: Path) -> None:
-    before = {path: path.read_text() for path in [tree / "app.py", *tree.glob("chalicelib/**/*.py")]}
+    sources = [tree / "app.py", *tree.glob("chalicelib/**/*.py"), *tree.glob("ordersctl/**/*.py")]
+    before = {path: path.read_text() for path in sources}
     errors = apply(bug, tree)
     changed = {path for path, text in before.items() if path.read_text() != text}
     for path in changed:

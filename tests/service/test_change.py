@@ -166,7 +166,7 @@ def test_a_change_overtaken_by_another_writer_is_refused(harness: ServiceHarness
             assert isinstance(order, Order)
             harness.put(order.model_copy(update={"note": "first", "version": 2}))
 
-    harness.fail(harness.wiring.order_table(), "PutItem", overtake)
+    harness.fail(harness.wiring.order_table(), "UpdateItem", overtake)
     answer = patch(harness, order_id, {"note": "second"})
     assert (answer.status, answer.problem) == (412, "precondition-failed")
     assert harness.api().get(f"/orders/{order_id}").json["note"] == "first"
@@ -174,7 +174,7 @@ def test_a_change_overtaken_by_another_writer_is_refused(harness: ServiceHarness
 
 def test_with_the_table_down_a_change_is_unavailable_and_to_be_retried(harness: ServiceHarness) -> None:
     order_id = place(harness)
-    harness.fail(harness.wiring.order_table(), "PutItem", lambda _sent: throttled())
+    harness.fail(harness.wiring.order_table(), "UpdateItem", lambda _sent: throttled())
     answer = patch(harness, order_id, {"note": "n"})
     assert (answer.status, answer.problem, answer.headers["Retry-After"]) == (503, "unavailable", "1")
 
@@ -195,7 +195,7 @@ def others_write(harness: ServiceHarness, order_id: str, count: int) -> Callable
 @pytest.mark.parametrize("others", [0, 1, 2, 3])
 def test_a_change_whose_response_was_lost_is_answered_as_done(harness: ServiceHarness, others: int) -> None:
     order_id = place(harness)
-    harness.lose_response(harness.wiring.order_table(), "PutItem", then=others_write(harness, order_id, others))
+    harness.lose_response(harness.wiring.order_table(), "UpdateItem", then=others_write(harness, order_id, others))
     answer = patch(harness, order_id, {"note": "own"}, '"1"')
     assert (answer.status, answer.headers.get("ETag")) == (200, '"2"')
     assert version_of(harness, order_id) == 2 + others
@@ -205,7 +205,7 @@ def test_a_cancellation_whose_response_was_lost_is_answered_as_done_although_the
     harness: ServiceHarness,
 ) -> None:
     order_id = place(harness)
-    harness.lose_response(harness.wiring.order_table(), "PutItem", then=lambda: assert_erased(harness, order_id))
+    harness.lose_response(harness.wiring.order_table(), "UpdateItem", then=lambda: assert_erased(harness, order_id))
     answer = patch(harness, order_id, {"status": "cancelled"})
     assert (answer.status, answer.json["status"]) == (200, "cancelled")
 
@@ -219,7 +219,7 @@ def test_an_erasure_whose_response_was_lost_is_answered_as_done(harness: Service
 
 def test_whether_a_change_was_made_is_left_open_when_many_others_wrote_since(harness: ServiceHarness) -> None:
     order_id = place(harness)
-    harness.lose_response(harness.wiring.order_table(), "PutItem", then=others_write(harness, order_id, 4))
+    harness.lose_response(harness.wiring.order_table(), "UpdateItem", then=others_write(harness, order_id, 4))
     answer = patch(harness, order_id, {"note": "own"}, '"1"')
     assert (answer.status, answer.problem, answer.headers["Retry-After"]) == (503, "unavailable", "1")
 
@@ -239,7 +239,7 @@ def test_a_change_that_was_not_made_and_was_overtaken_is_refused(
         others_write(harness, order_id, others)()
         return failure()
 
-    harness.fail(harness.wiring.order_table(), "PutItem", fail_once)
+    harness.fail(harness.wiring.order_table(), "UpdateItem", fail_once)
     answer = patch(harness, order_id, {"note": "own"}, '"1"')
     assert (answer.status, answer.problem) == (412, "precondition-failed")
     assert harness.api().get(f"/orders/{order_id}").json["note"] == f"other {others - 1}"

@@ -82,7 +82,7 @@ STORED = Order.model_validate(whole(Order) | {"status": "placed"})
 
 
 @dataclass(frozen=True)
-class Path:
+class Hops:
     """One order as each hop has it, in the order of the hops: first placed, then changed in all that can change."""
 
     placed: dict[str, dict[str, Any]]
@@ -91,7 +91,7 @@ class Path:
 
 
 @pytest.fixture(scope="module")
-def path(built: ServiceHarness) -> Path:
+def hops(built: ServiceHarness) -> Hops:
     assert NewOrder.model_fields.keys() <= Order.model_fields.keys(), "Order drops a field of NewOrder: see below"
     built.empty_queues()
     customer_id = f"c-{uuid.uuid4().hex}"
@@ -110,7 +110,7 @@ def path(built: ServiceHarness) -> Path:
     assert isinstance(changed, Order)
     built.publish(stream_event((None, placed), (placed, changed)))
     of_placed, of_changed = built.received("invoicing", 2)
-    return Path(
+    return Hops(
         {
             "the command": json.loads(command)["order"],
             "the item": placed.shown(),
@@ -131,19 +131,19 @@ def test_a_field_of_a_new_order_is_a_field_of_the_stored_order(field: str) -> No
 
 
 @pytest.mark.parametrize("place", parts(SENT))
-def test_what_a_client_sends_arrives_everywhere(path: Path, place: str) -> None:
-    for hop, document in path.placed.items():
+def test_what_a_client_sends_arrives_everywhere(hops: Hops, place: str) -> None:
+    for hop, document in hops.placed.items():
         assert parts(document).get(place) == parts(SENT)[place], f"{hop} drops {place}"
 
 
 @pytest.mark.parametrize("field", sorted(SUMMARY & NewOrder.model_fields.keys()))
-def test_what_a_list_shows_of_it_is_what_was_sent(path: Path, field: str) -> None:
-    assert path.listed.get(field) == SENT[field], f"the list drops {field}"
+def test_what_a_list_shows_of_it_is_what_was_sent(hops: Hops, field: str) -> None:
+    assert hops.listed.get(field) == SENT[field], f"the list drops {field}"
 
 
 @pytest.mark.parametrize("place", parts(PATCH))
-def test_what_a_client_changes_is_changed_everywhere(path: Path, place: str) -> None:
-    for hop, document in path.changed.items():
+def test_what_a_client_changes_is_changed_everywhere(hops: Hops, place: str) -> None:
+    for hop, document in hops.changed.items():
         assert parts(document).get(place) == parts(PATCH)[place], f"{hop} drops {place}"
 
 

@@ -118,6 +118,40 @@ def test_time_that_runs_out_stops_between_steps() -> None:
     assert lambda_batches.in_order(list(range(30)), len, remaining_ms=lambda: next(left), longest_ms=0) == 20
 
 
+def test_a_group_is_handled_in_order_and_stops_at_its_first_failure() -> None:
+    seen: list[str] = []
+    lock = threading.Lock()
+
+    def handle(thing: str) -> None:
+        with lock:
+            seen.append(thing)
+        fails_on("a2", "b1")(thing)
+
+    things = ["a1", "b1", "a2", "c1", "a3", "b2", "c2"]
+    failed = lambda_batches.each(
+        things, handle, remaining_ms=in_time, longest_ms=0, group_of=lambda thing: None if "c" in thing else thing[0]
+    )
+    assert failed == ["b1", "a2", "a3", "b2"]
+    assert [each for each in seen if each.startswith("a")] == ["a1", "a2"]
+    assert sorted(seen) == ["a1", "a2", "b1", "c1", "c2"]
+
+
+def test_of_a_group_that_hangs_what_was_done_before_is_done() -> None:
+    release = threading.Event()
+
+    def handle(thing: int) -> None:
+        if thing == 2:
+            release.wait(30)
+
+    try:
+        failed = lambda_batches.each(
+            [1, 2, 3], handle, remaining_ms=lambda: 1_100, longest_ms=0, group_of=lambda _thing: "one"
+        )
+        assert failed == [2, 3]
+    finally:
+        release.set()
+
+
 def test_no_step_is_begun_that_may_take_longer_than_what_is_left() -> None:
     left = iter([60_000.0, 60_000.0, 10_601.0, 10_599.0])
     assert lambda_batches.in_order(list(range(30)), len, remaining_ms=lambda: next(left), longest_ms=9_600) == 20

@@ -4,35 +4,40 @@ import logging
 
 from chalice.app import AuthRequest, AuthResponse
 
+from chalicelib.http.auth.claims import identity, scope_text
 from chalicelib.http.auth.tokens import LEEWAY, InvalidToken, TokenChecker
 
 logger = logging.getLogger("orders")
 
 
 class Unauthorized(Exception):
-    """API Gateway answers 401 when a Lambda authorizer fails with exactly this message, and 500 for any other."""
+    """API Gateway answers 401 when a Lambda authorizer fails with exactly this message.
+
+    Any other failure is an AUTHORIZER_FAILURE or AUTHORIZER_CONFIGURATION_ERROR, which the API's gateway responses turn
+    into 503 (ordersctl/deploy/overlay/gateway_responses.py). API Gateway caches policies for a token, but no failures.
+    """
 
     def __init__(self) -> None:
         super().__init__("Unauthorized")
 
 
 def authorize(request: AuthRequest, checker: TokenChecker, *, customer_claim: str) -> AuthResponse:
-    """Allow a request that has a valid token. Raises Unauthorized."""
+    """Allow a request that has a valid token. Raises Unauthorized, KeysUnavailable."""
     try:
         claims = checker.claims(request.token)
     except InvalidToken as error:
         logger.info("token.refused", extra={"reason": str(error)})
         raise Unauthorized from None
-    scope = claims.get("scope")
     return AuthResponse(
         # Every route: API Gateway caches this policy for the token, whichever route it was first used on. The endpoints
         # check scopes.
         routes=["*"],
         principal_id=claims["sub"],
+        # Texts only: API Gateway makes texts of other values, and then null and "null" cannot be told apart.
         context={
             "sub": claims["sub"],
-            customer_claim: str(claims.get(customer_claim, "")),
-            "scope": scope if isinstance(scope, str) else "",
+            customer_claim: identity(claims.get(customer_claim)),
+            "scope": scope_text(claims.get("scope")),
             "exp": str(claims["exp"] + LEEWAY),
         },
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.domain.orders import CUSTOMER_ID_PATTERN
+from chalicelib.http.auth.claims import gateway_identity, identity, scope_text
 from chalicelib.http.problems import Problem
 
 READ, WRITE, SERVICE, ADMIN = "orders/read", "orders/write", "orders/service", "orders/admin"
@@ -30,15 +31,21 @@ class Principal:
 
     @classmethod
     def from_authorizer(cls, context: Mapping[str, Any], *, customer_claim: str) -> "Principal":
-        """Read the request context of the built-in authorizer or of a Cognito authorizer. Raises Problem 401."""
-        claims = context.get("claims", context)
-        # API Gateway caches the authorizer's policy for minutes, which may be longer than the token is valid.
-        if claims is context and float(claims.get("exp", "inf")) < time.time():
-            raise Problem("unauthorized", 401, "The token has expired", headers={"WWW-Authenticate": "Bearer"})
+        """Read the request context of the built-in authorizer, or of a gateway that checked the token itself.
+
+        Raises Problem 401 for a token that has expired.
+        """
+        claims = context.get("claims")
+        if isinstance(claims, Mapping):
+            customer = gateway_identity(claims.get(customer_claim))
+        else:
+            claims = context
+            _refuse_expired(context.get("exp"))
+            customer = identity(context.get(customer_claim))
         return cls(
-            subject=claims.get("sub", ""),
-            customer=str(claims.get(customer_claim, "")),
-            scopes=frozenset(claims.get("scope", "").split()),
+            subject=identity(claims.get("sub")),
+            customer=customer,
+            scopes=frozenset(scope_text(claims.get("scope")).split()),
         )
 
     @property
@@ -69,3 +76,13 @@ class Principal:
         if named not in (None, self.customer):
             raise Problem("forbidden", 403, "The token is another customer's")
         return self.customer
+
+
+def _refuse_expired(moment: object) -> None:
+    """API Gateway caches the authorizer's policy for minutes, which may be longer than the token is valid."""
+    try:
+        is_expired = not float(str(moment)) >= time.time()  # so NaN is expired
+    except ValueError:
+        is_expired = True
+    if is_expired:
+        raise Problem("unauthorized", 401, "The token has expired", headers={"WWW-Authenticate": "Bearer"})

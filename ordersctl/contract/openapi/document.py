@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document: made from the routes of app.py and the models, kept where the service reads it."""
+"""The OpenAPI 3.1 document: generated from the routes of app.py and the models, kept where the service reads it."""
 
 import json
 import os
@@ -34,12 +34,12 @@ BEARER = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
-    "description": "A JWT (RS256 or ES256) whose `scope` holds what an operation asks for. orders/service stands for "
-    "orders/read and orders/write, of any customer.",
+    "description": "A JWT (RS256 or ES256) whose `scope` holds the one that the operation names. orders/service "
+    "includes orders/read and orders/write, for any customer.",
 }
 _TEXT = {"type": "string"}
 HEADERS: dict[str, dict[str, Any]] = {
-    "X-Request-Id": {"description": "Names the request in our logs.", "schema": _TEXT},
+    "X-Request-Id": {"description": "The request's id, which the service logs.", "schema": _TEXT},
     "Location": {
         "description": "Where the order can be read.",
         "schema": {"type": "string", "format": "uri-reference"},
@@ -55,10 +55,10 @@ HEADERS: dict[str, dict[str, Any]] = {
 
 
 def document(routes: Routes) -> dict[str, Any]:
-    """The whole document; ValueError when a route is not described, or something is that is no route."""
+    """The whole document; ValueError when a route has no description, or a description no route."""
     views = {entry.view_name for methods in routes.values() for entry in methods.values()}
     if wrong := views ^ OPERATIONS.keys():
-        raise ValueError(f"a route without a description, or the other way round: {', '.join(sorted(wrong))}")
+        raise ValueError(f"a route without a description, or a description without a route: {', '.join(sorted(wrong))}")
     return {
         "openapi": "3.1.0",
         "info": INFO,
@@ -147,7 +147,7 @@ def app_routes() -> Routes:
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; fail if the document is not what the code says.")
 def openapi(*, check: bool) -> None:
-    """Write the OpenAPI document that the service answers at /openapi.json."""
+    """Write the OpenAPI document that the service serves at /openapi.json."""
     text = rendered(app_routes())
     if check and (not DOCUMENT.exists() or DOCUMENT.read_text() != text):
         raise click.ClickException(f"{DOCUMENT.name} is not what the code says: run `make openapi` and commit it.")

@@ -19,12 +19,12 @@ Problems = Mapping[int, tuple[str, ...]]  # status -> slugs of problem types
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """An answer that is no problem: what is in its body and headers, and where a client can go from it."""
+    """A response that is not a problem: its body and headers, and the operations that it leads to."""
 
     description: str
     schema: Any = None
-    headers: Headers = ()  # sent always
-    some: Headers = ()  # sent where they apply
+    headers: Headers = ()  # always sent
+    some: Headers = ()  # sent in some cases
     links: Mapping[str, Any] = field(default_factory=dict)
     example: Any = None
 
@@ -67,26 +67,26 @@ _BODY: Problems = {
 # What each problem type means: the end of `urn:problem:orders:…`.
 PROBLEMS: Mapping[str, str] = {
     "bad-request": "The request cannot be read.",
-    "conflict": "The order's status does not allow this; `allowed_statuses` says what it may become.",
+    "conflict": "The order's status does not allow this; `allowed_statuses` lists those that it may get.",
     "content-too-large": f"A body is at most {MAX_BODY_BYTES} bytes.",
     "customer-required": "A service, and whoever erases, names the order's customer: `?customer_id=`.",
-    "forbidden": "The token is good, but not for this.",
+    "forbidden": "The token is valid, but does not allow this.",
     "gone": "The order was erased.",
-    "idempotency-key-reused": "The key stands for another order already.",
+    "idempotency-key-reused": "The key was used for a different order.",
     "internal-server-error": "Internal error.",
-    "invalid-cursor": "The cursor was made for another asker or other filters, or was changed.",
-    "invalid-order": "The content is not what an order is made of; `errors` says where.",
-    "invalid-parameter": "A parameter or header is not as described here, or is none of this operation.",
+    "invalid-cursor": "The cursor was made for another caller or other filters, or was altered.",
+    "invalid-order": "The order is not valid; `errors` says what is wrong, and where.",
+    "invalid-parameter": "A parameter or header is not as described here, or the operation has no such parameter.",
     "malformed-json": "The body is not JSON, or has a name twice in one object.",
     "method-not-allowed": "The path has other methods; `Allow` names them.",
-    "not-found": "There is no such order, or it is not the asker's.",
-    "not-yet-stored": "The order is accepted and on its way.",
+    "not-found": "There is no such order, or it is not the caller's.",
+    "not-yet-stored": "The order was accepted and is not stored yet.",
     "precondition-failed": "The order has changed since the version of If-Match.",
     "precondition-required": "A change needs If-Match.",
     "too-many-requests": "More requests than are allowed at a time.",
-    "unauthorized": "There is no token, or it is not valid here, or not any more.",
+    "unauthorized": "The token is missing, invalid or expired.",
     "unavailable": "A dependency did not respond; the request may have taken effect.",
-    "unsupported-media-type": "The body's media type is not taken here.",
+    "unsupported-media-type": "The body's media type is not accepted here.",
 }
 RETRY_AFTER = {404, 409, 503}  # their problems may say when to try again
 
@@ -115,7 +115,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "idempotency_key": {
         "name": "Idempotency-Key",
         **_HEADER,
-        "description": "Names this order for ever: a repeated request with the same key places it once. 1 to 255 "
+        "description": "Names this order permanently: repeated requests with one key place it once. 1 to 255 "
         "visible ASCII characters, bare or as a quoted string.",
         "schema": {"type": "string", "pattern": '^(?!""$)[\\x21-\\x7e]{1,255}$'},
         "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
@@ -124,14 +124,14 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "name": "If-Match",
         **_HEADER,
         "required": True,
-        "description": "The ETag of the version that is changed, several of them, or * for any.",
+        "description": "The ETag of the version to change, a list of them, or * for any version.",
         "schema": {"type": "string", "pattern": rf"^(\*|{_ETAG}(, {_ETAG})*)$"},
         "example": '"1"',
     },
     "if_none_match": {
         "name": "If-None-Match",
         **_HEADER,
-        "description": "ETags of versions that need not be sent again.",
+        "description": "ETags of versions that the client has.",
         "schema": {"type": "string"},
         "example": '"1"',
     },
@@ -146,7 +146,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "cursor": {
         "name": "cursor",
         **_QUERY,
-        "description": "next_cursor of the page before. It is good for the same asker and the same filters only.",
+        "description": "next_cursor of the page before, valid for the same caller and filters only.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,512}$"},
     },
 }

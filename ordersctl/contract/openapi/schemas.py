@@ -1,4 +1,4 @@
-"""The schemas of the OpenAPI document, from the models that the service itself checks and shows orders with."""
+"""The schemas of the OpenAPI document, from the models that the service itself validates and answers with."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -96,7 +96,7 @@ def schemas() -> dict[str, Schema]:
 
 
 def _without_noise(value: Any) -> Any:
-    """Drop titles made of names, and defaults: leaving a part out and sending null are not the same in a patch."""
+    """Drop titles, which repeat names, and defaults: in a patch null is not the same as a field left out."""
     if isinstance(value, dict):
         return {name: _without_noise(each) for name, each in value.items() if name not in ("title", "default")}
     return [_without_noise(each) for each in value] if isinstance(value, list) else value
@@ -120,8 +120,7 @@ def _part_change(name: str, schema: Schema) -> Schema:
 def _order_change(change: Schema, content: Mapping[str, Schema]) -> Schema:
     return {
         **change,
-        "description": "A JSON merge patch (RFC 7396). Items are replaced as a whole. null takes a part away, but not "
-        "one that an order must have.",
+        "description": "A JSON merge patch (RFC 7396). Items are replaced as a whole. null removes an optional field.",
         "properties": {
             "status": {"enum": list(OrderStatus)},
             "status_reason": _not_null(change["properties"]["status_reason"]),
@@ -147,7 +146,7 @@ def _not_null(schema: Schema) -> Schema:
 
 
 def _shown(schema: Schema, description: str, example: Schema) -> Schema:
-    """A schema as it is answered: what has no value is left out, never null."""
+    """The schema of a response: a field without a value is left out, never null."""
     properties: dict[str, Schema] = {}
     required: list[str] = []
     for name, each in schema["properties"].items():
@@ -186,7 +185,7 @@ def _summary(order: Schema) -> Schema:
     example = {name: ORDER[name] for name in names if name in ORDER}
     return {
         "type": "object",
-        "description": "An order in a list: what fits an answer a hundred times.",
+        "description": "An order in a list: a summary, for a page may hold a hundred of them.",
         "properties": {name: order["properties"][name] for name in names}
         | {"item_count": {"type": "integer", "minimum": 0}},
         "required": [name for name in order["required"] if name in names] + ["item_count"],
@@ -197,7 +196,7 @@ def _summary(order: Schema) -> Schema:
 def _accepted() -> Schema:
     return {
         "type": "object",
-        "description": "An order that is on its way to being stored.",
+        "description": "An order that was accepted and is not stored yet.",
         "properties": {"order_id": ORDER_ID, "status": {"const": "accepted"}},
         "required": ["order_id", "status"],
         "examples": [ACCEPTED],

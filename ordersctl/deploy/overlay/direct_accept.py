@@ -20,6 +20,10 @@ _UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 # Where the authorizer's findings are, by the kind of authorizer.
 _CLAIMS = {"Fn::If": ["WithCognito", "claims.", ""]}
+# Cognito's authorizer hands claims on as text: what may have been null, a boolean or a fraction names nobody, as in
+# chalicelib/http/auth/claims.py. What else it may have been, _CUSTOMER does not match.
+_NOBODY = "(?i)null|none|undefined|true|false|-?[0-9]+[.][0-9]+(e[0-9]+)?"
+_NO_NAME_IS_NOBODY = {"Fn::If": ["WithCognito", f'#if($own.matches("{_NOBODY}"))#set($own="")#end', ""]}
 
 # A request template cannot answer by itself. To refuse a request it calls an SQS action that does not exist, named
 # after the reason; SQS's error repeats the name, and the response template answers accordingly.
@@ -111,7 +115,9 @@ def request_template() -> list[Any]:
         '#set($own="${context.authorizer.',
         _CLAIMS,
         {"Ref": "CustomerClaim"},
-        '}")#set($scope=" ${context.authorizer.',
+        '}")',
+        _NO_NAME_IS_NOBODY,
+        '#set($scope=" ${context.authorizer.',
         _CLAIMS,
         'scope} ")' + _checks() + _parts() + form + _envelope(),
     ]

@@ -8,12 +8,14 @@ from chalicelib.http import problem_document
 
 _RETRY = {"Retry-After": "'1'"}
 _TOKEN = {"WWW-Authenticate": "'Bearer'"}
+# An authorizer fails when the issuer's keys cannot be read; it looks again after as many seconds.
+_KEYS = {"Retry-After": "'5'"}
 
 # API Gateway guide, "Gateway response types": type -> status, slug, detail, headers.
 _ANSWERS: dict[str, tuple[int, str, str, dict[str, str]]] = {
     "ACCESS_DENIED": (403, "forbidden", "The token does not allow this", {}),
-    "AUTHORIZER_CONFIGURATION_ERROR": (500, "internal-server-error", "Try again", {}),
-    "AUTHORIZER_FAILURE": (500, "internal-server-error", "Try again", {}),
+    "AUTHORIZER_CONFIGURATION_ERROR": (503, "unavailable", "Try again", _KEYS),
+    "AUTHORIZER_FAILURE": (503, "unavailable", "Try again", _KEYS),
     "BAD_REQUEST_BODY": (400, "bad-request", "The body is not what this route takes", {}),
     "BAD_REQUEST_PARAMETERS": (400, "bad-request", "A header or parameter is missing or cannot be read", {}),
     "DEFAULT_4XX": (400, "bad-request", "The request cannot be taken", {}),

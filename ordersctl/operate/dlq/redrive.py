@@ -26,13 +26,6 @@ _TOO_OLD = {"TrimmedDataAccessException", "ResourceNotFoundException", "ExpiredI
 _PAGES = 1_000  # of a stream, for one batch of it: pages may be empty
 
 
-class _NoQuarantine(DeadLetterQueue):
-    """In place of the dead-letter queue: a record that would be quarantined again stays where it is."""
-
-    def quarantine(self, body: str, *, reason: str, source: str) -> None:  # noqa: ARG002  the signature is given
-        raise Poison(reason)
-
-
 @dataclass(frozen=True)
 class Redrive:
     """Knows for each kind of dead letter where it goes, and whether it would come straight back."""
@@ -53,17 +46,21 @@ class Redrive:
         if dead_letter.is_stream_position and body == dead_letter.body:
             self._publish_from_stream(json.loads(body)["DDBStreamBatchInfo"])
         elif kind == "events":
-            self._publish([json.loads(body)], _NoQuarantine(None, ""))  # type: ignore[arg-type]  # it sends nothing
+            self._publish([json.loads(body)], None)
         else:
             assert source is not None  # noqa: S101  the consumer's queue
             order_id, attributes = dead_letter.order_id, dead_letter.attributes
             send_event(self.stage, source, body, attributes=attributes, order_id=order_id, once=dead_letter.id)
 
-    def _publish(self, records: list[Any], dead_letters: DeadLetterQueue) -> None:
+    def _publish(self, records: list[Any], dead_letters: DeadLetterQueue | None) -> None:
+        """Publish records; those that never can be are quarantined, or raise Poison where there is no queue."""
+        poison: list[publish.PoisonRecord] = []
         done = publish.publish_changes(
-            records, source=source_of(self.stage), publisher=publisher(self.stage), dead_letters=dead_letters
+            records, source=source_of(self.stage), publisher=publisher(self.stage), poison=poison
         )
-        if done < len(records):
+        if poison and dead_letters is None:
+            raise Poison(poison[0].reason)
+        if done < len(records) or (dead_letters and publish.quarantine(poison, dead_letters)):
             raise Fault("it could not be published now; run the command again")
 
     def _publish_from_stream(self, batch: Mapping[str, Any]) -> None:

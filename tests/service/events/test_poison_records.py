@@ -34,19 +34,19 @@ def test_a_record_that_can_never_be_published_is_quarantined_whole_and_the_shard
     malformed = f"{records[3]['dynamodb']['Keys']['order_id']['S']}.1"
     bus = EventBus(cast("Any", FakeBus({malformed: ("MalformedDetail", 9)})), "bus")
 
-    done = publish.publish_changes(records, source=SOURCE, publisher=bus, dead_letters=DeadLetterQueue(topics.sqs, url))
-
-    assert done == len(records)
+    poison: list[publish.PoisonRecord] = []
+    assert publish.publish_changes(records, source=SOURCE, publisher=bus, poison=poison) == len(records)
+    assert publish.quarantine(poison, DeadLetterQueue(topics.sqs, url)) is None
     assert quarantined(topics, url) == {"not an order's item: 'status'": records[1], "MalformedDetail": records[3]}
     assert _counts(log) == {"Published": 3, "Quarantined": 2}
 
 
-def test_a_record_that_cannot_be_published_now_stops_the_shard_at_it(topics: EventTopics, log: io.StringIO) -> None:
-    url = topics.sqs.create_queue(QueueName="quarantine-test-empty-dlq")["QueueUrl"]
+def test_a_record_that_cannot_be_published_now_stops_the_shard_at_it(log: io.StringIO) -> None:
     records = [stream_record(None, an_order(order_id=fresh_order_id()), 100 + n) for n in range(5)]
     throttled = f"{records[2]['dynamodb']['Keys']['order_id']['S']}.1"
     bus = EventBus(cast("Any", FakeBus({throttled: ("ThrottlingException", 9)})), "bus")
-    dead_letters = DeadLetterQueue(topics.sqs, url)
-    assert publish.publish_changes(records, source=SOURCE, publisher=bus, dead_letters=dead_letters) == 2
-    assert quarantined(topics, url) == {}
-    assert _counts(log) == {"Published": 2, "PublishFailed": 1}
+    del records[1]["dynamodb"]["NewImage"]["status"], records[3]["dynamodb"]["NewImage"]["status"]
+    poison: list[publish.PoisonRecord] = []
+    assert publish.publish_changes(records, source=SOURCE, publisher=bus, poison=poison) == 2
+    assert [each.record for each in poison] == [records[1]]
+    assert _counts(log) == {"Published": 1, "PublishFailed": 1}

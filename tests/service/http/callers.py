@@ -13,6 +13,7 @@ import httpx
 from chalice.app import Chalice
 from joserfc.jwk import RSAKey
 
+from chalicelib.http.auth.key_set import KeysUnavailable
 from ordersctl.local.tokens import PRIVATE_KEY
 from ordersctl.shared import project
 from testkit.api_client import Answer
@@ -93,7 +94,10 @@ class Service:
         template = _template(app, urlsplit(path).path)
         context: Mapping[str, Any] = {}
         if app.routes[template][method].authorizer is not None:
-            policy = self.policy(headers.get("Authorization"), method, path)
+            try:
+                policy = self.policy(headers.get("Authorization"), method, path)
+            except KeysUnavailable:  # the gateway response AUTHORIZER_FAILURE
+                return Answer(503, {"X-Request-Id": "-", "Retry-After": "5"}, '{"message": null}')
             if policy is None:
                 return Answer(401, {"X-Request-Id": "-"}, '{"message": "Unauthorized"}')
             if not _allows(policy, method, path):

@@ -1,7 +1,7 @@
 """The functions of app.py with the tests' engine behind them, and clients of the whole local run."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
@@ -29,15 +29,31 @@ settings.register_profile(
 settings.register_profile("seeded-bugs", settings.get_profile("bounded"), phases=[Phase.generate])
 
 
+ServiceWith = Callable[..., Service]
+
+
 @pytest.fixture(scope="session")
-def service(engine_url: str, stack: dict[str, str], aws_client: str) -> Service:
-    """The functions of stage local, as the local run has them; its tokens are signed with the project's local key."""
+def service_with(engine_url: str, stack: dict[str, str], aws_client: str) -> ServiceWith:
+    """Makes the functions of stage local, as the local run has them, with other environment variables.
+
+    Tokens are signed with the project's local key.
+    """
     assert stack, "the table and queues are there"
     config = json.loads((PROJECT_DIR / ".chalice" / "config.json").read_text())
     environment: dict[str, str] = config["stages"]["local"]["environment_variables"]
     environment |= {"AWS_ENDPOINT_URL": engine_url, "AWS_CLIENT": aws_client}
     ensure_keys(state_dir())
-    return _service(functions(environment), engine_url, environment)
+
+    def make(**variables: str) -> Service:
+        return _service(functions(environment | variables), engine_url, environment)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def service(service_with: ServiceWith) -> Service:
+    """The functions of stage local, as the local run has them."""
+    return service_with()
 
 
 def _service(app: Any, engine_url: str, environment: dict[str, str]) -> Service:

@@ -118,6 +118,14 @@ def every_gateway_answer_is_a_problem(template: Template) -> bool:
     )
 
 
+def a_failing_authorizer_is_unavailable(template: Template) -> bool:
+    answers = [gateway_answers(template)[f"AUTHORIZER_{name}"] for name in ("FAILURE", "CONFIGURATION_ERROR")]
+    return all(
+        each["statusCode"] == "503" and each["responseParameters"]["gatewayresponse.header.Retry-After"] == "'5'"
+        for each in answers
+    )
+
+
 def every_order_route_has_an_authorizer(template: Template) -> bool:
     paths = properties(template, "RestAPI")["Body"]["paths"]
     return all(
@@ -267,6 +275,8 @@ FACTS = [
     ),
     Fact("gateway answers are problems", every_gateway_answer_is_a_problem,
          lambda t: gateway_answers(t)["THROTTLED"].update(statusCode="430")),
+    Fact("a failing authorizer is a failing dependency", a_failing_authorizer_is_unavailable,
+         lambda t: gateway_answers(t)["AUTHORIZER_FAILURE"].update(statusCode="500")),
     Fact("every route of orders has an authorizer", every_order_route_has_an_authorizer,
          lambda t: properties(t, "RestAPI")["Body"]["paths"]["/orders"]["post"].pop("security")),
     Fact("one stage", lambda t: len(of_type(t, "AWS::ApiGateway::Stage")) == 1

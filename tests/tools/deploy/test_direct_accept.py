@@ -123,6 +123,24 @@ def test_a_body_that_is_no_order_is_refused_by_the_model(body: str, gateway: Dir
     assert queued(gateway, sqs) == []
 
 
+@pytest.mark.parametrize("sub", ["null", "None", "TRUE", "false", "1.0", "-1.5", "1.0E7", "[]", "{}", "<nil>", ""])
+def test_cognitos_text_of_a_claim_that_is_no_name_is_nobodys(
+    sub: str, template: dict[str, Any], url: str, sqs: Any
+) -> None:
+    with httpx.Client(timeout=30, trust_env=False) as http:
+        gateway = DirectGateway.of(template, url, http, with_cognito=True)
+        assert problem(gateway.post(order(), KEY, sub=sub)) == (403, "forbidden")
+        assert queued(gateway, sqs) == []
+        assert gateway.post(order(), KEY, sub="17850").status == 202
+        assert [each["customer_id"] for each in queued(gateway, sqs)] == ["17850"]
+
+
+def test_the_built_in_authorizer_says_what_is_a_name(gateway: DirectGateway, sqs: Any) -> None:
+    assert problem(gateway.post(order(), KEY, sub="")) == (403, "forbidden")
+    assert gateway.post(order(), KEY, sub="null").status == 202  # a text in the token
+    assert [each["customer_id"] for each in queued(gateway, sqs)] == ["null"]
+
+
 @pytest.mark.parametrize(
     ("claims", "named", "expected"),
     [

@@ -75,15 +75,18 @@ class DirectGateway:
     definitions: dict[str, Any]
     queue_url: str
     http: httpx.Client
+    with_cognito: bool = False
     validators: dict[str, Draft4Validator] = field(default_factory=dict)
     compiled: dict[str, airspeed.Template] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, template: dict[str, Any], queue_url: str, http: httpx.Client) -> "DirectGateway":
+    def of(
+        cls, template: dict[str, Any], queue_url: str, http: httpx.Client, *, with_cognito: bool = False
+    ) -> "DirectGateway":
         body = template["Resources"]["RestAPI"]["Properties"]["Body"]
-        conditions = {"WithDirectAccept": True, "WithCognito": False}
+        conditions = {"WithDirectAccept": True, "WithCognito": with_cognito}
         post = resolved(body["paths"]["/orders"]["post"], conditions, {"CustomerClaim": "sub"})
-        return cls(post, body["definitions"], queue_url, http)
+        return cls(post, body["definitions"], queue_url, http, with_cognito)
 
     def post(
         self, body: str, key: str | None = None, *, query: Mapping[str, str] | None = None, **claims: str
@@ -97,8 +100,9 @@ class DirectGateway:
             return Reply(400, {}, "BAD_REQUEST_PARAMETERS")
         if not self._is_valid(body):
             return Reply(400, {}, "BAD_REQUEST_BODY")
+        found = {"sub": builders.CUSTOMER, "scope": WRITE} | claims
         context = {
-            "authorizer": {"sub": builders.CUSTOMER, "scope": WRITE} | claims,
+            "authorizer": {"claims": found} if self.with_cognito else found,
             "requestId": "request-1",
             "requestTime": REQUEST_TIME,
             "requestTimeEpoch": REQUEST_TIME_EPOCH,

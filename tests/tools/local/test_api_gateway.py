@@ -130,8 +130,8 @@ def test_an_unknown_path_is_not_found(port: int, path: str, headers: dict[str, A
         (None, (401, "unauthorized")),
         ("unauthorized", (401, "unauthorized")),
         ("denied", (403, "forbidden")),
-        ("broken", (500, "internal-server-error")),
-        ("nothing", (500, "internal-server-error")),
+        ("broken", (503, "unavailable")),
+        ("nothing", (503, "unavailable")),
     ],
 )
 def test_a_request_that_the_authorizer_does_not_admit_is_answered_as_by_api_gateway(
@@ -139,7 +139,9 @@ def test_a_request_that_the_authorizer_does_not_admit_is_answered_as_by_api_gate
 ) -> None:
     headers = {"Authorization": token} if token else {}
 
-    assert problem(*ask(port, "GET", "/guarded", headers=headers)) == answer
+    status, more, body = ask(port, "GET", "/guarded", headers=headers)
+    assert problem(status, more, body) == answer
+    assert more["Retry-After"] == ("5" if status == 503 else None)
 
 
 def test_a_request_that_the_authorizer_admits_is_served(port: int) -> None:

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain import orders
-from chalicelib.domain.errors import InvalidOrder
-from chalicelib.domain.orders import NewOrder
-from testkit.builders import ADDRESS, line, new_order
+from chalicelib.domain.errors import InvalidOrder, Violation
+from chalicelib.domain.orders import NewOrder, Order, OrderStatus
+from testkit.builders import ADDRESS, CUSTOMER, NOW, ORDER_ID, line, new_order
 
 NAN, INFINITY = float("nan"), float("inf")
 
@@ -158,11 +158,11 @@ def test_a_total_beyond_the_largest_amount_is_refused() -> None:
 
 
 def test_one_wrong_value_is_one_violation() -> None:
-    """A client that reads "at least 1 item, not 0" beside it would look for a fault that is not there."""
+    """A second violation, "at least 1 item", would send the client looking for an error that it did not make."""
     assert set(violations(with_line(quantity="12"))) == {"/items/0/quantity"}
 
 
-def test_every_violation_is_told_up_to_twenty() -> None:
+def test_every_violation_is_named_up_to_twenty() -> None:
     lines = [line(quantity=0)] * 100
     assert len(violations(new_order(items=lines))) == 20
 
@@ -176,6 +176,53 @@ def test_a_pointer_is_escaped_and_of_bounded_length() -> None:
 def test_a_violation_never_repeats_what_was_sent() -> None:
     text = str(violations(new_order(note="secret\x00", currency="SECRET")))
     assert "secret" not in text.lower()
+
+
+# --- the first version -----------------------------------------------------------------------------------------------
+
+TRACE = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
+ACCEPTED = {
+    "order_id": ORDER_ID,
+    "customer_id": CUSTOMER,
+    "placed_at": NOW,
+    "correlation_id": "request-1",
+    "traceparent": TRACE,
+}
+
+
+def test_an_order_is_placed_with_all_that_was_sent() -> None:
+    document = new_order(shipping_address=ADDRESS, note="n", reference="r")
+    new = orders.parse(NewOrder, document)
+    assert Order.place(document, **ACCEPTED) == Order(
+        **ACCEPTED,
+        status=OrderStatus.PLACED,
+        currency="GBP",
+        items=new.items,
+        total=1530,
+        shipping_address=new.shipping_address,
+        note="n",
+        reference="r",
+        version=1,
+        updated_at=NOW,
+        fingerprint=orders.fingerprint(new),
+    )
+
+
+def test_a_document_that_is_not_an_order_is_rejected_with_its_violations() -> None:
+    document = new_order(currency="XXX")
+    assert Order.place(document, **ACCEPTED) == Order(
+        **ACCEPTED,
+        status=OrderStatus.REJECTED,
+        items=(),
+        total=0,
+        violations=(Violation("/currency", "Input should be a currency code of ISO 4217"),),
+        version=1,
+        updated_at=NOW,
+        fingerprint=orders.fingerprint(document),
+    )
+
+
+# --- fingerprints ----------------------------------------------------------------------------------------------------
 
 
 def test_equal_orders_have_one_fingerprint_however_they_are_written() -> None:

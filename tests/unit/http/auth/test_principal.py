@@ -19,7 +19,8 @@ ARN = "arn:aws:execute-api:us-east-1:000000000000:api/stage/POST/orders"
 
 
 def a_principal(scope: str = "orders/read orders/write", **context: Any) -> Principal:
-    return Principal.from_authorizer({"sub": CUSTOMER, "scope": scope} | context, customer_claim="sub")
+    known = {"sub": CUSTOMER, "scope": scope, "exp": str(time.time() + 60)}
+    return Principal.from_authorizer(known | context, customer_claim="sub")
 
 
 def refused(call: Any, *arguments: Any) -> tuple[str, int]:
@@ -57,9 +58,92 @@ def test_any_other_token_is_refused_with_the_message_that_api_gateway_expects(
     assert str(caught.value) == "Unauthorized"
 
 
-def test_a_cached_policy_ends_with_its_token() -> None:
-    assert refused(lambda: a_principal(exp=str(time.time() - 60))) == ("unauthorized", 401)
+@pytest.mark.parametrize("exp", ["1000000000", "", "nan", "None", "Sat Jan 31 12:00:00 UTC 2026", None])
+def test_a_cached_policy_ends_with_its_token(exp: str | None) -> None:
+    assert refused(lambda: a_principal(exp=exp)) == ("unauthorized", 401)
     assert a_principal(exp=str(time.time() + 60)).customer == CUSTOMER
+
+
+def test_a_cached_policy_without_an_end_has_ended() -> None:
+    context = {"sub": CUSTOMER, "scope": ""}
+    assert refused(lambda: Principal.from_authorizer(context, customer_claim="sub")) == ("unauthorized", 401)
+
+
+# --- the customer's name ---------------------------------------------------------------------------------------------
+
+NOBODY: list[Any] = [
+    None,
+    True,
+    False,
+    1.0,
+    1.5,
+    float("inf"),
+    [],
+    ["17850"],
+    {},
+    {"id": "17850"},
+    "",
+    "a\x00b",
+    "\ud800",
+]
+# What gateways make of them where they hand claims on as text.
+NOBODY_AS_TEXT = [
+    "null", "None", "<nil>", "true", "True", "false", "1.0", "-1.5", "1.0E7", "1e+21", "[]", "[17850 17851]",
+    '["17850"]', "{}", "{id=17850}", "map[id:17850]", "",
+]  # fmt: skip
+
+
+def context_of(tmp_path: Path, **changes: Any) -> Any:
+    """What the authorizer hands on of a token with the claims, `customer` being the customer's."""
+    content = claims(scope="orders/read orders/write") | changes
+    request = AuthRequest("TOKEN", f"Bearer {sign(RSA, content)}", ARN)
+    checker = TokenRoom(tmp_path / "jwks.json").checker()
+    return authorize(request, checker, customer_claim="customer").to_dict(request)["context"]
+
+
+@pytest.mark.parametrize("claim", [claim for claim in NOBODY if claim != "\ud800"], ids=repr)
+def test_a_claim_that_is_no_name_is_nobodys(tmp_path: Path, claim: Any) -> None:
+    context = context_of(tmp_path, customer=claim)
+    assert context["customer"] == ""
+    principal = Principal.from_authorizer(context, customer_claim="customer")
+    assert refused(principal.required_owner, None) == ("forbidden", 403)
+    assert refused(principal.customer_to_act_for, None) == ("forbidden", 403)
+
+
+def test_a_claim_that_is_missing_is_nobodys(tmp_path: Path) -> None:
+    principal = Principal.from_authorizer(context_of(tmp_path), customer_claim="customer")
+    assert refused(principal.required_owner, None) == ("forbidden", 403)
+
+
+@pytest.mark.parametrize(("claim", "customer"), [("17850", "17850"), (17850, "17850"), (0, "0"), ("None", "None")])
+def test_a_text_or_an_integer_is_a_name(tmp_path: Path, claim: Any, customer: str) -> None:
+    context = context_of(tmp_path, customer=claim)
+    assert all(isinstance(value, str) for value in context.values()), "API Gateway makes texts of all others"
+    assert Principal.from_authorizer(context, customer_claim="customer").customer_to_act_for(None) == customer
+
+
+@pytest.mark.parametrize("claim", NOBODY + NOBODY_AS_TEXT, ids=repr)
+def test_a_gateways_claim_that_is_no_name_is_nobodys(claim: Any) -> None:
+    for context in ({"claims": {"sub": "login-1", "customer": claim}}, {"claims": {"sub": "login-1"}}):
+        principal = Principal.from_authorizer(context, customer_claim="customer")
+        assert principal.customer == ""
+        assert refused(principal.required_owner, None) == ("forbidden", 403)
+
+
+@pytest.mark.parametrize("claim", ["17850", 17850, "nullable", "1e5", "eu-west-1:0f8fad5b"])
+def test_a_gateways_claim_that_is_a_name_is_the_customers(claim: Any) -> None:
+    principal = Principal.from_authorizer({"claims": {"sub": "x", "customer": claim}}, customer_claim="customer")
+    assert principal.customer == str(claim)
+
+
+@pytest.mark.parametrize("claim", [None, True, 1, ["orders/admin"], {"orders/admin": True}])
+def test_a_gateways_scope_that_is_no_text_is_no_scope(claim: Any) -> None:
+    assert Principal.from_authorizer({"claims": {"sub": "x", "scope": claim}}, customer_claim="sub").scopes == set()
+
+
+def test_a_claim_named_claims_does_not_pass_for_a_gateways() -> None:
+    context = {"sub": "login-1", "claims": CUSTOMER, "scope": "", "exp": "1000000000"}
+    assert refused(lambda: Principal.from_authorizer(context, customer_claim="claims")) == ("unauthorized", 401)
 
 
 def test_cognitos_claims_make_the_same_principal() -> None:
@@ -68,7 +152,7 @@ def test_cognitos_claims_make_the_same_principal() -> None:
 
 
 def test_the_customer_is_the_claim_that_the_setting_names() -> None:
-    context = {"sub": "login-1", "customer": CUSTOMER, "scope": ""}
+    context = {"sub": "login-1", "customer": CUSTOMER, "scope": "", "exp": str(time.time() + 60)}
     principal = Principal.from_authorizer(context, customer_claim="customer")
     assert (principal.subject, principal.customer) == ("login-1", CUSTOMER)
 

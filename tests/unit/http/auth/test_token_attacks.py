@@ -24,6 +24,7 @@ from tests.unit.http.auth.keys import (
     TokenRoom,
     base64url,
     ec_signature,
+    pss_signature,
     raw_jws,
     rsa_signature,
     signing_input,
@@ -32,7 +33,9 @@ from tests.unit.http.auth.keys import (
 
 EVIL = RSAKey.generate_key(2048, {"kid": "rsa-1"})  # an attacker's, under our key's name
 EVIL_EC = ECKey.generate_key("P-256", {"kid": "ec-1"})
-RS256, ES256 = {"alg": "RS256", "kid": "rsa-1"}, {"alg": "ES256", "kid": "ec-1"}
+RS256, PS256, ES256 = (
+    {"alg": alg, "kid": kid} for alg, kid in (("RS256", "rsa-1"), ("PS256", "rsa-1"), ("ES256", "ec-1"))
+)
 DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
 
 
@@ -84,7 +87,7 @@ def test_a_public_key_is_no_secret_for_hmac(room: TokenRoom, algorithm: str) -> 
 
 
 @pytest.mark.parametrize(
-    "algorithm", ["RS384", "RS512", "PS256", "PS384", "ES384", "ES512", "ES256K", "EdDSA", "HS256"]
+    "algorithm", ["RS384", "RS512", "PS384", "PS512", "ES384", "ES512", "ES256K", "EdDSA", "HS256"]
 )
 def test_an_algorithm_that_is_not_taken_is_refused_however_it_is_signed(room: TokenRoom, algorithm: str) -> None:
     refused(room, raw_jws(RSA, {"alg": algorithm, "kid": "rsa-1"}))
@@ -118,8 +121,10 @@ def test_a_key_is_good_for_its_own_algorithm_only(room: TokenRoom) -> None:
     refused(room, raw_jws(RSA, {"alg": "ES256", "kid": "rsa-1"}))
     refused(room, raw_jws(EC, {"alg": "RS256", "kid": "ec-1"}))
     refused(room, raw_jws(RSA, {"alg": "RS256", "kid": "ec-1"}))
-    room.publish(RSA, alg="PS256")
-    refused(room, sign(RSA))
+    for alg, other in (("PS256", "RS256"), ("RS256", "PS256")):
+        room.publish(RSA, alg=alg)
+        refused(room, raw_jws(RSA, {"alg": other, "kid": "rsa-1"}))
+        assert room.claims(raw_jws(RSA, {"alg": alg, "kid": "rsa-1"}))
     room.publish(RSA, use="enc")
     refused(room, sign(RSA))
 
@@ -173,6 +178,8 @@ RESHAPED: dict[str, Callable[[bytes], bytes]] = {
 def test_a_signature_of_another_shape_is_refused(room: TokenRoom, shape: str) -> None:
     message = signing_input(RS256)
     refused(room, token(message, RESHAPED[shape](rsa_signature(RSA, message))))
+    message = signing_input(PS256)
+    refused(room, token(message, RESHAPED[shape](pss_signature(RSA, message))))
     message = signing_input(ES256)
     refused(room, token(message, RESHAPED[shape](ec_signature(EC, message))))
 
@@ -250,21 +257,40 @@ def test_another_hash_under_rsa_is_refused(room: TokenRoom, algorithm: hashes.Ha
 
 def test_another_padding_is_refused(room: TokenRoom) -> None:
     message = signing_input(RS256)
-    private = RSA.private_key
-    assert isinstance(private, rsa.RSAPrivateKey)
-    pss = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
-    refused(room, token(message, private.sign(message, pss, hashes.SHA256())))
+    refused(room, token(message, pss_signature(RSA, message)))
+    message = signing_input(PS256)
+    refused(room, token(message, rsa_signature(RSA, message)))
+
+
+@pytest.mark.parametrize("salt", [0, 20, 31, 33, 222])
+def test_a_salt_of_another_length_is_refused(room: TokenRoom, salt: int) -> None:
+    """RFC 7518, section 3.5: as long as the hash."""
+    message = signing_input(PS256)
+    refused(room, token(message, pss_signature(RSA, message, salt)))
+
+
+def test_another_mask_is_refused(room: TokenRoom) -> None:
+    message = signing_input(PS256)
+    refused(room, token(message, pss_signature(RSA, message, mask=hashes.SHA1())))  # noqa: S303 - what is refused
 
 
 def test_a_signature_plus_the_modulus_is_refused(room: TokenRoom) -> None:
-    n = private_numbers(RSA).public_numbers.n
-    for attempt in range(50):  # it fits the modulus' length for some signatures only
-        message = signing_input(RS256, json.dumps(claims(attempt=attempt)))
-        raised = int.from_bytes(rsa_signature(RSA, message)) + n
-        if raised.bit_length() <= 2048:
-            refused(room, token(message, raised.to_bytes(256)))
-            return
-    pytest.fail("no signature was small enough")
+    """It is the same number to the modulus: a second spelling of one signature."""
+    # It fits the modulus' length only where both are small enough: a modulus near 2^2047 leaves room for every one.
+    key = next(key for key in (RSAKey.generate_key(2048, {"kid": "rsa-1"}) for _ in range(50)) if is_low(modulus(key)))
+    room.publish(key)
+    messages = (signing_input(RS256, json.dumps(claims(attempt=attempt))) for attempt in range(200))
+    signed = ((message, int.from_bytes(rsa_signature(key, message)) + modulus(key)) for message in messages)
+    message, raised = next(each for each in signed if each[1].bit_length() <= 2048)
+    refused(room, token(message, raised.to_bytes(256)))
+
+
+def modulus(key: RSAKey) -> int:
+    return private_numbers(key).public_numbers.n
+
+
+def is_low(number: int) -> bool:
+    return number < 3 << 2046  # of the numbers of 2048 bits, the lower half: a third of their signatures fit
 
 
 def test_a_weak_key_is_refused(room: TokenRoom) -> None:
@@ -274,6 +300,14 @@ def test_a_weak_key_is_refused(room: TokenRoom) -> None:
     room.path.write_text(json.dumps({"keys": [jwk]}))
     message = signing_input(RS256)
     refused(room, token(message, weak.sign(message, padding.PKCS1v15(), hashes.SHA256())))
+
+
+def test_where_the_exponent_is_one_the_padded_hash_is_no_signature(room: TokenRoom) -> None:
+    """Such a key makes every message its own signature: anyone can sign."""
+    room.publish(RSA, e="AQ")
+    message = signing_input(RS256)
+    info = DIGEST_INFO + hashlib.sha256(message).digest()
+    refused(room, token(message, b"\x00\x01" + b"\xff" * (256 - len(info) - 3) + b"\x00" + info))
 
 
 def private_numbers(key: RSAKey) -> rsa.RSAPrivateNumbers:

@@ -1,5 +1,6 @@
 """Tokens of the local run: what they hold, who gets which, and the key that signs them."""
 
+import base64
 import json
 import stat
 import subprocess
@@ -140,12 +141,87 @@ def test_the_command_prints_the_token_of_a_role_and_nothing_else(
         ["--customer", "a\n"],
         ["--customer", "a", "--scope", "orders/reed"],
         ["--customer", "a", "--ttl", "0"],
+        ["--customer", "a", "--claims", "{}"],
+        ["--claims", "{}", "--scope", "orders/read"],
     ],
 )
 def test_the_command_refuses_what_no_token_can_be_made_from(tmp_path: Path, arguments: list[str]) -> None:
     result = run(tmp_path, *arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert list(tmp_path.iterdir()) == []
+
+
+CLAIMS: dict[str, Any] = {
+    "sub": "login-1", "customer": None, "scope": ["orders/read"], "n": 1.0, "yes": True,
+    "o": {"a": [None]}, "é": "\ud800",
+}  # fmt: skip
+
+
+def test_claims_go_in_as_they_are_and_what_every_token_needs_is_filled_in(tmp_path: Path) -> None:
+    before = int(time.time())
+    claims = raw_claims(run(tmp_path, "--claims", json.dumps(CLAIMS), "--ttl", "60"))
+    config = json.loads((PROJECT_DIR / ".chalice" / "config.json").read_text())
+    local = config["stages"]["local"]["environment_variables"]
+    issued = claims.pop("iat")
+    assert before <= issued <= time.time()
+    filled_in = {"iss": local["JWT_ISSUER"], "aud": local["JWT_AUDIENCE"], "exp": issued + 60}
+    assert claims == CLAIMS | filled_in
+
+
+def test_claims_that_are_given_are_not_filled_in(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"iss": None, "aud": [], "iat": "now", "exp": True}
+    assert raw_claims(run(tmp_path, "--claims", json.dumps(given))) == given
+
+
+def test_claims_may_be_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "claims.json"
+    path.write_text(json.dumps(CLAIMS, indent=1))
+    assert CLAIMS.items() <= raw_claims(run(tmp_path / "state", "--claims", str(path))).items()
+
+
+@pytest.mark.parametrize(
+    "kind", [("--claims", '{"sub": "a", "jti": "b"}'), ("--customer", "a")], ids=lambda kind: kind[0]
+)
+def test_claims_can_be_left_out(tmp_path: Path, kind: tuple[str, str]) -> None:
+    everything = raw_claims(run(tmp_path, *kind))
+    result = run(tmp_path, *kind, "--without", "aud", "--without", "sub", "--without", "no-such")
+    assert raw_claims(result).keys() == everything.keys() - {"aud", "sub"}
+
+
+@pytest.mark.parametrize(
+    ("claims", "why"),
+    [
+        ("{", "not JSON"),
+        ("{'sub': 'a'}", "not JSON"),
+        ('{"a":' * 9_999, "not JSON"),
+        ("[]", "neither a JSON object nor a file that can be read"),
+        ("null", "neither a JSON object nor a file that can be read"),
+        ("", "neither a JSON object nor a file that can be read"),
+        ("no-such.json", "neither a JSON object nor a file that can be read"),
+    ],
+)
+def test_claims_that_cannot_be_read_are_a_clear_error(tmp_path: Path, claims: str, why: str) -> None:
+    result = run(tmp_path, "--claims", claims)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"Invalid value for '--claims': {why}" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("content", "why"), [("[1]", "a JSON object is wanted"), ("{", "not JSON"), ("", "not JSON")])
+def test_a_file_that_holds_no_claims_is_a_clear_error(tmp_path: Path, content: str, why: str) -> None:
+    path = tmp_path / "claims.json"
+    path.write_text(content)
+    result = run(tmp_path / "state", "--claims", str(path))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"Invalid value for '--claims': {why}" in result.stderr
+
+
+def raw_claims(result: Result) -> dict[str, Any]:
+    """A printed token's claims, whether or not a library would take them."""
+    assert (result.exit_code, result.stderr) == (0, "")
+    content: str = result.stdout.split(".")[1]
+    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(content + "=" * (-len(content) % 4)))
+    return claims
 
 
 def test_a_signing_key_that_cannot_be_read_is_a_message_and_no_trace(tmp_path: Path) -> None:

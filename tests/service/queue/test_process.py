@@ -1,16 +1,14 @@
 """process_orders: each message of a batch stands alone, whether failures are reported or raised."""
 
 import json
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from chalicelib.domain.errors import VersionConflict
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
 from chalicelib.lambda_batches import BatchFailed
 from testkit.builders import LATER, an_order, command, fresh_order_id, line, new_order
+from testkit.lambda_events import sqs_event
 from tests.service.harness import ServiceHarness, throttled
 
 
@@ -51,7 +49,7 @@ def test_garbage_is_quarantined_whole_with_its_reason_and_the_rest_is_stored(
     first, first_body = a_command()
     last, last_body = a_command()
     assert harness.process(first_body, garbage, last_body) is None
-    assert order_at(harness, first).status is order_at(harness, last).status is OrderStatus.PLACED
+    assert order_at(harness, first).status == order_at(harness, last).status == OrderStatus.PLACED
     ((body, reason),) = harness.quarantined()
     assert body == garbage
     assert reason.startswith("not ")
@@ -202,43 +200,37 @@ def test_out_of_time_nothing_is_started_and_every_message_is_reported(
     assert harness.quarantined() == []
 
 
+def test_a_message_that_is_twice_in_a_batch_is_handled_once(harness: ServiceHarness) -> None:
+    event = sqs_event("garbage", "garbage")
+    event["Records"][1] |= {"messageId": "m0"}
+    assert harness.process_event(event) is None
+    assert len(harness.quarantined()) == 1
+
+
+def test_where_failures_are_not_reported_poison_is_off_the_queue_though_other_messages_fail(
+    harness: ServiceHarness,
+) -> None:
+    order_id, body = a_command()
+    queue = harness.url("orders-tests-queue")
+    for sent in ("garbage", body):
+        harness.sqs.send_message(QueueUrl=queue, MessageBody=sent)
+    harness.fail(harness.wiring.order_table(), "PutItem", lambda request: throttled() if order_id in request else None)
+    for _ in range(3):
+        received = harness.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=60)["Messages"]
+        event = sqs_event(*(each["Body"] for each in received))
+        for record, each in zip(event["Records"], received, strict=True):
+            record |= {"messageId": each["MessageId"], "receiptHandle": each["ReceiptHandle"]}
+        with pytest.raises(BatchFailed):
+            harness.process_event(event)
+        for each in received:
+            if each["Body"] == body:
+                harness.sqs.change_message_visibility(
+                    QueueUrl=queue, ReceiptHandle=each["ReceiptHandle"], VisibilityTimeout=0
+                )
+    assert len(harness.quarantined()) == 1
+    assert harness.bodies("orders-tests-queue") == [body]
+
+
 def test_a_batch_without_failures_reports_none(harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     harness.report_failures(monkeypatch)
     assert harness.process(a_command()[1]) == {"batchItemFailures": []}
-
-
-# --- two writers of one order ----------------------------------------------------------------------------------------
-
-
-def test_of_two_writers_of_one_version_exactly_one_gets_a_conflict(harness: ServiceHarness) -> None:
-    order = an_order(order_id=fresh_order_id())
-    harness.put(order)
-    together = threading.Barrier(2, timeout=10)
-
-    def write(note: str) -> str:
-        changed = order.model_copy(update={"note": note, "version": 2})
-        together.wait()
-        try:
-            harness.wiring.order_table().replace(changed)
-        except VersionConflict:
-            return "conflict"
-        return note
-
-    for _ in range(10):
-        harness.put(order)
-        with ThreadPoolExecutor(2) as pool:
-            outcomes = list(pool.map(write, ["a", "b"]))
-        assert sorted(outcomes) in (["a", "conflict"], ["b", "conflict"])
-        assert order_at(harness, order.order_id).note in outcomes
-
-
-def test_of_two_equal_writes_of_one_version_the_second_gets_a_conflict(harness: ServiceHarness) -> None:
-    """Two writers of the same change in the same millisecond must not both believe that they made it."""
-    order_id, body = a_command()
-    harness.process(body)
-    order = order_at(harness, order_id)
-    table = harness.wiring.order_table()
-    changed = order.model_copy(update={"version": 2, "status": OrderStatus.CONFIRMED})
-    table.replace(changed)
-    with pytest.raises(VersionConflict):
-        table.replace(changed)

@@ -1,0 +1,58 @@
+"""The workflows of .github: they call targets of the Makefile, and actions by commit."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ordersctl.shared.project import PROJECT_DIR
+
+WORKFLOWS = sorted((PROJECT_DIR / ".github" / "workflows").glob("*.yml"))
+NIGHTLY = PROJECT_DIR / ".github" / "workflows" / "nightly.yml"
+
+
+def read(path: Path) -> dict[Any, Any]:
+    workflow: dict[Any, Any] = yaml.safe_load(path.read_text())
+    return workflow
+
+
+def steps(path: Path) -> list[dict[str, Any]]:
+    return [step for job in read(path)["jobs"].values() for step in job["steps"]]
+
+
+def made(path: Path) -> list[str]:
+    """What a workflow's jobs give to `make`, for each value of their matrix."""
+    found: list[str] = []
+    for job in read(path)["jobs"].values():
+        matrix = job.get("strategy", {}).get("matrix", {})
+        for step in job["steps"]:
+            for goal in re.findall(r"make (.+)", step.get("run", "")):
+                variable = re.fullmatch(r"\$\{\{ matrix\.(\w+) \}\}", goal)
+                found += matrix[variable[1]] if variable else [goal]
+    return found
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_every_target_that_a_workflow_makes_exists(path: Path) -> None:
+    rules = re.findall(r"^([\w -]+):(?!=)", (PROJECT_DIR / "Makefile").read_text(), re.MULTILINE)
+    targets = {target for rule in rules for target in rule.split()}
+    assert {goal.split()[0] for goal in made(path)} <= targets
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_every_action_is_named_by_its_commit(path: Path) -> None:
+    used = [step["uses"] for step in steps(path) if "uses" in step]
+    assert [each for each in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", each)] == []
+
+
+def test_every_night_what_takes_long_or_depends_on_the_day_is_made() -> None:
+    workflow = read(NIGHTLY)
+    assert workflow[True]["schedule"]  # YAML 1.1 reads the key `on` as true
+    assert {goal.split()[0] for goal in made(NIGHTLY)} == {"audit", "fuzz", "mutants", "faults"}
+
+
+def test_the_nightly_workflow_can_only_read() -> None:
+    assert read(NIGHTLY)["permissions"] == {"contents": "read"}
+    assert all("permissions" not in job for job in read(NIGHTLY)["jobs"].values())
