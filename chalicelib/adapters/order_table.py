@@ -41,7 +41,7 @@ class OrderTable:
     def add(self, order: Order) -> Order | ErasedOrder | None:
         """Store a new order; returns the order that has its id already, None when there was none. Raises Fault."""
         try:
-            with faults("dynamodb"):
+            with faults("dynamodb", writes=True):
                 self.client.put_item(
                     TableName=self.name,
                     Item=order_items.to_item(order),
@@ -154,7 +154,7 @@ def _recognised_by(order: Order | ErasedOrder) -> Iterator[dict[str, Any]]:
     mark = secrets.token_urlsafe(6)
     marks = " ".join([mark, *(order.change_id or "").split()[: _MARKS - 1]])
     try:
-        with faults("dynamodb"):
+        with faults("dynamodb", writes=True):
             yield {order_items.CHANGE_ID: {"S": marks}}
     except Fault as fault:
         # The client repeats a write whose response was lost. It is refused for its own first try, or for another write
@@ -167,7 +167,7 @@ def _recognised_by(order: Order | ErasedOrder) -> Iterator[dict[str, Any]]:
         is_known = stored_version - order.version < max(1, len(stored_marks))
         if is_known or not _may_have_taken_effect(refused):
             raise VersionConflict(order.order_id) from fault
-        raise Fault("dynamodb: too many changes since to say whether this one was made") from fault
+        raise Fault("dynamodb: the marks do not say whether a write was made", may_have_taken_effect=True) from fault
 
 
 def _query(

@@ -208,7 +208,13 @@ class ServiceHarness:
         vars(client)["send"] = faulty
         self._broken.append(client)
 
-    def lose_response(self, adapter: Any, operation: str, then: Callable[[], None] = lambda: None) -> None:
+    def lose_every_response(self, adapter: Any, operation: str) -> None:
+        """Lose the response to each call of an operation, which takes effect."""
+        self.lose_response(adapter, operation, once=False)
+
+    def lose_response(
+        self, adapter: Any, operation: str, then: Callable[[], None] = lambda: None, *, once: bool = True
+    ) -> None:
         """Lose the response to the next call of an operation, which takes effect; `then` runs before the retry."""
         is_thin = isinstance(adapter.client, JsonClient)
         # botocore has no event between a response and its parsing: the sender of its HTTP requests fails.
@@ -219,7 +225,7 @@ class ServiceHarness:
         def send_and_lose(*request: Any) -> Any:
             answer = send(*request)
             called = request[0] if is_thin else request[0].headers["X-Amz-Target"].decode().rpartition(".")[2]
-            if called == operation and not lost:
+            if called == operation and not (once and lost):
                 lost.append(called)
                 then()
                 raise timed_out()

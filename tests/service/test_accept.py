@@ -192,8 +192,18 @@ def test_with_the_queue_down_nothing_is_accepted(harness: ServiceHarness) -> Non
     answer = harness.api().post("/orders", new_order())
     assert (answer.status, answer.problem, answer.headers["Retry-After"]) == (503, "unavailable", "1")
     assert "sqs" not in answer.body.lower()
+    assert answer.json["detail"] == "A dependency failed. Nothing was changed."
     harness.end_faults()
     assert queued(harness) == []
+
+
+def test_an_order_whose_acceptance_is_unknown_is_answered_so(harness: ServiceHarness) -> None:
+    harness.lose_every_response(harness.wiring.order_queue(), "SendMessage")
+    answer = harness.api().post("/orders", new_order())
+    assert (answer.status, answer.problem, answer.headers["Retry-After"]) == (503, "unavailable", "1")
+    assert answer.json["detail"] == "A dependency did not respond; the request may have taken effect."
+    harness.end_faults()
+    assert queued(harness)
 
 
 def test_an_erased_order_is_not_placed_again_by_its_key(harness: ServiceHarness) -> None:

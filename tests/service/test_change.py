@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from chalicelib.domain.orders import ErasedOrder, Order
 from testkit.api_client import Answer
@@ -179,6 +180,18 @@ def test_with_the_table_down_a_change_is_unavailable_and_to_be_retried(harness: 
     assert (answer.status, answer.problem, answer.headers["Retry-After"]) == (503, "unavailable", "1")
 
 
+@pytest.mark.parametrize("operation", ["GetItem", "UpdateItem"])
+def test_a_change_that_failed_before_it_had_an_effect_says_so(harness: ServiceHarness, operation: str) -> None:
+    order_id = place(harness)
+    error: Any = {
+        "Error": {"Code": "AccessDenied"},
+        "ResponseMetadata": {"HTTPStatusCode": 400, "AmbiguousAttempts": 0},
+    }
+    harness.fail(harness.wiring.order_table(), operation, lambda _sent: ClientError(error, operation))
+    answer = patch(harness, order_id, {"note": "n"})
+    assert (answer.status, answer.json["detail"]) == (503, "A dependency failed. Nothing was changed.")
+
+
 # --- a write whose response was lost ---------------------------------------------------------------------------------
 
 
@@ -222,6 +235,7 @@ def test_whether_a_change_was_made_is_left_open_when_many_others_wrote_since(har
     harness.lose_response(harness.wiring.order_table(), "UpdateItem", then=others_write(harness, order_id, 4))
     answer = patch(harness, order_id, {"note": "own"}, '"1"')
     assert (answer.status, answer.problem, answer.headers["Retry-After"]) == (503, "unavailable", "1")
+    assert "may have taken effect" in answer.json["detail"]
 
 
 @pytest.mark.parametrize("others", [1, 4])
