@@ -187,10 +187,8 @@ def refused_template() -> str:
         f"#set($context.responseOverride.status={status}){problem(status, slug, detail)}"
         for index, (name, (status, slug, detail)) in enumerate(_REFUSALS.items())
     )
-    return (
-        branches
-        + f"#else#set($context.responseOverride.status=503){problem(503, 'unavailable', 'The request may have taken effect')}#end"
-    )
+    unavailable = problem(503, "unavailable", "The request may have taken effect")
+    return branches + f"#else#set($context.responseOverride.status=503){unavailable}#end"
 
 
 def problem(status: int, slug: str, detail: str) -> str:
