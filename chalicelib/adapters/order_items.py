@@ -17,7 +17,7 @@ PLACED_KEY = "placed_key"  # "<placed_at>#<order_id>": unique, and sorts by time
 STATUS = "status"
 VERSION = "version"
 ITEM_COUNT = "item_count"
-CHANGE_ID = "change_id"  # of the write that made this version: a repeated write recognises its own
+CHANGE_ID = "change_id"  # the marks of the last writes, newest first: a repeated write recognises its own
 
 NAMES: Names = {
     Order: {"placed_at": PLACED_KEY},
@@ -71,6 +71,12 @@ def from_item(item: Item) -> Order | ErasedOrder:
         # The name of what is missing may be logged; other messages repeat values.
         what = str(error) if isinstance(error, KeyError) else type(error).__name__
         raise Poison(f"not an order's item: {what}") from error
+
+
+def last_changes(item: Item) -> tuple[int, list[str]]:
+    """An item's version, and the marks of the writes that made it and the versions before, newest first."""
+    marks = item.get(CHANGE_ID, {"S": ""})["S"].split()
+    return int(item.get(VERSION, {"N": "0"})["N"]), marks
 
 
 def to_summary(entry: Item) -> dict[str, str | int]:

@@ -14,7 +14,7 @@ from pydantic_core import from_json
 
 from chalicelib.domain.errors import Fault, Poison
 from chalicelib.domain.order_ids import ORDER_ID_PATTERN
-from chalicelib.domain.orders import CUSTOMER_ID_PATTERN, TIMESTAMP_PATTERN, NewOrder
+from chalicelib.domain.orders import STORED_CUSTOMER_ID_PATTERN, TIMESTAMP_PATTERN, NewOrder
 from chalicelib.domain.request_context import RequestContext
 
 CORRELATION_ID_PATTERN = r"^[\x21-\x7e]{1,128}$"
@@ -40,7 +40,7 @@ class PlaceOrder(BaseModel):
     version: Literal[1] = 1
     revision: Annotated[int, Field(strict=True, ge=1)] = 1
     order_id: Annotated[str, StringConstraints(strict=True, pattern=ORDER_ID_PATTERN)]
-    customer_id: Annotated[str, StringConstraints(strict=True, pattern=CUSTOMER_ID_PATTERN)]
+    customer_id: Annotated[str, StringConstraints(strict=True, pattern=STORED_CUSTOMER_ID_PATTERN)]
     placed_at: Annotated[str, StringConstraints(strict=True, pattern=TIMESTAMP_PATTERN), AfterValidator(_exists)]
     correlation_id: Annotated[str, StringConstraints(strict=True, pattern=CORRELATION_ID_PATTERN)]
     traceparent: Annotated[str, StringConstraints(strict=True, pattern=TRACEPARENT_PATTERN)] | None = None

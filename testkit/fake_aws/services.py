@@ -139,7 +139,9 @@ class Table:
         return {} if found is None else {"Item": copy.deepcopy(found)}
 
     def query(self, arguments: Mapping[str, Any]) -> Item:
-        """One page of the index by customer, newest first."""
+        """One page of the index by customer, newest first; or an order by its id, with a filter."""
+        if "IndexName" not in arguments:
+            return self._query_one(arguments)
         values = {name: value["S"] for name, value in arguments["ExpressionAttributeValues"].items()}
         assert not arguments["ScanIndexForward"]
         entries = sorted(
@@ -159,6 +161,15 @@ class Table:
             last = page[-1]
             answer["LastEvaluatedKey"] = {name: last[name] for name in ("order_id", "customer_id", "placed_key")}
         return answer
+
+    def _query_one(self, arguments: Mapping[str, Any]) -> Item:
+        assert arguments["KeyConditionExpression"] == "#order = :order"
+        assert arguments["FilterExpression"] == "#customer = :customer OR attribute_not_exists(#customer)"
+        values = arguments["ExpressionAttributeValues"]
+        found = self.get({"Key": {"order_id": values[":order"]}, "ConsistentRead": arguments["ConsistentRead"]})
+        item = found.get("Item")
+        shown = item is not None and item.get("customer_id", values[":customer"]) == values[":customer"]
+        return {"ScannedCount": len(found), "Items": [item] if shown else []}
 
     def _record(self, order_id: str, old: Item | None, new: Item, now: float) -> Item:
         number = len(self.records)

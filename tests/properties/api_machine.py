@@ -54,7 +54,7 @@ class ApiMachine(RuleBasedStateMachine):
         for who, key in (("ann", "k1"), ("ann", None), ("bob", "k1"), ("ann", "k2"), ("bob", None)):
             self.place((who, None), key, {"currency": "GBP", "items": [line()]})
         self.process_all()
-        self.erase(("root", None), 3)
+        self.erase(("root", "ann"), 3)
         for status in ("confirmed", "shipped"):
             self.patch(("shop", None), 4, {"status": status}, "*")
 

@@ -28,11 +28,12 @@ def every_route(name: str, key: str) -> Scenario:
     for request in (
         Request("POST", "/orders", "anna", body=posted, headers={"Idempotency-Key": key}),
         Request("GET", "/orders/{}", "anna"),
+        Request("PATCH", "/orders/{}", "ben", body={"note": "mine"}, headers={"If-Match": "*"}),
         Request("PATCH", "/orders/{}", "anna", body={"note": f"note {name}"}, headers={"If-Match": '"1"'}),
         Request("PATCH", "/orders/{}", "warehouse", SERVICE, {"status": "confirmed"}, {"If-Match": "*"}),
         Request("GET", "/customers/anna/orders?status=confirmed", "anna"),
         Request("POST", "/orders", "anna", body=posted, headers={"Idempotency-Key": key}),
-        Request("DELETE", "/orders/{}", "admin", ADMIN),
+        Request("DELETE", "/orders/{}?customer_id=anna", "admin", ADMIN),
         Request("GET", "/orders/{}", "anna"),
     ):
         while True:

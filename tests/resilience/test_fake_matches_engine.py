@@ -51,7 +51,24 @@ def puts(clients: Clients, names: Names) -> list[Any]:
         ),  # the same item again: no stream record
         outcome(clients["dynamodb"].get_item, "Item", **read),
         outcome(clients["dynamodb"].get_item, "Item", **{**read, "Key": order_items.key("none")}),
+        *[
+            outcome(clients["dynamodb"].query, "Items", "ScannedCount", **one_of(names, order_id, customer_id))
+            for order_id in (placed.order_id, "none")
+            for customer_id in (placed.customer_id, "another")
+        ],
     ]
+
+
+def one_of(names: Names, order_id: str, customer_id: str) -> dict[str, Any]:
+    """A query for an order, if it is this customer's."""
+    return {
+        "TableName": names["OrderTable"],
+        "KeyConditionExpression": "#order = :order",
+        "FilterExpression": "#customer = :customer OR attribute_not_exists(#customer)",
+        "ExpressionAttributeNames": {"#order": order_items.ORDER_ID, "#customer": order_items.CUSTOMER_ID},
+        "ExpressionAttributeValues": {":order": {"S": order_id}, ":customer": {"S": customer_id}},
+        "ConsistentRead": True,
+    }
 
 
 def updates(clients: Clients, names: Names) -> list[Any]:

@@ -119,7 +119,8 @@ class World:
     def ask(self, operation: str, kind: str) -> tuple[int, str | None]:
         method, template = operation.split()
         path = template.format(order_id=self.order_id, customer_id=self.owner)
-        path += f"?customer_id={self.owner}" if "naming the customer" in kind else ""
+        # An erasure always names the customer.
+        path += f"?customer_id={self.owner}" if "naming the customer" in kind or method == "DELETE" else ""
         value: Any = {"POST": new_order(), "PATCH": {"note": uuid.uuid4().hex}}.get(method)
         headers = {"If_Match": "*"} if method == "PATCH" else {}
         answer = Caller(self.send, authorization(kind, self.owner)).call(method, path, value, **headers)
@@ -223,3 +224,29 @@ def test_every_token_gets_the_same_over_http(on_the_wire: World, operation: str)
     # The kind that erases is the last.
     answers = {kind: on_the_wire.ask(operation, kind) for kind in OUTCOMES[operation]}
     assert answers == OUTCOMES[operation]
+
+
+def test_a_cached_policy_opens_every_route_whichever_was_called_first(service: Service) -> None:
+    """The views decide what a token may do: a policy that named one route would be wrong for another while cached."""
+    for scope in (CUSTOMER, READER, SERVICE, ADMIN, ""):
+        policies = []
+        for method, path in (("GET", "/orders/ord_1"), ("POST", "/orders"), ("DELETE", "/orders/a/b")):
+            service.cached_policies.clear()
+            signed = f"Bearer {token('ann', scope)}"
+            policy = service.policy(signed, method, path)
+            assert policy is not None
+            policies.append(policy["policyDocument"])
+        assert policies[0] == policies[1] == policies[2]
+        assert [s["Resource"] for s in policies[0]["Statement"]] == [
+            ["arn:aws:execute-api:us-east-1:000000000000:orders/api/*/*"]
+        ]
+
+
+def test_a_token_that_expires_while_its_policy_is_cached_is_refused(service: Service) -> None:
+    caller = service.caller("ann")
+    assert caller.get("/customers/ann/orders").status == 200
+    assert caller.authorization is not None
+    service.cached_policies[caller.authorization]["context"]["exp"] = "1000000000"
+
+    answer = caller.get("/customers/ann/orders")
+    assert (answer.status, answer.problem) == (401, "unauthorized")

@@ -1,51 +1,19 @@
-"""The customer and the scopes of a token: cached policies, the customer's claim, Cognito, and unreadable keys."""
+"""Which customer a token's claims name, and what is answered while the issuer's keys cannot be read."""
 
 from typing import Any
 
 import pytest
 
 from testkit.builders import new_order
-from testkit.lambda_events import LambdaContext, http_event
 from testkit.tokens import sign
 from tests.service.http.callers import (
-    ADMIN,
-    CUSTOMER,
     READER,
-    SERVICE,
     Caller,
     Service,
     local_claims,
     signing_key,
-    token,
 )
 from tests.service.http.conftest import ServiceWith
-
-
-def test_a_cached_policy_opens_every_route_whichever_was_called_first(service: Service) -> None:
-    """The views decide what a token may do: a policy that named one route would be wrong for another while cached."""
-    for scope in (CUSTOMER, READER, SERVICE, ADMIN, ""):
-        policies = []
-        for method, path in (("GET", "/orders/ord_1"), ("POST", "/orders"), ("DELETE", "/orders/a/b")):
-            service.cached_policies.clear()
-            signed = f"Bearer {token('ann', scope)}"
-            policy = service.policy(signed, method, path)
-            assert policy is not None
-            policies.append(policy["policyDocument"])
-        assert policies[0] == policies[1] == policies[2]
-        assert [s["Resource"] for s in policies[0]["Statement"]] == [
-            ["arn:aws:execute-api:us-east-1:000000000000:orders/api/*/*"]
-        ]
-
-
-def test_a_token_that_expires_while_its_policy_is_cached_is_refused(service: Service) -> None:
-    caller = service.caller("ann")
-    assert caller.get("/customers/ann/orders").status == 200
-    assert caller.authorization is not None
-    service.cached_policies[caller.authorization]["context"]["exp"] = "1000000000"
-
-    answer = caller.get("/customers/ann/orders")
-    assert (answer.status, answer.problem) == (401, "unauthorized")
-
 
 # --- the claim that names the customer -------------------------------------------------------------------------------
 
@@ -99,6 +67,7 @@ def test_while_the_issuers_keys_cannot_be_read_a_valid_token_is_answered_503(ser
 
 def test_claims_from_cognito_make_the_same_principal(service: Service) -> None:
     """With AUTHORIZER=cognito API Gateway checks the token and passes its claims, without our authorizer."""
+    from testkit.lambda_events import LambdaContext, http_event  # noqa: PLC0415
 
     def status(authorizer: dict[str, Any]) -> int:
         event = http_event(
