@@ -81,7 +81,11 @@ def last_changes(item: Item) -> tuple[int, list[str]]:
 
 def to_summary(entry: Item) -> dict[str, str | int]:
     """Read an entry of the index as a list shows it."""
-    summary = {name: int(value["N"]) if "N" in value else str(value["S"]) for name, value in entry.items()}
+    summary = {
+        name: int(value["N"]) if "N" in value else str(value["S"])
+        for name, value in entry.items()
+        if name in PROJECTED  # an index of a newer release may hold more
+    }
     summary["placed_at"] = str(summary.pop(PLACED_KEY)).partition("#")[0]
     return summary
 

@@ -11,6 +11,7 @@ from chalicelib.domain import commands
 from chalicelib.domain.errors import Poison
 from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
+from ordersctl.shared.output import printable
 
 _SYMBOLS = {"EUR": "€", "GBP": "£", "JPY": "¥", "USD": "$"}
 _MOST_REMEMBERED = 10_000
@@ -21,7 +22,7 @@ class OrderLines:
     """Notes when orders are stored, and reports each once, when its event is published."""
 
     def __init__(self, report: Callable[[str], None]) -> None:
-        self._report = report
+        self._print = report
         self._stored_at: dict[str, float] = {}
         self._lock = threading.Lock()
 
@@ -53,6 +54,9 @@ class OrderLines:
             self._report(self._first_line(after, now))
         elif (images.get("OldImage") or {}).get(order_items.VERSION) != images["NewImage"].get(order_items.VERSION):
             self._report(_change_line(after, images.get("OldImage") or {}, now))
+
+    def _report(self, line: str) -> None:
+        self._print(printable(line))  # a violation's pointer holds a name that the client chose
 
     def _first_line(self, order: Order, published_at: float) -> str:
         with self._lock:

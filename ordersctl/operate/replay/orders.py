@@ -13,6 +13,7 @@ from chalicelib.domain import events
 from chalicelib.domain.errors import OrderNotFound, Poison
 from chalicelib.domain.events import OrderEvent
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
+from ordersctl.shared.output import echo
 
 PAGE = 100  # orders read and published between two writes of the progress file
 
@@ -106,5 +107,5 @@ def _readable(order_id: str, read: Callable[[], Order | ErasedOrder]) -> Order |
     try:
         return read()
     except Poison as poison:
-        click.echo(f"{order_id} is skipped: {poison}.", err=True)
+        echo(f"{order_id} is skipped: {poison}.", err=True)
         return None
