@@ -8,6 +8,8 @@ from botocore.exceptions import ClientError
 
 from chalicelib.domain.orders import Order
 from testkit.api_client import Answer
+from testkit.builders import ADDRESS, CUSTOMER, line, new_order
+from tests.service.harness import ServiceHarness, throttled
 
 SERVICE = {"subject": "shop", "scope": "orders/service"}
 ADMIN = {"subject": "ann", "scope": "orders/admin orders/service"}
