@@ -8,7 +8,6 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,11 +36,6 @@ RS256, PS256, ES256 = (
     {"alg": alg, "kid": kid} for alg, kid in (("RS256", "rsa-1"), ("PS256", "rsa-1"), ("ES256", "ec-1"))
 )
 DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
-
-
-@pytest.fixture
-def room(tmp_path: Path) -> TokenRoom:
-    return TokenRoom(tmp_path / "jwks.json")
 
 
 def refused(room: TokenRoom, forged: str) -> None:

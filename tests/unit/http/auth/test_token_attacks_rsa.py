@@ -19,7 +19,7 @@ from tests.unit.http.auth.keys import (
     signing_input,
     token,
 )
-from tests.unit.http.auth.test_token_attacks import DIGEST_INFO, PS256, RS256, refused, room  # noqa: F401 - room is a fixture
+from tests.unit.http.auth.test_token_attacks import DIGEST_INFO, PS256, RS256, refused
 
 # --- RSA -------------------------------------------------------------------------------------------------------------
 
