@@ -41,7 +41,6 @@ def test_a_search_receives_each_dead_letter_once(messages: list[tuple[str, str, 
 def test_a_search_keeps_no_more_than_it_finds(messages: list[tuple[str, str, str]]) -> None:
     queue = LargeQueue(messages)
     found: list[DeadLetter] = []
-    largest = 0
     with walk_of(queue) as walk:
         tracemalloc.start()
         before = tracemalloc.get_traced_memory()[0]
@@ -61,4 +60,5 @@ def test_dead_letters_stay_invisible_however_long_the_search_takes(messages: lis
             queue.now += 0.2  # somebody reads each
             walk.renew_when_due()
         assert queue.held() == seen == 2_000
+        assert queue.calls["receive"] == 201
     assert queue.held() == 0
