@@ -75,7 +75,7 @@ def listen(
             echo("Listening; Ctrl-C ends it.", err=True)
             for message in _messages(stage, url):
                 trouble = None if forward_to is None else _forward(webhook, forward_to, message["Body"])
-                echo(_as_json(message["Body"]) if as_json else _line(json.loads(message["Body"]), trouble))
+                echo(_as_json(message["Body"]) if as_json else _line(message["Body"], trouble))
                 if trouble is None:
                     stage.client("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
                     handled += 1
@@ -117,9 +117,18 @@ def _as_json(body: str) -> str:
         return json.dumps(body)
 
 
-def _line(event: dict[str, Any], trouble: str | None) -> str:
-    data = event.get("data") or {}
-    amount = f"  {data['total']} {data['currency']}" if "currency" in data else ""
-    replayed = "  (replayed)" if event.get("replayed") else ""
+def _line(body: str, trouble: str | None) -> str:
     refused = f"  NOT ACCEPTED by the webhook: {trouble}" if trouble else ""
-    return printable(f"{event['time']}  {event['type']:<16} {event['id']}{amount}{replayed}{refused}")
+    return printable(f"{_summary(body)}{refused}")
+
+
+def _summary(body: str) -> str:
+    """Return an event's time, type, id and total; another program's message as it is."""
+    try:
+        event = json.loads(body)
+        data = event.get("data") or {}
+        amount = f"  {data['total']} {data['currency']}" if "currency" in data else ""
+        replayed = "  (replayed)" if event.get("replayed") else ""
+        return f"{event['time']}  {event['type']:<16} {event['id']}{amount}{replayed}"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return body

@@ -14,6 +14,7 @@ from chalice.cli.factory import CLIFactory
 from ordersctl.local.event_sources.invocation import Ended
 from ordersctl.local.event_sources.mappings import Mappings
 from ordersctl.local.event_sources.polling import poll_forever
+from ordersctl.shared.output import printable
 from ordersctl.shared.project import HANDLERS_LOG, INVOCATIONS_LOG, PROJECT_DIR, engine_url, log_dir
 
 
@@ -25,7 +26,7 @@ def event_sources(state_dir: Path) -> None:
     out = _own_output(logs / HANDLERS_LOG)
 
     def report(line: str) -> None:
-        out.write(" ".join(line.splitlines()) + "\n")
+        out.write(printable(" ".join(line.splitlines())) + "\n")
 
     # What the packaged template says; "0" shows the other way of deploying.
     os.environ.setdefault("REPORT_BATCH_ITEM_FAILURES", "1")

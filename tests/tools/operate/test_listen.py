@@ -85,6 +85,19 @@ def test_events_of_the_types_asked_for_are_shown_and_nothing_is_left_behind(stag
     assert (listening(stage), queues_of_listeners(stage)) == ([], [])
 
 
+def test_what_another_program_publishes_is_shown_without_control_characters(stage: OperatedStage) -> None:
+    process = stage.start("listen", "--count", "3")
+    eventually(lambda: listening(stage))
+    hostile = {"id": "\x1b[2J", "type": "\x9b2J", "time": "\u202e"}
+    for message in (json.dumps(hostile, ensure_ascii=False), '"\u202eno event"', "not JSON \x9b2J"):
+        stage.sns.publish(TopicArn=TOPIC, Message=message)
+    output, _ = process.communicate(timeout=20)
+    assert process.returncode == 0, output
+    assert {"\\x1b[2J", "\\x9b2J", "\\u202e"} <= set(output.split())
+    assert "not JSON \\x9b2J" in output
+    assert not set("\x1b\x9b\u202e") & set(output)
+
+
 @pytest.mark.parametrize(
     "asked",
     [

@@ -2,16 +2,21 @@
 
 import json
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
+import click
 import pytest
 
-from ordersctl.cli import SECTIONS
+from ordersctl.cli import SECTIONS, main
+from ordersctl.local.order_lines import OrderLines
 from testkit import builders
 from testkit.lambda_events import stream_record
 from tests.tools.operate.stage import OperatedStage
 
 HOSTILE = "\x1b]52;c;cm0gLXJm\x07\x1b[2J\x9b2J\u202e[red]"
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+SENT = re.sub("[\x1b\x07]", "", HOSTILE)  # what SQS takes of it outside of JSON
 ORDER = builders.an_order(note=HOSTILE, status_reason=HOSTILE, customer_id=HOSTILE)
 
 
@@ -19,8 +24,8 @@ ORDER = builders.an_order(note=HOSTILE, status_reason=HOSTILE, customer_id=HOSTI
 def hostile(stage: OperatedStage) -> OperatedStage:
     """The stage with hostile text in queues, table and log."""
     command = builders.command(customer_id=HOSTILE, correlation_id=HOSTILE, order={HOSTILE: HOSTILE})
-    stage.send("queue-dlq", command, reason=HOSTILE.replace("\x1b", "").replace("\x07", ""), source="m1")
-    stage.send("queue-dlq", f"not JSON {HOSTILE}".replace("\x1b", "").replace("\x07", ""))
+    stage.send("queue-dlq", command, reason=SENT, source="m1")
+    stage.send("queue-dlq", f"not JSON {SENT}")
     stage.send("events-dlq", stream_record(None, ORDER), reason="InvalidParameter", source="e1")
     stage.send("inventory-dlq", {"subject": ORDER.order_id, "id": HOSTILE, "type": HOSTILE, "time": HOSTILE})
     stage.store(ORDER)
@@ -31,25 +36,66 @@ def hostile(stage: OperatedStage) -> OperatedStage:
     return stage
 
 
-COMMANDS = {
-    "queues": [["queues"]],
-    "dlq": [["dlq", "list"], ["dlq", "show", "ID"], ["dlq", "redrive", "--all", "--yes"]],
-    "replay": [["replay", "ORDER", "--yes"]],
-    "trace": [["trace", "ORDER"]],
+COMMANDS: dict[str, list[str]] = {
+    "queues": [],
+    "dlq list": [],
+    "dlq show": ["ID"],
+    "dlq redrive": ["--all", "--yes"],
+    "dlq drop": ["--all", "--yes"],
+    "replay": ["--customer", HOSTILE, "--to", "invoicing", "--yes"],
+    "trace": [ORDER.order_id],
 }
-NOT_HERE = {"listen"}  # it waits for events: tests/tools/operate/test_listen.py
+JSON = sorted(COMMANDS.keys() - {"dlq show"})  # commands that have --json
+NOT_HERE = {"listen", "load", "run", "token", "trigger"}  # tests/tools/operate/test_listen.py; no text from queues
 
 
-def test_every_command_for_the_one_on_call_is_here() -> None:
-    assert SECTIONS["On call"].keys() - COMMANDS.keys() <= NOT_HERE
+def leaves(name: str, command: click.Command) -> Iterator[str]:
+    """The commands of a group, or a command itself, as they are typed."""
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            yield from leaves(f"{name} {each.name}", each)
+    else:
+        yield name
+
+
+def test_every_command_that_shows_what_is_in_queues_is_here() -> None:
+    context = click.Context(main)
+    names = [name for title in ("Run it here", "On call") for name in SECTIONS[title]]
+    commands = [(name, main.get_command(context, name)) for name in names]
+    found = {leaf for name, command in commands if command is not None for leaf in leaves(name, command)}
+    assert found - NOT_HERE == COMMANDS.keys()
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_command_sends_what_it_finds_to_the_terminal(hostile: OperatedStage, name: str) -> None:
-    for arguments in COMMANDS[name]:
-        ids = [row["id"] for row in hostile.json("dlq", "list")] if "ID" in arguments else [""]
-        for id_ in ids:
-            given = [{"ID": id_, "ORDER": ORDER.order_id}.get(each, each) for each in arguments]
-            answer = hostile.run(*given)
-            assert not CONTROL.search(answer.output), (given, answer.output)
-            assert answer.exception is None or isinstance(answer.exception, SystemExit), (given, answer.exception)
+    ids = [row["id"] for row in hostile.json("dlq", "list")] if "ID" in COMMANDS[name] else [""]
+    for id_ in ids:
+        given = [*name.split(), *(id_ if each == "ID" else each for each in COMMANDS[name])]
+        answer = hostile.run(*given)
+        assert answer.exit_code != 2, answer.output
+        assert not CONTROL.search(answer.output), (given, answer.output)
+        assert answer.exception is None or isinstance(answer.exception, SystemExit), (given, answer.exception)
+
+
+@pytest.mark.parametrize("name", JSON)
+def test_json_is_exact_and_has_no_control_character_either(hostile: OperatedStage, name: str) -> None:
+    answer = hostile.run(*name.split(), *COMMANDS[name], "--json")
+    assert not CONTROL.search(answer.stdout)
+    shown = json.dumps(json.loads(answer.stdout), ensure_ascii=False)
+    if name in {"dlq list", "trace"}:
+        assert json.dumps(SENT, ensure_ascii=False)[1:-1] in shown
+
+
+def test_a_file_has_the_body_as_it_was_sent(hostile: OperatedStage, tmp_path: Path) -> None:
+    (row,) = [row for row in hostile.json("dlq", "list") if row["queue"] == "inventory"]
+    assert hostile.run("dlq", "show", row["id"], "--out", str(tmp_path / "body.json")).exit_code == 0
+    assert json.loads((tmp_path / "body.json").read_text())["type"] == HOSTILE
+
+
+def test_the_local_runs_lines_have_no_control_character() -> None:
+    lines: list[str] = []
+    order_lines = OrderLines(lines.append)
+    order_lines.published(stream_record(None, ORDER))
+    order_lines.published(stream_record(ORDER, ORDER.erase(builders.LATER)))
+    assert len(lines) == 2
+    assert not CONTROL.search("".join(lines))
