@@ -7,8 +7,8 @@ import pytest
 from chalicelib.domain.orders import Order, OrderStatus
 from testkit import builders
 from testkit.waiting import eventually
+from tests.tools.operate.replay.test_replay import changed
 from tests.tools.operate.stage import OperatedStage
-from tests.tools.operate.test_replay import changed
 
 
 def an_order_that_changed_twice(stage: OperatedStage) -> Order:
