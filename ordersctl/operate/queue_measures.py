@@ -1,6 +1,6 @@
 """How much waits in a stage's queues and its table's stream, and for how long."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +12,7 @@ from ordersctl.shared.output import echo
 from ordersctl.shared.stage import Stage
 from ordersctl.shared.streams import Checkpoints
 
-_METRIC_MINUTES = 15  # CloudWatch has SQS metrics some minutes late
+METRIC_MINUTES = 15  # CloudWatch has SQS metrics some minutes late
 _COUNTS = ("", "NotVisible", "Delayed")
 
 
@@ -24,7 +24,10 @@ def queue_rows(stage: Stage) -> list[dict[str, Any]]:
 
 
 def stream_rows(stage: Stage) -> list[dict[str, Any]]:
-    """Return how far each reader of the table's stream is behind: records, and seconds of lag; None is unknown."""
+    """Return how far each reader of the table's stream is behind: records, and seconds of lag; None is unknown.
+
+    On AWS with the `state` of Lambda's mapping and the `result` of its last invocation.
+    """
     return _local_stream(stage) if stage.is_local else _stream(stage)
 
 
@@ -67,12 +70,15 @@ def _oldest_in_cloudwatch(stage: Stage, queue: Queue) -> float | None:
 def _stream(stage: Stage) -> list[dict[str, Any]]:
     """Return the iterator age of Lambda's mappings; AWS does not say how many records they are behind."""
     mappings = stage.client("lambda").list_event_source_mappings(EventSourceArn=stage.output("OrderStreamArn"))
-    readers = [mapping["FunctionArn"].rpartition(":function:")[2] for mapping in mappings["EventSourceMappings"]]
-    ages = [_metric(stage, "AWS/Lambda", "IteratorAge", {"FunctionName": name}) for name in readers]
-    return [
-        {"reader": name, "records": None, "lag": None if age is None else age / 1_000}
-        for name, age in zip(readers, ages, strict=True)
-    ]
+    return [_reader(stage, mapping) for mapping in mappings["EventSourceMappings"]]
+
+
+def _reader(stage: Stage, mapping: Mapping[str, Any]) -> dict[str, Any]:
+    name = mapping["FunctionArn"].rpartition(":function:")[2]
+    age = _metric(stage, "AWS/Lambda", "IteratorAge", {"FunctionName": name})
+    lag = None if age is None else age / 1_000
+    result = mapping.get("LastProcessingResult", "")
+    return {"reader": name, "records": None, "lag": lag, "state": mapping["State"], "result": result}
 
 
 def _local_stream(stage: Stage) -> list[dict[str, Any]]:
@@ -82,16 +88,17 @@ def _local_stream(stage: Stage) -> list[dict[str, Any]]:
     """
     streams, arn = stage.client("dynamodbstreams"), stage.output("OrderStreamArn")
     checkpoints = Checkpoints(project.checkpoint_file(project.state_dir()), arn)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for shard in streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
         shard_id = shard["ShardId"]
         records = streams.get_records(ShardIterator=checkpoints.iterator(streams, shard_id))["Records"]
         if records and checkpoints.get(shard_id) is None:
             why = "nothing was published yet, or its file is elsewhere"
             echo(f"The stream has no checkpoint: {why}. {project.state_dir_hint()}", err=True)
-            rows.append({"reader": shard_id, "records": None, "lag": None})
+            count, lag = None, None
         else:
-            rows.append({"reader": shard_id, "records": len(records), "lag": round(_lag(records), 1)})
+            count, lag = len(records), round(_lag(records), 1)
+        rows.append({"reader": shard_id, "records": count, "lag": lag, "state": None, "result": ""})
     return rows
 
 
@@ -110,7 +117,7 @@ def _metric(stage: Stage, namespace: str, name: str, dimensions: dict[str, str])
         Namespace=namespace,
         MetricName=name,
         Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
-        StartTime=now - timedelta(minutes=_METRIC_MINUTES),
+        StartTime=now - timedelta(minutes=METRIC_MINUTES),
         EndTime=now,
         Period=60,
         Statistics=["Maximum"],

@@ -21,4 +21,9 @@ def queues(*, stage: Stage, as_json: bool) -> None:
         return
     title = f"Queues of stage {stage.name}"
     show(title, rows, ("queue", "holds", "waiting", "in_flight", "oldest"), as_json=False)
-    show("The table's stream, still to be published", streams, ("reader", "records", "lag"), as_json=False)
+    show(
+        "The table's stream, still to be published",
+        streams,
+        ("reader", "records", "lag", "state", "result"),
+        as_json=False,
+    )

@@ -1,6 +1,7 @@
 """`ordersctl replay`: publishes the current state of orders again, as events under their original ids."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,8 +11,10 @@ import click
 
 from chalicelib.adapters.order_table import OrderTable
 from chalicelib.domain import clock
+from chalicelib.domain.orders import ErasedOrder, Order
 from ordersctl.operate.replay import orders, targets
 from ordersctl.operate.replay.progress import ProgressFile, ReplayProgress
+from ordersctl.operate.replay.publisher_lag import PublisherLag
 from ordersctl.operate.send import RateLimit, source_of
 from ordersctl.operate.stage_queues import StageQueues
 from ordersctl.shared import options
@@ -88,7 +91,8 @@ def replay(
 
     An event has the id that it had at first, and `replayed`: true. If the command is stopped, run it again: it
     continues where it was, and an event that was published twice has the same id. --since reads the whole table: half
-    a read unit for each order in it.
+    a read unit for each order in it. While the publisher is behind nothing is replayed: a consumer would drop the older
+    events that come after.
     """
     if (bool(order_ids) + bool(customer) + bool(since)) != 1 or (until and not since):
         raise click.UsageError("Give one of --order, --customer, and --since (with --until, if you like).")
@@ -100,17 +104,20 @@ def replay(
     file = ProgressFile.of(stage, asked)
     if restart:
         file.delete()
-    progress = file.read() or ReplayProgress(until=until or clock.now())
+    publisher_lag = PublisherLag(stage)
+    progress = file.read() or ReplayProgress(until=_window_end(publisher_lag, since, until))
     _agree(stage, progress, "every subscriber" if consumer is None else consumer.full_name, yes=yes, quiet=as_json)
     send = targets.to_all(stage) if consumer is None else targets.to_consumer(stage, consumer)
-    question, send_page = (
+    question, send_orders = (
         Question(order_ids, customer, since),
-        partial(_send_page, source_of(stage), send, RateLimit(rate)),
+        partial(_send_all, source_of(stage), send, RateLimit(rate)),
     )
     with progress_bar(Console(stderr=True), hidden=as_json) as bar:
         task = bar.add_task("orders read", total=question.count(stage), completed=progress.read)
         for page in question.pages(stage, progress):
-            progress.add(page, sent=send_page(page))
+            chosen = publisher_lag.without_recent(page)
+            left = len(page.orders) - page.orders.count(None) - len(chosen)
+            progress.add(page, sent=send_orders(chosen), left=left)
             file.write(progress)
             bar.update(task, completed=progress.read)
     file.delete()
@@ -128,9 +135,26 @@ def _agree(stage: Stage, progress: ReplayProgress, target: str, *, yes: bool, qu
         click.confirm("Go on?", abort=True, err=True)
 
 
-def _send_page(source: str, send: targets.Send, limit: RateLimit, page: orders.Page) -> int:
-    """Send the event of each order of a page, and return how many events the target took."""
-    events = [orders.event_of(order, source=source) for order in page.orders if order is not None]
+def _window_end(publisher_lag: PublisherLag, since: str | None, until: str | None) -> str:
+    """Return where a window of time ends: at `until`, or at now, but before what may not be published yet.
+
+    Raises ClickException when the publisher is behind, or when nothing is left of the window.
+    """
+    now = time.time()
+    published = publisher_lag.published_until(now)
+    end = clock.from_seconds(published)
+    if until is not None and until <= end:
+        return until
+    if since is not None and since >= end:
+        raise click.ClickException(f"what changed after {end} may still be on its way: run it again later.")
+    if since is not None and published < now:
+        echo(f"Left out: what changed after {end}, which may still be on its way. Later: --since {end}", err=True)
+    return end
+
+
+def _send_all(source: str, send: targets.Send, limit: RateLimit, chosen: list[Order | ErasedOrder]) -> int:
+    """Send the event of each order, and return how many events the target took."""
+    events = [orders.event_of(order, source=source) for order in chosen]
     sent = 0
     for start in range(0, len(events), _AT_ONCE):
         batch = events[start : start + _AT_ONCE]
@@ -140,12 +164,18 @@ def _send_page(source: str, send: targets.Send, limit: RateLimit, page: orders.P
 
 
 def _report(progress: ReplayProgress, *, as_json: bool) -> None:
-    """Print what was done; exit status 1 when some orders could not be read."""
+    """Print what was done; exit status 1 when some orders were not replayed."""
     if as_json:
-        counts = {"read": progress.read, "sent": progress.sent, "unreadable": progress.unreadable}
+        counts = {
+            "read": progress.read,
+            "sent": progress.sent,
+            "unreadable": progress.unreadable,
+            "left": progress.left,
+        }
         echo(json.dumps(counts))
     else:
         skipped = f"; {progress.unreadable} skipped that cannot be read" if progress.unreadable else ""
-        echo(f"{progress.sent} events sent{skipped}.")
-    if progress.unreadable:
+        left = f"; {progress.left} left that changed too recently, run it again later" if progress.left else ""
+        echo(f"{progress.sent} events sent{skipped}{left}.")
+    if progress.unreadable or progress.left:
         raise click.exceptions.Exit(1)

@@ -22,11 +22,13 @@ class ReplayProgress:
     read: int = 0
     sent: int = 0
     unreadable: int = 0
+    left: int = 0  # changed so recently that their own events may be on their way
 
-    def add(self, page: Page, *, sent: int) -> None:
+    def add(self, page: Page, *, sent: int, left: int) -> None:
         """Count a page whose events have been sent."""
         self.read += page.read
         self.sent += sent
+        self.left += left
         self.unreadable += page.orders.count(None)
         self.after = page.after
 

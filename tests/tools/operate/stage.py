@@ -125,6 +125,16 @@ class OperatedStage:
         file = Checkpoints(self.state_dir / "stream-checkpoints.json", self._stream_arn())
         file.set(record["shardId"], record["dynamodb"]["SequenceNumber"])
 
+    def publisher_catches_up(self) -> None:
+        """Save that the whole stream is read, as if everything stored so far were published."""
+        arn = self._stream_arn()
+        file = Checkpoints(self.state_dir / "stream-checkpoints.json", arn)
+        for shard in self.streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
+            while records := self.streams.get_records(ShardIterator=file.iterator(self.streams, shard["ShardId"]))[
+                "Records"
+            ]:
+                file.set(shard["ShardId"], records[-1]["dynamodb"]["SequenceNumber"])
+
     def given_up(self, first: dict[str, Any], last: dict[str, Any]) -> dict[str, Any]:
         """The message that Lambda sends to an on-failure destination (Lambda guide, "DynamoDB Streams")."""
         return {

@@ -96,7 +96,11 @@ def test_ages_and_lag_come_from_cloudwatch(aws: OperatedStage) -> None:
     oldest = {row["full_name"]: row["oldest"] for row in found["queues"]}
     assert oldest["orders-dev-queue"] == 77
     assert oldest["orders-dev-queue-dlq"] is None
-    assert found["stream"] == [{"reader": PUBLISHER, "records": None, "lag": 42.0}]
+    (reader,) = found["stream"]
+    assert (reader["reader"], reader["records"], reader["lag"], reader["state"]) == (PUBLISHER, None, 42.0, "Disabled")
+    refused = aws.run("replay", "--since", "2026-01-01", "--yes", *STAGE)
+    assert (refused.exit_code, "the publisher is behind: " in refused.output) == (1, True)
+    assert "Disabled" in refused.output
 
 
 def test_a_trace_joins_the_functions_logs_by_order_and_correlation_id(aws: OperatedStage) -> None:

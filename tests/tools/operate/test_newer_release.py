@@ -19,6 +19,7 @@ def on_hold(version: int) -> Order:
 def test_an_order_of_an_unknown_status_is_replayed_by_its_status(stage: OperatedStage) -> None:
     first, later = on_hold(1), on_hold(2)
     stage.store(first, later)
+    stage.publisher_catches_up()
     stage.json("replay", "--customer", builders.CUSTOMER, "--yes")
     events = {event["subject"]: event for event in stage.take_events("invoicing")}
     assert [events[order.order_id]["type"] for order in (first, later)] == [f"order.{NEW_STATUS}"] * 2

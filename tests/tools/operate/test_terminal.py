@@ -29,6 +29,7 @@ def hostile(stage: OperatedStage) -> OperatedStage:
     stage.send("events-dlq", stream_record(None, ORDER), reason="InvalidParameter", source="e1")
     stage.send("inventory-dlq", {"subject": ORDER.order_id, "id": HOSTILE, "type": HOSTILE, "time": HOSTILE})
     stage.store(ORDER)
+    stage.publisher_catches_up()
     line = {"time": builders.NOW, "event": HOSTILE, "order_id": ORDER.order_id, "correlation_id": HOSTILE, "x": HOSTILE}
     logs = stage.state_dir / "logs"
     logs.mkdir(exist_ok=True)

@@ -54,6 +54,7 @@ def test_a_replayed_event_is_the_original_marked_as_replayed(before: Order | Non
 def test_a_change_without_a_new_status_is_replayed_as_changed(stage: OperatedStage) -> None:
     order = builders.an_order(order_id=builders.fresh_order_id(), version=3, updated_at=builders.LATER)
     stage.store(order)
+    stage.publisher_catches_up()
     stage.json("replay", "--order", order.order_id, "--yes")
     (event,) = stage.take_events("invoicing")
     assert (event["type"], event["id"], event["replayed"]) == ("order.changed", f"{order.order_id}.3", True)
@@ -63,7 +64,13 @@ def test_a_customers_orders_are_replayed_to_every_subscriber_by_its_filter(stage
     mine = [builders.an_order(order_id=builders.fresh_order_id()) for _ in range(3)]
     shipped = changed(changed(mine[2], OrderStatus.CONFIRMED), OrderStatus.SHIPPED)
     stage.store(*mine[:2], shipped, builders.an_order(order_id=builders.fresh_order_id(), customer_id="other"))
-    assert stage.json("replay", "--customer", builders.CUSTOMER, "--yes") == {"read": 3, "sent": 3, "unreadable": 0}
+    stage.publisher_catches_up()
+    assert stage.json("replay", "--customer", builders.CUSTOMER, "--yes") == {
+        "read": 3,
+        "sent": 3,
+        "unreadable": 0,
+        "left": 0,
+    }
     assert {event["subject"] for event in stage.take_events("invoicing")} == {order.order_id for order in mine}
     assert {event["subject"] for event in stage.take_events("inventory")} == {order.order_id for order in mine[:2]}
 
@@ -72,8 +79,9 @@ def test_a_replay_to_one_consumer_applies_its_filter_and_reaches_no_other(stage:
     order = builders.an_order(order_id=builders.fresh_order_id())
     confirmed = changed(builders.an_order(order_id=builders.fresh_order_id()), OrderStatus.CONFIRMED)
     stage.store(order, confirmed)
+    stage.publisher_catches_up()
     asked = ("replay", "--since", "2026-01-01", "--to", "inventory", "--yes")
-    assert stage.json(*asked) == {"read": 2, "sent": 1, "unreadable": 0}
+    assert stage.json(*asked) == {"read": 2, "sent": 1, "unreadable": 0, "left": 0}
     (message,) = stage.take("inventory")
     assert json.loads(message["Body"])["subject"] == order.order_id
     assert message["MessageAttributes"]["replayed"]["StringValue"] == "true"
@@ -86,6 +94,7 @@ def test_a_time_window_selects_orders_by_their_last_change_erased_ones_too(stage
     later = changed(builders.an_order(order_id=builders.fresh_order_id()), OrderStatus.CONFIRMED)
     erased = builders.an_order(order_id=builders.fresh_order_id()).erase("2026-01-31T14:00:00.000Z")
     stage.store(early, later, erased)
+    stage.publisher_catches_up()
     stage.json("replay", "--since", builders.NOW, "--until", builders.LATER, "--yes")
     assert [event["subject"] for event in stage.take_events("invoicing")] == [early.order_id]
     stage.json("replay", "--since", "2026-01-31T13:00+00:00", "--yes")
@@ -116,6 +125,7 @@ def test_an_unreadable_item_is_skipped_counted_and_reported(stage: OperatedStage
     item = order_items.to_item(broken)
     del item["fingerprint"]
     stage.dynamodb.put_item(TableName="orders-local", Item=item)
+    stage.publisher_catches_up()
     for asked, sent in (
         (("--since", "2026-01-01"), 1),
         (("--customer", builders.CUSTOMER), 1),
@@ -133,7 +143,9 @@ def test_an_unreadable_item_is_skipped_counted_and_reported(stage: OperatedStage
 
 
 def test_a_missing_order_or_a_no_at_the_prompt_replays_nothing(stage: OperatedStage) -> None:
+    stage.publisher_catches_up()
     assert "no order" in stage.run("replay", "--order", builders.ORDER_ID, "--yes").output
     stage.store(builders.an_order())
+    stage.publisher_catches_up()
     assert stage.run("replay", "--order", builders.ORDER_ID, answer="n\n").exit_code == 1
     assert stage.depth("invoicing") == 0
