@@ -46,7 +46,7 @@ def store_order(command: PlaceOrder, table: OrderTable) -> str:
 
 
 def reject_order(command: PlaceOrder, reason: str, table: OrderTable) -> Order | ErasedOrder | None:
-    """Store as rejected an order that an operator gives up: its client must not read "accepted" for ever.
+    """Store as rejected an order that an operator gives up: its client must not read "accepted" permanently.
 
     Returns the order that has this id already; None when there was none. Raises Fault.
     """
