@@ -65,7 +65,10 @@ def functions(environment: Mapping[str, str]) -> ModuleType:
 
 
 def throttled(operation: str = "-") -> ClientError:
-    error: Any = {"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}
+    error: Any = {
+        "Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"},
+        "ResponseMetadata": {"HTTPStatusCode": 400, "AmbiguousAttempts": 0},  # as the clients report a refusal
+    }
     return ClientError(error, operation)
 
 
