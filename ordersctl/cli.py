@@ -31,6 +31,9 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "dlq": Entry("ordersctl.operate.dlq.command", "List, show, redrive and drop dead letters."),
         "replay": Entry("ordersctl.operate.replay.command", "Publish the current state of orders again."),
         "trace": Entry("ordersctl.operate.trace", "Show one order's path, from logs, table and queues."),
+        "pause": Entry("ordersctl.operate.pause", "Pause the processor, the publisher or a consumer."),
+        "resume": Entry("ordersctl.operate.pause", "Let it run again."),
+        "console": Entry("ordersctl.console.command", "Serve a page that shows orders travel."),
     },
     "Deploy": {
         "provision": Entry("ordersctl.deploy.provision", "Make what a stage needs before `chalice deploy`."),

@@ -21,12 +21,13 @@ class LocalRun:
     state_dir: Path
     api_port: int
     engine_port: int
+    console_port: int = 0
 
     @classmethod
-    def start(cls, directory: Path, *options: str, **environment: str) -> "LocalRun":
-        api_port, engine_port = free_port(), free_port()
+    def start(cls, directory: Path, *options: str, console: bool = False, **environment: str) -> "LocalRun":
+        api_port, engine_port, console_port = free_port(), free_port(), free_port() if console else 0
         output, state_dir = directory / "output.txt", directory / "state"
-        ports = ["--port", str(api_port), "--engine-port", str(engine_port)]
+        ports = ["--port", str(api_port), "--engine-port", str(engine_port), "--console-port", str(console_port)]
         # A message that a killed process held is delivered again after 2 s, not after the 2 min that AWS is given.
         arguments = [*ports, "--state-dir", str(state_dir), "--visibility", "2", *options]
         with output.open("wb") as file:
@@ -37,7 +38,7 @@ class LocalRun:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.PIPE,  # die_with_parent ends it when this process is gone
             )
-        return cls(process, output, state_dir, api_port, engine_port)
+        return cls(process, output, state_dir, api_port, engine_port, console_port)
 
     @property
     def url(self) -> str:

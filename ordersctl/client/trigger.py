@@ -6,11 +6,15 @@ from typing import Any
 
 import click
 import httpx
+from botocore.exceptions import BotoCoreError, ClientError
 
-from ordersctl.client.api import connect, json_object, problem_text, service_token
+from ordersctl.client.api import HopelessError, connect, json_object, post_all, problem_text, service_token
+from ordersctl.client.invoices import Placeable
 from ordersctl.shared.output import echo
 from ordersctl.shared.project import SAMPLE_ORDER
+from ordersctl.shared.stage import LOCAL, Stage
 
+_CONNECTIONS = 8
 STEPS = {"placed": "confirmed", "confirmed": "shipped", "shipped": "delivered"}
 
 
@@ -24,13 +28,31 @@ STEPS = {"placed": "confirmed", "confirmed": "shipped", "shipped": "delivered"}
     envvar="ORDERS_TOKEN",
     help="A token with the scope orders/service; also by ORDERS_TOKEN.  [default: one of the local run]",
 )
+@click.option("--count", type=click.IntRange(1, 1_000), default=1, help="Place so many orders, eight at a time.")
+@click.option("--poison", is_flag=True, help="Put a message that is no order on the local run's order queue instead.")
 @click.option("--json", "as_json", is_flag=True, help="The answer's JSON.")
 def trigger(
-    *, order_id: str | None, status: str | None, customer: str, url: str, token: str | None, as_json: bool
+    *,
+    order_id: str | None,
+    status: str | None,
+    customer: str,
+    url: str,
+    token: str | None,
+    count: int,
+    poison: bool,
+    as_json: bool,
 ) -> None:
     """Place a sample order, or move ORDER_ID on: confirmed, shipped, delivered."""
     if order_id is None and status is not None:
         raise click.UsageError("--to moves an order on: give its ORDER_ID.")
+    if order_id is not None and (count > 1 or poison):
+        raise click.UsageError("--count and --poison go without an ORDER_ID.")
+    if poison:
+        _poison()
+        return
+    if count > 1:
+        _place_many(url, token or service_token("trigger"), customer, count, as_json=as_json)
+        return
     try:
         with connect(url, token or service_token("trigger"), 1) as client:
             answer = _place(client, customer) if order_id is None else _move(client, order_id, customer, status)
@@ -54,6 +76,34 @@ def _move(client: httpx.Client, order_id: str, customer: str, status: str | None
         raise click.ClickException(f"{order_id} is {order['status']}: there is no next status.")
     headers = {"If-Match": read.headers.get("ETag", "*"), "Content-Type": "application/merge-patch+json"}
     return _document(client.patch(path, params=params, headers=headers, content=json.dumps({"status": status})))
+
+
+def _place_many(url: str, token: str, customer: str, count: int, *, as_json: bool) -> None:
+    burst = secrets.token_hex(8)
+    orders = [Placeable(f"trigger-{burst}-{number}", customer, SAMPLE_ORDER) for number in range(count)]
+    with connect(url, token, _CONNECTIONS) as client:
+        try:
+            posted = list(post_all(client, orders, _CONNECTIONS))
+        except HopelessError as error:
+            raise click.ClickException(str(error)) from error
+    accepted = [each.order_id for each in posted if each.outcome == "accepted"]
+    if as_json:
+        echo(json.dumps({"accepted": len(accepted), "order_ids": accepted}, indent=2))
+    else:
+        echo(f"{len(accepted)} of {count} accepted")
+    if len(accepted) < count:
+        raise click.ClickException(next(each.reason for each in posted if each.outcome != "accepted"))
+
+
+def _poison() -> None:
+    """Send what no API would: the processor quarantines it, with a reason, and goes on."""
+    stage = Stage.at(LOCAL)
+    body = f"This is not an order: {secrets.token_hex(4)}"
+    try:
+        stage.client("sqs").send_message(QueueUrl=stage.output("OrderQueueUrl"), MessageBody=body)
+    except (BotoCoreError, ClientError) as error:
+        raise click.ClickException(f"the local run does not take it: {error}. Is it running (make run)?") from error
+    echo("A message that is no order is on the order queue; it becomes a dead letter.")
 
 
 def _document(response: httpx.Response) -> dict[str, Any]:

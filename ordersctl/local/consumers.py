@@ -2,7 +2,8 @@
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import click
@@ -10,39 +11,51 @@ from chalice.app import SQSEventConfig
 from chalice.cli.factory import CLIFactory
 
 from ordersctl.local.engine import create_stack, wait_for_stack
-from ordersctl.local.event_sources.invocation import Function
-from ordersctl.local.event_sources.polling import poll_forever
+from ordersctl.local.event_sources.invocation import Function, Handler
+from ordersctl.local.event_sources.polling import Switched, poll_forever
 from ordersctl.local.event_sources.sqs import QueueMapping
+from ordersctl.shared import project
 from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.output import echo
 from ordersctl.shared.project import PROJECT_DIR, engine_url
+from ordersctl.shared.switches import CONSUMERS, State, Switches
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_sqs import SQSClient
 
 EXAMPLES = PROJECT_DIR / "examples"
-NAMES = ("inventory", "invoicing", "fulfilment")
 TIMEOUT_SECONDS = 5
 
 
 @click.command("consumer")
-@click.argument("name", type=click.Choice(NAMES))
-def consumer(name: str) -> None:
+@click.argument("name", type=click.Choice(CONSUMERS))
+@click.option("--state-dir", type=click.Path(path_type=Path, file_okay=False), help="Of the run that starts it.")
+def consumer(name: str, state_dir: Path | None) -> None:
     """Drive a sample consumer until stopped; its API is ORDERS_API_URL, its token ORDERS_TOKEN."""
     app = CLIFactory(str(EXAMPLES / name), environ=os.environ).create_config_obj("local").chalice_app
     make_inbox(engine_url(), os.environ["INBOX_TABLE"])
+    switched = Switched(name, Switches(state_dir or project.state_dir()), _print)
     sqs: SQSClient = boto3.client("sqs", **client_options(engine_url()))
     (source,) = app.event_sources
     assert isinstance(source, SQSEventConfig)  # noqa: S101 - they all are
     function = Function(
         name=name,
-        handler=app.handler_map[source.name],
+        handler=_failing_when_told(app.handler_map[source.name], switched),
         reports_failures=False,
         timeout_seconds=TIMEOUT_SECONDS,
     )
     mapping = QueueMapping.of(sqs, os.environ["QUEUE_NAME"], function, _print, batch_size=source.batch_size)
-    poll_forever(mapping.poll, _print)
+    poll_forever(switched.step(mapping.poll), _print)
+
+
+def _failing_when_told(handler: Handler, switched: Switched) -> Handler:
+    def handle(event: Any, context: Any) -> Any:
+        if switched.state() == State.FAILING:
+            raise RuntimeError("told to fail")
+        return handler(event, context)
+
+    return handle
 
 
 def make_inbox(endpoint_url: str, table: str) -> None:

@@ -1,15 +1,16 @@
 """The ports of a run: refused, with what has them, when they are taken."""
 
 import socket
+from collections.abc import Mapping
 
 import click
 
 from ordersctl.shared.engine_client import HEALTH, get_json
 
 
-def refuse_taken_ports(port: int, engine_port: int) -> None:
-    """Raise ClickException when the API's port or the engine's is taken."""
-    for number, option in ((port, "--port"), (engine_port, "--engine-port")):
+def refuse_taken_ports(ports: Mapping[str, int]) -> None:
+    """Raise ClickException when one of the ports is taken; each by the option that sets it."""
+    for option, number in ports.items():
         with socket.socket() as probe:
             # As servers do: a port whose last connections are in TIME_WAIT is free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import secrets
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from ordersctl.local.supervisor import Note, Supervisor
 from ordersctl.shared import project
 from ordersctl.shared.files import write_atomically
 from ordersctl.shared.output import echo
+from ordersctl.shared.switches import Switches
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -24,6 +26,13 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Of the API.")
 @click.option(
     "--engine-port", type=click.IntRange(1, 65535), default=4566, show_default=True, help="Of the AWS engine."
+)
+@click.option(
+    "--console-port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="Of the console, a page to watch orders and break things; 0 for none.",
 )
 @click.option(
     "--state-dir",
@@ -37,10 +46,19 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     help="When a message that was not handled is delivered again.  [default: as in the template]",
 )
 @click.option("--with-consumers", is_flag=True, help="With the sample consumers, which move orders on to delivered.")
-def run(*, port: int, engine_port: int, state_dir: Path | None, visibility: int | None, with_consumers: bool) -> None:
+def run(
+    *,
+    port: int,
+    engine_port: int,
+    console_port: int,
+    state_dir: Path | None,
+    visibility: int | None,
+    with_consumers: bool,
+) -> None:
     """Run everything on this machine: API, queues, table, events. Ctrl-C stops it."""
-    if port == engine_port:
-        raise click.UsageError("--port and --engine-port must differ.")
+    ports = {"--port": port, "--engine-port": engine_port} | ({"--console-port": console_port} if console_port else {})
+    if len(set(ports.values())) < len(ports):
+        raise click.UsageError(f"{', '.join(ports)} must differ.")
     state_dir = (state_dir or project.state_dir()).resolve()
     # Ctrl-C, `kill` and a closed terminal end the run in the same way.
     for number in _SIGNALS:
@@ -48,11 +66,20 @@ def run(*, port: int, engine_port: int, state_dir: Path | None, visibility: int 
     supervisor = Supervisor(port, engine_port, state_dir)
     try:
         with _only_one_in(state_dir) as note:
-            refuse_taken_ports(port, engine_port)
+            refuse_taken_ports(ports)
+            switches = Switches(state_dir)
+            switches.begin()
             supervisor.start(visibility)
             if with_consumers:
                 supervisor.start_consumers()
-            _announce(port, engine_port, state_dir)
+            console = ""
+            if console_port:  # after the API is ready, which it must not delay
+                key = secrets.token_urlsafe(24)
+                supervisor.start_console(console_port, key)
+                console = f"http://127.0.0.1:{console_port}/?key={key}"
+            _announce(port, engine_port, console, state_dir)
+            for name, state in switches.halted().items():
+                echo(f"{name} is {state} since an earlier run; to end that: ordersctl resume {name}")
             supervisor.watch(note)
     except KeyboardInterrupt:
         echo("\nStopping.", nl=False)
@@ -88,7 +115,7 @@ def _only_one_in(state_dir: Path) -> Iterator[Note]:
         yield note
 
 
-def _announce(port: int, engine_port: int, state_dir: Path) -> None:
+def _announce(port: int, engine_port: int, console: str, state_dir: Path) -> None:
     from ordersctl.local.tokens import CUSTOMER_SCOPE, local_token  # noqa: PLC0415 - slow to import
 
     token = local_token(subject="17850", scope=CUSTOMER_SCOPE)
@@ -96,6 +123,7 @@ def _announce(port: int, engine_port: int, state_dir: Path) -> None:
         f"""
 Orders is running.
   API      http://127.0.0.1:{port}      reference: http://127.0.0.1:{port}/docs
+  console  {console or "none"}
   engine   http://127.0.0.1:{engine_port}  (AWS, embedded; its data is lost when it stops)
   logs     {_shown(project.log_dir(state_dir))}
   token    {token}

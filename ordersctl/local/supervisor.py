@@ -3,7 +3,7 @@
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from ordersctl.local.processes import Child, stop
 from ordersctl.shared import project
 from ordersctl.shared.engine_client import HEALTH, get_json
 from ordersctl.shared.output import echo
+from ordersctl.shared.switches import CONSUMERS, State, Switches
 
 STAGE = "local"
 START_SECONDS = 60
@@ -29,7 +30,7 @@ Note = Callable[[Mapping[str, Any]], None]  # takes process name -> pid
 
 @dataclass
 class Supervisor:
-    """The engine, the API, the event sources and, if asked for, the sample consumers."""
+    """The engine, the API, the event sources and, if asked for, the sample consumers and the console."""
 
     port: int
     engine_port: int
@@ -37,6 +38,7 @@ class Supervisor:
     servers: list[Child] = field(default_factory=list)  # engine and API: the run ends when one of them does
     event_sources: Child | None = None
     consumers: list[Child] = field(default_factory=list)
+    console: Child | None = None
 
     def start(self, visibility: int | None) -> None:
         """Start everything but the consumers; ClickException if something ends at once.
@@ -66,32 +68,43 @@ class Supervisor:
         self.event_sources.start()
         self._wait(lambda: get_json(f"http://127.0.0.1:{self.port}/health") is not None, "the API")
 
-    def start_consumers(self) -> None:
-        """Start the sample consumers, each in a process of its own: one that ends does not end the others."""
-        from ordersctl.local.consumers import NAMES
-        from ordersctl.local.tokens import SERVICE_SCOPE, local_token
-
-        for name in NAMES:
-            token = local_token(subject=name, scope=SERVICE_SCOPE, ttl_seconds=_CONSUMER_TOKEN_SECONDS)
-            environment = {"ORDERS_API_URL": f"http://127.0.0.1:{self.port}", "ORDERS_TOKEN": token}
+    def start_consumers(self, names: Iterable[str] = CONSUMERS) -> None:
+        """Start sample consumers, each in a process of its own: one that ends does not end the others."""
+        for name in names:
+            environment = {"ORDERS_API_URL": f"http://127.0.0.1:{self.port}", "ORDERS_TOKEN": _token(name)}
             log = project.log_dir(self.state_dir) / f"{name}.log"
-            child = Child(name, "ordersctl.cli:main", ("consumer", name), environment, log)
+            arguments = ("consumer", name, "--state-dir", str(self.state_dir))
+            child = Child(name, "ordersctl.cli:main", arguments, environment, log)
             self.consumers.append(child)
             child.start()
+
+    def start_console(self, port: int, key: str) -> None:
+        """Start the console; its log has what its commands print on errors."""
+        # The key is a secret of this user: an environment, unlike arguments, is shown to no other user of the machine.
+        environment = {
+            "ORDERS_CONSOLE_KEY": key,
+            "ORDERS_TOKEN": _token("console"),
+            "ORDERS_STATE_DIR": str(self.state_dir),
+        }
+        arguments = ("console", "--port", str(port), "--api-url", f"http://127.0.0.1:{self.port}")
+        log = project.log_dir(self.state_dir) / "console.log"
+        self.console = Child("console", "ordersctl.cli:main", arguments, environment, log)
+        self.console.start()
 
     def watch(self, note: Note) -> None:
         """Restart the event sources when they end; ClickException once something ends that is not restarted."""
         assert self.event_sources is not None  # noqa: S101 - `start` came first
         ends: deque[float] = deque(maxlen=RESTARTS + 1)
-        running = list(self.consumers)
+        switches = Switches(self.state_dir)
+        reported: set[int] = set()  # the processes whose end was reported
         note(self._pids())
         while True:
             time.sleep(0.1)
             self._refuse_ended(self.servers)
-            for ended in [child for child in running if child.ended() is not None]:
-                where = f"See logs/{ended.name}.log"
-                echo(f"{ended.name} ended ({ended.ended()}); its queue keeps its events. {where}")
-                running.remove(ended)
+            self._report_ended(reported)
+            if missing := self._consumers_to_start(switches):
+                self.start_consumers(missing)
+                note(self._pids())
             if (how := self.event_sources.ended()) is None:
                 continue
             ends.append(time.monotonic())
@@ -102,15 +115,33 @@ class Supervisor:
             self.event_sources.start()
             note(self._pids())
 
+    def _report_ended(self, reported: set[int]) -> None:
+        for child in self._attendants():
+            if child.pid is None or child.pid in reported or (how := child.ended()) is None:
+                continue
+            reported.add(child.pid)
+            kept = "" if child is self.console else "; its queue keeps its events"
+            echo(f"{child.name} ended ({how}){kept}. See logs/{child.name}.log")
+
+    def _consumers_to_start(self, switches: Switches) -> list[str]:
+        """Return the consumers that a switch asks for, and that were never started."""
+        started = {child.name for child in self.consumers}
+        wanted = switches.all()
+        return [name for name in CONSUMERS if wanted.get(name) == State.RUNNING and name not in started]
+
     def stop(self) -> None:
         """End everything that was started."""
-        stop([*self.consumers, *self._children()])
+        stop([*self._attendants(), *self._children()])
+
+    def _attendants(self) -> list[Child]:
+        """Return the processes without which orders go on: consumers, and the console."""
+        return [*self.consumers, *([] if self.console is None else [self.console])]
 
     def _children(self) -> list[Child]:
         return [*self.servers, *([] if self.event_sources is None else [self.event_sources])]
 
     def _pids(self) -> dict[str, int | None]:
-        return {child.name: child.pid for child in [*self._children(), *self.consumers]}
+        return {child.name: child.pid for child in [*self._children(), *self._attendants()]}
 
     def _wait(self, ready: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -125,6 +156,12 @@ class Supervisor:
             if (how := child.ended()) is not None:
                 last = f"; the end of its log:\n{lines}" if (lines := child.end_of_log()) else "."
                 raise click.ClickException(f"the {child.name} ended ({how}){last}")
+
+
+def _token(subject: str) -> str:
+    from ordersctl.local.tokens import SERVICE_SCOPE, local_token
+
+    return local_token(subject=subject, scope=SERVICE_SCOPE, ttl_seconds=_CONSUMER_TOKEN_SECONDS)
 
 
 def _enter_environment(endpoint_url: str) -> None:

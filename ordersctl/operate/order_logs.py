@@ -7,8 +7,8 @@ from typing import Any
 
 from chalicelib.domain import clock
 from chalicelib.domain.orders import ErasedOrder, Order
-from ordersctl.operate.stage_queues import StageQueues
 from ordersctl.shared import project
+from ordersctl.shared.queues.stage_queues import StageQueues
 from ordersctl.shared.stage import Stage
 
 _SPARE_SECONDS = 60  # that clocks may differ

@@ -4,9 +4,9 @@ import json
 
 import click
 
-from ordersctl.operate.queue_measures import queue_rows, stream_rows
 from ordersctl.shared import options
 from ordersctl.shared.output import echo, show
+from ordersctl.shared.queues.measures import queue_rows, stream_rows
 from ordersctl.shared.stage import Stage, with_stage
 
 
@@ -20,7 +20,7 @@ def queues(*, stage: Stage, as_json: bool) -> None:
         echo(json.dumps({"queues": rows, "stream": streams}, indent=2))
         return
     title = f"Queues of stage {stage.name}"
-    show(title, rows, ("queue", "holds", "waiting", "in_flight", "oldest"), as_json=False)
+    show(title, rows, ("queue", "holds", "waiting", "in_flight", "oldest", "state"), as_json=False)
     show(
         "The table's stream, still to be published",
         streams,

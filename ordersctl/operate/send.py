@@ -8,7 +8,7 @@ from chalicelib import wiring
 from chalicelib.adapters.publishing import Publisher
 from chalicelib.adapters.queues import OrderQueue
 from chalicelib.domain import commands
-from ordersctl.operate.stage_queues import Queue
+from ordersctl.shared.queues.stage_queues import Queue
 from ordersctl.shared.stage import Stage
 
 _OF_A_DEAD_LETTER = {"reason", "source"}  # attributes that say why a message is in a dead-letter queue

@@ -12,11 +12,11 @@ from chalicelib.domain import clock
 from chalicelib.domain.errors import OrderNotFound
 from chalicelib.domain.orders import ErasedOrder, Order
 from ordersctl.operate import order_logs
-from ordersctl.operate.dlq.dead_letters import DeadLetter
 from ordersctl.operate.dlq.walk import Walk
-from ordersctl.operate.stage_queues import StageQueues
 from ordersctl.shared import options, project
 from ordersctl.shared.output import echo, show
+from ordersctl.shared.queues.dead_letters import DeadLetter
+from ordersctl.shared.queues.stage_queues import StageQueues
 from ordersctl.shared.stage import Stage, with_stage
 
 # Fields of a log line that have a column of their own, or are the same in every line.

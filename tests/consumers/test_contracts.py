@@ -7,7 +7,7 @@ from urllib.error import HTTPError
 
 import pytest
 
-from ordersctl.local.consumers import NAMES
+from ordersctl.shared.switches import CONSUMERS
 from testkit.lambda_events import LambdaContext, sqs_event
 from tests.consumers.harness import THIN, WHOLE, Api, Event, FakeTable, SampleConsumer, at, of_another_order
 
@@ -26,7 +26,7 @@ def new_to(api: Api, event: Event) -> Event:
     return event
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CONSUMERS)
 @pytest.mark.parametrize("event_type", WHOLE)
 def test_every_published_event_is_consumed(consumers: Consumers, api: Api, name: str, event_type: str) -> None:
     event = new_to(api, WHOLE[event_type])
@@ -35,7 +35,7 @@ def test_every_published_event_is_consumed(consumers: Consumers, api: Api, name:
     assert (state["event_id"], int(state["sequence"])) == (event["id"], int(event["sequence"]))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CONSUMERS)
 @pytest.mark.parametrize("event_type", THIN)
 def test_a_thin_event_is_as_good_as_a_whole_one(consumers: Consumers, api: Api, name: str, event_type: str) -> None:
     whole, thin = new_to(api, WHOLE[event_type]), of_another_order(THIN[event_type])
@@ -57,7 +57,7 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CONSUMERS)
 @pytest.mark.parametrize("event_type", WHOLE)
 def test_a_consumer_changes_the_version_of_the_order_that_it_knows(
     consumers: Consumers, api: Api, name: str, event_type: str
@@ -145,7 +145,7 @@ def permutations(history: list[Event]) -> list[list[Event]]:
     return [list(each) for length in range(1, 6) for each in itertools.permutations(history, length)]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CONSUMERS)
 def test_the_last_version_decides_in_any_order_and_with_any_repeats(
     consumers: Consumers, api: Api, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

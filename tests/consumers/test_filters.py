@@ -8,9 +8,9 @@ import boto3
 import pytest
 
 from chalicelib.adapters.event_topic import EventTopic
-from ordersctl.local.consumers import NAMES
 from ordersctl.local.engine import deploy
 from ordersctl.shared.engine_client import client_options
+from ordersctl.shared.switches import CONSUMERS
 from tests.service.events.topics import Subscriber, random_events
 
 STAGE = "filters"
@@ -43,7 +43,7 @@ def test_of_a_thousand_mixed_changes_each_sample_subscriber_gets_exactly_its_eve
 ) -> None:
     events, sqs = list(random_events(1_000)), boto3.client("sqs", **client_options(engine_url))
     assert topic.publish(events) == []
-    for name in NAMES:
+    for name in CONSUMERS:
         wanted = TYPES[name]
         expected = [event.id for event in events if wanted is None or event.type in wanted]
         assert len(expected) >= 100, "the filter matches too few events to show anything"

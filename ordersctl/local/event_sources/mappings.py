@@ -12,11 +12,13 @@ from chalice.app import Chalice, DynamoDBEventConfig, SQSEventConfig
 
 from ordersctl.local.event_sources.dynamodb_streams import ShardMapping
 from ordersctl.local.event_sources.invocation import Ended, Function, Report
+from ordersctl.local.event_sources.polling import Switched
 from ordersctl.local.event_sources.sqs import QueueMapping
 from ordersctl.local.order_lines import OrderLines
 from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.project import checkpoint_file
 from ordersctl.shared.streams import Checkpoints
+from ordersctl.shared.switches import Switches
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -41,6 +43,7 @@ class Mappings:
         self._report = report
         self._ended = ended
         self._lines = OrderLines(report)
+        self._switches = Switches(state_dir)
 
     def steps(self, app: Chalice) -> list[Callable[[], object]]:
         """Return what to do over and over, each in a thread of its own."""
@@ -54,9 +57,12 @@ class Mappings:
                 ended=self._ended,
             )
             if isinstance(source, SQSEventConfig):
-                steps += [self._queue(source, function).poll] * QUEUE_POLLERS
+                processor = Switched("processor", self._switches, self._report)
+                steps += [processor.step(self._queue(source, function).poll)] * QUEUE_POLLERS
             elif isinstance(source, DynamoDBEventConfig):
-                steps += [partial(_poll_shard, shard) for shard in self._shards(source, function)]
+                publisher = Switched("publisher", self._switches, self._report)
+                shards = self._shards(source, function)
+                steps += [publisher.step(partial(_poll_shard, shard)) for shard in shards]
         for name in ("ORDER_DEAD_LETTER_QUEUE_URL", "EVENT_DEAD_LETTER_QUEUE_URL"):
             steps.append(DeadLetterWatch(self._sqs, os.environ[name], self._report).look)
         return steps

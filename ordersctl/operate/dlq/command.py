@@ -12,7 +12,6 @@ from typing import Any
 
 import click
 
-from ordersctl.operate.dlq.dead_letters import DeadLetter
 from ordersctl.operate.dlq.discard import NAMES_NO_ORDER, discard
 from ordersctl.operate.dlq.redrive import CAME_BACK, Redrive
 from ordersctl.operate.dlq.selection import Result, Selection, handle_each
@@ -20,6 +19,7 @@ from ordersctl.operate.dlq.walk import HOLD_SECONDS, Walk
 from ordersctl.shared import options, project
 from ordersctl.shared.files import open_private
 from ordersctl.shared.output import duration, echo, printable, show
+from ordersctl.shared.queues.dead_letters import DeadLetter
 from ordersctl.shared.stage import Stage, with_stage
 
 _SHORTEST_ID = 6

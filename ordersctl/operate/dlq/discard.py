@@ -9,8 +9,8 @@ from chalicelib.adapters.order_table import OrderTable
 from chalicelib.application import process
 from chalicelib.domain import clock, commands
 from chalicelib.domain.errors import Poison
-from ordersctl.operate.dlq.dead_letters import DeadLetter
 from ordersctl.shared.files import open_private
+from ordersctl.shared.queues.dead_letters import DeadLetter
 from ordersctl.shared.stage import Stage
 
 NAMES_NO_ORDER = "kept in the file, with no order to store as rejected"  # the outcome of a command without ids

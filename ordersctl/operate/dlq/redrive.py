@@ -17,8 +17,8 @@ from chalicelib.application import process, publish
 from chalicelib.domain import commands
 from chalicelib.domain.errors import Fault, OrderNotFound, Poison
 from chalicelib.domain.orders import ErasedOrder, Order
-from ordersctl.operate.dlq.dead_letters import DeadLetter, at, cloud_event
 from ordersctl.operate.send import publisher, send_command, send_event, source_of
+from ordersctl.shared.queues.dead_letters import DeadLetter, at, cloud_event
 from ordersctl.shared.stage import Stage
 from ordersctl.shared.streams import lambda_record
 

@@ -9,11 +9,11 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.errors import Fault, Poison
-from ordersctl.operate.dlq import dead_letters
-from ordersctl.operate.dlq.dead_letters import DeadLetter
 from ordersctl.operate.dlq.walk import HOLD_SECONDS, Walk
 from ordersctl.operate.send import RateLimit
-from ordersctl.operate.stage_queues import StageQueues
+from ordersctl.shared.queues import dead_letters
+from ordersctl.shared.queues.dead_letters import DeadLetter
+from ordersctl.shared.queues.stage_queues import StageQueues
 from ordersctl.shared.stage import Stage
 
 

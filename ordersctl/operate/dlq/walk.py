@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from ordersctl.operate.dlq.dead_letters import DeadLetter
-from ordersctl.operate.stage_queues import Queue
+from ordersctl.shared.queues.dead_letters import DeadLetter
+from ordersctl.shared.queues.stage_queues import Queue
 from ordersctl.shared.stage import Stage
 
 HOLD_SECONDS = 30  # how long received messages stay invisible if this process is killed at once

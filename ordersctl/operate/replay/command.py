@@ -16,9 +16,9 @@ from ordersctl.operate.replay import orders, targets
 from ordersctl.operate.replay.progress import ProgressFile, ReplayProgress
 from ordersctl.operate.replay.publisher_lag import PublisherLag
 from ordersctl.operate.send import RateLimit, source_of
-from ordersctl.operate.stage_queues import StageQueues
 from ordersctl.shared import options
 from ordersctl.shared.output import Console, echo, progress_bar
+from ordersctl.shared.queues.stage_queues import StageQueues
 from ordersctl.shared.stage import Stage, with_stage
 
 _AT_ONCE = 10  # events

@@ -12,9 +12,9 @@ import click
 
 from chalicelib.domain import clock
 from chalicelib.domain.orders import ErasedOrder, Order
-from ordersctl.operate.queue_measures import METRIC_MINUTES, stream_rows
 from ordersctl.operate.replay.orders import Page
 from ordersctl.shared.output import duration, echo
+from ordersctl.shared.queues.measures import METRIC_MINUTES, stream_rows
 from ordersctl.shared.stage import Stage
 
 _PATIENCE_SECONDS = 3.0  # with a local publisher, for what is on its way

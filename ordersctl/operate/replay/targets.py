@@ -13,8 +13,8 @@ from chalicelib.adapters.faults import faults
 from chalicelib.adapters.publishing import CONTENT_ERRORS, Entry, Publisher, Undelivered
 from chalicelib.domain.events import OrderEvent
 from ordersctl.operate.send import publisher
-from ordersctl.operate.stage_queues import Queue
 from ordersctl.shared.output import echo
+from ordersctl.shared.queues.stage_queues import Queue
 from ordersctl.shared.stage import Stage
 
 Send = Callable[[list[OrderEvent]], int]  # sends events, returns how many the target takes

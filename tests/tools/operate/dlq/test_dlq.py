@@ -10,7 +10,7 @@ import pytest
 from chalicelib.domain import events
 from chalicelib.domain.orders import Order
 from ordersctl.operate.send import RateLimit, send_event
-from ordersctl.operate.stage_queues import Queue
+from ordersctl.shared.queues.stage_queues import Queue
 from ordersctl.shared.stage import Stage
 from testkit import builders, lambda_events
 from tests.tools.operate.stage import OperatedStage

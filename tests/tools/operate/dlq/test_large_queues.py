@@ -4,10 +4,10 @@ import tracemalloc
 
 import pytest
 
-from ordersctl.operate.dlq.dead_letters import DeadLetter
 from ordersctl.operate.dlq.selection import Selection
 from ordersctl.operate.dlq.walk import Walk
-from ordersctl.operate.stage_queues import Queue
+from ordersctl.shared.queues.dead_letters import DeadLetter
+from ordersctl.shared.queues.stage_queues import Queue
 from tests.tools.operate.dlq.large_queue import DEAD_LETTERS_URL, LargeQueue, stage_of
 
 COUNT, ODD_ONES = 50_000, 20

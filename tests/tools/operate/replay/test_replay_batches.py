@@ -8,7 +8,7 @@ import pytest
 from chalicelib.domain.events import OrderEvent
 from ordersctl.operate.replay import targets
 from ordersctl.operate.replay.orders import event_of
-from ordersctl.operate.stage_queues import Queue
+from ordersctl.shared.queues.stage_queues import Queue
 from ordersctl.shared.stage import Stage
 from testkit import builders
 

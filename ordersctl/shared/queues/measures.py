@@ -5,22 +5,50 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from ordersctl.operate.stage_queues import Queue, StageQueues
 from ordersctl.shared import project
 from ordersctl.shared.engine_client import get_json
 from ordersctl.shared.output import echo
+from ordersctl.shared.queues.stage_queues import Queue, StageQueues
 from ordersctl.shared.stage import Stage
 from ordersctl.shared.streams import Checkpoints
+from ordersctl.shared.switches import State, Switches
 
 METRIC_MINUTES = 15  # CloudWatch has SQS metrics some minutes late
 _COUNTS = ("", "NotVisible", "Delayed")
 
 
-def queue_rows(stage: Stage) -> list[dict[str, Any]]:
-    """Return depth, messages in flight and the age of the oldest (seconds) of every queue."""
-    queues = StageQueues.of(stage)
-    rows = [_row(stage, queue, dead=False) for queue in queues.live]
-    return rows + [_row(stage, queue, dead=True) for queue in queues.dead]
+def queue_rows(stage: Stage, queues: StageQueues | None = None, *, ages: bool = True) -> list[dict[str, Any]]:
+    """Return depth, messages in flight and the age of the oldest (seconds) of every queue.
+
+    `state` says whether what reads a queue is paused: in the local run by its switches, on AWS by Lambda's mapping;
+    "" where it runs, or where that is unknown. `queues` spares finding them again; without `ages`, `oldest` is None.
+    """
+    queues = queues or StageQueues.of(stage)
+    readers = reader_states(stage, queues)
+    rows = [
+        _row(stage, queue, dead=False, age=ages) | {"state": readers.get(reader(queue), "")} for queue in queues.live
+    ]
+    return rows + [_row(stage, queue, dead=True, age=ages) | {"state": ""} for queue in queues.dead]
+
+
+def reader(queue: Queue) -> str:
+    """Return the name of what reads a queue, as `ordersctl pause` knows it."""
+    return "processor" if queue.kind == "orders" else queue.name
+
+
+def reader_states(stage: Stage, queues: StageQueues) -> dict[str, str]:
+    """Return the states of the processor, the publisher and the consumers, by name; those that run are missing."""
+    if stage.is_local:
+        return {name: str(state) for name, state in Switches(project.state_dir()).halted().items()}
+    sources = {reader(queue): stage.queue_arn(queue.url) for queue in queues.live}
+    sources["publisher"] = stage.output("OrderStreamArn")
+    states = {name: [each["State"] for each in event_source_mappings(stage, arn)] for name, arn in sources.items()}
+    return {name: found[0].lower() for name, found in states.items() if found and "Enabled" not in found}
+
+
+def event_source_mappings(stage: Stage, source_arn: str) -> list[dict[str, Any]]:
+    """Return Lambda's event source mappings of a queue or a stream, those of this account that may be seen."""
+    return list(stage.client("lambda").list_event_source_mappings(EventSourceArn=source_arn)["EventSourceMappings"])
 
 
 def stream_rows(stage: Stage) -> list[dict[str, Any]]:
@@ -31,13 +59,13 @@ def stream_rows(stage: Stage) -> list[dict[str, Any]]:
     return _local_stream(stage) if stage.is_local else _stream(stage)
 
 
-def _row(stage: Stage, queue: Queue, *, dead: bool) -> dict[str, Any]:
+def _row(stage: Stage, queue: Queue, *, dead: bool, age: bool) -> dict[str, Any]:
     names = [f"ApproximateNumberOfMessages{suffix}" for suffix in _COUNTS]
     attributes = stage.queue_attributes(queue.url, *names)
     waiting, in_flight, delayed = (int(attributes[name]) for name in names)
     # Messages are not received to learn their age: the fifth receive moves a message to the dead-letter queue.
     oldest = None
-    if waiting + in_flight:
+    if age and waiting + in_flight:
         oldest = _oldest_in_engine(queue) if stage.is_local else _oldest_in_cloudwatch(stage, queue)
     return {
         "queue": queue.name,
@@ -51,16 +79,21 @@ def _row(stage: Stage, queue: Queue, *, dead: bool) -> dict[str, Any]:
 
 
 def _oldest_in_engine(queue: Queue) -> float | None:
-    """Return the seconds since the oldest message was sent, by the engine's own view of its queues."""
+    """Return the seconds since the oldest message was sent."""
+    times = [int(message["Attributes"]["SentTimestamp"]) / 1_000 for message in engine_messages(queue)]
+    return round(datetime.now(UTC).timestamp() - min(times), 1) if times else None
+
+
+def engine_messages(queue: Queue) -> list[dict[str, Any]]:
+    """Return a queue's messages by the engine's own view of its queues, without receiving one."""
     answer = get_json(f"{project.engine_url()}/_ministack/sqs/messages?QueueUrl={quote(queue.url, safe='')}")
-    times = [
-        int(message["Attributes"]["SentTimestamp"]) / 1_000
+    return [
+        message
         for account in (answer or {}).get("messages", {}).values()
         for region in account.values()
         for found in region.values()
         for message in found
     ]
-    return round(datetime.now(UTC).timestamp() - min(times), 1) if times else None
 
 
 def _oldest_in_cloudwatch(stage: Stage, queue: Queue) -> float | None:
@@ -69,8 +102,7 @@ def _oldest_in_cloudwatch(stage: Stage, queue: Queue) -> float | None:
 
 def _stream(stage: Stage) -> list[dict[str, Any]]:
     """Return the iterator age of Lambda's mappings; AWS does not say how many records they are behind."""
-    mappings = stage.client("lambda").list_event_source_mappings(EventSourceArn=stage.output("OrderStreamArn"))
-    return [_reader(stage, mapping) for mapping in mappings["EventSourceMappings"]]
+    return [_reader(stage, mapping) for mapping in event_source_mappings(stage, stage.output("OrderStreamArn"))]
 
 
 def _reader(stage: Stage, mapping: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,6 +119,8 @@ def _local_stream(stage: Stage) -> list[dict[str, Any]]:
     Without a checkpoint, and with records in the stream, how many are unread is unknown: None, and a line on stderr.
     """
     streams, arn = stage.client("dynamodbstreams"), stage.output("OrderStreamArn")
+    publisher = Switches(project.state_dir()).state("publisher")
+    state = None if publisher == State.RUNNING else str(publisher)
     checkpoints = Checkpoints(project.checkpoint_file(project.state_dir()), arn)
     rows: list[dict[str, Any]] = []
     for shard in streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
@@ -98,7 +132,7 @@ def _local_stream(stage: Stage) -> list[dict[str, Any]]:
             count, lag = None, None
         else:
             count, lag = len(records), round(_lag(records), 1)
-        rows.append({"reader": shard_id, "records": count, "lag": lag, "state": None, "result": ""})
+        rows.append({"reader": shard_id, "records": count, "lag": lag, "state": state, "result": ""})
     return rows
 
 

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from ordersctl.operate.stage_queues import Queue
+from ordersctl.shared.queues.stage_queues import Queue
 from ordersctl.shared.stage import Stage
 
 _MOVED = "received too often, moved here by SQS"

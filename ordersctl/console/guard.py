@@ -1,0 +1,93 @@
+"""Who may ask: a page of this origin that holds the key. Everything else is refused, in words that say what to do."""
+
+import hmac
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+class Guard:
+    """Checks each request, and adds the headers that bind the page to its own origin.
+
+    It is plain ASGI: Starlette's BaseHTTPMiddleware would stand in the way of the endless stream.
+    """
+
+    def __init__(self, app: ASGIApp, *, port: int, key: str) -> None:
+        self._app = app
+        self._key = key
+        self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
+        # Cookies do not know ports: the port is in the name, so that two consoles of one machine do not share one.
+        self._cookie = f"orders-console-{port}"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":  # a WebSocket: there is none here
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers[name] = value
+            await send(message)
+
+        answer = self._answer(Request(scope)) or self._app
+        await answer(scope, receive, send_with_headers)
+
+    def _answer(self, request: Request) -> Response | None:
+        """Return a refusal, or the cookie for the key; None lets the request pass."""
+        host = request.headers.get("host", "")
+        if host not in self._hosts:
+            # Another name that leads to 127.0.0.1 is how a foreign page would reach this one (DNS rebinding).
+            return _refusal(403, f"This page is at http://{min(self._hosts)} only. Open that address.")
+        if request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
+            return _refusal(403, "Another site sent this request. Open the printed address yourself.")
+        given = request.query_params.get("key")
+        if given is not None and request.method == "GET" and request.url.path == "/":
+            return self._let_in() if self._is_key(given) else self._without_key()
+        if not self._is_key(request.cookies.get(self._cookie, "")):
+            return self._without_key()
+        if request.method in {"GET", "HEAD"}:
+            return None
+        return _act_refusal(request, f"http://{host}")
+
+    def _is_key(self, given: str) -> bool:
+        return hmac.compare_digest(given.encode(errors="replace"), self._key.encode())
+
+    def _let_in(self) -> Response:
+        answer = RedirectResponse("/", status_code=303, headers={"Cache-Control": "no-store"})
+        answer.set_cookie(self._cookie, self._key, httponly=True, samesite="strict", path="/")
+        return answer
+
+    @staticmethod
+    def _without_key() -> Response:
+        return _refusal(403, "Open the address that make run, or ordersctl console, has printed: it holds the key.")
+
+
+def _act_refusal(request: Request, origin: str) -> Response | None:
+    if request.method != "POST":
+        return _refusal(405, "Only GET and POST are known here.")
+    if request.headers.get("origin") != origin or request.headers.get("sec-fetch-site") != "same-origin":
+        return _refusal(403, "Acts are taken from this page only. Use the ordersctl commands in scripts.")
+    if request.headers.get("content-type") != "application/json":
+        return _refusal(415, "Acts are JSON: send Content-Type: application/json.")
+    return None
+
+
+def _refusal(status: int, why: str) -> Response:
+    return PlainTextResponse(why + "\n", status, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,86 @@
+// What the page knows: what the stream tells, and the acts that it asks for. Everything is kept in lists of fixed length.
+const KEPT_ORDERS = 300, KEPT_TROUBLE = 60, KEPT_ACTS = 6, KEPT_DEPTHS = 600;
+
+export const s = {
+  live: false, stage: "", local: true, allowed: false, window: 300,
+  orders: new Map(), totals: {}, ledger: { accepted: 0, waiting: 0, twice: 0 },
+  gauges: { live: [], dead: [], groups: [], states: {}, error: null },
+  rows: [], depths: [], trouble: [], acts: [], busy: "", now: Date.now(), missingSince: 0, listed: false,
+};
+const listeners = new Set(), movers = new Set();
+export const onChange = f => listeners.add(f);
+export const onMove = f => movers.add(f);
+export const changed = () => listeners.forEach(f => f());
+
+export const queue = name => s.gauges.live.find(q => q.name === name);
+export const depth = name => { const q = queue(name); return q ? q.waiting + q.in_flight : 0; };
+export const consumers = () => s.gauges.live.slice(1).map(q => q.name);
+export const dead = name => s.gauges.dead.filter(q => !name || q.name === name).reduce((n, q) => n + q.waiting + q.in_flight, 0);
+export const state = name => s.gauges.states[name];
+export const halted = () => Object.keys(s.gauges.states).filter(n => !["running", "not started"].includes(state(n)));
+
+/** Per second, over the last five whole seconds or, on AWS, the last minute. */
+export function rates() {
+  const span = s.local ? 5 : 1, since = s.now / 1000 - (s.local ? 7 : 240);
+  const last = s.rows.filter(r => r[0] >= since).slice(-span), mean = i => last.reduce((n, r) => n + r[i], 0) / span;
+  return { accepted: mean(1), placed: mean(2), published: mean(3), handled: mean(4) };
+}
+
+function keep(order, fresh) {
+  if (fresh && !s.orders.has(order.id)) order.fresh = true;
+  s.orders.set(order.id, order);
+  while (s.orders.size > KEPT_ORDERS) s.orders.delete(s.orders.keys().next().value);
+}
+
+function take(d) {
+  s.now = d.now;
+  if (d.totals) {
+    const moves = {};
+    for (const [hop, n] of Object.entries(d.totals)) if (n > (s.totals[hop] ?? n)) moves[hop] = n - s.totals[hop];
+    if (Object.keys(s.totals).length) for (const hop in d.totals) if (!(hop in s.totals)) moves[hop] = d.totals[hop];
+    s.totals = d.totals; s.ledger = d.ledger;
+    movers.forEach(f => f(moves));
+  }
+  d.orders?.forEach(o => keep(o, true));
+  if (d.rows) s.rows = s.rows.concat(d.rows).filter(r => r[0] > d.now / 1000 - s.window - 60);
+  if (d.trouble) s.trouble = s.trouble.concat(d.trouble).slice(-KEPT_TROUBLE);
+  if (d.gauges) {
+    s.gauges = { live: [], dead: [], groups: [], states: {}, ...d.gauges };
+    if (d.gauges.depth && d.gauges.depth[0] !== s.depths.at(-1)?.[0]) s.depths = s.depths.concat([d.gauges.depth]).slice(-KEPT_DEPTHS);
+  }
+  // An order that waits in no queue is missing; it may be between two looks at the queue, so wait before saying so.
+  const missing = s.local && s.ledger.waiting > 0 && depth("orders") === 0 && dead("orders") === 0 && state("processor") === "running";
+  s.missingSince = missing ? s.missingSince || d.now : 0;
+  changed();
+}
+
+export function connect() {
+  const source = new EventSource("/stream");
+  source.onerror = () => { s.live = false; changed(); };
+  source.addEventListener("hello", e => {
+    const d = JSON.parse(e.data);
+    Object.assign(s, { live: true, stage: d.stage, local: d.local, allowed: d.allowed, window: d.window, totals: {}, rows: [], depths: d.depths, trouble: [] });
+    s.orders.clear();
+    d.orders.forEach(o => keep(o, false));
+    document.title = `Orders console: ${d.stage}`;
+    changed();
+  });
+  source.addEventListener("tick", e => { s.live = true; take(JSON.parse(e.data)); });
+}
+
+async function post(path, body) {
+  const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  return answer.headers.get("content-type") === "application/json" ? answer.json() : { ok: false, command: "", output: await answer.text() };
+}
+
+/** Do an act, and note the command that it is and what it printed. */
+export async function act(name, target, words) {
+  if (s.busy) return;
+  s.busy = `${name} ${target ?? ""}`; changed();
+  let done;
+  try { done = await post(name === "letters" ? "/letters" : "/acts", { act: name, target, stage: s.confirmed }); }
+  catch (error) { done = { ok: false, command: "", output: `The console did not answer: ${error.message}` }; }
+  if (name === "letters" && done.ok) s.listed = true;
+  s.acts = [{ ...done, words, at: Date.now() }, ...s.acts].slice(0, KEPT_ACTS);
+  s.busy = ""; changed();
+}

@@ -1,0 +1,160 @@
+"""What the console knows of a stage, kept current while somebody looks."""
+
+import asyncio
+import json
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ordersctl.console.acts import Acts, Known
+from ordersctl.console.flow import Flow, Row
+from ordersctl.console.gauges import Group, groups_of
+from ordersctl.console.sources import Source
+
+_TICK_SECONDS, _IDLE_SECONDS = 0.2, 1.0  # between two looks at the logs, with a viewer and without
+_SILENCE_SECONDS = 5.0  # after which a viewer is told that nothing happened
+_KEPT_DEPTHS = 300
+_FIRST_ORDERS, _MOST_ORDERS = 60, 40
+
+
+class Watcher:
+    """One stage, for any number of viewers. Without a viewer it reads new log lines once a second, and nothing else."""
+
+    def __init__(self, source: Source, acts: Acts) -> None:
+        self.flow = Flow()
+        self.viewers = 0
+        self._source = source
+        self._acts = acts
+        self._gauges: dict[str, Any] = {}
+        self._groups: dict[str, Group] = {}
+        self._error: str | None = None
+        self._rows: list[Row] | None = None  # of the plots, where they do not follow from the log lines
+        self._depths: deque[list[float]] = deque(maxlen=_KEPT_DEPTHS)
+        self._wanted = 0.0  # when the gauges are to be read next, by the monotonic clock
+        self._tick = asyncio.Condition()
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        reading: asyncio.Task[None] | None = None
+        while True:
+            for where, line in self._source.lines():
+                self.flow.take(where, line)
+            if self.viewers:
+                if time.monotonic() >= self._wanted and (reading is None or reading.done()):
+                    reading = asyncio.create_task(self.look())
+                async with self._tick:
+                    self._tick.notify_all()
+            await asyncio.sleep(_TICK_SECONDS if self.viewers else _IDLE_SECONDS)
+
+    async def look(self) -> None:
+        """Read the gauges now."""
+        self._wanted = time.monotonic() + self._source.gauge_seconds
+        try:
+            gauges = await asyncio.to_thread(self._source.gauges.read)
+            self._rows = await asyncio.to_thread(self._source.rows)
+        except (BotoCoreError, ClientError, OSError, KeyError, click.ClickException) as error:
+            self._error = f"{type(error).__name__}: {error}"
+            return
+        self._error = None
+        groups = gauges.pop("groups")
+        if groups is not None:
+            self.set_groups(groups)
+        self._acts.known = Known(self._groups, tuple(gauges["states"]))
+        self._gauges = gauges
+        waiting = [row["waiting"] + row["in_flight"] for row in gauges["live"]]
+        self._depths.append([gauges["at"], *waiting, sum(row["waiting"] for row in gauges["dead"])])
+
+    def set_groups(self, groups: list[Group]) -> None:
+        """Note the dead letters by queue and reason."""
+        self._groups = {group.id: group for group in groups}
+        self._acts.known = Known(self._groups, self._acts.known.readers)
+
+    def list_letters(self, rows: list[dict[str, Any]]) -> None:
+        """Note what `ordersctl dlq list --json` printed."""
+        self.set_groups(groups_of((str(row["queue"]), str(row["reason"]), float(row["age"])) for row in rows))
+
+    async def messages(self, about: dict[str, Any]) -> AsyncIterator[str]:
+        """Yield a viewer's server-sent events (HTML standard, 9.2), beginning with all that is known."""
+        with self._viewer():
+            flow, seen = self.flow, _Seen(self.flow)
+            first = {
+                **about,
+                "window": self._source.window_seconds,
+                "orders": flow.changed(0, _FIRST_ORDERS),
+                "depths": list(self._depths),
+            }
+            yield "retry: 1000\n" + _event("hello", first)
+            while True:
+                if news := seen.news(self):
+                    yield _event("tick", {"now": round(time.time() * 1000), **news})
+                async with self._tick:
+                    await self._tick.wait()
+
+    @contextmanager
+    def _viewer(self) -> Iterator[None]:
+        self.viewers += 1
+        try:
+            yield
+        finally:
+            self.viewers -= 1
+
+    def plotted(self, since: float) -> list[Row]:
+        """Return the rows of the plots after a time in seconds."""
+        if self._rows is not None:
+            return [row for row in self._rows if (row[0] or 0) > since]
+        return self.flow.rows(int(since))
+
+    def gauged(self) -> dict[str, Any]:
+        """Return the last gauges, the newest point of the depths, and the error that keeps them from being read."""
+        groups = [group.shown() for group in self._groups.values()]
+        depth = self._depths[-1] if self._depths else None
+        return {**self._gauges, "groups": groups, "depth": depth, "error": self._error}
+
+
+class _Seen:
+    """What one viewer has been told already."""
+
+    def __init__(self, flow: Flow) -> None:
+        self._changes = flow.changes
+        self._trouble = max(0, flow.trouble_count - len(flow.trouble))
+        self._totals: dict[str, int] = {}
+        self._gauges: dict[str, Any] = {}
+        self._plotted = 0.0
+        self._told_at = 0.0
+        self._was_busy = False
+
+    def news(self, watcher: Watcher) -> dict[str, Any]:
+        """Return what has changed since the last call; nothing when nothing has, but for a sign of life."""
+        flow = watcher.flow
+        out: dict[str, Any] = {}
+        if flow.changes != self._changes:
+            out["orders"] = flow.changed(self._changes, _MOST_ORDERS)
+            self._changes = flow.changes
+        if flow.totals != self._totals or not self._told_at:
+            out["totals"], out["ledger"] = dict(flow.totals), flow.ledger()
+            self._totals = dict(flow.totals)
+        if rows := watcher.plotted(self._plotted):
+            self._plotted = rows[-1][0] or 0.0
+            # A second in which nothing passed is told once; the page draws the time that goes by without it.
+            if len(rows) > 1 or any(rows[0][1:5]) or self._was_busy:
+                out["rows"] = rows
+            self._was_busy = any(rows[-1][1:5])
+        if flow.trouble_count != self._trouble:
+            out["trouble"] = list(flow.trouble)[-(flow.trouble_count - self._trouble) :]
+            self._trouble = flow.trouble_count
+        if (gauges := watcher.gauged()) != self._gauges:
+            out["gauges"] = self._gauges = gauges
+        now = time.monotonic()
+        if not out and now - self._told_at < _SILENCE_SECONDS:
+            return {}
+        self._told_at = now
+        return out or {"idle": True}
+
+
+def _event(name: str, data: dict[str, Any]) -> str:
+    return f"event: {name}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n"
