@@ -27,10 +27,19 @@ export function rates() {
 }
 
 function keep(order, fresh) {
-  if (fresh && !s.orders.has(order.id)) order.fresh = true;
+  order.fresh = s.orders.get(order.id)?.fresh ?? (fresh ? s.now : 0);
   s.orders.set(order.id, order);
   while (s.orders.size > KEPT_ORDERS) s.orders.delete(s.orders.keys().next().value);
 }
+
+/** Rows for the seconds that the stream left out, because nothing passed. */
+function quiet(last, next) {
+  const row = t => [t, 0, 0, 0, 0, null, null, null, null];
+  return s.local && last && next > last + 1 ? [row(last + 1), row(next - 1)] : [];
+}
+
+/** A break in the plot for the time in which nobody looked, and no queue was asked. */
+const unseen = (last, next) => last && next[0] - last[0] > 20 ? [next.map((_, i) => i ? null : last[0] + 1)] : [];
 
 function take(d) {
   s.now = d.now;
@@ -42,11 +51,11 @@ function take(d) {
     movers.forEach(f => f(moves));
   }
   d.orders?.forEach(o => keep(o, true));
-  if (d.rows) s.rows = s.rows.concat(d.rows).filter(r => r[0] > d.now / 1000 - s.window - 60);
+  if (d.rows) s.rows = s.rows.concat(quiet(s.rows.at(-1)?.[0], d.rows[0][0]), d.rows).filter(r => r[0] > d.now / 1000 - s.window - 60);
   if (d.trouble) s.trouble = s.trouble.concat(d.trouble).slice(-KEPT_TROUBLE);
   if (d.gauges) {
     s.gauges = { live: [], dead: [], groups: [], states: {}, ...d.gauges };
-    if (d.gauges.depth && d.gauges.depth[0] !== s.depths.at(-1)?.[0]) s.depths = s.depths.concat([d.gauges.depth]).slice(-KEPT_DEPTHS);
+    if (d.gauges.depth && d.gauges.depth[0] !== s.depths.at(-1)?.[0]) s.depths = s.depths.concat(unseen(s.depths.at(-1), d.gauges.depth), [d.gauges.depth]).slice(-KEPT_DEPTHS);
   }
   // An order that waits in no queue is missing; it may be between two looks at the queue, so wait before saying so.
   const missing = s.local && s.ledger.waiting > 0 && depth("orders") === 0 && dead("orders") === 0 && state("processor") === "running";
