@@ -11,12 +11,13 @@ from typing import Any
 
 from ordersctl.shared import project
 from ordersctl.shared.queues.dead_letters import DeadLetter
-from ordersctl.shared.queues.measures import engine_messages, queue_rows, reader_states
+from ordersctl.shared.queues.measures import depth_rows, engine_messages, reader_states
 from ordersctl.shared.queues.stage_queues import Queue, StageQueues
 from ordersctl.shared.stage import Stage
 from ordersctl.shared.switches import CONSUMERS, HANDLERS
 
 _QUEUES_SECONDS = 60  # how long the list of queues is good
+_AGES_SECONDS = 60
 _PEEK_MOST = 300  # messages of a queue that are looked at each second; of more, every _PEEK_SECONDS
 _PEEK_SECONDS = 10
 _REASON_CHARACTERS = 200
@@ -63,12 +64,12 @@ class Gauges:
         self._stage = stage
         self._queues: tuple[float, StageQueues | None] = (0.0, None)
         self._peeked: dict[str, tuple[float, list[dict[str, Any]]]] = {}
+        self._ages: tuple[float, dict[str, float | None]] = (0.0, {})
 
     def read(self) -> dict[str, Any]:
         """Return the gauges; raises botocore's errors."""
         queues = self.queues()
-        rows = queue_rows(self._stage, queues, ages=not self._stage.is_local)
-        shown = [_shown(row) for row in rows]
+        shown = [_shown(row) for row in self._rows(queues)]
         live, dead = shown[: len(queues.live)], shown[len(queues.live) :]
         groups: list[Group] | None = None
         if self._stage.is_local:
@@ -84,6 +85,18 @@ class Gauges:
             known = StageQueues.of(self._stage)
             self._queues = (time.monotonic(), known)
         return known
+
+    def _rows(self, queues: StageQueues) -> list[dict[str, Any]]:
+        """Return the queues' depths; on AWS with ages that CloudWatch is asked for once a minute: each asking costs."""
+        if self._stage.is_local:
+            return depth_rows(self._stage, queues, ages=False)
+        at, known = self._ages
+        due = not at or time.monotonic() - at > _AGES_SECONDS
+        rows = depth_rows(self._stage, queues, ages=due)
+        if due:
+            self._ages = (time.monotonic(), {row["full_name"]: row["oldest"] for row in rows})
+            return rows
+        return [row | {"oldest": known.get(row["full_name"]) if row["waiting"] else None} for row in rows]
 
     def _groups(self, queues: Iterable[Queue], rows: Iterable[dict[str, Any]]) -> list[Group]:
         letters = [

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
+from urllib3.exceptions import HTTPError
 
 from chalicelib.domain import clock
 from ordersctl.console.flow import Row
@@ -154,7 +155,7 @@ class LiveTail:
         while not self._closed.is_set():  # AWS ends a session after three hours
             try:
                 self._session()
-            except (BotoCoreError, ClientError) as error:
+            except (BotoCoreError, ClientError, HTTPError) as error:  # botocore lets a broken stream's own error pass
                 self._say(f"{type(error).__name__}: {error}")
             self._closed.wait(self._LOST_SECONDS)
 

@@ -14,7 +14,7 @@ const open = id => { page.trace = id; changed(); };
 /** Ask before an act that cannot be taken back, and on AWS before any, by the stage's name. */
 function ask(question, name, target, words) { page.asked = { question, name, target, words }; changed(); }
 const drop = group => ask(`Drop ${plural(group.count, "dead letter")} of ${group.queue}: ${group.reason}. They are kept in a file, and their orders are stored as rejected.`, "drop", group.id, `Drop ${plural(group.count, "dead letter")} of ${group.queue}`);
-const replay = id => act("replay", id, "Replay the order’s event");
+const replay = id => act("replay", id, "Replay the order");
 
 class Ask extends Component {
   componentDidUpdate() { if (this.props.asked && !this.base.open) { this.setState({ typed: "" }); this.base.showModal(); } }

@@ -17,18 +17,22 @@ METRIC_MINUTES = 15  # CloudWatch has SQS metrics some minutes late
 _COUNTS = ("", "NotVisible", "Delayed")
 
 
-def queue_rows(stage: Stage, queues: StageQueues | None = None, *, ages: bool = True) -> list[dict[str, Any]]:
-    """Return depth, messages in flight and the age of the oldest (seconds) of every queue.
+def queue_rows(stage: Stage) -> list[dict[str, Any]]:
+    """Return depth, messages in flight and the age of the oldest (seconds) of every queue, the dead-letter queues last.
 
     `state` says whether what reads a queue is paused: in the local run by its switches, on AWS by Lambda's mapping;
-    "" where it runs, or where that is unknown. `queues` spares finding them again; without `ages`, `oldest` is None.
+    "" where it runs, or where that is unknown.
     """
-    queues = queues or StageQueues.of(stage)
-    readers = reader_states(stage, queues)
-    rows = [
-        _row(stage, queue, dead=False, age=ages) | {"state": readers.get(reader(queue), "")} for queue in queues.live
-    ]
-    return rows + [_row(stage, queue, dead=True, age=ages) | {"state": ""} for queue in queues.dead]
+    queues = StageQueues.of(stage)
+    states = reader_states(stage, queues)
+    readers = [states.get(reader(queue), "") for queue in queues.live] + [""] * len(queues.dead)
+    return [row | {"state": state} for row, state in zip(depth_rows(stage, queues), readers, strict=True)]
+
+
+def depth_rows(stage: Stage, queues: StageQueues, *, ages: bool = True) -> list[dict[str, Any]]:
+    """Return `queue_rows` without states; without `ages`, `oldest` is None."""
+    rows = [_row(stage, queue, dead=False, age=ages) for queue in queues.live]
+    return rows + [_row(stage, queue, dead=True, age=ages) for queue in queues.dead]
 
 
 def reader(queue: Queue) -> str:

@@ -1,0 +1,60 @@
+"""A local run with consumers and its console, and a browser that notes what is wrong on the page."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from testkit.local_run import LocalRun
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+PATIENCE_MILLISECONDS = 30_000
+
+
+@pytest.fixture(scope="package")
+def console_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRun]:
+    run = LocalRun.start(tmp_path_factory.mktemp("console"), "--with-consumers", console=True)
+    try:
+        yield run.ready()
+    finally:
+        run.stop()
+
+
+@pytest.fixture(scope="package")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    if CHROMIUM is None:
+        assert "CI" not in os.environ, "CI installs Chromium: .ci/run"
+        pytest.skip("no Chromium on this machine")
+    expect.set_options(timeout=PATIENCE_MILLISECONDS)
+    with sync_playwright() as playwright:
+        downloads = tmp_path_factory.mktemp("downloads")
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], downloads_path=downloads)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser: Browser, console_run: LocalRun) -> Iterator[Page]:
+    """The console's page; whatever the browser complains of fails the test."""
+    wrong: list[str] = []
+    opened = browser.new_page(viewport={"width": 1280, "height": 900})
+    opened.set_default_timeout(PATIENCE_MILLISECONDS)
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    # A violation of the Content-Security-Policy is an error of the browser's console, too.
+    opened.on("console", lambda said: wrong.append(said.text) if said.type in {"error", "warning"} else None)
+    opened.goto(address(console_run))
+    expect(opened.get_by_text("live", exact=True)).to_be_visible()
+    expect(opened.locator('[data-station="reader:invoicing"]')).to_be_visible()
+    yield opened
+    opened.close()
+    assert wrong == []
+
+
+def address(run: LocalRun) -> str:
+    """The console's address with the key, as the run prints it."""
+    found = re.search(r"console +(http\S+)", run.said())
+    assert found, run.said()
+    return found[1]

@@ -1,0 +1,153 @@
+"""Who may ask the console what: the key, the host, the origin, the type. Nothing else reaches an endpoint."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ordersctl.console.acts import Acts
+from ordersctl.console.server import Console
+from ordersctl.console.sources import LocalSource
+from ordersctl.shared.stage import Stage
+from testkit import processes
+from testkit.waiting import free_port
+
+PORT, KEY = 8080, "the-key"
+HOST = f"127.0.0.1:{PORT}"
+COOKIE = {"cookie": f"orders-console-{PORT}={KEY}"}
+SAME = {"origin": f"http://{HOST}", "sec-fetch-site": "same-origin", "content-type": "application/json"}
+
+
+def answer(
+    method: str, path: str, headers: dict[str, str] | None = None, content: bytes | None = None
+) -> httpx.Response:
+    stage = Stage.at("local")
+    acts = Acts(stage, [], "http://127.0.0.1:8000", allowed=True)
+    app = Console(stage, LocalSource(stage), acts, allowed=True).app(port=PORT, key=KEY)
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://{HOST}") as client:
+            return await client.request(method, path, headers=headers, content=content)
+
+    return asyncio.run(ask())
+
+
+REFUSED = {
+    "no key": ("GET", "/", {}, 403, "printed"),
+    "a wrong key": ("GET", "/?key=the-keyx", {}, 403, "printed"),
+    "a key that is no ASCII": ("GET", "/?key=%C3%A9", {}, 403, "printed"),
+    "the key at another path": ("GET", "/stream?key=the-key", {}, 403, "printed"),
+    "a static file without the key": ("GET", "/static/app.js", {}, 403, "printed"),
+    "a wrong cookie": ("GET", "/", {"cookie": f"orders-console-{PORT}=another"}, 403, "printed"),
+    "the cookie of another port": ("GET", "/", {"cookie": f"orders-console-8081={KEY}"}, 403, "printed"),
+    "a foreign host": ("GET", "/", {**COOKIE, "host": "evil.example"}, 403, "is at http://127.0.0.1:8080"),
+    "a foreign host's port": ("GET", "/", {**COOKIE, "host": "127.0.0.1:9999"}, 403, "is at http://127.0.0.1:8080"),
+    "a foreign host with the key": ("GET", "/?key=the-key", {"host": "evil.example:8080"}, 403, "is at"),
+    "another site's request": ("GET", "/", {**COOKIE, "sec-fetch-site": "cross-site"}, 403, "Another site"),
+    "another port's request": ("GET", "/", {**COOKIE, "sec-fetch-site": "same-site"}, 403, "Another site"),
+    "an act without the key": ("POST", "/acts", SAME, 403, "printed"),
+    "an act without Origin": ("POST", "/acts", {**COOKIE, **SAME, "origin": ""}, 403, "this page only"),
+    "an act of another origin": (
+        "POST",
+        "/acts",
+        {**COOKIE, **SAME, "origin": "http://127.0.0.1:8000"},
+        403,
+        "this page only",
+    ),
+    "an act of the other name": (
+        "POST",
+        "/acts",
+        {**COOKIE, **SAME, "origin": f"http://localhost:{PORT}"},
+        403,
+        "this page only",
+    ),
+    "an act without Sec-Fetch-Site": (
+        "POST",
+        "/acts",
+        {**COOKIE, **SAME, "sec-fetch-site": "none"},
+        403,
+        "this page only",
+    ),
+    "an act that is a form": (
+        "POST",
+        "/acts",
+        {**COOKIE, **SAME, "content-type": "text/plain"},
+        415,
+        "application/json",
+    ),
+    "a method that is not known": ("DELETE", "/acts", {**COOKIE, **SAME}, 405, "GET and POST"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_request_is_refused_with_what_to_do(name: str) -> None:
+    method, path, headers, status, says = REFUSED[name]
+    refused = answer(method, path, headers, b"{}" if method == "POST" else None)
+    assert (refused.status_code, says in refused.text) == (status, True), refused.text
+    assert "set-cookie" not in refused.headers
+    assert "default-src 'none'" in refused.headers["content-security-policy"]
+
+
+def test_the_key_becomes_a_cookie_that_no_script_reads_and_no_other_site_sends() -> None:
+    let_in = answer("GET", f"/?key={KEY}")
+    assert (let_in.status_code, let_in.headers["location"]) == (303, "/")
+    cookie = {part.strip().lower() for part in let_in.headers["set-cookie"].split(";")}
+    assert {f"orders-console-{PORT}={KEY}", "httponly", "samesite=strict", "path=/"} <= cookie
+
+
+def test_with_the_cookie_the_page_and_its_files_are_served_under_a_policy_without_unsafe() -> None:
+    for path in ("/", "/static/app.js", "/static/vendor/uPlot.iife.min.js"):
+        served = answer("GET", path, COOKIE)
+        assert served.status_code == 200
+        policy = served.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert served.headers["x-content-type-options"] == "nosniff"
+
+
+def test_no_path_leads_out_of_the_static_files() -> None:
+    for path in ("/static/../command.py", "/static/%2e%2e/command.py", "/static/..%2fcommand.py"):
+        assert answer("GET", path, COOKIE).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{", b"null", b'{"act": "rm -rf"}', b'{"act": 1}', b"[" * 9_999, b'{"act":"' + b"x" * 9_999]
+)
+def test_an_act_that_is_none_does_nothing(body: bytes) -> None:
+    refused = answer("POST", "/acts", {**COOKIE, **SAME}, body)
+    assert (refused.status_code, refused.json()["ok"]) == (403, False)
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[int, str]]:
+    """A console that runs, without a stage: its port and the address that it printed."""
+    port, output = free_port(), tmp_path / "printed.txt"
+    command = [sys.executable, "-m", "ordersctl", "console", "--port", str(port)]
+    environment = {**os.environ, "ORDERS_STATE_DIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    with (
+        output.open("wb") as file,
+        processes.running(command, lambda: "key=" in output.read_text(), stdout=file, env=environment),
+    ):
+        yield port, output.read_text().split()[-1]
+
+
+def test_the_printed_address_opens_the_page_for_curl_and_for_this_machine_alone(served: tuple[int, str]) -> None:
+    port, address = served
+    jar = ["--cookie-jar", "-", "--cookie", "none"]
+    command = ["curl", "--silent", "--noproxy", "*", "--location", *jar, address]
+    got = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - fixed arguments
+    assert "<title>Orders console</title>" in got.stdout
+    assert f"orders-console-{port}" in got.stdout
+    others = {each[4][0] for each in socket.getaddrinfo(socket.gethostname(), port, socket.AF_INET)} - {"127.0.0.1"}
+    for other in others:
+        with closing(socket.socket()) as probe:
+            probe.settimeout(2)
+            assert probe.connect_ex((other, port)) != 0

@@ -1,0 +1,226 @@
+"""The console in a browser: an order travels, something is stopped, and nothing is lost."""
+
+import re
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from ordersctl.shared.engine_client import client_options
+from ordersctl.shared.switches import State, Switches
+from testkit.local_run import LocalRun
+from testkit.waiting import eventually
+from tests.tools.console.conftest import address
+
+pytestmark = pytest.mark.full  # a browser, and a local run of its own; no code of the service
+
+MANY = 90  # of a burst of 100: a queue that holds so many has kept the burst
+SERIOUS = {"serious", "critical"}
+
+
+@pytest.fixture(autouse=True)
+def all_run(console_run: LocalRun, page: Page) -> Iterator[None]:
+    """Leave everything running and every queue empty for the next test."""
+    yield
+    switches = Switches(console_run.state_dir)
+    for name in switches.halted():
+        switches.set(name, State.RUNNING)
+    if not page.is_closed():
+        eventually(lambda: not any(number(page, each) for each in QUEUES), within=120)
+
+
+QUEUES = ("orders", "queue:inventory", "queue:invoicing", "queue:fulfilment")
+
+
+def number(page: Page, station: str) -> int:
+    text = page.locator(f'[data-station="{station}"] .number').inner_text()
+    return int(re.sub(r"\D", "", text))
+
+
+def click(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).first.click()
+
+
+def done(page: Page, words: str) -> None:
+    expect(page.get_by_role("log").get_by_text(words, exact=True).first).to_be_visible()
+
+
+def burst(page: Page) -> None:
+    before = page.get_by_role("log").get_by_text("100 of 100 accepted").count()
+    click(page, "Burst of 100")
+    expect(page.get_by_role("log").get_by_text("100 of 100 accepted")).to_have_count(before + 1)
+
+
+def test_an_order_is_placed_by_a_click_travels_and_is_traced(page: Page, console_run: LocalRun) -> None:
+    click(page, "Place an order")
+    done(page, "Place an order")
+    expect(page.get_by_role("log")).to_contain_text(f"ordersctl trigger --url {console_run.url}")
+    row = page.locator(".orders tbody tr").first
+    expect(row).to_contain_text("delivered")
+    row.get_by_role("button").click()
+    trace = page.get_by_role("dialog", name="Trace")
+    expect(trace.get_by_label("The stored order")).to_contain_text('"status": "delivered"')
+    expect(trace.get_by_label("Log lines")).to_contain_text("invoicing.handled")
+    expect(trace).to_contain_text("$ ordersctl trace ord_")
+    trace.get_by_role("button", name="Replay").click()
+    done(page, "Replay the order")
+
+
+def test_a_paused_consumer_holds_up_nobody_else_and_catches_up(page: Page, console_run: LocalRun) -> None:
+    click(page, "Pause invoicing")
+    eventually(lambda: "invoicing is paused" in log_of(console_run, "invoicing"))
+    expect(page.get_by_text("its events wait in its queue")).to_be_visible()
+    burst(page)
+    eventually(lambda: number(page, "queue:inventory") == 0 and number(page, "queue:fulfilment") == 0, within=90)
+    assert number(page, "queue:invoicing") >= MANY
+    page.reload()
+    expect(page.get_by_text("its events wait in its queue")).to_be_visible()  # the page is new, the pause is not
+    click(page, "Resume invoicing")
+    eventually(lambda: number(page, "queue:invoicing") == 0, within=90)
+    nothing_is_lost(page)
+
+
+def test_while_the_processor_is_paused_clients_get_202_and_then_all_is_placed(
+    page: Page, console_run: LocalRun
+) -> None:
+    click(page, "Pause processor")
+    eventually(lambda: "processor is paused" in console_run.said())
+    stored = number(page, "processor")
+    burst(page)
+    eventually(lambda: number(page, "orders") == 100)
+    assert number(page, "processor") == stored
+    expect(page.locator(".ledger")).to_contain_text("100 waiting")
+    click(page, "Resume processor")
+    eventually(lambda: number(page, "processor") == stored + 100)
+    nothing_is_lost(page)
+
+
+def nothing_is_lost(page: Page) -> None:
+    accepted = number(page, "api")
+    expect(page.locator(".ledger")).to_have_text(f"{accepted:,} accepted, all stored: none lost, none twice.")
+
+
+def test_a_poisoned_message_is_a_dead_letter_with_its_reason_until_it_is_dropped(page: Page) -> None:
+    click(page, "Poison a message")
+    letters = page.locator("#dead")
+    expect(letters).to_contain_text("1 dead letter")
+    expect(letters.get_by_role("row").last).to_contain_text("not JSON")
+    expect(page.get_by_text("message.quarantined")).to_be_visible()
+    letters.get_by_role("button", name="Redrive").click()
+    expect(page.get_by_role("log")).to_contain_text("Still there")  # what would come straight back stays
+    letters.get_by_role("button", name="Drop").click()
+    page.get_by_role("dialog").get_by_role("button", name="Drop 1 dead letter of orders").click()
+    expect(letters).to_contain_text("None: every message was handled.")
+
+
+def test_what_queues_hold_is_text(page: Page, console_run: LocalRun) -> None:
+    sqs = boto3.client("sqs", **client_options(console_run.engine_url))
+    queue = sqs.get_queue_url(QueueName="orders-local-invoicing-dlq")["QueueUrl"]
+    markup = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
+    attributes = {"reason": {"DataType": "String", "StringValue": markup}}
+    sqs.send_message(QueueUrl=queue, MessageBody="{}", MessageAttributes=attributes)  # type: ignore[arg-type]
+    expect(page.locator("#dead")).to_contain_text(markup)
+    assert page.title() == "Orders console: local"
+    assert page.locator("#dead img").count() == 0
+    sqs.purge_queue(QueueUrl=queue)
+    expect(page.locator("#dead")).to_contain_text("None: every message was handled.")
+
+
+def test_a_failing_consumer_is_shown_as_such(page: Page, console_run: LocalRun) -> None:
+    click(page, "Fail fulfilment")
+    expect(page.locator('[data-station="reader:fulfilment"] .note')).to_have_text("failing")
+    expect(page.get_by_text("become dead letters after five tries")).to_be_visible()
+    click(page, "Place an order")
+    eventually(lambda: "told to fail" in log_of(console_run, "fulfilment"))
+    click(page, "Resume fulfilment")
+    expect(page.locator('[data-station="reader:fulfilment"] .note')).to_have_text("handled")
+
+
+def log_of(run: LocalRun, name: str) -> str:
+    return (run.state_dir / "logs" / f"{name}.log").read_text()
+
+
+def test_the_tour_leads_from_step_to_step(page: Page) -> None:
+    tour = page.locator(".guide")
+    step = tour.get_by_role("button").first
+    if step.inner_text() == "Place an order":
+        step.click()
+    expect(step).to_have_text("Pause invoicing")
+    step.click()
+    expect(step).to_have_text("Send a burst of 100")
+    tour.get_by_role("button", name="Hide").click()
+    click(page, "Show the two-minute tour")
+    expect(tour).to_be_visible()
+
+
+def test_everything_can_be_done_by_keyboard(page: Page) -> None:
+    orders = number(page, "api")
+    tab_to(page, page.get_by_role("button", name="Place an order").first)
+    page.keyboard.press("Enter")
+    eventually(lambda: number(page, "api") == orders + 1)
+    trace = page.locator(".orders tbody button").first
+    tab_to(page, trace)
+    page.keyboard.press("Space")
+    expect(page.get_by_role("dialog", name="Trace")).to_be_visible()
+    expect(page.get_by_role("button", name="Close")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name="Trace")).to_be_hidden()
+    tab_to(page, page.get_by_role("button", name="Pause publisher"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Resume publisher").first).to_be_visible()
+
+
+def tab_to(page: Page, wanted: Locator) -> None:
+    expect(wanted).to_be_enabled()
+    for _ in range(80):
+        if wanted.evaluate("each => each === document.activeElement"):
+            outline = wanted.evaluate("each => getComputedStyle(each).outlineStyle")
+            assert outline != "none", "the focus cannot be seen"
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError("Tab does not lead there")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280, 1920])
+def test_the_page_has_no_serious_finding_and_no_sideways_scrolling(
+    browser: Browser, console_run: LocalRun, scheme: str, width: int
+) -> None:
+    context = browser.new_context(
+        viewport={"width": width, "height": 844},
+        color_scheme="dark" if scheme == "dark" else "light",
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    page.goto(address(console_run))
+    expect(page.locator('[data-station="reader:invoicing"]')).to_be_visible()
+    click(page, "Pause invoicing")
+    expect(page.get_by_text("its events wait in its queue")).to_be_visible()
+    expect(page.get_by_role("button", name="Place an order").first).to_be_enabled()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert findings(page) == []
+    click(page, "Place an order")
+    page.locator(".orders tbody button").first.click()
+    expect(page.get_by_role("dialog", name="Trace").get_by_label("Log lines")).to_be_visible()
+    assert findings(page) == []
+    context.close()
+
+
+def findings(page: Page) -> list[str]:
+    violations = Axe().run(page).response["violations"]
+    return [
+        f"{each['id']}: {[node['html'][:200] for node in each['nodes']]}"
+        for each in violations
+        if each["impact"] in SERIOUS
+    ]
+
+
+def test_the_page_weighs_little_asks_for_nothing_elsewhere_and_is_live_at_once(page: Page) -> None:
+    measured = page.evaluate(
+        """() => performance.getEntriesByType("resource").map(each => [each.name, each.decodedBodySize])"""
+    )
+    own = [name for name, _ in measured if name.startswith(page.url)]
+    assert len(own) == len(measured) <= 16
+    assert sum(size for name, size in measured if not name.endswith("/stream")) <= 120_000
