@@ -3,7 +3,8 @@ import { html, Component } from "/static/vendor/preact-htm.js";
 import { act, consumers, dead, depth, onMove, queue, rates, s, state } from "/static/state.js";
 import { age, count, rate, short } from "/static/words.js";
 
-const STOPPED = { paused: "paused", failing: "failing", ended: "ended", "not started": "not started" };
+/** The state of who does not run: paused, failing, ended, not started, or Lambda’s own word. */
+const stopped = name => { const now = state(name); return now && now !== "running" ? now : null; };
 
 function Switch({ name }) {
   const now = state(name);
@@ -16,7 +17,7 @@ function Switch({ name }) {
 }
 
 function Station({ id, name, number, note, reader, tone = "" }) {
-  const now = reader && STOPPED[state(reader)];
+  const now = reader && stopped(reader);
   return html`<li class=${`station ${tone} ${now ? "halted" : ""}`} data-station=${id}>
     <h3>${name}</h3><p class="number">${number}</p><p class="note">${now ?? note}</p>${reader ? html`<${Switch} name=${reader}/>` : null}</li>`;
 }

@@ -217,7 +217,7 @@ def findings(page: Page) -> list[str]:
     ]
 
 
-def test_the_page_weighs_little_asks_for_nothing_elsewhere_and_is_live_at_once(page: Page) -> None:
+def test_the_page_is_small_and_asks_for_nothing_elsewhere(page: Page) -> None:
     measured = page.evaluate(
         """() => performance.getEntriesByType("resource").map(each => [each.name, each.decodedBodySize])"""
     )

@@ -47,7 +47,8 @@ COMMANDS: dict[str, list[str]] = {
     "trace": [ORDER.order_id],
 }
 JSON = sorted(COMMANDS.keys() - {"dlq show"})  # commands that have --json
-NOT_HERE = {"listen", "load", "run", "token", "trigger"}  # tests/tools/operate/test_listen.py; no text from queues
+# tests/tools/operate/test_listen.py, tests/tools/console; the others show no text from queues.
+NOT_HERE = {"console", "listen", "load", "pause", "resume", "run", "token", "trigger"}
 
 
 def leaves(name: str, command: click.Command) -> Iterator[str]:
