@@ -90,7 +90,7 @@ class RetryQuota:
 _TIMEOUTS = (ConnectTimeoutError, ReadTimeoutError)
 
 
-def is_retryable(error: CallError) -> bool:
+def is_retryable(error: Exception) -> bool:
     """Whether the same call may succeed if it is made again."""
     if not isinstance(error, ClientError):
         return True

@@ -84,7 +84,7 @@ def pauses_of_the_client(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def refuse(*_request: Any) -> Any:
-    raise refused("PutItem", "ThrottlingException", ResponseMetadata={"HTTPStatusCode": 400})
+    raise refused("PutItem", "ThrottlingException")
 
 
 def test_the_model_retries_writes_after_the_pauses_of_the_processors_client(monkeypatch: pytest.MonkeyPatch) -> None:
