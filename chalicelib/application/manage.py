@@ -70,7 +70,7 @@ def change_order(
 
 
 def erase_order(order_id: str, *, customer_id: str, context: RequestContext, secret: bytes, table: OrderTable) -> None:
-    """Replace a customer's order by its tombstone, whatever its version. An order that is erased already stays so.
+    """Replace a customer's order by its tombstone, whatever its version. Erasing it again changes nothing.
 
     Raises OrderNotFound, NotYetStored, Fault.
     """

@@ -1,4 +1,4 @@
-"""Import contracts that pyproject.toml cannot state: app.py is no package, and the domain has a list of allowed imports."""
+"""Import contracts that pyproject.toml cannot state: of app.py, which is no package, and what the domain may import."""
 
 import ast
 import sys

@@ -1,6 +1,6 @@
 """Downloading the issuer's key set from an https address.
 
-Whoever asks for the keys waits at most DEADLINE, whatever the address does: a thread downloads, and is given up then.
+A caller waits at most DEADLINE seconds, however slow the server is: a thread downloads, and is abandoned after that.
 """
 
 import functools
