@@ -1,5 +1,6 @@
 """Steps of a poller that its switch pauses."""
 
+from functools import partial
 from pathlib import Path
 
 from ordersctl.local.event_sources.polling import Switched
@@ -10,7 +11,7 @@ def test_a_paused_step_does_nothing_until_it_is_resumed_and_each_change_is_repor
     done: list[str] = []
     reported: list[str] = []
     switched = Switched("processor", Switches(tmp_path), reported.append)
-    steps = [switched.step(lambda name=name: done.append(name)) for name in ("a", "b")]
+    steps = [switched.step(partial(done.append, name)) for name in ("a", "b")]
     steps[0]()
     Switches(tmp_path).set("processor", State.PAUSED)
     for step in steps:
