@@ -14,7 +14,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 PATIENCE_MILLISECONDS = 30_000
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def console_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRun]:
     run = LocalRun.start(tmp_path_factory.mktemp("console"), "--with-consumers", console=True)
     try:
@@ -23,8 +23,9 @@ def console_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRun]:
         run.stop()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Chromium, for one module: while it is open, its event loop keeps others from running in this thread."""
     if CHROMIUM is None:
         assert "CI" not in os.environ, "CI installs Chromium: .ci/run"
         pytest.skip("no Chromium on this machine")
