@@ -20,6 +20,7 @@ from ordersctl.shared.stage import LOCAL, Stage
 @click.option("--region", help="An AWS region, when the profile names none.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Of 127.0.0.1.")
 @click.option("--api-url", default="http://127.0.0.1:8000", show_default=True, help="The local run's API.")
+@click.option("--socket", "listening", type=click.IntRange(min=3), hidden=True, help="A socket of `run` that listens.")
 @click.option("--allow-changes", is_flag=True, help="On AWS: redrive, drop, replay and pause, after asking each time.")
 @click.option(
     "--live-tail", is_flag=True, help="On AWS: show orders by the live tail of the logs, billed by the minute."
@@ -31,6 +32,7 @@ def console(
     region: str | None,
     port: int,
     api_url: str,
+    listening: int | None,
     allow_changes: bool,
     live_tail: bool,
 ) -> None:
@@ -50,11 +52,11 @@ def console(
     given = os.environ.pop("ORDERS_CONSOLE_KEY", "")  # by `run`, which prints the address; commands need not know it
     key = given or secrets.token_urlsafe(24)
     app = Console(watched, source, acts, allowed=allowed).app(port=port, key=key)
-    listening = _listen(port)
+    server = _listen(port) if listening is None else socket.socket(fileno=listening)
     if not given:
         echo(f"Orders console of stage {stage}: http://127.0.0.1:{port}/?key={key}")
     config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1, server_header=False)
-    uvicorn.Server(config).run(sockets=[listening])
+    uvicorn.Server(config).run(sockets=[server])
 
 
 def _listen(port: int) -> socket.socket:

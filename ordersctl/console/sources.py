@@ -39,12 +39,13 @@ class Source(Protocol):
     gauge_seconds: float  # how long to wait between two looks at the queues
     window_seconds: int  # of the page's plots
     gauges: Gauges
+    first_rows: list[Row] | None  # of the plots, before `rows` was asked; None where they follow from the lines
 
     def lines(self) -> Iterator[NamedLine]:
         """Yield the log lines that are new, each with where it was logged."""
 
     def rows(self) -> list[Row] | None:
-        """Return the rows of the plots, as Flow.rows does; None where they follow from the lines."""
+        """Return the rows of the plots, as Flow.rows does, the same list until there are others; None as above."""
 
     def close(self) -> None:
         """Let go of what it holds."""
@@ -55,6 +56,7 @@ class LocalSource:
 
     gauge_seconds = 1.0
     window_seconds = 300
+    first_rows: list[Row] | None = None
 
     def __init__(self, stage: Stage) -> None:
         self.gauges = Gauges(stage)
@@ -78,6 +80,7 @@ class AwsSource:
 
     def __init__(self, stage: Stage, *, live_tail: bool) -> None:
         self.gauges = Gauges(stage)
+        self.first_rows: list[Row] | None = []
         self._stage = stage
         self._rows: tuple[float, list[Row]] = (0.0, [])
         self._tail = LiveTail(stage) if live_tail else None

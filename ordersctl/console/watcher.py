@@ -33,7 +33,7 @@ class Watcher:
         self._gauges: dict[str, Any] = {}
         self._groups: dict[str, Group] = {}
         self._error: str | None = None
-        self._rows: list[Row] | None = None  # of the plots, where they do not follow from the log lines
+        self._rows = source.first_rows
         self._depths: deque[list[float]] = deque(maxlen=_KEPT_DEPTHS)
         self._wanted = 0.0  # when the gauges are to be read next, by the monotonic clock
         self._tick = asyncio.Condition()
@@ -103,11 +103,10 @@ class Watcher:
         finally:
             self.viewers -= 1
 
-    def plotted(self, since: float) -> list[Row]:
-        """Return the rows of the plots after a time in seconds."""
-        if self._rows is not None:
-            return [row for row in self._rows if (row[0] or 0) > since]
-        return self.flow.rows(int(since))
+    @property
+    def metric_rows(self) -> list[Row] | None:
+        """The rows of the plots, where they come from metrics; None where they follow from the log lines."""
+        return self._rows
 
     def gauged(self) -> dict[str, Any]:
         """Return the last gauges, the newest point of the depths, and the error that keeps them from being read."""
@@ -124,7 +123,8 @@ class _Seen:
         self._trouble = max(0, flow.trouble_count - len(flow.trouble))
         self._totals: dict[str, int] = {}
         self._gauges: dict[str, Any] = {}
-        self._plotted = 0.0
+        self._plotted = 0
+        self._metrics: list[Row] | None = None
         self._told_at = 0.0
         self._was_busy = False
 
@@ -138,12 +138,8 @@ class _Seen:
         if flow.totals != self._totals or not self._told_at:
             out["totals"], out["ledger"] = dict(flow.totals), flow.ledger()
             self._totals = dict(flow.totals)
-        if rows := watcher.plotted(self._plotted):
-            self._plotted = rows[-1][0] or 0.0
-            # A second in which nothing passed is told once; the page draws the time that goes by without it.
-            if len(rows) > 1 or any(rows[0][1:5]) or self._was_busy:
-                out["rows"] = rows
-            self._was_busy = any(rows[-1][1:5])
+        if rows := self._rows(watcher):
+            out["rows"] = rows
         if flow.trouble_count != self._trouble:
             out["trouble"] = list(flow.trouble)[-(flow.trouble_count - self._trouble) :]
             self._trouble = flow.trouble_count
@@ -154,6 +150,20 @@ class _Seen:
             return {}
         self._told_at = now
         return out or {"idle": True}
+
+    def _rows(self, watcher: Watcher) -> list[Row]:
+        """Return the new rows of the plots; of metrics all rows, since CloudWatch corrects what it said before."""
+        if watcher.metric_rows is not None:
+            changed, self._metrics = watcher.metric_rows is not self._metrics, watcher.metric_rows
+            return watcher.metric_rows if changed else []
+        rows = watcher.flow.rows(self._plotted)
+        if not rows:
+            return []
+        self._plotted = int(rows[-1][0] or 0)
+        # A second in which nothing passed is told once: the page draws those after it by itself.
+        news = len(rows) > 1 or any(rows[0][1:5]) or self._was_busy
+        self._was_busy = any(rows[-1][1:5])
+        return rows if news else []
 
 
 def _event(name: str, data: dict[str, Any]) -> str:

@@ -24,6 +24,7 @@ class Child:
     args: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)  # in addition to this process's own
     log: Path | None = None
+    inherits: Sequence[int] = ()  # file descriptors
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def start(self) -> None:
@@ -38,6 +39,7 @@ class Child:
                 stderr=None if log is None else subprocess.STDOUT,
                 # Ctrl-C in the terminal reaches this process alone, which ends its children in order.
                 start_new_session=True,
+                pass_fds=self.inherits,
             )
         finally:
             if log is not None:

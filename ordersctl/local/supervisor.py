@@ -1,6 +1,7 @@
 """The processes of a run: started each after what it needs, watched, and ended."""
 
 import os
+import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -67,12 +68,12 @@ class Supervisor:
         command = ("event-sources", "--state-dir", str(self.state_dir))
         self.event_sources = Child("event sources", "ordersctl.cli:main", command)
         self.event_sources.start()
-        self._wait(lambda: get_json(f"http://127.0.0.1:{self.port}/health") is not None, "the API")
+        self._wait(lambda: get_json(f"{self._api_url}/health") is not None, "the API")
 
     def start_consumers(self, names: Iterable[str] = CONSUMERS) -> None:
         """Start sample consumers, each in a process of its own: one that ends does not end the others."""
         for name in names:
-            environment = {"ORDERS_API_URL": f"http://127.0.0.1:{self.port}", "ORDERS_TOKEN": _token(name)}
+            environment = {"ORDERS_API_URL": self._api_url, "ORDERS_TOKEN": _token(name)}
             log = project.log_dir(self.state_dir) / f"{name}.log"
             arguments = ("consumer", name, "--state-dir", str(self.state_dir))
             child = Child(name, "ordersctl.cli:main", arguments, environment, log)
@@ -80,17 +81,19 @@ class Supervisor:
             child.start()
 
     def start_console(self, port: int, key: str) -> None:
-        """Start the console; its log has what its commands print on errors."""
+        """Start the console. Its port listens at once: who opens its address before it is up waits a moment."""
         # The key is a secret of this user: an environment, unlike arguments, is shown to no other user of the machine.
         environment = {
             "ORDERS_CONSOLE_KEY": key,
             "ORDERS_TOKEN": _token("console"),
             "ORDERS_STATE_DIR": str(self.state_dir),
         }
-        arguments = ("console", "--port", str(port), "--api-url", f"http://127.0.0.1:{self.port}")
         log = project.log_dir(self.state_dir) / "console.log"
-        self.console = Child("console", "ordersctl.cli:main", arguments, environment, log)
-        self.console.start()
+        with socket.create_server(("127.0.0.1", port)) as listening:
+            number = listening.fileno()
+            arguments = ("console", "--port", str(port), "--socket", str(number), "--api-url", self._api_url)
+            self.console = Child("console", "ordersctl.cli:main", arguments, environment, log, [number])
+            self.console.start()
 
     def watch(self, note: Note) -> None:
         """Restart the event sources when they end; ClickException once something ends that is not restarted."""
@@ -115,6 +118,10 @@ class Supervisor:
             echo(f"event sources ended ({how}), started again; {held}")
             self.event_sources.start()
             note(self._pids())
+
+    @property
+    def _api_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
     def _report_ended(self, reported: set[int]) -> None:
         for child in self._attendants():

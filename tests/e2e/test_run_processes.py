@@ -56,7 +56,7 @@ def free(port: int) -> bool:
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    whole = [sys.executable, "-m", "ordersctl", "run", *arguments]
+    whole = [sys.executable, "-m", "ordersctl", "run", "--console-port", "0", *arguments]
     return subprocess.run(whole, cwd=PROJECT_DIR, capture_output=True, text=True, timeout=30, check=False)  # noqa: S603 - our own command
 
 
@@ -92,6 +92,30 @@ def test_nothing_outlives_a_run_that_is_killed(own_run: LocalRun) -> None:
     own_run.stop(signal.SIGKILL)
 
     eventually(lambda: gone(own_run, processes), within=5)
+
+
+def test_the_console_ends_with_the_run_and_the_run_not_with_the_console(tmp_path: Path) -> None:
+    run = LocalRun.start(tmp_path, console=True)
+    try:
+        processes = pids(run.ready())
+        assert not free(run.console_port)  # as soon as its address is printed
+        os.kill(processes["console"], signal.SIGKILL)
+        eventually(lambda: "console ended (SIGKILL). See logs/console.log" in run.said())
+        assert free(run.console_port)
+        assert place(run).startswith("ord_")
+        assert run.stop() == 0
+        assert gone(run, processes)
+    finally:
+        run.stop(signal.SIGKILL)
+
+
+def test_a_run_that_ends_takes_its_console_along(tmp_path: Path) -> None:
+    run = LocalRun.start(tmp_path, console=True)
+    processes = pids(run.ready())
+    assert alive(processes["console"])
+    assert run.stop() == 0
+    assert gone(run, processes)
+    assert free(run.console_port)
 
 
 def test_event_sources_that_are_killed_are_started_again_and_continue(own_run: LocalRun) -> None:
@@ -136,7 +160,7 @@ def test_a_run_that_loses_its_engine_or_api_says_so_and_ends(own_run: LocalRun, 
     assert gone(own_run, processes)
 
 
-@pytest.mark.parametrize("option", ["--port", "--engine-port"])
+@pytest.mark.parametrize("option", ["--port", "--engine-port", "--console-port"])
 def test_a_port_that_is_taken_is_one_clear_line(tmp_path: Path, option: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

@@ -19,10 +19,10 @@ export const dead = name => s.gauges.dead.filter(q => !name || q.name === name).
 export const state = name => s.gauges.states[name];
 export const halted = () => Object.keys(s.gauges.states).filter(n => !["running", "not started"].includes(state(n)));
 
-/** Per second, over the last five whole seconds or, on AWS, the last minute. */
+/** Per second, over the last five whole seconds or, on AWS, the last minute but one: metrics come late. */
 export function rates() {
   const span = s.local ? 5 : 1, since = s.now / 1000 - (s.local ? 7 : 240);
-  const last = s.rows.filter(r => r[0] >= since).slice(-span), mean = i => last.reduce((n, r) => n + r[i], 0) / span;
+  const near = s.rows.filter(r => r[0] >= since), last = s.local ? near.slice(-span) : near.slice(-2, -1), mean = i => last.reduce((n, r) => n + r[i], 0) / span;
   return { accepted: mean(1), placed: mean(2), published: mean(3), handled: mean(4) };
 }
 
@@ -51,7 +51,8 @@ function take(d) {
     movers.forEach(f => f(moves));
   }
   d.orders?.forEach(o => keep(o, true));
-  if (d.rows) s.rows = s.rows.concat(quiet(s.rows.at(-1)?.[0], d.rows[0][0]), d.rows).filter(r => r[0] > d.now / 1000 - s.window - 60);
+  if (d.rows && !s.local) s.rows = d.rows;  // of metrics: all of them, corrected
+  else if (d.rows) s.rows = s.rows.concat(quiet(s.rows.at(-1)?.[0], d.rows[0][0]), d.rows).filter(r => r[0] > d.now / 1000 - s.window - 60);
   if (d.trouble) s.trouble = s.trouble.concat(d.trouble).slice(-KEPT_TROUBLE);
   if (d.gauges) {
     s.gauges = { live: [], dead: [], groups: [], states: {}, ...d.gauges };
