@@ -45,6 +45,7 @@ if "CORS_ALLOW_ORIGIN" in os.environ:
 
 API_GATEWAY_TIMEOUT_MS = 29_000  # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 MERGE_PATCH = ["application/merge-patch+json", "application/json"]  # RFC 7396, and what most clients send
+READ = ["GET", "HEAD"]  # RFC 9110, section 9.1: every server supports both
 
 
 # --- API routes ------------------------------------------------------------------------------------------------------
@@ -58,7 +59,8 @@ def authorizer(request: AuthRequest) -> AuthResponse:
 
 @app.middleware("http")
 def framework_errors_as_problems(event: Request, get_response: Any) -> Response:
-    return problems.replace_framework_error(get_response(event), event)
+    response = problems.replace_framework_error(get_response(event), event, app.routes)
+    return responses.as_the_client_may_read_it(response, event, app.api.cors)
 
 
 def endpoint(function: Callable[..., Response]) -> Callable[..., Response]:
@@ -95,7 +97,7 @@ def place_order(request: Request) -> Response:
     return responses.accepted(request, accepted, named)
 
 
-@app.route("/orders/{order_id}", methods=["GET"], authorizer=authorizer, content_types=["*/*"])
+@app.route("/orders/{order_id}", methods=READ, authorizer=authorizer, content_types=["*/*"])
 @endpoint
 def read_order(request: Request, order_id: str) -> Response:
     principal = _principal(request, principals.READ)
@@ -142,7 +144,7 @@ def erase_order(request: Request, order_id: str) -> Response:
     return responses.erased(request)
 
 
-@app.route("/customers/{customer_id}/orders", methods=["GET"], authorizer=authorizer, content_types=["*/*"])
+@app.route("/customers/{customer_id}/orders", methods=READ, authorizer=authorizer, content_types=["*/*"])
 @endpoint
 def list_orders(request: Request, customer_id: str) -> Response:
     principal = _principal(request, principals.READ)
@@ -155,26 +157,27 @@ def list_orders(request: Request, customer_id: str) -> Response:
         limit=requests.page_size(parameters.get("limit")),
         start_after=cursors.unseal(wiring.id_secret(), parameters.get("cursor"), *question),
         status=requests.status(filters["status"]),
-        placed_after=requests.timestamp("placed_after", filters["placed_after"]),
-        placed_before=requests.timestamp("placed_before", filters["placed_before"]),
+        placed_after=requests.placed_after(filters["placed_after"]),
+        placed_before=requests.placed_before(filters["placed_before"]),
     )
     next_cursor = cursors.seal(wiring.id_secret(), page.last_placed_key, *question)
     return responses.page(request, page, parameters, next_cursor)
 
 
-@app.route("/openapi.json", methods=["GET"], content_types=["*/*"])
+@app.route("/openapi.json", methods=READ, content_types=["*/*"])
 @endpoint
 def openapi(request: Request) -> Response:
     return responses.openapi(request)
 
 
-@app.route("/health", methods=["GET"], content_types=["*/*"])
+@app.route("/health", methods=READ, content_types=["*/*"])
 @endpoint
 def health(request: Request) -> Response:
     return responses.healthy(request, wiring.settings().stage)
 
 
 def _principal(request: Request, scope: str) -> "principals.Principal":
+    requests.check_is_sent_once(request, "Authorization")
     principal = principals.Principal.from_authorizer(
         request.context.get("authorizer", {}), customer_claim=wiring.settings().customer_claim
     )

@@ -21,6 +21,7 @@ _FRAMEWORK_SLUGS = {
     500: "internal-server-error",
 }
 _NO_HEADERS: Mapping[str, str] = {}
+Routes = Mapping[str, Mapping[str, Any]]  # path -> method -> Chalice's RouteEntry
 
 
 class Problem(Exception):
@@ -114,10 +115,15 @@ def _refuse(problem: Problem, request: Request) -> Response:
     return response(problem, request)
 
 
-def replace_framework_error(given: Response, request: Request) -> Response:
+def replace_framework_error(given: Response, request: Request, routes: Routes) -> Response:
     """A problem in place of Chalice's own error response (405, 415, 500); any other response as it is."""
     if given.status_code < 400 or "problem+json" in str(given.headers.get("Content-Type")):  # noqa: PLR2004 - RFC 9110
         return given
     slug = _FRAMEWORK_SLUGS.get(given.status_code, "bad-request")
-    allow = {name: str(value) for name, value in given.headers.items() if name.lower() == "allow"}
-    return response(Problem(slug, given.status_code, problem_document.title(slug), headers=allow), request)
+    detail = problem_document.title(slug)
+    headers = {name: str(value) for name, value in given.headers.items() if name.lower() == "allow"}
+    if slug == "unsupported-media-type":
+        accepted = routes[request.path][request.method].content_types
+        detail = f"Send {' or '.join(accepted)}"
+        headers["Accept"] = ", ".join(accepted)  # RFC 9110, section 15.5.16
+    return response(Problem(slug, given.status_code, detail, headers=headers), request)

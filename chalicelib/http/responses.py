@@ -2,9 +2,9 @@
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from chalice.app import CORSConfig, Request, Response
 
@@ -15,16 +15,47 @@ from chalicelib.domain.orders import Order
 RETRY_SOON = {"Retry-After": "1"}  # seconds
 
 
-def cors(origin: str | None) -> CORSConfig | bool:
-    """The CORS settings for browser clients of one origin (https://fetch.spec.whatwg.org/#http-cors-protocol)."""
-    if not origin:
-        return False
-    return CORSConfig(
-        allow_origin=origin,
-        allow_headers=["Content-Type", "Authorization", "Idempotency-Key", "If-Match", "If-None-Match", "traceparent"],
-        expose_headers=["ETag", "Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Request-Id"],
-        max_age=600,
-    )
+class Origins(CORSConfig):
+    """The CORS settings for browser clients of some origins (https://fetch.spec.whatwg.org/#http-cors-protocol)."""
+
+    def __init__(self, origins: Sequence[str]) -> None:
+        super().__init__(
+            allow_origin=origins[0],
+            allow_headers=[
+                "Content-Type",
+                "Authorization",
+                "Idempotency-Key",
+                "If-Match",
+                "If-None-Match",
+                "traceparent",
+            ],
+            expose_headers=["ETag", "Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Request-Id"],
+            max_age=600,
+        )
+        self.all = tuple(origins)
+
+    def headers_for(self, origin: str | None) -> dict[str, str]:
+        """The headers of a response to a page of that origin; of the first allowed one if it is not allowed."""
+        headers: dict[str, str] = self.get_access_control_headers()
+        if len(self.all) > 1:
+            headers["Vary"] = "Origin"
+            if origin in self.all:
+                headers["Access-Control-Allow-Origin"] = str(origin)
+        return headers
+
+
+def cors(origins: str | None) -> Origins | bool:
+    """The CORS settings for origins that are separated by spaces; False for none."""
+    return Origins(origins.split()) if origins and origins.split() else False
+
+
+def as_the_client_may_read_it(given: Response, request: Request, allowed: object) -> Response:
+    """A response without its body if the request is HEAD, and with the headers that let a page read it."""
+    if request.method == "HEAD":
+        given.body = ""
+    if isinstance(allowed, Origins):
+        given.headers.update(allowed.headers_for(request.headers.get("origin")))
+    return given
 
 
 def request_id(request: Request) -> str:
@@ -97,5 +128,6 @@ def _pending(order: Accepted) -> str:
 
 
 def _path(request: Request) -> str:
-    """The path as the client sees it: with API Gateway's stage in front."""
-    return str(request.context["path"]).rstrip("/")
+    """The path as a client writes it, percent-encoded, and with API Gateway's stage in front."""
+    # API Gateway's documentation does not say whether it has decoded the path. No id has a percent sign of its own.
+    return quote(unquote(str(request.context["path"]).rstrip("/")))

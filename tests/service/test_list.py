@@ -179,3 +179,29 @@ def test_a_list_is_for_its_owner_and_services(
     harness: ServiceHarness, who: dict[str, str], customer_id: str, slug: str
 ) -> None:
     assert harness.api(**who).get(f"/customers/{customer_id}/orders").problem == slug
+
+
+@pytest.mark.parametrize(
+    ("until", "since"),
+    [
+        # Between two milliseconds no order is placed: the same moment ends one window and begins the next.
+        ("2026-01-31T12:00:20.0005Z", "2026-01-31T12:00:20.0005Z"),
+        ("2026-01-31T12:20:00.0000001Z", "2026-01-31T12:20:00.0000001Z"),
+        ("2026-01-31T12:19:59.9999999Z", "2026-01-31T12:19:59.9999999Z"),
+        # Of a whole millisecond the next window begins one millisecond earlier.
+        ("2026-01-31T12:20:00.000Z", "2026-01-31T12:19:59.999Z"),
+        ("2026-01-31T12:20:00.001Z", "2026-01-31T12:20:00.000Z"),
+    ],
+)
+def test_windows_that_meet_lose_no_order_and_have_none_in_common(
+    harness: ServiceHarness, customer: str, until: str, since: str
+) -> None:
+    earlier = listed(harness, customer, placed_before=until)
+    later = listed(harness, customer, placed_after=since)
+    assert sorted(earlier + later) == list(range(45))
+
+
+def test_both_bounds_are_exclusive(harness: ServiceHarness, customer: str) -> None:
+    assert 25 not in listed(harness, customer, placed_before=at(25))
+    assert 25 not in listed(harness, customer, placed_after=at(25))
+    assert 25 in listed(harness, customer, placed_before=at(25).replace(".000Z", ".0000001Z"))

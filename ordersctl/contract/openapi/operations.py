@@ -6,7 +6,7 @@ from typing import Any
 
 from chalicelib.domain.orders import OrderStatus
 from chalicelib.http.auth.principal import ADMIN, READ, WRITE
-from chalicelib.http.requests import MAX_BODY_BYTES, MAX_PAGE
+from chalicelib.http.requests import KEY_PATTERN, MAX_BODY_BYTES, MAX_PAGE
 from ordersctl.contract.openapi import schemas as models
 
 JSON = "application/json"
@@ -116,8 +116,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "name": "Idempotency-Key",
         **_HEADER,
         "description": "Names this order permanently: repeated requests with one key place it once. 1 to 255 "
-        "visible ASCII characters, bare or as a quoted string.",
-        "schema": {"type": "string", "pattern": '^(?!""$)[\\x21-\\x7e]{1,255}$'},
+        "visible ASCII characters; or a string in quotes, which may have spaces (RFC 8941).",
+        "schema": {"type": "string", "pattern": KEY_PATTERN},
         "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
     },
     "if_match": {
