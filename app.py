@@ -14,7 +14,7 @@ from chalicelib.lazy import Lazy
 
 if TYPE_CHECKING:
     from chalicelib import lambda_batches
-    from chalicelib.application import accept, manage, process, publish
+    from chalicelib.application import accept, manage, process, publish, read_many
     from chalicelib.domain import orders
     from chalicelib.http import cursors, problems, requests, responses
     from chalicelib.http.auth import authorizer as authorization
@@ -25,6 +25,7 @@ else:  # each Lambda function imports only what it uses: docs/adr/0009-a-small-c
     manage = Lazy("chalicelib.application.manage")
     process = Lazy("chalicelib.application.process")
     publish = Lazy("chalicelib.application.publish")
+    read_many = Lazy("chalicelib.application.read_many")
     orders = Lazy("chalicelib.domain.orders")
     cursors = Lazy("chalicelib.http.cursors")
     problems = Lazy("chalicelib.http.problems")
@@ -54,7 +55,12 @@ READ = ["GET", "HEAD"]  # RFC 9110, section 9.1: every server supports both
 @app.authorizer(ttl_seconds=300)
 def authorizer(request: AuthRequest) -> AuthResponse:
     settings = wiring.settings()
-    return authorization.authorize(request, wiring.token_checker(), customer_claim=settings.customer_claim)
+    return authorization.authorize(
+        request,
+        wiring.token_checker(),
+        customer_claim=settings.customer_claim,
+        scope_claim=settings.scope_claim,
+    )
 
 
 @app.middleware("http")
@@ -75,7 +81,7 @@ def endpoint(function: Callable[..., Response]) -> Callable[..., Response]:
         assert request is not None  # noqa: S101 - Chalice has one whenever it calls a view
         context: Any = request.lambda_context
         with timeouts.deadline(context.get_remaining_time_in_millis, at_most_ms=API_GATEWAY_TIMEOUT_MS):
-            return problems.response_or_problem(function, request, path)
+            return problems.response_or_problem(function, request, requests.decoded(path))
 
     return wrapped
 
@@ -95,6 +101,21 @@ def place_order(request: Request) -> Response:
         find=wiring.fail_fast_order_table().get,
     )
     return responses.accepted(request, accepted, named)
+
+
+@app.route("/orders", methods=READ, authorizer=authorizer, content_types=["*/*"])
+@endpoint
+def read_orders(request: Request) -> Response:
+    principal = _principal(request, principals.READ)
+    named = requests.query(request, "customer_id", repeatable="order_id").get("customer_id")
+    asked = requests.order_ids(request)
+    found = read_many.read_orders(
+        asked,
+        customer_id=principal.required_owner(named),
+        secret=wiring.id_secret(),
+        table=wiring.read_table(),
+    )
+    return responses.orders(request, asked, found)
 
 
 @app.route("/orders/{order_id}", methods=READ, authorizer=authorizer, content_types=["*/*"])
@@ -149,14 +170,17 @@ def erase_order(request: Request, order_id: str) -> Response:
 def list_orders(request: Request, customer_id: str) -> Response:
     principal = _principal(request, principals.READ)
     customer = principal.customer_to_act_for(customer_id)
-    parameters = requests.query(request, "status", "placed_after", "placed_before", "limit", "cursor")
+    parameters = requests.query(request, "status", "reference", "placed_after", "placed_before", "limit", "cursor")
     filters = {name: parameters.get(name) for name in ("status", "placed_after", "placed_before")}
-    question = (principal.subject, customer, *filters.values())  # a cursor is good for this question only
+    reference = requests.reference(parameters.get("reference"))
+    # A cursor is good for this question only. Earlier releases know no reference, and their cursors stay good.
+    question = (principal.subject, customer, *filters.values(), *([] if reference is None else [reference]))
     page = wiring.read_table().list_for_customer(
         customer,
         limit=requests.page_size(parameters.get("limit")),
         start_after=cursors.unseal(wiring.id_secret(), parameters.get("cursor"), *question),
         status=requests.status(filters["status"]),
+        reference=reference,
         placed_after=requests.placed_after(filters["placed_after"]),
         placed_before=requests.placed_before(filters["placed_before"]),
     )
@@ -178,8 +202,11 @@ def health(request: Request) -> Response:
 
 def _principal(request: Request, scope: str) -> "principals.Principal":
     requests.check_is_sent_once(request, "Authorization")
+    settings = wiring.settings()
     principal = principals.Principal.from_authorizer(
-        request.context.get("authorizer", {}), customer_claim=wiring.settings().customer_claim
+        request.context.get("authorizer", {}),
+        customer_claim=settings.customer_claim,
+        scope_claim=settings.scope_claim,
     )
     principal.require(scope)
     return principal

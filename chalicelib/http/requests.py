@@ -3,8 +3,10 @@
 import json
 import math
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
+from urllib.parse import unquote
 
 from chalice.app import MultiDict, Request
 
@@ -17,6 +19,7 @@ from chalicelib.http.problems import Problem
 
 MAX_BODY_BYTES = 240 * 1024  # what is added to an order must still fit into the limits of SNS and of a DynamoDB item
 MAX_PAGE = 100
+MAX_REFERENCE = 64  # characters, as in an order
 _DEFAULT_PAGE = 20
 _BOM = b"\xef\xbb\xbf"  # a byte order mark, which RFC 8259, section 8.1, lets a reader ignore
 _BARE_KEY = r"[\x21\x23-\x7e][\x21-\x7e]{0,254}"
@@ -114,15 +117,47 @@ def _versions(value: str) -> frozenset[int] | None:
     return frozenset(int(tag[1]) for tag in _OUR_ETAG.finditer(value))
 
 
-def query(request: Request, *known: str) -> dict[str, str]:
-    """The query parameters. Unknown and repeated ones are refused."""
+def decoded(path: Mapping[str, str]) -> dict[str, str]:
+    """The path's parameters without percent-encoding.
+
+    API Gateway's documentation does not say whether it has decoded them. No id has a percent sign of its own, so
+    decoding twice changes nothing.
+    """
+    return {name: unquote(value) for name, value in path.items()}
+
+
+def query(request: Request, *known: str, repeatable: str = "") -> dict[str, str]:
+    """The query parameters. Unknown and repeated ones are refused, but for the one that is repeatable."""
     given = request.query_params or MultiDict({})
     for name in given:
+        if name == repeatable:
+            continue
         if name not in known:
             raise _invalid(f"There is no parameter {name[:64]!r} here")
         if len(given.getlist(name)) > 1:
             raise _invalid(f"{name} is given more than once")
     return dict(given)
+
+
+def order_ids(request: Request) -> list[str]:
+    """The orders that the query names."""
+    parameters = request.query_params or MultiDict({})
+    given: list[str] = parameters.getlist("order_id") if "order_id" in parameters else []
+    if not 1 <= len(given) <= MAX_PAGE:
+        raise _invalid(f"order_id is given 1 to {MAX_PAGE} times")
+    return given
+
+
+def reference(given: str | None) -> str | None:
+    if given is None:
+        return None
+    try:
+        given.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        raise _invalid("reference is not readable as UTF-8") from None
+    if not 1 <= len(given) <= MAX_REFERENCE:
+        raise _invalid(f"reference is 1 to {MAX_REFERENCE} characters")
+    return given
 
 
 def page_size(given: str | None) -> int:

@@ -2,17 +2,24 @@
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlencode
 
 from chalice.app import CORSConfig, Request, Response
 
 from chalicelib.adapters.order_table import Page
 from chalicelib.application.accept import Accepted
-from chalicelib.domain.orders import Order
+from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
+
+if TYPE_CHECKING:
+    from chalicelib.application.read_many import Found
 
 RETRY_SOON = {"Retry-After": "1"}  # seconds
+# Of a body. A Lambda function's response is at most 6 MB, and holds the body as a JSON text, of up to twice the length.
+# One order is never longer.
+_MOST_CHARACTERS = 3_000_000
 
 
 class Origins(CORSConfig):
@@ -94,6 +101,38 @@ def order(request: Request, found: Order | Accepted, known_versions: frozenset[i
     if known_versions is None or found.version in known_versions:
         return response(request, "", 304, etag)
     return response(request, json.dumps(found.shown()), 200, etag)
+
+
+def orders(request: Request, asked: Sequence[str], found: "Iterable[tuple[str, Found]]") -> Response:
+    """200: the orders that were found, and the ids of those that were not.
+
+    The response is limited in size. Ids of orders that have no more room are `remaining`, and can be asked for again.
+    """
+    shown: dict[str, str] = {}
+    missing: dict[str, str] = {}
+    size = 0
+    for order_id, each in found:
+        text = json.dumps(order_id) if each is None else _in_bulk(each)
+        size += len(text)
+        if size > _MOST_CHARACTERS:
+            break
+        (missing if each is None else shown)[order_id] = text
+    answered = {**shown, **missing}
+    remaining = (json.dumps(order_id) for order_id in dict.fromkeys(asked) if order_id not in answered)
+    parts = {
+        "orders": (shown[order_id] for order_id in dict.fromkeys(asked) if order_id in shown),
+        "missing": missing.values(),
+        "remaining": remaining,
+    }
+    body = ", ".join(f'"{name}": [{", ".join(texts)}]' for name, texts in parts.items())
+    return response(request, f"{{{body}}}", 200, {})
+
+
+def _in_bulk(order: Order | Accepted | ErasedOrder) -> str:
+    if isinstance(order, Order):
+        return json.dumps(order.shown())
+    status = "accepted" if isinstance(order, Accepted) else OrderStatus.ERASED.value
+    return json.dumps({"order_id": order.order_id, "status": status})
 
 
 def erased(request: Request) -> Response:

@@ -99,6 +99,22 @@ def test_a_time_range_excludes_its_ends(harness: ServiceHarness, customer: str) 
     assert listed(harness, customer, placed_before="0999-01-01T00:00:00Z") == []
 
 
+@pytest.mark.parametrize("limit", [1, 100])
+def test_an_order_is_found_by_its_reference(harness: ServiceHarness, customer: str, limit: int) -> None:
+    assert listed(harness, customer, reference="17", limit=limit) == [17]
+    assert listed(harness, customer, reference="17", status=STATUSES[17 % 3].value, limit=limit) == [17]
+    assert listed(harness, customer, reference="17", status=STATUSES[0].value, limit=limit) == []
+    assert listed(harness, customer, reference="017", limit=limit) == []
+
+
+def test_a_cursor_serves_one_reference(harness: ServiceHarness, customer: str) -> None:
+    api = harness.api(subject=customer)
+    path = f"/customers/{customer}/orders"
+    cursor = api.get(f"{path}?limit=1").json["next_cursor"]
+    assert api.get(f"{path}?limit=1&cursor={cursor}").status == 200
+    assert api.get(f"{path}?limit=1&cursor={cursor}&reference=17").problem == "invalid-cursor"
+
+
 def test_filters_combine(harness: ServiceHarness, customer: str) -> None:
     found = listed(harness, customer, status="confirmed", placed_after=at(10), placed_before=at(20), limit=1)
     assert found == [19, 16, 13]
@@ -159,7 +175,8 @@ def test_a_cursor_serves_only_its_caller_and_query(harness: ServiceHarness, cust
 @pytest.mark.parametrize(
     "query",
     ["limit=0", "limit=101", "limit=x", "limit=", "limit=001000", "status=accepted", "status=", "placed_after=now",
-     "placed_before=2026-01-31", "placed_after=", "surplus=1", "limit=1&limit=2", "page=2"],
+     "placed_before=2026-01-31", "placed_after=", "surplus=1", "reference=",
+     "reference=" + "r" * 65, "limit=1&limit=2", "page=2"],
 )  # fmt: skip
 def test_an_invalid_parameter_is_a_problem(harness: ServiceHarness, query: str) -> None:
     answer = harness.api().get(f"/customers/17850/orders?{query}")

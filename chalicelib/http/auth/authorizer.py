@@ -21,7 +21,9 @@ class Unauthorized(Exception):
         super().__init__("Unauthorized")
 
 
-def authorize(request: AuthRequest, checker: TokenChecker, *, customer_claim: str) -> AuthResponse:
+def authorize(
+    request: AuthRequest, checker: TokenChecker, *, customer_claim: str, scope_claim: str = "scope"
+) -> AuthResponse:
     """Allow a request that has a valid token. Raises Unauthorized, KeysUnavailable."""
     try:
         claims = checker.claims(request.token)
@@ -37,7 +39,7 @@ def authorize(request: AuthRequest, checker: TokenChecker, *, customer_claim: st
         context={
             "sub": claims["sub"],
             customer_claim: identity(claims.get(customer_claim)),
-            "scope": scope_text(claims.get("scope")),
+            "scope": scope_text(claims, scope_claim),
             "exp": str(claims["exp"] + LEEWAY),
         },
     )
