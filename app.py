@@ -201,7 +201,7 @@ def health(request: Request) -> Response:
 
 
 def _principal(request: Request, scope: str) -> "principals.Principal":
-    requests.check_is_sent_once(request, "Authorization")
+    requests.check_one_token(request)
     settings = wiring.settings()
     principal = principals.Principal.from_authorizer(
         request.context.get("authorizer", {}),

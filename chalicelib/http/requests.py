@@ -64,22 +64,23 @@ def idempotency_key(request: Request) -> str | None:
     value = request.headers.get("idempotency-key")
     if value is None:
         return None
-    if _times_sent(request, "idempotency-key") > 1:
+    if _is_repeated(request, "idempotency-key"):
         raise _invalid("Idempotency-Key is sent more than once")
     if not (key := _KEY.fullmatch(value)):
         raise _invalid("Idempotency-Key is 1 to 255 visible ASCII characters, or such a text, with spaces, in quotes")
     return value if key[1] is None else re.sub(r"\\(.)", r"\1", key[1])
 
 
-def check_is_sent_once(request: Request, header: str) -> None:
+def check_one_token(request: Request) -> None:
     """Raises Problem 401 for a second Authorization: which of the two was checked is not known here."""
-    if _times_sent(request, header) > 1:
-        raise Problem("unauthorized", 401, f"{header} is sent more than once", headers={"WWW-Authenticate": "Bearer"})
+    if _is_repeated(request, "authorization"):
+        detail = "Authorization is sent more than once"
+        raise Problem("unauthorized", 401, detail, headers={"WWW-Authenticate": "Bearer"})
 
 
-def _times_sent(request: Request, header: str) -> int:
+def _is_repeated(request: Request, header: str) -> bool:
     given = request.to_original_event().get("multiValueHeaders") or {}
-    return sum(len(values) for name, values in given.items() if name.lower() == header.lower())
+    return header in [name.lower() for name, values in given.items() if len(values) > 1]
 
 
 def context(request: Request, now: str) -> RequestContext:

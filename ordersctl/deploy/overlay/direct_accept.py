@@ -26,8 +26,6 @@ RENDERABLE = "[A-Za-z][A-Za-z0-9_-]*"
 # Cognito's authorizer hands claims on as text: what may have been null, a boolean or a fraction names nobody, as in
 # chalicelib/http/auth/claims.py. What else it may have been, _CUSTOMER does not match.
 _NOBODY = "(?i)null|none|undefined|true|false|-?[0-9]+[.][0-9]+(e[0-9]+)?"
-# In a template, a text in quotes has no quote of its own.
-_IS_A_CUSTOMER = CUSTOMER_ID_PATTERN.strip("^$").replace('"', "${quote}")
 _NO_NAME_IS_NOBODY = {"Fn::If": ["WithCognito", f'#if($own.matches("{_NOBODY}"))#set($own="")#end', ""]}
 
 # A request template cannot answer by itself. To refuse a request it calls an SQS action that does not exist, named
@@ -136,7 +134,6 @@ def _checks() -> str:
     """Find out who places the order ($customer), and why it is refused ($action)."""
     return (
         '#set($action="SendMessage")'
-        "#set($quote='\"')"
         '#set($key=$input.params("Idempotency-Key"))'
         '#set($named=$input.params("customer_id"))'
         "#set($customer=$own)"
@@ -144,7 +141,7 @@ def _checks() -> str:
         '#if($named=="")#set($action="NoCustomerNamed")#end'
         '#elseif(!$scope.contains(" orders/write "))#set($action="NotPermitted")'
         '#elseif($named!="" && $named!=$own)#set($action="NotPermitted")#end'
-        f'#if($action=="SendMessage" && !$customer.matches("{_IS_A_CUSTOMER}"))'
+        f'#if($action=="SendMessage" && !$customer.matches("{CUSTOMER_ID_PATTERN.strip("^$")}"))'
         '#set($action="NotPermitted")#end'
         f'#if(!$key.matches("{_UUID}"))#set($action="NoUuidInIdempotencyKey")#end'
         f'#if($input.body.length()>{MAX_BODY_BYTES})#set($action="BodyTooLarge")#end'
@@ -156,8 +153,6 @@ def _parts() -> str:
     months = ",".join(f'"{name}":"{number:02}"' for number, name in enumerate(_MONTHS, 1))
     return (
         '#set($hex=$key.replaceAll("-","").toLowerCase())'
-        # A quote in a JSON text is escaped: %5C is a backslash. A customer id has no backslash of its own.
-        "#set($customerInJson=$util.urlEncode($customer).replace('%22','%5C%22'))"
         "#set($time=$context.requestTime)"  # as in 09/Apr/2026:12:34:56 +0000
         f"#set($months={{{months}}})"
         "#set($month=$months.get($time.substring(3,6)))"
@@ -171,7 +166,7 @@ def _envelope() -> str:
         "type": "PlaceOrder",
         "version": 1,
         "order_id": "ord_${hex}",
-        "customer_id": "${customerInJson}",
+        "customer_id": "$util.urlEncode($customer)",
         "placed_at": "${time.substring(7,11)}-${month}-${time.substring(0,2)}"
         "T$util.urlEncode($time.substring(12,20)).${epoch.substring(10,13)}Z",
         "correlation_id": "$util.urlEncode($context.requestId)",
