@@ -15,11 +15,11 @@ Found = Order | Accepted | ErasedOrder | None  # None: there is no such order, o
 
 
 def read_orders(
-    ids: Sequence[str], *, customer_id: str | None, secret: bytes, table: OrderTable
+    ids: Sequence[str], *, owner: str | None, secret: bytes, table: OrderTable
 ) -> Iterator[tuple[str, Found]]:
-    """Read up to 100 orders of a customer, or of any customer (customer_id None); each id once, in no order.
+    """Read up to 100 orders of their owner, a customer, or of any owner (None); each id once, in no order.
 
-    Each order is read once: those whose id is sealed for the customer by one call together, so that no order of another
+    Each order is read once: those whose id is sealed for the owner by one call together, so that no order of another
     customer leaves the table; any other id by a call of its own. Raises Fault, while it iterates.
     """
     together: list[str] = []
@@ -27,25 +27,25 @@ def read_orders(
     for order_id in dict.fromkeys(ids):
         if not order_ids.is_well_formed(order_id):
             yield order_id, None
-        elif customer_id is None or order_ids.is_sealed_for(secret, order_id, customer_id):
+        elif owner is None or order_ids.is_sealed_for(secret, order_id, owner):
             together.append(order_id)
         else:
             alone.append(order_id)
     for order_id, stored in table.get_many(together) if together else ():
-        if stored is None and customer_id is not None:
+        if stored is None and owner is not None:
             yield order_id, Accepted(order_id, replayed=False)  # by its seal: it is not stored yet
         else:
             yield order_id, stored
-    if customer_id is not None and alone:
-        yield from _undisclosed(alone, customer_id, table)
+    if owner is not None and alone:
+        yield from _undisclosed(alone, owner, table)
 
 
-def _undisclosed(ids: Sequence[str], customer_id: str, table: OrderTable) -> Iterator[tuple[str, Found]]:
-    """Orders that are probably not the customer's, or did not come by the API."""
+def _undisclosed(ids: Sequence[str], owner: str, table: OrderTable) -> Iterator[tuple[str, Found]]:
+    """Orders that are probably not the owner's, or did not come by the API."""
 
     def read(order_id: str) -> Order | None:
         try:
-            stored = table.get_undisclosed(order_id, customer_id)
+            stored = table.get_undisclosed(order_id, owner)
         except OrderNotFound:
             return None
         return stored if isinstance(stored, Order) else None  # whose a tombstone is only a seal could say

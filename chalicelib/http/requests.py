@@ -15,7 +15,9 @@ from chalicelib.domain.commands import TRACEPARENT_PATTERN
 from chalicelib.domain.orders import OrderStatus
 from chalicelib.domain.request_context import RequestContext
 from chalicelib.http import responses
+from chalicelib.http.auth.principal import Principal
 from chalicelib.http.problems import Problem
+from chalicelib.settings import Settings
 
 MAX_BODY_BYTES = 240 * 1024  # what is added to an order must still fit into the limits of SNS and of a DynamoDB item
 MAX_PAGE = 100
@@ -32,6 +34,25 @@ _OUR_ETAG = re.compile(r'(?:W/)?"([1-9][0-9]{0,17})"')
 _PAGE_SIZE = re.compile(r"[1-9][0-9]{0,2}")
 _TRACEPARENT = re.compile(TRACEPARENT_PATTERN)
 _TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:]{8})(?:\.([0-9]{1,9}))?([Zz]|[+-][0-9]{2}:[0-9]{2})")
+
+
+def principal(request: Request, scope: str, settings: Settings) -> Principal:
+    """The caller, whose token must have the scope; the settings say which claims are the customer's and the scopes'."""
+    if _is_repeated(request, "authorization"):  # which of the two was checked is not known here
+        detail = "Authorization is sent more than once"
+        raise Problem("unauthorized", 401, detail, headers={"WWW-Authenticate": "Bearer"})
+    caller = Principal.from_authorizer(
+        request.context.get("authorizer", {}),
+        customer_claim=settings.customer_claim,
+        scope_claim=settings.scope_claim,
+    )
+    caller.require(scope)
+    return caller
+
+
+def named_customer(request: Request) -> str | None:
+    """The customer whom the query names, as it stands there: a Principal's methods check it. No other parameter."""
+    return query(request, "customer_id").get("customer_id")
 
 
 def json_body(request: Request) -> Any:
@@ -69,13 +90,6 @@ def idempotency_key(request: Request) -> str | None:
     if not (key := _KEY.fullmatch(value)):
         raise _invalid("Idempotency-Key is 1 to 255 visible ASCII characters, or such a text, with spaces, in quotes")
     return value if key[1] is None else re.sub(r"\\(.)", r"\1", key[1])
-
-
-def check_one_token(request: Request) -> None:
-    """Raises Problem 401 for a second Authorization: which of the two was checked is not known here."""
-    if _is_repeated(request, "authorization"):
-        detail = "Authorization is sent more than once"
-        raise Problem("unauthorized", 401, detail, headers={"WWW-Authenticate": "Bearer"})
 
 
 def _is_repeated(request: Request, header: str) -> bool:
@@ -140,13 +154,14 @@ def query(request: Request, *known: str, repeatable: str = "") -> dict[str, str]
     return dict(given)
 
 
-def order_ids(request: Request) -> list[str]:
-    """The orders that the query names."""
+def order_ids_and_customer(request: Request) -> tuple[list[str], str | None]:
+    """The orders that the query names, and the customer as named_customer has it."""
+    customer_id = query(request, "customer_id", repeatable="order_id").get("customer_id")
     parameters = request.query_params or MultiDict({})
     given: list[str] = parameters.getlist("order_id") if "order_id" in parameters else []
     if not 1 <= len(given) <= MAX_PAGE:
         raise _invalid(f"order_id is given 1 to {MAX_PAGE} times")
-    return given
+    return given, customer_id
 
 
 def reference(given: str | None) -> str | None:

@@ -117,7 +117,9 @@ def test_what_app_py_reads_from_the_environment_is_documented() -> None:
 
 
 def test_the_routes_are_those_of_the_app() -> None:
-    app = (PROJECT_DIR / "app.py").read_text().replace("methods=READ,", 'methods=["GET"],')  # HEAD goes without saying
+    app = (
+        (PROJECT_DIR / "app.py").read_text().replace("methods=READING,", 'methods=["GET"],')
+    )  # HEAD goes without saying
     declared = re.findall(r'@app\.route\("(.+?)", methods=\["(\w+)"\]', app)
     documented = [cells[:2] for cells in rows((PROJECT_DIR / "README.md").read_text(), "## The API")]
     assert [[f"`{method}`", f"`{path}`"] for path, method in declared] == documented
