@@ -70,7 +70,7 @@ def json_body(request: Request) -> Any:
 
 
 def _malformed(request: Request, detail: str) -> Problem:
-    # API Gateway decompresses bodies. Whether it removes the header then is not documented; what is compressed is no JSON.
+    # API Gateway decompresses bodies. Whether it then removes the header is not documented: the body itself shows it.
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         detail = "The body could not be decompressed: send it uncompressed"
         return Problem("unsupported-media-type", 415, detail, headers={"Accept-Encoding": "identity"})

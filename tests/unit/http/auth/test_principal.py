@@ -169,7 +169,7 @@ def test_the_scopes_are_in_the_claim_that_the_setting_names(
     tmp_path: Path, setting: str, content: dict[str, Any], scopes: set[str]
 ) -> None:
     request = AuthRequest("TOKEN", f"Bearer {sign(RSA, claims(scope=None) | content)}", ARN)
-    checker = TokenRoom(tmp_path / "jwks.json").checker()
+    checker = TokenHarness(tmp_path / "jwks.json").checker()
     context = authorize(request, checker, customer_claim="sub", scope_claim=setting).to_dict(request)["context"]
     built_in = Principal.from_authorizer(context, customer_claim="sub", scope_claim=setting)
     gateways = Principal.from_authorizer({"claims": content}, customer_claim="sub", scope_claim=setting)
