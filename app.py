@@ -58,10 +58,9 @@ def authorizer(request: AuthRequest) -> AuthResponse:
 
 @app.middleware("http")
 def framework_errors_as_problems(event: Request, get_response: Any) -> Response:
-    from chalicelib.http import problems, responses
+    from chalicelib.http import problems
 
-    response = problems.replace_framework_error(get_response(event), event, app.routes)
-    return responses.as_the_client_may_read_it(response, event, app.api.cors)
+    return problems.finished(get_response(event), event, app)
 
 
 def endpoint(function: Callable[..., Response]) -> Callable[..., Response]:
@@ -72,12 +71,12 @@ def endpoint(function: Callable[..., Response]) -> Callable[..., Response]:
 
     @functools.wraps(function)
     def wrapped(**path: str) -> Response:
-        from chalicelib.http import problems, requests
+        from chalicelib.http import problems
 
         request = app.current_request
         assert request is not None  # noqa: S101 - Chalice has one whenever it calls a view
         with timeouts.deadline(_remaining_ms(request.lambda_context), at_most_ms=API_GATEWAY_TIMEOUT_MS):
-            return problems.response_or_problem(function, request, requests.decoded(path))
+            return problems.response_or_problem(function, request, path)
 
     return wrapped
 

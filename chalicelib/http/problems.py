@@ -4,8 +4,9 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
-from chalice.app import Request, Response
+from chalice.app import Chalice, Request, Response
 
 from chalicelib import logs
 from chalicelib.domain import errors, order_ids
@@ -98,7 +99,7 @@ def document(problem: Problem, instance: str) -> dict[str, Any]:
 def response_or_problem(endpoint: Callable[..., Response], request: Request, path: Mapping[str, str]) -> Response:
     """An endpoint's response, or a problem for the error that it raises. Chalice would answer 500 for any of them."""
     try:
-        return endpoint(request, **path)
+        return endpoint(request, **_decoded(path))
     except Problem as problem:
         return _refuse(problem, request)
     except OrdersError as error:
@@ -106,6 +107,15 @@ def response_or_problem(endpoint: Callable[..., Response], request: Request, pat
             return _refuse(from_error(error), request)
         logger.exception("request.failed", extra={"correlation_id": responses.request_id(request)})
         return response(from_error(error), request)
+
+
+def _decoded(path: Mapping[str, str]) -> Mapping[str, str]:
+    """The path's parameters without percent-encoding.
+
+    API Gateway's documentation does not say whether it has decoded them. No id has a percent sign of its own, so
+    decoding twice changes nothing.
+    """
+    return {name: unquote(value) for name, value in path.items()} if path else path
 
 
 def _refuse(problem: Problem, request: Request) -> Response:
@@ -117,6 +127,12 @@ def _refuse(problem: Problem, request: Request) -> Response:
         correlation_id=responses.request_id(request),
     )
     return response(problem, request)
+
+
+def finished(given: Response, request: Request, app: Chalice) -> Response:
+    """A response of Chalice's as the client gets it."""
+    response = replace_framework_error(given, request, app.routes)
+    return responses.as_the_client_may_read_it(response, request, app.api.cors)
 
 
 def replace_framework_error(given: Response, request: Request, routes: Routes) -> Response:

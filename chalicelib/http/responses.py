@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
 if TYPE_CHECKING:
     from chalicelib.application.read_many import Found
 
+_PLAIN_PATH = re.compile("[A-Za-z0-9/._~-]*")
 RETRY_SOON = {"Retry-After": "1"}  # seconds
 # Of a body. A Lambda function's response is at most 6 MB, and holds the body as a JSON text, of up to twice the length.
 # One order is never longer.
@@ -169,4 +171,5 @@ def _pending(order: Accepted) -> str:
 def _path(request: Request) -> str:
     """The path as a client writes it, percent-encoded, and with API Gateway's stage in front."""
     # API Gateway's documentation does not say whether it has decoded the path. No id has a percent sign of its own.
-    return quote(unquote(str(request.context["path"]).rstrip("/")))
+    path = str(request.context["path"]).rstrip("/")
+    return path if _PLAIN_PATH.fullmatch(path) else quote(unquote(path))

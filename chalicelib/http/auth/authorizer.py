@@ -4,7 +4,7 @@ import logging
 
 from chalice.app import AuthRequest, AuthResponse
 
-from chalicelib.http.auth.claims import identity, scope_text
+from chalicelib.http.auth.claims import identity, scopes
 from chalicelib.http.auth.tokens import LEEWAY, InvalidToken, TokenChecker
 
 logger = logging.getLogger("orders")
@@ -39,7 +39,7 @@ def authorize(
         context={
             "sub": claims["sub"],
             customer_claim: identity(claims.get(customer_claim)),
-            "scope": scope_text(claims, scope_claim),
+            "scope": " ".join(scopes(claims, scope_claim)),
             "exp": str(claims["exp"] + LEEWAY),
         },
     )

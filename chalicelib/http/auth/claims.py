@@ -24,12 +24,15 @@ def gateway_identity(claim: object) -> str:
     return "" if re.fullmatch(_NOT_A_NAME, name) else name
 
 
-def scope_text(claims: Mapping[str, object], names: str) -> str:
-    """The scopes, separated by spaces, of the claims that `names` names, separated by spaces.
+def scopes(claims: Mapping[str, object], names: str) -> list[str]:
+    """The scopes in the claims that `names` names, separated by spaces.
 
     A claim is a text with spaces between its scopes (RFC 8693, section 4.2), or a list of scopes; any other has none.
     """
-    return " ".join(scope for name in names.split() for scope in _scopes(claims.get(name)))
+    found: list[str] = []
+    for name in names.split():
+        found += _scopes(claims.get(name))
+    return found
 
 
 def _scopes(claim: object) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.domain.orders import CUSTOMER_ID_PATTERN
-from chalicelib.http.auth.claims import gateway_identity, identity, scope_text
+from chalicelib.http.auth.claims import gateway_identity, identity, scopes
 from chalicelib.http.problems import Problem
 
 READ, WRITE, SERVICE, ADMIN = "orders/read", "orders/write", "orders/service", "orders/admin"
@@ -39,7 +39,7 @@ class Principal:
         return cls(
             subject=identity(claims.get("sub")),
             customer=customer,
-            scopes=frozenset(scope_text(claims, scope_claim).split()),
+            scopes=frozenset(scopes(claims, scope_claim)),
         )
 
     @property
