@@ -7,6 +7,7 @@
 # make faults [SEEDS=200]         simulation runs with all faults at once, crash points, overload; FAULT_SEED=7 repeats one
 # make seeded-bugs [ARGS="NAME"]  mistakes put into a copy, each of which its tests must find: tests/README.md
 # make fuzz [SECONDS=60]          atheris at every entry point, and a search for the body that is dearest to refuse
+# make golden RELEASE=0.2.0       keeps a release's code and what it writes, for every later release to read
 # make mutants                    mutations of the domain that no unit test notices: docs/explain/reliability.md
 # make audit                      known vulnerabilities of what each requirements file pins; needs the network
 # make lock [ARGS=--upgrade]      the requirements files anew, after a change in pyproject.toml; needs the network
@@ -20,7 +21,7 @@
 # make simulate-check             the model of `ordersctl simulate` beside the local run; two minutes
 # make format                     put the code into the format that check wants
 .PHONY: run test test-all test-rest property contract openapi check package e2e-package e2e-deploy audit-template bench load format
-.PHONY: faults seeded-bugs teeth fuzz mutants audit lock growth simulate-check
+.PHONY: faults golden seeded-bugs teeth fuzz mutants audit lock growth simulate-check
 
 # The first interpreter that is new enough, unless PYTHON names one.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -58,13 +59,16 @@ property: .venv/installed
 # Secrets are found by the formats of keys and tokens and by randomness, not by names of variables. Left out are lines with
 # order ids, their alphabet or hashes of packages, and tests with made-up keys and ids.
 NO_SECRETS = --disable-plugin KeywordDetector --exclude-lines 'hjkmnp|ord_|--hash=sha256:|"integrity": "sha512-' \
-	--exclude-files '^tests/(unit/(http/test_cursors|http/auth/test_token_attacks|domain/test_orders)|tools/local/test_sqs_event_source)\.py$$'
+	--exclude-files '^tests/(data/.*\.json|(unit/(http/test_cursors|http/auth/test_token_attacks|domain/test_orders)|tools/local/test_sqs_event_source)\.py)$$'
 
 faults: .venv/installed
 	FAULT_SEEDS=$(or $(SEEDS),200) .venv/bin/python -m pytest tests/resilience -q -rP $(ARGS)
 
 seeded-bugs teeth: .venv/installed
 	.venv/bin/python -m testkit.seeded_bugs $(ARGS)
+
+golden: .venv/installed
+	.venv/bin/python -m tests.releases.write_golden $(or $(RELEASE),$(error name the release: make golden RELEASE=0.2.0)) $(ARGS)
 
 fuzz: .venv/audit
 	for entry_point in api queue record token cursor; do \

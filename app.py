@@ -104,7 +104,7 @@ def read_order(request: Request, order_id: str) -> Response:
         order_id,
         customer_id=principal.required_owner(named),
         secret=wiring.id_secret(),
-        find=wiring.read_table().get,
+        table=wiring.read_table(),
     )
     return responses.order(request, order, requests.if_none_match(request))
 
@@ -134,7 +134,7 @@ def erase_order(request: Request, order_id: str) -> Response:
     named = requests.query(request, "customer_id").get("customer_id")
     manage.erase_order(
         order_id,
-        customer_id=named,
+        customer_id=principals.named_customer(named),
         context=requests.context(request, clock.now()),
         secret=wiring.id_secret(),
         table=wiring.order_table(),

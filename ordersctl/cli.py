@@ -3,7 +3,7 @@
 import difflib
 import importlib
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -81,6 +81,16 @@ class LazyGroup(click.Group):
                 message = f"{error.message} Did you mean {' or '.join(close)}?"
                 raise click.UsageError(message, error.ctx) from error
             raise
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            if type(error) is not click.ClickException:  # a usage error repeats what was typed
+                raise
+            from ordersctl.shared.output import printable  # noqa: PLC0415 - slow to import, and for an error only
+
+            raise click.ClickException(printable(error.message, keep="\n")) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write one list of commands for each section."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+SECRET = b"a secret of the bench"  # that ids are sealed with
 _SNS = "http://sns.amazonaws.com/doc/2010-03-31/"
 
 
@@ -75,7 +76,7 @@ def _answer(target: str, body: bytes, table: Mapping[str, Any]) -> tuple[str, st
     answers: dict[str, object] = {
         "SendMessage": {"MessageId": "m", "MD5OfMessageBody": "0" * 32},
         "DeleteMessageBatch": {"Successful": [{"Id": each["Id"]} for each in request.get("Entries", [])]},
-        "GetSecretValue": {"SecretString": "a secret of the bench", "Name": "secret"},
+        "GetSecretValue": {"SecretString": SECRET.decode(), "Name": "secret"},
         **table,
     }
     if operation == "GetItem" and request["Key"]["order_id"] != table["GetItem"]["Item"]["order_id"]:

@@ -107,7 +107,7 @@ def _agreement(found: Mapping[int, Costs]) -> str:
     """How often the engine's own figure equals the computed one, for reads and for writes."""
     calls = [call for costs in found.values() for each in costs.values() for call in each]
     counts = []
-    for name, operations in (("reads", {"GetItem", "Query"}), ("writes", {"PutItem"})):
+    for name, operations in (("reads", {"GetItem", "Query"}), ("writes", {"PutItem", "UpdateItem"})):
         compared = [call for call in calls if call.operation in operations and call.engine_units is not None]
         same = sum(call.engine_units == call.units for call in compared)
         counts.append(f"{same} of {len(compared)} {name}")

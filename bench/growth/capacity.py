@@ -6,7 +6,7 @@ engine's figure is complete: ministack reports 0.5 or 1 for any read, whatever i
 writes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -58,19 +58,29 @@ class Counting:
         return answer
 
     def put_item(self, **parameters: Any) -> Any:
-        new = parameters["Item"]
-        key = order_items.key(new[order_items.ORDER_ID]["S"])
-        old = self.client.get_item(TableName=parameters["TableName"], Key=key, ConsistentRead=True).get("Item")
+        return self._written("PutItem", self.client.put_item, parameters["Item"], parameters)
+
+    def update_item(self, **parameters: Any) -> Any:
+        return self._written("UpdateItem", self.client.update_item, parameters["Key"], parameters)
+
+    def _written(self, operation: str, write: Callable[..., Any], key: Mapping[str, Any], parameters: Any) -> Any:
+        old = self._stored(parameters["TableName"], key)
         try:
-            answer = self.client.put_item(**parameters, ReturnConsumedCapacity="INDEXES")
+            answer = write(**parameters, ReturnConsumedCapacity="INDEXES")
         except ClientError as refusal:
             if refusal.response["Error"].get("Code") == "ConditionalCheckFailedException":
-                self.calls.append(Call("PutItem", 0, 0, _write_units(item_size(old or {}))))
+                self.calls.append(Call(operation, 0, 0, _write_units(item_size(old or {}))))
                 if old is not None:  # DynamoDB returns it on request; dynalite does not
                     cast("dict[str, Any]", refusal.response).setdefault("Item", old)
             raise
-        self.calls.append(Call("PutItem", 0, 0, put_units(old, new), _reported(answer)))
+        new = self._stored(parameters["TableName"], key)
+        self.calls.append(Call(operation, 0, 0, put_units(old, new), _reported(answer)))
         return answer
+
+    def _stored(self, table: str, key: Mapping[str, Any]) -> _Item:
+        key = order_items.key(key[order_items.ORDER_ID]["S"])
+        found: _Item = self.client.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
+        return found
 
 
 def read_units(size: int, *, consistent: bool) -> float:
@@ -79,7 +89,7 @@ def read_units(size: int, *, consistent: bool) -> float:
 
 
 def put_units(old: _Item, new: _Item) -> float:
-    """Write units of replacing an item, including its index entry (READ_WRITE, INDEX_WRITES)."""
+    """Write units of replacing or updating an item, including its index entry (READ_WRITE, INDEX_WRITES)."""
     return _write_units(max(item_size(old or {}), item_size(new or {}))) + _index_units(old, new)
 
 

@@ -121,7 +121,7 @@ def _orders(table: OrderTable, customer: Customer, size: int) -> Iterator[tuple[
     placed = new_order(items=_TEN_LINES)
     place = command(order_id=new, customer_id=customer.customer_id, placed_at=_moment(size), order=placed)
     store = functools.partial(process.store_order, PlaceOrder.model_validate(place), table)
-    read = functools.partial(manage.read_order, find=table.get, **ids)
+    read = functools.partial(manage.read_order, table=table, **ids)
     context = RequestContext(_moment(size), "bench")
     patch: dict[str, Any] = {"patch": {"note": "ring twice"}, "by_service": False, "seen_versions": frozenset({1})}
     yield "read an order", functools.partial(read, _order_id(customer.part(0.5)))

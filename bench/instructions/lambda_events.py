@@ -16,7 +16,8 @@ from joserfc.jwk import RSAKey
 from bench.instructions.packages import BUILD
 from chalicelib.adapters import order_items
 from chalicelib.domain import order_ids
-from testkit.builders import ADDRESS, SECRET, an_order, command, line, new_order
+from testkit.aws_stub import SECRET
+from testkit.builders import ADDRESS, an_order, command, line, new_order
 from testkit.lambda_events import http_event, sqs_event, stream_event
 from testkit.tokens import claims, sign
 

@@ -4,7 +4,7 @@ A field that is None has no attribute. A field with a default may have no attrib
 field. A field without a default is in every item. Attributes that belong to no field are not read.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from enum import StrEnum
 from types import NoneType, UnionType
@@ -56,6 +56,40 @@ class Codec(Generic[ModelT]):
             elif field not in self._defaults:
                 raise KeyError(attribute)
         return values
+
+
+def update_expression(old: Attributes, new: Attributes) -> dict[str, Any]:
+    """The parameters of an UpdateItem that makes an item differ as `new` differs from `old`.
+
+    An attribute that is in neither stays as it is, at any depth of maps. A list is replaced as a whole.
+    """
+    names: dict[str, str] = {}  # attribute -> its placeholder
+    values: dict[str, Any] = {}
+    changed: list[str] = []
+    removed: list[str] = []
+    for path, value in _differences(old, new):
+        place = ".".join(names.setdefault(name, f"#{len(names)}") for name in path)
+        if value is None:
+            removed.append(place)
+        else:
+            changed.append(f"{place} = :{len(values)}")
+            values[f":{len(values)}"] = value
+    actions = {"SET": changed, "REMOVE": removed}
+    return {
+        "UpdateExpression": " ".join(f"{action} {', '.join(parts)}" for action, parts in actions.items() if parts),
+        "ExpressionAttributeNames": {placeholder: name for name, placeholder in names.items()},
+        "ExpressionAttributeValues": values,
+    }
+
+
+def _differences(old: Attributes, new: Attributes, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Each path whose value differs, with its new value; None where it has none any more."""
+    for name in {**old, **new}:
+        before, after = old.get(name), new.get(name)
+        if before is not None and after is not None and before.keys() == after.keys() == {"M"}:
+            yield from _differences(before["M"], after["M"], *path, name)
+        elif before != after:
+            yield (*path, name), after
 
 
 class _Parts(NamedTuple):

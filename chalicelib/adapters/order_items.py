@@ -6,7 +6,7 @@ long: they are stored as often as there are lines, and ten lines should stay wit
 
 from typing import Any
 
-from chalicelib.adapters.attribute_values import Attributes, Codec, Names
+from chalicelib.adapters.attribute_values import Attributes, Codec, Names, update_expression
 from chalicelib.domain.errors import Poison
 from chalicelib.domain.orders import SUMMARY, ErasedOrder, LineItem, Order, OrderStatus
 
@@ -17,7 +17,7 @@ PLACED_KEY = "placed_key"  # "<placed_at>#<order_id>": unique, and sorts by time
 STATUS = "status"
 VERSION = "version"
 ITEM_COUNT = "item_count"
-CHANGE_ID = "change_id"  # of the write that made this version: a repeated write recognises its own
+CHANGE_ID = "change_id"  # the marks of the last writes, newest first: a repeated write recognises its own
 
 NAMES: Names = {
     Order: {"placed_at": PLACED_KEY},
@@ -55,6 +55,14 @@ def to_item(order: Order | ErasedOrder) -> dict[str, Any]:
     }
 
 
+def update(before: Order, after: Order, mark: Item) -> dict[str, Any]:
+    """The parameters of an UpdateItem for a change of an order and the mark of its write.
+
+    Attributes that this release does not know stay as they are: a newer release wrote them, and will read them again.
+    """
+    return update_expression(to_item(before), {**to_item(after), **mark})
+
+
 def from_item(item: Item) -> Order | ErasedOrder:
     """Read an item of the table or an image of its stream; raises Poison when it is not an order's."""
     try:
@@ -65,9 +73,19 @@ def from_item(item: Item) -> Order | ErasedOrder:
         raise Poison(f"not an order's item: {what}") from error
 
 
+def last_changes(item: Item) -> tuple[int, list[str]]:
+    """An item's version, and the marks of the writes that made it and the versions before, newest first."""
+    marks = item.get(CHANGE_ID, {"S": ""})["S"].split()
+    return int(item.get(VERSION, {"N": "0"})["N"]), marks
+
+
 def to_summary(entry: Item) -> dict[str, str | int]:
     """Read an entry of the index as a list shows it."""
-    summary = {name: int(value["N"]) if "N" in value else str(value["S"]) for name, value in entry.items()}
+    summary = {
+        name: int(value["N"]) if "N" in value else str(value["S"])
+        for name, value in entry.items()
+        if name in PROJECTED  # an index of a newer release may hold more
+    }
     summary["placed_at"] = str(summary.pop(PLACED_KEY)).partition("#")[0]
     return summary
 

@@ -1,6 +1,8 @@
 """The table of orders. Every write is conditional: a repeated one changes nothing."""
 
 import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,11 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _ABSENT = f"attribute_not_exists({order_items.ORDER_ID})"
-_UNCHANGED = f"{order_items.VERSION} = :seen"
+_IF_UNCHANGED: Any = {
+    "ConditionExpression": f"{order_items.VERSION} = :seen",
+    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+}
+_MARKS = 4  # as many as leave ten lines within one write unit
 _STEP = 100
 _READ_AT_MOST = 1_000  # index entries per call: a filter that matches few orders ends in a cursor, not in a long wait
 
@@ -35,7 +41,7 @@ class OrderTable:
     def add(self, order: Order) -> Order | ErasedOrder | None:
         """Store a new order; returns the order that has its id already, None when there was none. Raises Fault."""
         try:
-            with faults("dynamodb"):
+            with faults("dynamodb", writes=True):
                 self.client.put_item(
                     TableName=self.name,
                     Item=order_items.to_item(order),
@@ -48,35 +54,63 @@ class OrderTable:
 
     def get(self, order_id: str, owner: str | None = None) -> Order | ErasedOrder:
         """Read an order; with an owner, only theirs (an erased one names none). Raises OrderNotFound, Fault."""
-        item = self._item(order_id, consistent=self.consistent)
+
+        def read(consistent: bool) -> Any:  # noqa: FBT001
+            with faults("dynamodb"):
+                key = order_items.key(order_id)
+                return self.client.get_item(TableName=self.name, Key=key, ConsistentRead=consistent).get("Item")
+
+        return self._found(order_id, owner, read)
+
+    def get_undisclosed(self, order_id: str, owner: str) -> Order | ErasedOrder:
+        """Read an order that is probably not the owner's: another customer's does not leave the table.
+
+        So neither the time nor the bytes of the response reveal that it exists. It costs the same read units as get.
+        Raises OrderNotFound, Fault.
+        """
+
+        def read(consistent: bool) -> Any:  # noqa: FBT001
+            with faults("dynamodb"):
+                answer = self.client.query(
+                    TableName=self.name,
+                    KeyConditionExpression="#order = :order",
+                    FilterExpression="#customer = :customer OR attribute_not_exists(#customer)",  # a tombstone has none
+                    ExpressionAttributeNames={"#order": order_items.ORDER_ID, "#customer": order_items.CUSTOMER_ID},
+                    ExpressionAttributeValues={":order": {"S": order_id}, ":customer": {"S": owner}},
+                    ConsistentRead=consistent,
+                )
+            return next(iter(answer["Items"]), None)
+
+        return self._found(order_id, owner, read)
+
+    def _found(self, order_id: str, owner: str | None, read: Callable[[bool], Any]) -> Order | ErasedOrder:
+        item = read(self.consistent)
         if item is None and not self.consistent:
-            item = self._item(order_id, consistent=True)  # a cache also remembers that an order was absent
-        # Check ownership before parsing, so that timing does not reveal another customer's order.
+            item = read(True)  # noqa: FBT003 - a cache also remembers that an order was absent
         if item is None or not order_items.may_be_of(item, owner):
             raise OrderNotFound(order_id)
         return order_items.from_item(item)
 
-    def _item(self, order_id: str, *, consistent: bool) -> Any:
-        with faults("dynamodb"):
-            answer = self.client.get_item(TableName=self.name, Key=order_items.key(order_id), ConsistentRead=consistent)
-        return answer.get("Item")
+    def update(self, before: Order, after: Order) -> None:
+        """Store the next version of an order: only what differs, so that attributes of a newer release stay.
 
-    def replace(self, order: Order | ErasedOrder) -> None:
-        """Store the next version of an order; raises VersionConflict when another write came first, Fault."""
-        mark = {order_items.CHANGE_ID: {"S": secrets.token_hex(8)}}
-        try:
-            with faults("dynamodb"):
-                self.client.put_item(
-                    TableName=self.name,
-                    Item=order_items.to_item(order) | mark,
-                    ConditionExpression=_UNCHANGED,
-                    ExpressionAttributeValues={":seen": {"N": str(order.version - 1)}},
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
-        except Fault as fault:
-            # The client repeats a put whose response was lost, and is refused for its own first try: the mark is there.
-            if not mark.items() <= _refused(fault).get("Item", {}).items():
-                raise VersionConflict(order.order_id) from fault
+        Raises VersionConflict when another write came first and this one was not made; Fault, also when it may have
+        been made.
+        """
+        with _recognised_by(after) as mark:
+            change = order_items.update(before, after, mark)
+            change["ExpressionAttributeValues"][":seen"] = {"N": str(before.version)}
+            self.client.update_item(TableName=self.name, Key=order_items.key(after.order_id), **change, **_IF_UNCHANGED)
+
+    def replace(self, tombstone: ErasedOrder) -> None:
+        """Store a tombstone in place of an order, of which nothing is left; raises what `update` raises."""
+        with _recognised_by(tombstone) as mark:
+            self.client.put_item(
+                TableName=self.name,
+                Item=order_items.to_item(tombstone) | mark,
+                ExpressionAttributeValues={":seen": {"N": str(tombstone.version - 1)}},
+                **_IF_UNCHANGED,
+            )
 
     def list_for_customer(
         self,
@@ -114,6 +148,28 @@ class OrderTable:
         return Page(found, last)
 
 
+@contextmanager
+def _recognised_by(order: Order | ErasedOrder) -> Iterator[dict[str, Any]]:
+    """Give the attribute with the mark of a version's write; raise what its refusal means, other errors as Fault."""
+    mark = secrets.token_urlsafe(6)
+    marks = " ".join([mark, *(order.change_id or "").split()[: _MARKS - 1]])
+    try:
+        with faults("dynamodb", writes=True):
+            yield {order_items.CHANGE_ID: {"S": marks}}
+    except Fault as fault:
+        # The client repeats a write whose response was lost. It is refused for its own first try, or for another write
+        # that followed it.
+        refused = _refused(fault)
+        stored_version, stored_marks = order_items.last_changes(refused.get("Item", {}))
+        if mark in stored_marks:
+            return
+        # Each version is written once, and its mark is kept for the next few versions.
+        is_known = stored_version - order.version < max(1, len(stored_marks))
+        if is_known or not _may_have_taken_effect(refused):
+            raise VersionConflict(order.order_id) from fault
+        raise Fault("dynamodb: the marks do not say whether a write was made", may_have_taken_effect=True) from fault
+
+
 def _query(
     customer_id: str, status: OrderStatus | None, placed_after: str | None, placed_before: str | None
 ) -> dict[str, Any]:
@@ -146,3 +202,10 @@ def _refused(fault: Fault) -> Any:
     if isinstance(cause, ClientError) and cause.response["Error"].get("Code") == "ConditionalCheckFailedException":
         return cause.response
     raise fault
+
+
+def _may_have_taken_effect(refused: Any) -> bool:
+    """Whether an earlier attempt of a refused write may have been the one that was made."""
+    metadata = refused.get("ResponseMetadata", {})
+    # chalicelib/aws counts these attempts; of a client that does not, any attempt before may be one.
+    return bool(metadata.get("AmbiguousAttempts", metadata.get("RetryAttempts", 0)))

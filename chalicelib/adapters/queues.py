@@ -27,7 +27,7 @@ class OrderQueue:
         # On a standard queue a message group means no order: it keeps one customer's many orders from delaying
         # another's few (SQS guide, "Amazon SQS fair queues").
         group = order_id if _is_fifo(self.url) else customer_id
-        with faults("sqs"):
+        with faults("sqs", writes=True):
             self.client.send_message(QueueUrl=self.url, MessageBody=command, MessageGroupId=group)
 
     def delete(self, receipt_handles: Sequence[str]) -> None:

@@ -39,7 +39,7 @@ def store_order(command: PlaceOrder, table: OrderTable) -> str:
     order = order_of(command)
     stored = table.add(order)
     if stored is None:
-        return order.status.value
+        return order.status
     if isinstance(stored, Order) and stored.fingerprint != order.fingerprint:
         raise Poison("idempotency-key-reused: another order has this id")
     return _ALREADY_THERE

@@ -1,19 +1,29 @@
-"""Commands: what the API asks the processor to do, as messages of the order queue. Frozen and versioned."""
+"""Commands: what the API asks the processor to do, as messages of the order queue. Frozen and versioned.
+
+Two releases run at once during every deployment, so a processor may meet an envelope of a newer release. It cannot tell
+a new field from a wrong one: the envelope says by its `revision` what a reader must know (docs/operate/releases.md).
+"""
 
 import json
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import from_json
 
-from chalicelib.domain.errors import Poison
+from chalicelib.domain.errors import Fault, Poison
 from chalicelib.domain.order_ids import ORDER_ID_PATTERN
-from chalicelib.domain.orders import CUSTOMER_ID_PATTERN, TIMESTAMP_PATTERN, NewOrder
+from chalicelib.domain.orders import STORED_CUSTOMER_ID_PATTERN, TIMESTAMP_PATTERN, NewOrder
 from chalicelib.domain.request_context import RequestContext
 
 CORRELATION_ID_PATTERN = r"^[\x21-\x7e]{1,128}$"
 TRACEPARENT_PATTERN = r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"  # W3C Trace Context, section 3.2
+
+VERSION = 1
+# Each revision above the first, with whether an order needs it: a field or a value that an earlier revision refuses.
+NEEDS: Mapping[int, Callable[[NewOrder], bool]] = {}
+REVISION = max(NEEDS, default=1)  # the newest that this release reads
 
 
 def _exists(timestamp: str) -> str:
@@ -28,8 +38,9 @@ class PlaceOrder(BaseModel):
 
     type: Literal["PlaceOrder"] = "PlaceOrder"
     version: Literal[1] = 1
+    revision: Annotated[int, Field(strict=True, ge=1)] = 1
     order_id: Annotated[str, StringConstraints(strict=True, pattern=ORDER_ID_PATTERN)]
-    customer_id: Annotated[str, StringConstraints(strict=True, pattern=CUSTOMER_ID_PATTERN)]
+    customer_id: Annotated[str, StringConstraints(strict=True, pattern=STORED_CUSTOMER_ID_PATTERN)]
     placed_at: Annotated[str, StringConstraints(strict=True, pattern=TIMESTAMP_PATTERN), AfterValidator(_exists)]
     correlation_id: Annotated[str, StringConstraints(strict=True, pattern=CORRELATION_ID_PATTERN)]
     traceparent: Annotated[str, StringConstraints(strict=True, pattern=TRACEPARENT_PATTERN)] | None = None
@@ -37,11 +48,14 @@ class PlaceOrder(BaseModel):
 
 
 def encode(order: NewOrder, *, order_id: str, customer_id: str, context: RequestContext) -> str:
+    """The envelope of an order as JSON, of the lowest revision that can carry it: older processors read that too."""
+    revision = max((each for each, needs in NEEDS.items() if needs(order)), default=1)
     trace = {} if context.traceparent is None else {"traceparent": context.traceparent}
     head = json.dumps(
         {
             "type": "PlaceOrder",
-            "version": 1,
+            "version": VERSION,
+            **({} if revision == 1 else {"revision": revision}),  # 0.1.0 does not know the name
             "order_id": order_id,
             "customer_id": customer_id,
             "placed_at": context.now,
@@ -54,9 +68,11 @@ def encode(order: NewOrder, *, order_id: str, customer_id: str, context: Request
 
 
 def decode(body: str) -> PlaceOrder:
-    """Read an envelope; raises Poison for any other text."""
+    """Read an envelope; raises Fault for one of a newer release, which that release can read, Poison for other text."""
     try:
-        return PlaceOrder.model_validate(from_json(body, allow_inf_nan=False))
+        document = from_json(body, allow_inf_nan=False)
+        _check_is_not_newer(document)
+        return PlaceOrder.model_validate(document)
     except ValidationError as error:
         # The reason goes to logs: it must not repeat names that came from outside.
         found = [(".".join(str(part) for part in each["loc"]), each["type"]) for each in error.errors()[:5]]
@@ -64,3 +80,11 @@ def decode(body: str) -> PlaceOrder:
         raise Poison(f"not a command envelope: {what}") from error
     except (ValueError, RecursionError) as error:
         raise Poison("not JSON") from error
+
+
+def _check_is_not_newer(document: Any) -> None:
+    known = {"version": VERSION, "revision": REVISION}
+    for name, newest in known.items():
+        found = document.get(name) if isinstance(document, dict) else None
+        if type(found) is int and found > newest:
+            raise Fault(f"a newer release wrote this message: its {name} is above {newest}")

@@ -80,4 +80,8 @@ class Poison(OrdersError):
 
 
 class Fault(OrdersError):
-    pass
+    """`may_have_taken_effect` is False only where it is known that nothing was changed."""
+
+    def __init__(self, message: str, *, may_have_taken_effect: bool = False) -> None:
+        self.may_have_taken_effect = may_have_taken_effect
+        super().__init__(message)

@@ -6,6 +6,7 @@ from one that does not exist.
 """
 
 import base64
+import functools
 import hashlib
 import hmac
 import re
@@ -16,7 +17,7 @@ _PREFIX = "ord_"
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base32, lower case: no i, l, o, u
 _STANDARD_ALPHABET = string.ascii_uppercase + "234567"  # RFC 4648, section 6
 _TO_CROCKFORD = str.maketrans(_STANDARD_ALPHABET, _ALPHABET)
-_TO_STANDARD = str.maketrans(_ALPHABET, _STANDARD_ALPHABET)
+_TO_DIGITS = bytes.maketrans(_ALPHABET.encode(), b"0123456789abcdefghijklmnopqrstuv")  # of Python's int(text, 32)
 _WELL_FORMED = re.compile(rf"{_PREFIX}[{_ALPHABET}]{{32}}")
 _IDENTITY_BYTES = 14
 _SEAL_BYTES = 6
@@ -55,10 +56,17 @@ def _seal(secret: bytes, identity: bytes, customer_id: str) -> bytes:
     return _mac(secret, b"seal", identity, customer_id.encode())[:_SEAL_BYTES]
 
 
-def _mac(secret: bytes, *parts: bytes) -> bytes:
+def _mac(secret: bytes, purpose: bytes, *parts: bytes) -> bytes:
+    mac = _keyed(secret, purpose).copy()
+    mac.update(b"".join([len(part).to_bytes(4) + part for part in parts]))
+    return mac.digest()
+
+
+@functools.lru_cache(maxsize=8)
+def _keyed(secret: bytes, purpose: bytes) -> hmac.HMAC:
+    """An HMAC to be copied, which has taken in its key and purpose: every read checks a seal."""
     # Each part goes in with its length: no two lists of parts give the same input.
-    message = b"".join(len(part).to_bytes(4) + part for part in parts)
-    return hmac.digest(secret, message, hashlib.sha256)
+    return hmac.new(secret, len(purpose).to_bytes(4) + purpose, hashlib.sha256)
 
 
 def _encode(raw: bytes) -> str:
@@ -66,4 +74,5 @@ def _encode(raw: bytes) -> str:
 
 
 def _decode(text: str) -> bytes:
-    return base64.b32decode(text.translate(_TO_STANDARD))
+    # Every read decodes an id: this takes a tenth of the instructions of base64.b32decode, which is written in Python.
+    return int(text.encode().translate(_TO_DIGITS), 32).to_bytes(_IDENTITY_BYTES + _SEAL_BYTES)

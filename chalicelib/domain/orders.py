@@ -14,7 +14,12 @@ from chalicelib.domain.validation import MAX_AMOUNT, Amount, Count, Country, Cur
 
 MAX_ITEMS = 2_000
 
-CUSTOMER_ID_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
+# Not "." or "..": clients and gateways resolve those in a path. Without lookahead, which pydantic's expressions lack,
+# and without backslashes, which VTL (direct acceptance) reads otherwise.
+CUSTOMER_ID_PATTERN = (
+    "^([A-Za-z0-9_-][A-Za-z0-9._-]{0,63}|[.][A-Za-z0-9_-][A-Za-z0-9._-]{0,62}|[.]{2}[A-Za-z0-9._-]{1,62})$"
+)
+STORED_CUSTOMER_ID_PATTERN = "^[A-Za-z0-9._-]{1,64}$"  # earlier releases accepted . and .., and such orders remain
 TIMESTAMP_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
 
 
@@ -28,7 +33,7 @@ class OrderStatus(StrEnum):
     ERASED = "erased"
 
 
-TRANSITIONS: Mapping[OrderStatus, frozenset[OrderStatus]] = {
+TRANSITIONS: Mapping[str, frozenset[OrderStatus]] = {
     OrderStatus.PLACED: frozenset({OrderStatus.CONFIRMED, OrderStatus.CANCELLED}),
     OrderStatus.CONFIRMED: frozenset({OrderStatus.SHIPPED, OrderStatus.CANCELLED}),
     OrderStatus.SHIPPED: frozenset({OrderStatus.DELIVERED}),
@@ -93,7 +98,7 @@ _DELIVERY = ("address and note", frozenset({OrderStatus.PLACED, OrderStatus.CONF
 CHANGE_RULES = {"items": _ITEMS, "shipping_address": _DELIVERY, "note": _DELIVERY}
 
 # Fields of Order that the API and the events do not show, and those that a list shows.
-INTERNAL = {"fingerprint", "correlation_id", "traceparent"}
+INTERNAL = {"fingerprint", "correlation_id", "traceparent", "change_id"}
 SUMMARY = {"order_id", "customer_id", "status", "currency", "total", "reference", "version", "placed_at", "updated_at"}
 
 
@@ -107,7 +112,7 @@ class Order(BaseModel):
 
     order_id: str
     customer_id: str
-    status: OrderStatus
+    status: str  # an OrderStatus; or one that only a newer release knows: shown as it stands, and nothing follows it
     status_reason: str | None = None
     currency: str | None = None
     items: tuple[LineItem, ...]
@@ -122,6 +127,7 @@ class Order(BaseModel):
     fingerprint: str
     correlation_id: str  # of the request that placed it
     traceparent: str | None = None  # of the last request that had one (W3C Trace Context)
+    change_id: str | None = None  # of the last changes, newest first: the table's own, to recognise a repeated write
 
     @classmethod
     def place(
@@ -181,7 +187,7 @@ class Order(BaseModel):
         changes: dict[str, Any] = {}
         if content is not None:
             changes = self._content_changes(content)
-        if status is not None and status is not self.status:
+        if status is not None and status != self.status:
             self._check_may_become(status, by_service=by_service)
             changes |= {"status": status, "status_reason": reason}
         if not changes:
@@ -195,6 +201,7 @@ class Order(BaseModel):
             updated_at=now,
             correlation_id=self.correlation_id,
             traceparent=self.traceparent,
+            change_id=self.change_id,
         )
 
     def _content_changes(self, content: OrderContent) -> dict[str, Any]:
@@ -210,7 +217,7 @@ class Order(BaseModel):
     def _check_may_become(self, target: OrderStatus, *, by_service: bool) -> None:
         if not by_service and target not in OWNER_MAY_ASK_FOR:
             raise NotPermitted(f"only a service may ask for {target}")
-        allowed = TRANSITIONS[self.status]
+        allowed = TRANSITIONS.get(self.status, frozenset())
         if target not in allowed:
             raise IllegalTransition(self.status, target, allowed if by_service else allowed & OWNER_MAY_ASK_FOR)
 
@@ -229,7 +236,7 @@ class _Change(_Document):
     def content_of(self, order: Order) -> OrderContent | None:
         """The order's content with this change applied; None when it asks for none. Raises as Order.change does."""
         patch = self.model_dump(include=set(OrderContent.model_fields), exclude_unset=True)
-        if patch and order.status is OrderStatus.REJECTED:
+        if patch and order.status == OrderStatus.REJECTED:
             raise NotChangeable("an order that is rejected has nothing to change")
         return parse(OrderContent, merge_patch(order.content, patch)) if patch else None
 
@@ -254,6 +261,7 @@ class ErasedOrder(BaseModel):
     updated_at: str
     correlation_id: str
     traceparent: str | None = None
+    change_id: str | None = None
 
 
 DocumentT = TypeVar("DocumentT", bound=BaseModel)

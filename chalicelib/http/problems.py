@@ -51,7 +51,7 @@ _PROBLEMS: dict[type[OrdersError], tuple[str, int, str | None]] = {
     errors.NotChangeable: ("conflict", 409, None),
     errors.NotPermitted: ("forbidden", 403, None),
     errors.VersionConflict: ("precondition-failed", 412, "Read the order again, then decide again"),
-    errors.Fault: ("unavailable", 503, "Try again"),
+    errors.Fault: ("unavailable", 503, "A dependency failed. Nothing was changed."),
     errors.Poison: ("internal-server-error", 500, "Try again"),
 }
 
@@ -60,6 +60,8 @@ def from_error(error: OrdersError) -> Problem:
     """The problem that reports an error of the domain."""
     slug, status, detail = _PROBLEMS[type(error)]
     extra: dict[str, Any] = {}
+    if isinstance(error, errors.Fault) and error.may_have_taken_effect:
+        detail = "A dependency did not respond; the request may have taken effect."
     if isinstance(error, errors.IllegalTransition):
         extra = {"current_status": error.current, "allowed_statuses": error.allowed}
     return Problem(

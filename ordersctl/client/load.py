@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
 from rich.progress import Progress
 
 from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
@@ -18,7 +17,7 @@ from ordersctl.client.invoices import NotPlaced, Placeable
 from ordersctl.client.load_report import show_arrivals, show_results
 from ordersctl.shared import options, project
 from ordersctl.shared.engine_client import HEALTH, get_json
-from ordersctl.shared.output import progress_bar
+from ordersctl.shared.output import Console, progress_bar
 
 
 def _guest(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:

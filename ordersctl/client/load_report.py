@@ -4,13 +4,12 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from ordersctl.client.api import Posted
 from ordersctl.client.arrivals import Arrivals, percentile
 from ordersctl.client.invoices import NotPlaced
+from ordersctl.shared.output import Console, Table
 
 OUTCOMES = ("accepted", "already there", "not an order", "refused", "failed")
 

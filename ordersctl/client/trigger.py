@@ -8,6 +8,7 @@ import click
 import httpx
 
 from ordersctl.client.api import connect, json_object, problem_text, service_token
+from ordersctl.shared.output import echo
 from ordersctl.shared.project import SAMPLE_ORDER
 
 STEPS = {"placed": "confirmed", "confirmed": "shipped", "shipped": "delivered"}
@@ -37,7 +38,7 @@ def trigger(
         raise click.ClickException(f"nothing answers at {url}: is the service running (make run)?") from error
     except httpx.RequestError as error:
         raise click.ClickException(f"no answer ({type(error).__name__}).") from error
-    click.echo(json.dumps(answer, indent=2) if as_json else f"{answer['order_id']} {answer['status']}")
+    echo(json.dumps(answer, indent=2) if as_json else f"{answer['order_id']} {answer['status']}")
 
 
 def _place(client: httpx.Client, customer: str) -> dict[str, Any]:

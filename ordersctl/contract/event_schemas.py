@@ -83,7 +83,7 @@ def _order_data(statuses: list[str], required: list[str]) -> Schema:
     """An order as the API shows it, as far as an event of these statuses says more."""
     found = openapi_schemas.schemas()
     order = _for_consumers(found["Order"], found)
-    before = [each.value for each, nexts in TRANSITIONS.items() if nexts & set(statuses)]
+    before = [str(each) for each, nexts in TRANSITIONS.items() if nexts & set(statuses)]
     properties = order["properties"] | {"status": {"enum": statuses}}
     if before:
         known = before if len(statuses) == 1 else statuses

@@ -12,6 +12,7 @@ from ordersctl.deploy.package import BUILD, TEMPLATE
 from ordersctl.deploy.stack import Stack, carry_out
 from ordersctl.shared import options
 from ordersctl.shared.functions import Function
+from ordersctl.shared.output import echo
 from ordersctl.shared.stage import Stage, with_stage
 
 
@@ -31,7 +32,7 @@ def deploy(stage: Stage, directory: Path | None, bucket: str | None, *, yes: boo
     _check_not_plain(stage, stack)
     url = upload(stage, template, directory, bucket)
     carry_out(stack, stack.plan({"TemplateURL": url}, parameters, tags), yes=yes)
-    click.echo(stack.outputs()["EndpointURL"])
+    echo(stack.outputs()["EndpointURL"])
 
 
 def _checked_settings(stage: Stage, template: Any) -> tuple[dict[str, str], dict[str, str]]:

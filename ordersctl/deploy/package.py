@@ -17,6 +17,7 @@ from ordersctl.deploy.bytecode import add_bytecode
 from ordersctl.deploy.overlay.template import allowed_origin, overlay
 from ordersctl.deploy.sam import translated
 from ordersctl.deploy.settings import check_dax_client, stage_file, stage_settings
+from ordersctl.shared.output import echo
 from ordersctl.shared.project import PROJECT_DIR, chalice_config
 
 BUILD = PROJECT_DIR / "build"
@@ -56,7 +57,7 @@ def package(stage: str, out: Path | None, *, template_only: bool) -> None:
     size = (out / "deployment.zip").stat().st_size
     if size > MAX_ZIP_BYTES:
         raise click.ClickException(f"deployment.zip is {size} bytes; more than {MAX_ZIP_BYTES} starts slowly")
-    click.echo(f"{out / TEMPLATE}, deployment.zip of {size / 1024:.0f} KiB")
+    echo(f"{out / TEMPLATE}, deployment.zip of {size / 1024:.0f} KiB")
 
 
 def build(project: Path, stage: str, out: Path) -> None:

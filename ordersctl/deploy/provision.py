@@ -8,6 +8,7 @@ from ordersctl.deploy import settings
 from ordersctl.deploy.chalice_config import environment_variables, record
 from ordersctl.deploy.stack import Stack, carry_out
 from ordersctl.shared import options, templates
+from ordersctl.shared.output import echo
 from ordersctl.shared.project import CHALICE_CONFIG, PROJECT_DIR
 from ordersctl.shared.stage import Stage, with_stage
 
@@ -37,4 +38,4 @@ def provision(stage: Stage, *, yes: bool) -> None:
     carry_out(stack, stack.plan({"TemplateBody": body}, parameters, tags), yes=yes)
     record(stage.name, stack.outputs(), given)
     where = CHALICE_CONFIG.relative_to(PROJECT_DIR)
-    click.echo(f"written down in {where}; next: chalice deploy --stage {stage.name}")
+    echo(f"written down in {where}; next: chalice deploy --stage {stage.name}")

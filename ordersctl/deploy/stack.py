@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 from botocore.exceptions import ClientError
-from rich.console import Console
-from rich.table import Table
+
+from ordersctl.shared.output import Console, Table, echo
 
 _PAUSE_SECONDS = 2.0
 _DONE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
@@ -180,7 +180,7 @@ class Stack:
 def carry_out(stack: Stack, plan: Plan | None, *, yes: bool) -> None:
     """Show a plan, ask unless `yes`, and apply it. Aborts, and deletes the change set, when the answer is no."""
     if plan is None:
-        click.echo(f"{stack.name}: nothing to change")
+        echo(f"{stack.name}: nothing to change")
         return
     table = Table("", "resource", "type")
     for change in plan.changes:
@@ -190,7 +190,7 @@ def carry_out(stack: Stack, plan: Plan | None, *, yes: bool) -> None:
         stack.abandon(plan)
         raise click.Abort
     stack.apply(plan)
-    click.echo(f"{stack.name}: done")
+    echo(f"{stack.name}: done")
 
 
 def _outputs(stack: Mapping[str, Any]) -> dict[str, str]:

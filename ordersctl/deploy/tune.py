@@ -8,6 +8,7 @@ import click
 from ordersctl.deploy.function_settings import differences, function_names, mapping, wanted, wanted_logging
 from ordersctl.deploy.settings import stage_settings
 from ordersctl.shared.functions import Function
+from ordersctl.shared.output import echo
 from ordersctl.shared.stage import Stage, with_stage
 
 
@@ -27,7 +28,7 @@ def tune(stage: Stage) -> None:
 
 def _tune_mapping(client: Any, function: str, found: Mapping[str, Any], wish: Mapping[str, Any]) -> None:
     if not (changes := differences(found, wish)):
-        click.echo(f"{function}: as it should be")
+        echo(f"{function}: as it should be")
         return
     client.update_event_source_mapping(UUID=found["UUID"], **wish)
     _show(function, changes, wish)
@@ -39,7 +40,7 @@ def _tune_log(function: Function, wish: Mapping[str, Any]) -> None:
         raise click.ClickException(f"{function.name} is not deployed")
     found = configuration.get("LoggingConfig") or {}
     if not (changes := differences(found, wish)):
-        click.echo(f"{function.name}: logs as it should")
+        echo(f"{function.name}: logs as it should")
         return
     group = {"LogGroup": found["LogGroup"]} if "LogGroup" in found else {}
     function.update(LoggingConfig={**wish, **group})
@@ -48,4 +49,4 @@ def _tune_log(function: Function, wish: Mapping[str, Any]) -> None:
 
 def _show(function: str, changes: Mapping[str, Any], wish: Mapping[str, Any]) -> None:
     for name, before in changes.items():
-        click.echo(f"{function}: {name} {before} -> {wish[name]}")
+        echo(f"{function}: {name} {before} -> {wish[name]}")

@@ -93,7 +93,7 @@ class Gateway(LocalGateway):
                 raise _unauthorized() from error
             # What else an authorizer fails with: the gateway responses AUTHORIZER_FAILURE and …_CONFIGURATION_ERROR.
             logger.exception("authorizer.failed")
-            raise Problem("unavailable", 503, "Try again", headers={"Retry-After": "5"}) from error
+            raise Problem("unavailable", 503, "Nothing was changed", headers={"Retry-After": "5"}) from error
 
 
 def _unauthorized() -> Problem:

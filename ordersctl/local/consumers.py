@@ -14,6 +14,7 @@ from ordersctl.local.event_sources.invocation import Function
 from ordersctl.local.event_sources.polling import poll_forever
 from ordersctl.local.event_sources.sqs import QueueMapping
 from ordersctl.shared.engine_client import client_options
+from ordersctl.shared.output import echo
 from ordersctl.shared.project import PROJECT_DIR, engine_url
 
 if TYPE_CHECKING:
@@ -53,4 +54,4 @@ def make_inbox(endpoint_url: str, table: str) -> None:
 
 
 def _print(line: str) -> None:
-    print(line, flush=True)
+    echo(line)

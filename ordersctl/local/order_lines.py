@@ -11,6 +11,7 @@ from chalicelib.domain import commands
 from chalicelib.domain.errors import Poison
 from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
+from ordersctl.shared.output import printable
 
 _SYMBOLS = {"EUR": "€", "GBP": "£", "JPY": "¥", "USD": "$"}
 _MOST_REMEMBERED = 10_000
@@ -21,7 +22,7 @@ class OrderLines:
     """Notes when orders are stored, and reports each once, when its event is published."""
 
     def __init__(self, report: Callable[[str], None]) -> None:
-        self._report = report
+        self._print = report
         self._stored_at: dict[str, float] = {}
         self._lock = threading.Lock()
 
@@ -54,15 +55,18 @@ class OrderLines:
         elif (images.get("OldImage") or {}).get(order_items.VERSION) != images["NewImage"].get(order_items.VERSION):
             self._report(_change_line(after, images.get("OldImage") or {}, now))
 
+    def _report(self, line: str) -> None:
+        self._print(printable(line))  # a violation's pointer holds a name that the client chose
+
     def _first_line(self, order: Order, published_at: float) -> str:
         with self._lock:
             stored_at = self._stored_at.pop(order.order_id, published_at)
         accepted_at = _seconds(order.placed_at)
         steps = (
-            f"accepted → {order.status.value} {_after(accepted_at, stored_at)}"
+            f"accepted → {order.status} {_after(accepted_at, stored_at)}"
             f" → published {_after(accepted_at, published_at)}"
         )
-        if order.status is OrderStatus.REJECTED:
+        if order.status == OrderStatus.REJECTED:
             reasons = "; ".join(f"{each.pointer or '/'}: {each.detail}" for each in (order.violations or ())[:3])
             return f"{_head(order, accepted_at)}  {steps}  ({reasons})"
         lines = f"{order.item_count} line{'s' * (order.item_count != 1)}"
@@ -93,7 +97,7 @@ def _change_line(order: Order | ErasedOrder, before: order_items.Item, published
             f" → published {_after(changed_at, published_at)}"
         )
     status_before = before.get(order_items.STATUS, {}).get("S")
-    what = "changed" if status_before == order.status else order.status.value
+    what = "changed" if status_before == order.status else order.status
     return f"{_head(order, changed_at)}  {what} v{order.version} → published {_after(changed_at, published_at)}"
 
 

@@ -15,6 +15,7 @@ from ordersctl.local.ports import refuse_taken_ports
 from ordersctl.local.supervisor import Note, Supervisor
 from ordersctl.shared import project
 from ordersctl.shared.files import write_atomically
+from ordersctl.shared.output import echo
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -54,12 +55,12 @@ def run(*, port: int, engine_port: int, state_dir: Path | None, visibility: int 
             _announce(port, engine_port, state_dir)
             supervisor.watch(note)
     except KeyboardInterrupt:
-        click.echo("\nStopping.", nl=False)
+        echo("\nStopping.", nl=False)
     finally:
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         supervisor.stop()
-    click.echo(" Everything has ended.")
+    echo(" Everything has ended.")
 
 
 @contextmanager
@@ -91,7 +92,7 @@ def _announce(port: int, engine_port: int, state_dir: Path) -> None:
     from ordersctl.local.tokens import CUSTOMER_SCOPE, local_token  # noqa: PLC0415 - slow to import
 
     token = local_token(subject="17850", scope=CUSTOMER_SCOPE)
-    click.echo(
+    echo(
         f"""
 Orders is running.
   API      http://127.0.0.1:{port}      reference: http://127.0.0.1:{port}/docs

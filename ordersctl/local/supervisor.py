@@ -14,6 +14,7 @@ from ordersctl.local.engine import deploy, engine, set_visibility
 from ordersctl.local.processes import Child, stop
 from ordersctl.shared import project
 from ordersctl.shared.engine_client import HEALTH, get_json
+from ordersctl.shared.output import echo
 
 STAGE = "local"
 START_SECONDS = 60
@@ -89,7 +90,7 @@ class Supervisor:
             self._refuse_ended(self.servers)
             for ended in [child for child in running if child.ended() is not None]:
                 where = f"See logs/{ended.name}.log"
-                click.echo(f"{ended.name} ended ({ended.ended()}); its queue keeps its events. {where}")
+                echo(f"{ended.name} ended ({ended.ended()}); its queue keeps its events. {where}")
                 running.remove(ended)
             if (how := self.event_sources.ended()) is None:
                 continue
@@ -97,7 +98,7 @@ class Supervisor:
             if len(ends) > RESTARTS and ends[-1] - ends[0] < RESTART_WINDOW_SECONDS:
                 raise click.ClickException(f"the event sources keep ending ({how}); see logs/handlers.log. Stopping.")
             held = "messages they held are delivered again after their visibility timeout"
-            click.echo(f"event sources ended ({how}), started again; {held}")
+            echo(f"event sources ended ({how}), started again; {held}")
             self.event_sources.start()
             note(self._pids())
 

@@ -15,6 +15,7 @@ from joserfc.jwk import RSAKey
 
 from chalicelib.domain.orders import CUSTOMER_ID_PATTERN
 from ordersctl.shared import project
+from ordersctl.shared.output import echo
 
 PRIVATE_KEY = "signing-key.json"
 JWKS = "jwks.json"
@@ -183,4 +184,4 @@ def token(
         signed = local_token_of(given[0], without=without, ttl_seconds=ttl)
     except (OSError, ValueError) as error:
         raise click.ClickException(f"No signing key in {project.state_dir()}: {error}") from error
-    click.echo(signed)
+    echo(signed)

@@ -11,6 +11,7 @@ import httpx
 
 from chalicelib.domain.orders import OrderStatus
 from ordersctl.shared import options
+from ordersctl.shared.output import echo, printable
 from ordersctl.shared.own_queue import HEARTBEAT_SECONDS, heartbeat, own_queue
 from ordersctl.shared.stage import Stage, with_stage
 
@@ -71,17 +72,17 @@ def listen(
     try:
         # The client first: it imports for a while, and Ctrl-C meanwhile would leave a queue that nobody deletes.
         with _client() as webhook, own_queue(stage, types, visibility=retry_after) as url:
-            click.echo("Listening; Ctrl-C ends it.", err=True)
+            echo("Listening; Ctrl-C ends it.", err=True)
             for message in _messages(stage, url):
                 trouble = None if forward_to is None else _forward(webhook, forward_to, message["Body"])
-                click.echo(message["Body"] if as_json else _line(json.loads(message["Body"]), trouble))
+                echo(_as_json(message["Body"]) if as_json else _line(json.loads(message["Body"]), trouble))
                 if trouble is None:
                     stage.client("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
                     handled += 1
                 if handled == count:
                     return
     except KeyboardInterrupt:
-        click.echo(f" {handled} events received.", err=True)
+        echo(f" {handled} events received.", err=True)
 
 
 def _messages(stage: Stage, url: str) -> Iterator[dict[str, Any]]:
@@ -108,9 +109,17 @@ def _forward(webhook: httpx.Client, url: str, body: str) -> str | None:
     return None if answer.is_success else f"HTTP {answer.status_code}"
 
 
+def _as_json(body: str) -> str:
+    """The same JSON in ASCII, where no character means anything to a terminal; another body as a JSON string."""
+    try:
+        return json.dumps(json.loads(body))
+    except ValueError:
+        return json.dumps(body)
+
+
 def _line(event: dict[str, Any], trouble: str | None) -> str:
     data = event.get("data") or {}
     amount = f"  {data['total']} {data['currency']}" if "currency" in data else ""
     replayed = "  (replayed)" if event.get("replayed") else ""
     refused = f"  NOT ACCEPTED by the webhook: {trouble}" if trouble else ""
-    return f"{event['time']}  {event['type']:<16} {event['id']}{amount}{replayed}{refused}"
+    return printable(f"{event['time']}  {event['type']:<16} {event['id']}{amount}{replayed}{refused}")

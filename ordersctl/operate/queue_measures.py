@@ -5,11 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-import click
-
 from ordersctl.operate.stage_queues import Queue, StageQueues
 from ordersctl.shared import project
 from ordersctl.shared.engine_client import get_json
+from ordersctl.shared.output import echo
 from ordersctl.shared.stage import Stage
 from ordersctl.shared.streams import Checkpoints
 
@@ -89,7 +88,7 @@ def _local_stream(stage: Stage) -> list[dict[str, Any]]:
         records = streams.get_records(ShardIterator=checkpoints.iterator(streams, shard_id))["Records"]
         if records and checkpoints.get(shard_id) is None:
             why = "nothing was published yet, or its file is elsewhere"
-            click.echo(f"The stream has no checkpoint: {why}. {project.state_dir_hint()}", err=True)
+            echo(f"The stream has no checkpoint: {why}. {project.state_dir_hint()}", err=True)
             rows.append({"reader": shard_id, "records": None, "lag": None})
         else:
             rows.append({"reader": shard_id, "records": len(records), "lag": round(_lag(records), 1)})

@@ -6,7 +6,7 @@ import click
 
 from ordersctl.operate.queue_measures import queue_rows, stream_rows
 from ordersctl.shared import options
-from ordersctl.shared.output import show
+from ordersctl.shared.output import echo, show
 from ordersctl.shared.stage import Stage, with_stage
 
 
@@ -17,7 +17,7 @@ def queues(*, stage: Stage, as_json: bool) -> None:
     """Show each queue's depth, messages in flight and oldest message; the dead-letter queues; the stream's lag."""
     rows, streams = queue_rows(stage), stream_rows(stage)
     if as_json:
-        click.echo(json.dumps({"queues": rows, "stream": streams}, indent=2))
+        echo(json.dumps({"queues": rows, "stream": streams}, indent=2))
         return
     title = f"Queues of stage {stage.name}"
     show(title, rows, ("queue", "holds", "waiting", "in_flight", "oldest"), as_json=False)

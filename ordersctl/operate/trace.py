@@ -15,7 +15,7 @@ from ordersctl.operate import order_logs
 from ordersctl.operate.dlq.dead_letters import DeadLetter, receive_all
 from ordersctl.operate.stage_queues import StageQueues
 from ordersctl.shared import options, project
-from ordersctl.shared.output import show
+from ordersctl.shared.output import echo, show
 from ordersctl.shared.stage import Stage, with_stage
 
 # Fields of a log line that have a column of their own, or are the same in every line.
@@ -35,7 +35,7 @@ def trace(*, stage: Stage, order_id: str, hours: int, as_json: bool) -> None:
     order, queues = _stored(stage, order_id), StageQueues.of(stage)
     rows = [_from_line(line) for line in order_logs.lines_of(stage, queues, order_id, order, hours)]
     if stage.is_local and not rows:
-        click.echo(f"No log names {order_id}. {project.state_dir_hint()}", err=True)
+        echo(f"No log names {order_id}. {project.state_dir_hint()}", err=True)
     rows += _from_table(order)
     rows += [_from_dead_letter(each) for each in _dead_letters(stage, queues, order_id)]
     if not rows:
@@ -82,7 +82,7 @@ def _from_line(line: Mapping[str, Any]) -> Row:
 def _from_table(order: Order | ErasedOrder | None) -> list[Row]:
     if order is None:
         return []
-    what = "erased" if isinstance(order, ErasedOrder) else order.status.value
+    what = "erased" if isinstance(order, ErasedOrder) else order.status
     common = {"where": "table", "correlation_id": order.correlation_id}
     now = {"time": order.updated_at, "what": f"now: {what}", "details": _pairs({"version": order.version})}
     if isinstance(order, ErasedOrder):

@@ -1,25 +1,64 @@
-"""What commands print: a table for a person or JSON for a script, and a bar while they work."""
+"""What commands print: a table for a person or JSON for a script, and a bar while they work.
+
+Queues, logs and files hold text that anyone may have written. Every command prints through this module, which shows
+control characters in place of sending them to the terminal.
+"""
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
-from rich.console import Console
+import rich.console
+import rich.table
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 Row = Mapping[str, Any]
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+# C0 and C1 control characters, which move the cursor, clear the screen and set the clipboard; characters that reorder
+# or hide text (Unicode's bidirectional and zero-width ones, tags), separators of lines, halves of surrogate pairs.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    """Text of any origin with what a terminal would obey written as an escape, such as \\x1b; `keep` stays as it is."""
+    return _UNPRINTABLE.sub(lambda found: found[0] if found[0] in keep else ascii(found[0])[1:-1], text)
+
+
+def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
+    """Print lines. A value from outside that must stay within its line goes through `printable` first."""
+    click.echo(printable(text, keep="\n\t"), err=err, nl=nl)
+
+
+class Console(rich.console.Console):
+    """rich's console, for texts and tables of any origin."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*(_shown(each) for each in objects), **options)
+
+
+class Table(rich.table.Table):
+    """rich's table, for cells of any origin."""
+
+    def add_row(self, *cells: Any, **options: Any) -> None:
+        super().add_row(*(_shown(each) for each in cells), **options)
+
+
+def _shown(value: Any) -> Any:
+    return printable(value, keep="\n") if isinstance(value, str) else value
 
 
 def show(title: str, rows: Sequence[Row], columns: Iterable[str], *, as_json: bool) -> None:
     """Print rows under the named columns; JSON has every field of every row."""
     if as_json:
-        click.echo(json.dumps(rows, indent=2, default=str))
+        echo(json.dumps(rows, indent=2, default=str))
         return
-    table = Table(title=escape(title), title_justify="left")
+    table = Table(title=printable(escape(title)), title_justify="left")
     for column in columns:
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
@@ -27,7 +66,7 @@ def show(title: str, rows: Sequence[Row], columns: Iterable[str], *, as_json: bo
     Console().print(table)
 
 
-def progress_bar(console: Console, *, hidden: bool, transient: bool = False) -> Progress:
+def progress_bar(console: rich.console.Console, *, hidden: bool, transient: bool = False) -> Progress:
     """Return a bar that shows a task's description, how much of it is done, and the time that it has taken."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=console, transient=transient, disable=hidden)
@@ -45,7 +84,7 @@ def _cell(column: str, value: Any) -> str:
     if value is None:
         return "-"
     if column == "id":
-        return str(value)[:8]  # enough to type; JSON has it whole
+        return printable(str(value))[:8]  # enough to type; JSON has it whole
     if column in {"age", "oldest", "lag"}:
         return duration(value)
-    return escape(str(value))
+    return escape(printable(str(value)))

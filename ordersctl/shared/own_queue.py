@@ -6,8 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import click
-
+from ordersctl.shared.output import echo
 from ordersctl.shared.stage import Stage
 
 LISTENER = "-listen-"  # in the name of every queue that is made here
@@ -83,7 +82,7 @@ def _delete_abandoned(stage: Stage) -> None:
         beat = sqs.list_queue_tags(QueueUrl=url).get("Tags", {}).get(_HEARTBEAT)
         if beat is not None and time.time() - int(beat) > _ABANDONED_AFTER_SECONDS:
             _delete(stage, url)
-            click.echo(f"Deleted the queue {url.rpartition('/')[2]}, whose listener is gone.", err=True)
+            echo(f"Deleted the queue {url.rpartition('/')[2]}, whose listener is gone.", err=True)
 
 
 def _delete(stage: Stage, url: str) -> None:

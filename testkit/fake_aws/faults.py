@@ -33,6 +33,7 @@ class Odds:
     entry_failed: float = 0.0  # per entry of a batch call, which is answered 200
     killed: float = 0.0  # before the effect, and again after it
     interleaved: float = 0.0  # something else runs between a request and its effect
+    overtaken: float = 0.0  # others change the order between a put whose answer is lost and its retry
     duplicated: float = 0.0  # a message is delivered twice or three times
 
 
@@ -46,6 +47,7 @@ ALL_FAULTS = Odds(
     entry_failed=0.12,
     killed=0.012,
     interleaved=0.25,
+    overtaken=0.5,
     duplicated=0.25,
 )
 
@@ -115,6 +117,13 @@ class FaultInjection:
     def call_ended(self) -> None:
         if self.crash_point is not None:
             self.crash_point.call -= 1
+
+
+def is_ambiguous(error: Exception) -> bool:
+    """Whether, as far as a client can see, the request may have had its effect."""
+    if isinstance(error, ClientError):
+        return error.response["Error"]["Code"] == SERVER_ERROR
+    return not isinstance(error, EndpointConnectionError)
 
 
 def is_retried(error: Exception) -> bool:

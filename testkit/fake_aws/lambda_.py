@@ -14,13 +14,14 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from chalicelib import lambda_batches
 from chalicelib.aws import timeouts
 from chalicelib.aws.retries import DeadlineExceededError
 from chalicelib.domain import clock
 from ordersctl.shared.project import PROJECT_DIR
-from testkit.fake_aws.faults import FaultInjection, Killed, is_retried
+from testkit.fake_aws.faults import FaultInjection, Killed, is_ambiguous, is_retried
 from testkit.fake_aws.services import Message, Queue, Table, Topic
 
 SECRET = "a secret of the fake AWS"
@@ -139,6 +140,7 @@ class FakeAws:
     faults: FaultInjection
     now: float = START
     interleave: Callable[[], None] = lambda: None  # runs something else between a request and its effect
+    overtake: Callable[[str], None] = lambda _order_id: None  # changes an order between a put and its retry
     table: Table = field(default_factory=Table)
     topic: Topic = field(default_factory=Topic)
     order_dlq: Queue = field(default_factory=lambda: Queue("orders-dlq"))
@@ -170,10 +172,15 @@ class FakeAws:
             self.faults.call_ended()
 
     def _attempts(self, container: Container, client: FakeClient, operation: str, arguments: dict[str, Any]) -> Any:
+        ambiguous = 0
         for attempt in range(1, client.attempts + 1):
             try:
                 return self._attempt(container, client.service, operation, arguments)
             except Exception as error:
+                if isinstance(error, ClientError):
+                    metadata: Any = {"AmbiguousAttempts": ambiguous}
+                    error.response["ResponseMetadata"] = metadata
+                ambiguous += is_ambiguous(error)
                 if attempt == client.attempts or not is_retried(error) or timeouts.seconds_left() <= 0:
                     if self.faults.kills(after_effect=True):
                         raise Killed from None
@@ -200,6 +207,8 @@ class FakeAws:
             if source := _source_of(arguments):
                 self.repeats_allowed[source] += 1
             self.now += _wait_for(lost)
+            if operation in {"put_item", "update_item"} and self.faults.happens("overtaken"):
+                self.overtake(arguments.get("Item", arguments.get("Key", {}))["order_id"]["S"])
             raise lost
         self.check_alive(container)
         return answer
@@ -238,6 +247,9 @@ class FakeAws:
 
     def _put_item(self, arguments: dict[str, Any]) -> Any:
         return self.table.put(arguments, self.now)
+
+    def _update_item(self, arguments: dict[str, Any]) -> Any:
+        return self.table.update(arguments, self.now)
 
     def _get_item(self, arguments: dict[str, Any]) -> Any:
         return self.table.get(arguments)

@@ -93,6 +93,7 @@ class Queue:
 
 _ABSENT = re.compile(r"attribute_not_exists\((\w+)\)")
 _EQUAL = re.compile(r"(\w+) = (:\w+)")
+_ACTION = re.compile(r"(SET|REMOVE) (.+?)(?= REMOVE |$)")
 
 
 @dataclass
@@ -104,18 +105,32 @@ class Table:
     def put(self, arguments: Mapping[str, Any], now: float) -> Item:
         item = copy.deepcopy(arguments["Item"])
         order_id = item["order_id"]["S"]
+        self._check("PutItem", arguments, self.items.get(order_id))
+        self._store(order_id, item, now)
+        return {}
+
+    def update(self, arguments: Mapping[str, Any], now: float) -> Item:
+        """UpdateItem with SET and REMOVE, of an item that exists."""
+        order_id = arguments["Key"]["order_id"]["S"]
         old = self.items.get(order_id)
+        self._check("UpdateItem", arguments, old)
+        assert old is not None, "an update that makes an item is not modelled"
+        self._store(order_id, _updated(old, arguments), now)
+        return {}
+
+    def _check(self, operation: str, arguments: Mapping[str, Any], old: Item | None) -> None:
         if not _holds(arguments.get("ConditionExpression"), old, arguments.get("ExpressionAttributeValues", {})):
             shown = arguments.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and old is not None
-            raise refused(
-                "PutItem", "ConditionalCheckFailedException", **({"Item": copy.deepcopy(old)} if shown else {})
-            )
+            item = {"Item": copy.deepcopy(old)} if shown else {}
+            raise refused(operation, "ConditionalCheckFailedException", **item)
+
+    def _store(self, order_id: str, item: Item, now: float) -> None:
+        old = self.items.get(order_id)
         self.items[order_id] = item
         if old is not None:
             self.stale[order_id] = old
         if item != old:
             self.records.append(self._record(order_id, old, item, now))
-        return {}
 
     def get(self, arguments: Mapping[str, Any]) -> Item:
         """Read an item; an eventually consistent read misses the item's last write."""
@@ -124,7 +139,9 @@ class Table:
         return {} if found is None else {"Item": copy.deepcopy(found)}
 
     def query(self, arguments: Mapping[str, Any]) -> Item:
-        """One page of the index by customer, newest first."""
+        """One page of the index by customer, newest first; or an order by its id, with a filter."""
+        if "IndexName" not in arguments:
+            return self._query_one(arguments)
         values = {name: value["S"] for name, value in arguments["ExpressionAttributeValues"].items()}
         assert not arguments["ScanIndexForward"]
         entries = sorted(
@@ -144,6 +161,15 @@ class Table:
             last = page[-1]
             answer["LastEvaluatedKey"] = {name: last[name] for name in ("order_id", "customer_id", "placed_key")}
         return answer
+
+    def _query_one(self, arguments: Mapping[str, Any]) -> Item:
+        assert arguments["KeyConditionExpression"] == "#order = :order"
+        assert arguments["FilterExpression"] == "#customer = :customer OR attribute_not_exists(#customer)"
+        values = arguments["ExpressionAttributeValues"]
+        found = self.get({"Key": {"order_id": values[":order"]}, "ConsistentRead": arguments["ConsistentRead"]})
+        item = found.get("Item")
+        shown = item is not None and item.get("customer_id", values[":customer"]) == values[":customer"]
+        return {"ScannedCount": len(found), "Items": [item] if shown else []}
 
     def _record(self, order_id: str, old: Item | None, new: Item, now: float) -> Item:
         number = len(self.records)
@@ -172,6 +198,23 @@ def _holds(condition: str | None, old: Item | None, values: Mapping[str, Any]) -
     equal = _EQUAL.fullmatch(condition)
     assert equal, f"this condition is not modelled: {condition}"
     return old is not None and old.get(equal[1]) == values[equal[2]]
+
+
+def _updated(old: Item, arguments: Mapping[str, Any]) -> Item:
+    item = copy.deepcopy(old)
+    names, values = arguments["ExpressionAttributeNames"], arguments["ExpressionAttributeValues"]
+    for action, parts in _ACTION.findall(arguments["UpdateExpression"]):
+        for part in parts.split(", "):
+            place, _, value = part.partition(" = ")
+            *maps, name = [names[placeholder] for placeholder in place.split(".")]
+            target = item
+            for each in maps:
+                target = target[each]["M"]
+            if action == "SET":
+                target[name] = copy.deepcopy(values[value])
+            else:
+                target.pop(name, None)
+    return item
 
 
 def _placed_key(item: Item) -> str:

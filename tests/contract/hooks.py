@@ -43,6 +43,10 @@ def _name_the_right_customer(case: Case) -> None:
     named = case.query.get("customer_id", ITS_CUSTOMER)
     if "/orders" not in case.path or case.path.startswith("/customers"):
         return
+    if case.method == "DELETE":  # the document says that an erasure names the customer
+        if "customer_id" in case.query and isinstance(named, str) and re.fullmatch(CUSTOMER_ID_PATTERN, named):
+            case.query["customer_id"] = ITS_CUSTOMER
+        return
     if isinstance(named, str) and re.fullmatch(CUSTOMER_ID_PATTERN, named):
         case.query.pop("customer_id", None)
         if case.auth_identity == SERVICE or "ONLY_A_SERVICE_ASKS" in os.environ:

@@ -59,7 +59,7 @@ def possible_events(order: Order) -> Iterator[OrderEvent | None]:
     def event(before: Order | None, after: Order | ErasedOrder) -> OrderEvent | None:
         return events.between(before, after, source="urn:orders:test")
 
-    if order.status is OrderStatus.PLACED:
+    if order.status == OrderStatus.PLACED:
         yield event(None, order)
     later = {"version": order.version + 1, "updated_at": LATER, "status_reason": None}
     if order.status in {OrderStatus.PLACED, OrderStatus.CONFIRMED}:

@@ -51,10 +51,12 @@ class ApiMachine(RuleBasedStateMachine):
         }
         self.callers: dict[str, Caller] = {}
         # Without some orders to begin with, most requests would be about orders that do not exist.
-        for who, key in (("ann", "k1"), ("ann", None), ("bob", "k1"), ("ann", "k2")):
+        for who, key in (("ann", "k1"), ("ann", None), ("bob", "k1"), ("ann", "k2"), ("bob", None)):
             self.place((who, None), key, {"currency": "GBP", "items": [line()]})
         self.process_all()
-        self.erase(("root", None), 3)
+        self.erase(("root", "ann"), 3)
+        for status in ("confirmed", "shipped"):
+            self.patch(("shop", None), 4, {"status": status}, "*")
 
     def caller(self, who: str) -> Caller:
         if who not in self.callers:
@@ -187,6 +189,17 @@ class ApiMachine(RuleBasedStateMachine):
     @rule(who=st.sampled_from(["ann", "shop"]), which=st.integers(0, 2), patch=FINE_CHANGES, match=IF_MATCH)
     def change(self, who: str, which: int, patch: Json, match: str | None) -> None:
         self.patch((who, None), which, patch, match)
+
+    @precondition(lambda self: self.fixed())
+    @rule(who=st.sampled_from(["ann", "shop"]), which=WHICH, patch=FINE_CHANGES | STATUS_CHANGES)
+    def change_too_late(self, who: str, which: int, patch: Json) -> None:
+        """Change an order that is shipped, delivered or cancelled: a random request seldom does."""
+        self.patch((who, None), self.fixed()[which % len(self.fixed())], patch, "*")
+
+    def fixed(self) -> "list[int]":
+        """The numbers of the orders whose content can no longer change."""
+        statuses = [known.shown["status"] if known.shown else "" for known in self.model.orders.values()]
+        return [number for number, status in enumerate(statuses) if status in {"shipped", "delivered", "cancelled"}]
 
     @rule(who=st.sampled_from(["ann", "shop"]), which=WHICH, step=st.integers(0, 1), match=IF_MATCH)
     def advance(self, who: str, which: int, step: int, match: str | None) -> None:

@@ -69,7 +69,7 @@ class Model:
             if placing:
                 raise Refused(400, "customer-required")
             return None
-        if named is not None and not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", named):
+        if named is not None and not re.fullmatch(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}", named):
             raise Refused(400, "invalid-parameter")
         if actor.is_service:
             return named
@@ -184,12 +184,11 @@ class Model:
     def erased(self, actor: Actor, named: str | None, order_id: str) -> None:
         if "orders/admin" not in actor.scopes:
             raise Refused(403, "forbidden")
-        try:
-            known = self.see(order_id, named)
-        except Refused as refused:
-            if refused.slug == "gone":
-                return
-            raise
+        if named is None:
+            raise Refused(400, "customer-required", "an erasure names the customer")
+        if (found := self.orders.get(order_id)) and found.erased:
+            return  # whoever is named: a tombstone names nobody
+        known = self.see(order_id, named)
         if known.shown is None:
             raise Refused(409, "not-yet-stored")
         known.shown, known.erased = None, True

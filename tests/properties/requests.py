@@ -30,7 +30,7 @@ ASKING = st.sampled_from(
     + [(who, None) for who in ("ann, reading", "ann, nothing", "root", "root, reading")]
 )
 ERASING = st.sampled_from(
-    [("root", None)] * 3 + [("root", "ann")] * 2 + [("root", "carl"), ("shop", None), ("ann", None)]
+    [("root", "ann")] * 4 + [("root", "bob")] * 2 + [("root", None), ("root", "carl"), ("shop", "ann"), ("ann", "ann")]
 )
 LISTING = st.sampled_from(
     [("ann", "ann"), ("shop", "ann"), ("bob", "bob")] * 3

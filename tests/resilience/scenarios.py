@@ -147,7 +147,7 @@ def _erase(source: random.Random, _name: str, customer: str, order_id: str) -> S
     if source.random() < 0.5:
         return
     for _ in range(3):
-        answer = yield Request("DELETE", f"/orders/{order_id}", "admin", ADMIN)
+        answer = yield Request("DELETE", f"/orders/{order_id}?customer_id={customer}", "admin", ADMIN)
         if answer.status == 204:
             break
     yield Request("GET", f"/orders/{order_id}", customer)

@@ -21,7 +21,15 @@ from testkit.fake_aws.lambda_ import Container, FakeAws, sqs_record
 from testkit.fake_aws.services import Message
 from testkit.lambda_events import http_event
 from tests.resilience.evidence import Evidence, impossible_command
-from tests.resilience.scenarios import Client, Exchange, Request, Scenario, customer_orders, service_interferes
+from tests.resilience.scenarios import (
+    SERVICE,
+    Client,
+    Exchange,
+    Request,
+    Scenario,
+    customer_orders,
+    service_interferes,
+)
 
 CUSTOMERS = ["anna", "ben", "cleo", "dora"]
 _RESOURCES = {"orders": "/orders/{order_id}", "customers": "/customers/{customer_id}/orders"}
@@ -48,7 +56,7 @@ class SimulationRun:
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
-        self.aws = FakeAws(FaultInjection(self.random), interleave=self._interleave)
+        self.aws = FakeAws(FaultInjection(self.random), interleave=self._interleave, overtake=self._overtake)
 
     # --- the course of a run
 
@@ -117,6 +125,18 @@ class SimulationRun:
             self._depth = 1
             try:
                 self._turn()
+            finally:
+                self._depth = 0
+
+    def _overtake(self, order_id: str) -> None:
+        """Change an order several times, in another container, before a put of it whose answer was lost is repeated."""
+        if self._depth == 0:
+            self._depth = 1
+            try:
+                for _ in range(self.random.choice([1, 1, 2, 5])):
+                    note = {"note": f"note overtaking {self._clock}"}
+                    path = f"/orders/{order_id}"
+                    self._send(Request("PATCH", path, "warehouse", SERVICE, note, {"If-Match": "*"}))
             finally:
                 self._depth = 0
 

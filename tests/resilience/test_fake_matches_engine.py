@@ -9,9 +9,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.adapters import order_items
+from chalicelib.domain.orders import Address
 from ordersctl.local.engine import deploy
 from ordersctl.shared.engine_client import client_options
-from testkit.builders import an_order
+from testkit.builders import ADDRESS, an_order
 from testkit.fake_aws.faults import FaultInjection
 from testkit.fake_aws.lambda_ import FakeAws, FakeClient
 from testkit.waiting import eventually
@@ -50,6 +51,46 @@ def puts(clients: Clients, names: Names) -> list[Any]:
         ),  # the same item again: no stream record
         outcome(clients["dynamodb"].get_item, "Item", **read),
         outcome(clients["dynamodb"].get_item, "Item", **{**read, "Key": order_items.key("none")}),
+        *[
+            outcome(clients["dynamodb"].query, "Items", "ScannedCount", **one_of(names, order_id, customer_id))
+            for order_id in (placed.order_id, "none")
+            for customer_id in (placed.customer_id, "another")
+        ],
+    ]
+
+
+def one_of(names: Names, order_id: str, customer_id: str) -> dict[str, Any]:
+    """A query for an order, if it is this customer's."""
+    return {
+        "TableName": names["OrderTable"],
+        "KeyConditionExpression": "#order = :order",
+        "FilterExpression": "#customer = :customer OR attribute_not_exists(#customer)",
+        "ExpressionAttributeNames": {"#order": order_items.ORDER_ID, "#customer": order_items.CUSTOMER_ID},
+        "ExpressionAttributeValues": {":order": {"S": order_id}, ":customer": {"S": customer_id}},
+        "ConsistentRead": True,
+    }
+
+
+def updates(clients: Clients, names: Names) -> list[Any]:
+    """A change of an order, of attributes at two depths; refused; and with unknown attributes beside."""
+    placed = an_order(order_id="ord_" + "u" * 32, new={"note": "ü", "shipping_address": ADDRESS})
+    city = ADDRESS | {"city": "York", "line2": "Flat 2", "postal_code": None}
+    address = Address.model_validate(city)
+    moved = placed.model_copy(update={"version": 2, "note": None, "shipping_address": address})
+    change = order_items.update(placed, moved, {"change_id": {"S": "a"}})
+    change["ExpressionAttributeValues"][":seen"] = {"N": "1"}
+    shared = {"TableName": names["OrderTable"], "Key": order_items.key(placed.order_id), **change}
+    if_unchanged = {"ConditionExpression": "version = :seen", "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+    item = order_items.to_item(placed) | {"unknown": {"S": "kept"}}
+    item["shipping_address"]["M"]["door_code"] = {"S": "1234"}
+    update = clients["dynamodb"].update_item
+    clients["dynamodb"].put_item(TableName=names["OrderTable"], Item=item)
+    read = {"TableName": names["OrderTable"], "Key": order_items.key(placed.order_id), "ConsistentRead": True}
+    return [
+        outcome(update, **shared, **if_unchanged),
+        outcome(clients["dynamodb"].get_item, "Item", **read),
+        outcome(update, **shared, **if_unchanged),
+        outcome(update, **{**shared, "Key": order_items.key("none")}, **if_unchanged),
     ]
 
 
@@ -128,6 +169,10 @@ def test_conditional_writes_get_the_engine_s_answers(engine: Clients, fake: Clie
     assert puts(fake, names) == puts(engine, names)
 
 
+def test_updates_get_the_engine_s_answers(engine: Clients, fake: Clients, names: Names) -> None:
+    assert updates(fake, names) == updates(engine, names)
+
+
 def test_lists_get_the_engine_s_answers(engine: Clients, fake: Clients, names: Names) -> None:
     assert lists(fake, names) == lists(engine, names)
 
@@ -139,8 +184,9 @@ def test_publishing_gets_the_engine_s_answers(engine: Clients, fake: Clients, na
 def test_the_stream_has_the_engine_s_records(engine: Clients, fake: Clients, aws: FakeAws, names: Names) -> None:
     table = {**names, "OrderTable": "orders-fake-stream"}
     deploy_table(engine, table["OrderTable"])
-    puts(engine, table)
-    puts(fake, table)
+    for clients in (engine, fake):
+        puts(clients, table)
+        updates(clients, table)
     arn = engine["dynamodb"].describe_table(TableName=table["OrderTable"])["Table"]["LatestStreamArn"]
     (shard,) = engine["dynamodbstreams"].describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
     start = engine["dynamodbstreams"].get_shard_iterator(

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from chalicelib.adapters import order_items
 from chalicelib.aws.json_client import JsonClient
@@ -69,6 +69,14 @@ def throttled(operation: str = "-") -> ClientError:
     return ClientError(error, operation)
 
 
+def unreachable() -> EndpointConnectionError:
+    return EndpointConnectionError(endpoint_url="https://aws.invalid")
+
+
+def timed_out() -> ReadTimeoutError:
+    return ReadTimeoutError(endpoint_url="https://aws.invalid")
+
+
 @dataclass(frozen=True)
 class ServiceHarness:
     app: ModuleType
@@ -77,7 +85,7 @@ class ServiceHarness:
     streams: "DynamoDBStreamsClient"
     _urls: dict[str, str] = field(default_factory=dict)
     _hooks: list[tuple[Any, str, Any]] = field(default_factory=list)
-    _broken: list[JsonClient] = field(default_factory=list)
+    _broken: list[Any] = field(default_factory=list)
 
     @property
     def wiring(self) -> Any:
@@ -200,9 +208,58 @@ class ServiceHarness:
         vars(client)["send"] = faulty
         self._broken.append(client)
 
+    def lose_every_response(self, adapter: Any, operation: str) -> None:
+        """Lose the response to each call of an operation, which takes effect."""
+        self.lose_response(adapter, operation, once=False)
+
+    def lose_response(
+        self, adapter: Any, operation: str, then: Callable[[], None] = lambda: None, *, once: bool = True
+    ) -> None:
+        """Lose the response to the next call of an operation, which takes effect; `then` runs before the retry."""
+        is_thin = isinstance(adapter.client, JsonClient)
+        # botocore has no event between a response and its parsing: the sender of its HTTP requests fails.
+        sender = adapter.client if is_thin else adapter.client._endpoint.http_session
+        send = sender.send
+        lost: list[str] = []
+
+        def send_and_lose(*request: Any) -> Any:
+            answer = send(*request)
+            called = request[0] if is_thin else request[0].headers["X-Amz-Target"].decode().rpartition(".")[2]
+            if called == operation and not (once and lost):
+                lost.append(called)
+                then()
+                raise timed_out()
+            return answer
+
+        vars(sender)["send"] = send_and_lose
+        self._broken.append(sender)
+
+    def response_sizes(self, adapter: Any) -> list[int]:
+        """The bytes of each response that the adapter's client receives from now on, until the faults end."""
+        sizes: list[int] = []
+        client = adapter.client
+        if isinstance(client, JsonClient):
+            decode = client.decode
+
+            def measured(content: bytes) -> dict[str, Any]:
+                sizes.append(len(content))
+                return decode(content)
+
+            vars(client)["decode"] = measured
+            self._broken.append(client)
+            return sizes
+
+        def hook(response_dict: Any, **_more: Any) -> None:
+            sizes.append(len(response_dict["body"]))
+
+        client.meta.events.register("before-parse.dynamodb", hook)
+        self._hooks.append((client, "before-parse.dynamodb", hook))
+        return sizes
+
     def end_faults(self) -> None:
         while self._broken:
-            vars(self._broken.pop()).pop("send", None)
+            broken = vars(self._broken.pop())
+            broken.pop("send", None), broken.pop("decode", None)
         while self._hooks:
             client, name, hook = self._hooks.pop()
             client.meta.events.unregister(name, hook)

@@ -192,23 +192,49 @@ def test_with_the_queue_down_nothing_is_accepted(harness: ServiceHarness) -> Non
     answer = harness.api().post("/orders", new_order())
     assert (answer.status, answer.problem, answer.headers["Retry-After"]) == (503, "unavailable", "1")
     assert "sqs" not in answer.body.lower()
+    assert answer.json["detail"] == "A dependency failed. Nothing was changed."
     harness.end_faults()
     assert queued(harness) == []
+
+
+def test_an_order_whose_acceptance_is_unknown_is_answered_so(harness: ServiceHarness) -> None:
+    harness.lose_every_response(harness.wiring.order_queue(), "SendMessage")
+    answer = harness.api().post("/orders", new_order())
+    assert (answer.status, answer.problem, answer.headers["Retry-After"]) == (503, "unavailable", "1")
+    assert answer.json["detail"] == "A dependency did not respond; the request may have taken effect."
+    harness.end_faults()
+    assert queued(harness)
 
 
 def test_an_erased_order_is_not_placed_again_by_its_key(harness: ServiceHarness) -> None:
     key = a_key()
     order_id = harness.api().post("/orders", new_order(), Idempotency_Key=key).json["order_id"]
     harness.process_queue()
-    assert (
-        harness.api(subject="ann", scope="orders/admin orders/read orders/service")
-        .call("DELETE", f"/orders/{order_id}")
-        .status
-        == 204
-    )
+    admin = harness.api(subject="ann", scope="orders/admin orders/read orders/service")
+    assert admin.call("DELETE", f"/orders/{order_id}?customer_id={CUSTOMER}").status == 204
     assert harness.api().post("/orders", new_order(), Idempotency_Key=key).problem == "gone"
     harness.process(json.dumps(command(order_id=order_id)))
     assert harness.api().get(f"/orders/{order_id}").status == 410
+
+
+@pytest.mark.parametrize("customer", [".", ".."])
+def test_a_customer_id_that_a_path_cannot_hold_places_nothing(harness: ServiceHarness, customer: str) -> None:
+    own = harness.api(subject=customer).post("/orders", new_order())
+    assert (own.status, own.problem) == (403, "forbidden")
+    named = harness.api(subject="shop", scope="orders/service").post(f"/orders?customer_id={customer}", new_order())
+    assert (named.status, named.problem) == (400, "invalid-parameter")
+    assert queued(harness) == []
+
+
+def test_an_order_that_an_earlier_release_accepted_of_such_a_customer_is_stored(harness: ServiceHarness) -> None:
+    order_id = order_ids.mint(harness.wiring.id_secret(), ".")
+    harness.process(json.dumps(command(customer_id=".", order_id=order_id)))
+    assert harness.api(subject="shop", scope="orders/service").get(f"/orders/{order_id}").json["customer_id"] == "."
+
+
+@pytest.mark.parametrize("customer", ["...", ".a", "..a", "a.", "a..b", "-", "a" * 64, "..." + "a" * 61])
+def test_a_customer_id_may_have_dots(harness: ServiceHarness, customer: str) -> None:
+    assert harness.api(subject=customer).post("/orders", new_order()).status == 202
 
 
 @pytest.mark.parametrize("character", ["\ufffe", "\uffff"])

@@ -9,10 +9,10 @@ from chalicelib.aws.json_client import JsonClient
 from chalicelib.domain.orders import ErasedOrder, Order
 from testkit.builders import LATER, an_order, command, fresh_order_id, line, new_order
 from testkit.lambda_events import stream_event
+from tests.service.events.test_publish import garbage
 from tests.service.events.topics import EventTopics
 from tests.service.harness import ServiceHarness, throttled
 from tests.service.test_change import patch, place
-from tests.service.test_publish import garbage
 from tests.unit.adapters.test_event_topic import an_event
 
 pytestmark = pytest.mark.parametrize("aws_client", ["thin", "botocore"], indirect=True)
@@ -70,7 +70,7 @@ def test_change_one_of_two_writers_is_refused(harness: ServiceHarness) -> None:
             overtaken.append(sent)
             harness.put(an_order(order_id=order_id, version=2, updated_at=LATER))
 
-    harness.fail(harness.wiring.order_table(), "PutItem", overtake)
+    harness.fail(harness.wiring.order_table(), "UpdateItem", overtake)
     answer = patch(harness, order_id, {"note": "second"})
     assert (answer.status, answer.problem) == (412, "precondition-failed")
 

@@ -1,14 +1,17 @@
 """PATCH and DELETE /orders/{order_id}: changes of a known version, who may make them, and erasure."""
 
 import json
+import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from chalicelib.domain.orders import ErasedOrder, Order
 from testkit.api_client import Answer
-from testkit.builders import ADDRESS, CUSTOMER, line, new_order
-from tests.service.harness import ServiceHarness, throttled
+from testkit.builders import ADDRESS, CUSTOMER, command, line, new_order
+from tests.service.harness import ServiceHarness, throttled, timed_out, unreachable
 
 SERVICE = {"subject": "shop", "scope": "orders/service"}
 ADMIN = {"subject": "ann", "scope": "orders/admin orders/service"}
@@ -30,7 +33,11 @@ def patch(harness: ServiceHarness, order_id: str, value: Any, if_match: str | No
 
 
 def erase(harness: ServiceHarness, order_id: str, **who: str) -> Answer:
-    return harness.api(**who or ADMIN).call("DELETE", f"/orders/{order_id}")
+    return harness.api(**who or ADMIN).call("DELETE", f"/orders/{order_id}?customer_id={CUSTOMER}")
+
+
+def assert_erased(harness: ServiceHarness, order_id: str) -> None:
+    assert erase(harness, order_id).status == 204
 
 
 def version_of(harness: ServiceHarness, order_id: str) -> int:
@@ -160,7 +167,7 @@ def test_a_change_overtaken_by_another_writer_is_refused(harness: ServiceHarness
             assert isinstance(order, Order)
             harness.put(order.model_copy(update={"note": "first", "version": 2}))
 
-    harness.fail(harness.wiring.order_table(), "PutItem", overtake)
+    harness.fail(harness.wiring.order_table(), "UpdateItem", overtake)
     answer = patch(harness, order_id, {"note": "second"})
     assert (answer.status, answer.problem) == (412, "precondition-failed")
     assert harness.api().get(f"/orders/{order_id}").json["note"] == "first"
@@ -168,9 +175,88 @@ def test_a_change_overtaken_by_another_writer_is_refused(harness: ServiceHarness
 
 def test_with_the_table_down_a_change_is_unavailable_and_to_be_retried(harness: ServiceHarness) -> None:
     order_id = place(harness)
-    harness.fail(harness.wiring.order_table(), "PutItem", lambda _sent: throttled())
+    harness.fail(harness.wiring.order_table(), "UpdateItem", lambda _sent: throttled())
     answer = patch(harness, order_id, {"note": "n"})
     assert (answer.status, answer.problem, answer.headers["Retry-After"]) == (503, "unavailable", "1")
+
+
+@pytest.mark.parametrize("operation", ["GetItem", "UpdateItem"])
+def test_a_change_that_failed_before_it_had_an_effect_says_so(harness: ServiceHarness, operation: str) -> None:
+    order_id = place(harness)
+    error: Any = {
+        "Error": {"Code": "AccessDenied"},
+        "ResponseMetadata": {"HTTPStatusCode": 400, "AmbiguousAttempts": 0},
+    }
+    harness.fail(harness.wiring.order_table(), operation, lambda _sent: ClientError(error, operation))
+    answer = patch(harness, order_id, {"note": "n"})
+    assert (answer.status, answer.json["detail"]) == (503, "A dependency failed. Nothing was changed.")
+
+
+# --- a write whose response was lost ---------------------------------------------------------------------------------
+
+
+def others_write(harness: ServiceHarness, order_id: str, count: int) -> Callable[[], None]:
+    """Let another writer change the order, while a first one waits for a response."""
+
+    def write() -> None:
+        for number in range(count):
+            assert patch(harness, order_id, {"note": f"other {number}"}, **SERVICE).status == 200
+
+    return write
+
+
+@pytest.mark.parametrize("others", [0, 1, 2, 3])
+def test_a_change_whose_response_was_lost_is_answered_as_done(harness: ServiceHarness, others: int) -> None:
+    order_id = place(harness)
+    harness.lose_response(harness.wiring.order_table(), "UpdateItem", then=others_write(harness, order_id, others))
+    answer = patch(harness, order_id, {"note": "own"}, '"1"')
+    assert (answer.status, answer.headers.get("ETag")) == (200, '"2"')
+    assert version_of(harness, order_id) == 2 + others
+
+
+def test_a_cancellation_whose_response_was_lost_is_answered_as_done_although_the_order_was_erased_since(
+    harness: ServiceHarness,
+) -> None:
+    order_id = place(harness)
+    harness.lose_response(harness.wiring.order_table(), "UpdateItem", then=lambda: assert_erased(harness, order_id))
+    answer = patch(harness, order_id, {"status": "cancelled"})
+    assert (answer.status, answer.json["status"]) == (200, "cancelled")
+
+
+def test_an_erasure_whose_response_was_lost_is_answered_as_done(harness: ServiceHarness) -> None:
+    order_id = place(harness)
+    harness.lose_response(harness.wiring.order_table(), "PutItem")
+    assert_erased(harness, order_id)
+    assert version_of(harness, order_id) == 2
+
+
+def test_whether_a_change_was_made_is_left_open_when_many_others_wrote_since(harness: ServiceHarness) -> None:
+    order_id = place(harness)
+    harness.lose_response(harness.wiring.order_table(), "UpdateItem", then=others_write(harness, order_id, 4))
+    answer = patch(harness, order_id, {"note": "own"}, '"1"')
+    assert (answer.status, answer.problem, answer.headers["Retry-After"]) == (503, "unavailable", "1")
+    assert "may have taken effect" in answer.json["detail"]
+
+
+@pytest.mark.parametrize("others", [1, 4])
+@pytest.mark.parametrize("failure", [unreachable, timed_out], ids=lambda failure: failure.__name__)
+def test_a_change_that_was_not_made_and_was_overtaken_is_refused(
+    harness: ServiceHarness, failure: Callable[[], Exception], others: int
+) -> None:
+    order_id = place(harness)
+    failed: list[bool] = []
+
+    def fail_once(_sent: str) -> Exception | None:
+        if failed:
+            return None
+        failed.append(True)
+        others_write(harness, order_id, others)()
+        return failure()
+
+    harness.fail(harness.wiring.order_table(), "UpdateItem", fail_once)
+    answer = patch(harness, order_id, {"note": "own"}, '"1"')
+    assert (answer.status, answer.problem) == (412, "precondition-failed")
+    assert harness.api().get(f"/orders/{order_id}").json["note"] == f"other {others - 1}"
 
 
 # --- erasure ---------------------------------------------------------------------------------------------------------
@@ -200,6 +286,46 @@ def test_only_an_admin_erases(harness: ServiceHarness, who: dict[str, str]) -> N
 def test_an_order_that_does_not_exist_cannot_be_erased(harness: ServiceHarness) -> None:
     assert erase(harness, "ord_" + "0" * 32).problem == "not-found"
     assert erase(harness, "x").problem == "not-found"
+
+
+@pytest.mark.parametrize("is_stored", [False, True])
+def test_an_erasure_that_names_no_customer_is_refused_and_erases_nothing(
+    harness: ServiceHarness, *, is_stored: bool
+) -> None:
+    order_id = harness.api().post("/orders", new_order(note="private")).json["order_id"]
+    if is_stored:
+        harness.process_queue()
+    answer = harness.api(**ADMIN).call("DELETE", f"/orders/{order_id}")
+    assert (answer.status, answer.problem) == (400, "customer-required")
+    assert "?customer_id=" in answer.json["detail"]
+    harness.process_queue()
+    assert version_of(harness, order_id) == 1
+
+
+def test_an_order_that_is_not_stored_yet_is_to_be_erased_in_a_moment(harness: ServiceHarness) -> None:
+    order_id = harness.api().post("/orders", new_order(note="private")).json["order_id"]
+    answer = erase(harness, order_id)
+    assert (answer.status, answer.problem, answer.headers["Retry-After"]) == (409, "not-yet-stored", "1")
+    harness.process_queue()
+    assert erase(harness, order_id).status == 204
+
+
+@pytest.mark.parametrize(("customer", "status"), [("17851", 404), ("a%2Fb", 400), ("", 400)])
+def test_an_erasure_that_names_another_customer_erases_nothing(
+    harness: ServiceHarness, customer: str, status: int
+) -> None:
+    order_id = place(harness)
+    answer = harness.api(**ADMIN).call("DELETE", f"/orders/{order_id}?customer_id={customer}")
+    assert answer.status == status
+    assert version_of(harness, order_id) == 1
+
+
+def test_an_order_under_a_clients_uuid_is_erased_again_with_the_same_answer(harness: ServiceHarness) -> None:
+    order_id = f"ord_{uuid.uuid4().hex}"  # as direct acceptance makes it: without a seal that says whose it was
+    answer = erase(harness, order_id)
+    assert (answer.status, answer.headers["Retry-After"]) == (404, "1")
+    harness.process(json.dumps(command(order_id=order_id)))
+    assert [erase(harness, order_id).status, erase(harness, order_id).status] == [204, 204]
 
 
 @pytest.mark.parametrize(

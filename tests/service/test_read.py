@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain import order_ids
 from testkit.api_client import Answer
-from testkit.builders import CUSTOMER, an_order, command, new_order
+from testkit.builders import CUSTOMER, an_order, command, line, new_order
 from tests.service.harness import ServiceHarness, throttled
 
 MISSING = "ord_" + "z" * 32  # well-formed
@@ -82,11 +82,32 @@ def test_another_customers_order_is_answered_exactly_like_a_missing_one(harness:
 def test_another_customers_erased_order_is_answered_like_a_missing_one(harness: ServiceHarness) -> None:
     order_id = place(harness)
     admin = harness.api(subject="ann", scope="orders/admin orders/service")
-    assert admin.call("DELETE", f"/orders/{order_id}").status == 204
+    assert admin.call("DELETE", f"/orders/{order_id}?customer_id={CUSTOMER}").status == 204
     assert harness.api().get(f"/orders/{order_id}").problem == "gone"
     another_customer = harness.api(subject="17851")
     missing = another_customer.get(f"/orders/{MISSING}")
     assert without_ids(another_customer.get(f"/orders/{order_id}")) == without_ids(missing)
+
+
+@pytest.mark.parametrize("is_sealed", [True, False], ids=["an id of the API", "a client's UUID"])
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+def test_of_another_customers_large_order_no_more_is_received_than_of_a_missing_one(
+    harness: ServiceHarness, method: str, *, is_sealed: bool
+) -> None:
+    ids = [
+        order_ids.mint(harness.wiring.id_secret(), CUSTOMER) if is_sealed else f"ord_{uuid.uuid4().hex}"
+        for _ in range(3)
+    ]
+    harness.put(an_order(order_id=ids[1]))
+    harness.put(an_order(order_id=ids[2], new={"items": [line(name="n" * 190)] * 1_500}))
+    sizes = harness.response_sizes(harness.wiring.order_table())
+    received = []
+    for order_id in ids:
+        sizes.clear()
+        answer = harness.api(subject="17851").call(method, f"/orders/{order_id}", "{}", If_Match="*")
+        assert answer.status == 404
+        received.append(list(sizes))
+    assert received[1:] == [received[0]] * 2
 
 
 def test_an_id_that_direct_acceptance_may_have_given_is_to_be_retried(harness: ServiceHarness) -> None:
@@ -96,7 +117,8 @@ def test_an_id_that_direct_acceptance_may_have_given_is_to_be_retried(harness: S
     harness.process(json.dumps(command(order_id=order_id)))
     assert harness.api().get(f"/orders/{order_id}").json["status"] == "placed"
     assert without_ids(harness.api(subject="17851").get(f"/orders/{order_id}")) == without_ids(before)
-    assert harness.api(subject="ann", scope="orders/admin").call("DELETE", f"/orders/{order_id}").status == 204
+    admin = harness.api(subject="ann", scope="orders/admin")
+    assert admin.call("DELETE", f"/orders/{order_id}?customer_id={CUSTOMER}").status == 204
     assert without_ids(harness.api().get(f"/orders/{order_id}")) == without_ids(before)
 
 

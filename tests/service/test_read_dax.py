@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from chalicelib.domain import order_ids
 from ordersctl.shared.project import PROJECT_DIR
 from testkit.api_client import Answer
-from testkit.builders import an_order, new_order
+from testkit.builders import CUSTOMER, an_order, new_order
 from testkit.fake_aws.lambda_ import copied
 from testkit.waiting import free_port
 from tests.service.harness import ServiceHarness
@@ -145,7 +145,7 @@ def test_an_erased_order_is_gone_once_its_cache_entry_expires(harness: ServiceHa
     order_id = an_order_in(harness)
     assert harness.api().get(f"/orders/{order_id}").status == 200
     admin = harness.api(subject="ann", scope="orders/admin")
-    assert admin.call("DELETE", f"/orders/{order_id}").status == 204
+    assert admin.call("DELETE", f"/orders/{order_id}?customer_id={CUSTOMER}").status == 204
     assert harness.api().get(f"/orders/{order_id}").status == 200
     cache.expire()
     assert harness.api().get(f"/orders/{order_id}").problem == "gone"

@@ -14,6 +14,15 @@ READ, WRITE, SERVICE, ADMIN = "orders/read", "orders/write", "orders/service", "
 _CUSTOMER_ID = re.compile(CUSTOMER_ID_PATTERN)
 
 
+def named_customer(named: str | None) -> str:
+    """The customer whom the query must name. Raises Problem 400."""
+    if named is None:
+        raise Problem("customer-required", 400, "Name the customer: ?customer_id=…")
+    if not _CUSTOMER_ID.fullmatch(named):
+        raise Problem("invalid-parameter", 400, "customer_id is 1 to 64 of A-Z a-z 0-9 . _ -, and not . or ..")
+    return named
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     subject: str
@@ -51,19 +60,17 @@ class Principal:
 
     def customer_to_act_for(self, named: str | None) -> str:
         """The customer whom a request is for: a customer's own id, or the one that a service names. Raises Problem."""
-        if self.is_service and named is None:
-            raise Problem("customer-required", 400, "A service names the customer: ?customer_id=…")
-        return self._checked(named)
+        return named_customer(named) if self.is_service else self._checked(named)
 
     def required_owner(self, named: str | None) -> str | None:
         """The customer to whom an order must belong; None for a service that names no customer. Raises Problem."""
         return None if self.is_service and named is None else self._checked(named)
 
     def _checked(self, named: str | None) -> str:
-        if named is not None and not _CUSTOMER_ID.fullmatch(named):
-            raise Problem("invalid-parameter", 400, "customer_id is 1 to 64 of A-Z a-z 0-9 . _ -")
-        if self.is_service and named is not None:
-            return named
+        if named is not None:
+            named_customer(named)
+            if self.is_service:
+                return named
         if not _CUSTOMER_ID.fullmatch(self.customer):
             raise Problem("forbidden", 403, "The token names no customer")
         if named not in (None, self.customer):

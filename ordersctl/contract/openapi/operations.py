@@ -69,7 +69,7 @@ PROBLEMS: Mapping[str, str] = {
     "bad-request": "The request cannot be read.",
     "conflict": "The order's status does not allow this; `allowed_statuses` lists those that it may get.",
     "content-too-large": f"A body is at most {MAX_BODY_BYTES} bytes.",
-    "customer-required": "A service names the customer that it acts for: `?customer_id=`.",
+    "customer-required": "A service, and whoever erases, names the order's customer: `?customer_id=`.",
     "forbidden": "The token is valid, but does not allow this.",
     "gone": "The order was erased.",
     "idempotency-key-reused": "The key was used for a different order.",
@@ -103,6 +103,14 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         **_QUERY,
         "description": "The customer that a service acts for. A customer's own token names one already.",
         "schema": models.CUSTOMER_ID,
+    },
+    "customer_of_the_order": {
+        "name": "customer_id",
+        **_QUERY,
+        "required": True,
+        "description": "The customer who placed the order.",
+        "schema": models.CUSTOMER_ID,
+        "example": "17850",
     },
     "idempotency_key": {
         "name": "Idempotency-Key",
@@ -147,7 +155,7 @@ _THE_ORDER = {"order_id": "$response.body#/order_id"}
 _READ = _link("read_order", "Read it.", **_THE_ORDER)
 _CHANGE_ANY = _link("change_order", "Change it, whatever its version.", **_THE_ORDER, If_match="*")
 _CHANGE = _link("change_order", "Change what was read.", **_THE_ORDER, If_match="$response.header.ETag")
-_ERASE = _link("erase_order", "Erase its personal data.", **_THE_ORDER)
+_ERASE = _link("erase_order", "Erase its personal data.", **_THE_ORDER, customer_id="$request.query.customer_id")
 _NEXT = _link(
     "list_orders", "The next page.", customer_id="$request.path.customer_id", cursor="$response.body#/next_cursor"
 )
@@ -224,10 +232,14 @@ OPERATIONS: Mapping[str, Operation] = {
     "erase_order": Operation(
         "Erase an order's personal data",
         {204: Success("Erased; only its id remains.")},
-        "Erasing again is answered alike.",
+        "Erasing again is answered alike. 409: the order is accepted and not stored yet, and is not erased; retry.",
         scope=ADMIN,
-        parameters=("order_id", "customer_id"),
-        problems={404: ("not-found",), 409: ("not-yet-stored",), 412: ("precondition-failed",)},
+        parameters=("order_id", "customer_of_the_order"),
+        problems={
+            400: ("invalid-parameter", "customer-required", "bad-request"),
+            404: ("not-found",),
+            409: ("not-yet-stored",),
+        },
     ),
     "list_orders": Operation(
         "List a customer's orders",

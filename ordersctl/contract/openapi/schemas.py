@@ -10,6 +10,7 @@ from chalicelib.domain.order_ids import ORDER_ID_PATTERN
 from chalicelib.domain.orders import (
     CUSTOMER_ID_PATTERN,
     INTERNAL,
+    STORED_CUSTOMER_ID_PATTERN,
     SUMMARY,
     TIMESTAMP_PATTERN,
     Address,
@@ -169,7 +170,7 @@ TIME: Schema = {"type": "string", "format": "date-time", "pattern": TIMESTAMP_PA
 _AMOUNT: Schema = {"type": "integer", "minimum": 0, "maximum": MAX_AMOUNT, "description": "In minor units."}
 _PRECISELY: dict[str, Schema] = {
     "order_id": ORDER_ID,
-    "customer_id": CUSTOMER_ID,
+    "customer_id": {"type": "string", "pattern": STORED_CUSTOMER_ID_PATTERN},
     "status": {"enum": [each for each in OrderStatus if each is not OrderStatus.ERASED]},
     "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "description": "ISO 4217; absent where it was refused."},
     "total": _AMOUNT,

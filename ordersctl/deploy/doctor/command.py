@@ -1,10 +1,10 @@
 """`ordersctl doctor`: compares a deployed stage with what it should be, and says what is wrong."""
 
 import click
-from rich.console import Console
 from rich.markup import escape
 
 from ordersctl.deploy.doctor.checks import examine
+from ordersctl.shared.output import Console
 from ordersctl.shared.stage import Stage, with_stage
 
 

@@ -84,7 +84,7 @@ def _plain(schema: Any, parts: dict[str, Any]) -> Any:
 
 
 def _integration(headers: Mapping[str, str]) -> dict[str, Any]:
-    unavailable = problem(503, "unavailable", "Try again")
+    unavailable = problem(503, "unavailable", "The request may have taken effect")
     function = "lambda:path/2015-03-31/functions/${APIHandler.Arn}/invocations"
     queue = "sqs:path/${AWS::AccountId}/${OrderQueue.QueueName}"
     prefix = "arn:${AWS::Partition}:apigateway:${AWS::Region}:"
@@ -187,7 +187,8 @@ def refused_template() -> str:
         f"#set($context.responseOverride.status={status}){problem(status, slug, detail)}"
         for index, (name, (status, slug, detail)) in enumerate(_REFUSALS.items())
     )
-    return branches + f"#else#set($context.responseOverride.status=503){problem(503, 'unavailable', 'Try again')}#end"
+    unavailable = problem(503, "unavailable", "The request may have taken effect")
+    return branches + f"#else#set($context.responseOverride.status=503){unavailable}#end"
 
 
 def problem(status: int, slug: str, detail: str) -> str:

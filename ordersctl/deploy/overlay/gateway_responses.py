@@ -14,15 +14,15 @@ _KEYS = {"Retry-After": "'5'"}
 # API Gateway guide, "Gateway response types": type -> status, slug, detail, headers.
 _ANSWERS: dict[str, tuple[int, str, str, dict[str, str]]] = {
     "ACCESS_DENIED": (403, "forbidden", "The token does not allow this", {}),
-    "AUTHORIZER_CONFIGURATION_ERROR": (503, "unavailable", "Try again", _KEYS),
-    "AUTHORIZER_FAILURE": (503, "unavailable", "Try again", _KEYS),
+    "AUTHORIZER_CONFIGURATION_ERROR": (503, "unavailable", "Nothing was changed", _KEYS),
+    "AUTHORIZER_FAILURE": (503, "unavailable", "Nothing was changed", _KEYS),
     "BAD_REQUEST_BODY": (400, "bad-request", "The body is not what this route takes", {}),
     "BAD_REQUEST_PARAMETERS": (400, "bad-request", "A header or parameter is missing or cannot be read", {}),
     "DEFAULT_4XX": (400, "bad-request", "The request cannot be taken", {}),
-    "DEFAULT_5XX": (500, "internal-server-error", "Try again", {}),
+    "DEFAULT_5XX": (500, "internal-server-error", "The request may have taken effect", {}),
     "EXPIRED_TOKEN": (401, "unauthorized", "The token has expired", _TOKEN),
-    "INTEGRATION_FAILURE": (503, "unavailable", "Try again", _RETRY),
-    "INTEGRATION_TIMEOUT": (503, "unavailable", "Try again", _RETRY),
+    "INTEGRATION_FAILURE": (503, "unavailable", "The request may have taken effect", _RETRY),
+    "INTEGRATION_TIMEOUT": (503, "unavailable", "The request may have taken effect", _RETRY),
     "INVALID_API_KEY": (403, "forbidden", "Send a valid API key", {}),
     # API Gateway's name for a request to a path without a route.
     "MISSING_AUTHENTICATION_TOKEN": (404, "not-found", "No such path", {}),

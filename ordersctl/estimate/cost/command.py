@@ -5,13 +5,12 @@ from dataclasses import replace
 from typing import Any, get_args
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from ordersctl.estimate.cost.order_sizes import sizes
 from ordersctl.estimate.cost.per_order import LambdaReport, Load, dollars_per_million, prices, units
 from ordersctl.estimate.cost.standing import kept_per_month, standing_per_month
 from ordersctl.shared.options import Finite
+from ordersctl.shared.output import Console, Table
 
 _MOST_ORDERS = 10**12
 _MOST_MS = 900_000.0  # Lambda ends a function after 15 minutes

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from ordersctl.estimate.cost.per_order import prices
 from ordersctl.estimate.power_tuning.measurement import Measurement, invoke
 from ordersctl.estimate.power_tuning.plot import draw
 from ordersctl.estimate.power_tuning.temporary_settings import restored, with_reports
 from ordersctl.shared.functions import Function
+from ordersctl.shared.output import Console, Table, echo
 from ordersctl.shared.plotting import plot_option
 from ordersctl.shared.stage import Stage, with_stage
 
@@ -47,7 +46,7 @@ def power_tune(stage: Stage, name: str, *, payload: Path, times: int, sizes: Seq
         for size in sorted(set(sizes or SIZES)):
             function.update(MemorySize=size, **with_reports(before))
             measurements.append(Measurement(size, *invoke(stage, name, event, times)))
-            click.echo(f"{size} MB: {measurements[-1].milliseconds:.0f} ms billed")
+            echo(f"{size} MB: {measurements[-1].milliseconds:.0f} ms billed")
     price = prices()["lambda"]
     show(measurements, price)
     if plot:

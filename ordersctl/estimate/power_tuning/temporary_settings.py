@@ -11,6 +11,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ordersctl.shared.functions import Function
+from ordersctl.shared.output import echo
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -24,7 +25,7 @@ def restored(function: Function, update_command: str) -> Iterator[dict[str, Any]
     """
     before = function.settings()
     command = f"{update_command} {shlex.join(arguments(before))}"
-    click.echo(f"If this is killed, restore the settings of {function.name} by hand:\n  {command}", err=True)
+    echo(f"If this is killed, restore the settings of {function.name} by hand:\n  {command}", err=True)
     # A signal that is ignored stays ignored: nohup, and jobs in the background.
     heeded = [each for each in _SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
     handlers = {each: signal.signal(each, _interrupt) for each in heeded}
@@ -43,7 +44,7 @@ def restored(function: Function, update_command: str) -> Iterator[dict[str, Any]
         finally:
             for each, handler in handlers.items():
                 signal.signal(each, handler)
-        click.echo(f"{function.name} has {before['MemorySize']} MB and its logging again", err=True)
+        echo(f"{function.name} has {before['MemorySize']} MB and its logging again", err=True)
 
 
 def with_reports(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from ordersctl.estimate.simulation.limits import ADVICE, Limits, Times
 from ordersctl.estimate.simulation.observations import Observations, percentile
 from ordersctl.estimate.simulation.plot import draw
 from ordersctl.shared.options import Finite
+from ordersctl.shared.output import Console, Table
 from ordersctl.shared.plotting import plot_option
 
 _MOST = 1_000_000.0  # orders per second, and seconds: beyond what the model is for

@@ -17,7 +17,7 @@ from ordersctl.operate.dlq.redrive import Redrive
 from ordersctl.operate.dlq.selection import Result, Selection, handle_each
 from ordersctl.shared import options, project
 from ordersctl.shared.files import open_private
-from ordersctl.shared.output import duration, show
+from ordersctl.shared.output import duration, echo, printable, show
 from ordersctl.shared.stage import Stage, with_stage
 
 _SHORTEST_ID = 6
@@ -111,10 +111,10 @@ def show_dead_letter(*, stage: Stage, id_: str, queue: str | None, out: Path | N
     if out is not None:
         with open_private(out, "w") as file:
             file.write(body + "\n")
-        click.echo(f"Written to {out}. Fix it, then: ordersctl dlq redrive {dead_letter.id} --with {out}")
+        echo(f"Written to {out}. Fix it, then: ordersctl dlq redrive {dead_letter.id} --with {out}")
         return
     where = f"in {dead_letter.queue.full_name}, for {duration(dead_letter.age)}"
-    click.echo(f"{dead_letter.id} {where}: {dead_letter.reason}\n{body}")
+    echo(f"{dead_letter.id} {where}: {printable(dead_letter.reason)}\n{body}")
 
 
 @dlq.command()
@@ -168,7 +168,7 @@ def drop(
     result = handle_each(stage, selection, lambda each: discard(stage, each, file), rate=rate, hold=hold)
     _report(stage, selection, result, as_json=as_json)
     if not as_json:
-        click.echo(f"The dropped dead letters are kept in {file}; it contains what customers sent.")
+        echo(f"The dropped dead letters are kept in {file}; it contains what customers sent.")
 
 
 def _agreed(stage: Stage, selection: Selection, done: str, *, yes: bool, quiet: bool) -> bool:
@@ -188,7 +188,7 @@ def _agreed(stage: Stage, selection: Selection, done: str, *, yes: bool, quiet: 
         ]
         show(f"To be {done}", rows, ("queue", "dead_letters", "oldest", "reason"), as_json=False)
     if not counts:
-        click.echo("No dead letter is visible; `ordersctl queues` shows how many another command holds.", err=True)
+        echo("No dead letter is visible; `ordersctl queues` shows how many another command holds.", err=True)
         return False
     return yes or click.confirm(f"{counts.total()} dead letters will be {done}. Go on?", err=True)
 
@@ -197,16 +197,16 @@ def _report(stage: Stage, selection: Selection, result: Result, *, as_json: bool
     """Print what was done and what stayed; exit status 1 when some stayed."""
     if orders := result.done[NAMES_NO_ORDER]:
         why = "no order id and customer could be read from their commands"
-        click.echo(f"Up to {orders} clients may still read `accepted`: {why}.", err=True)
+        echo(f"Up to {orders} clients may still read `accepted`: {why}.", err=True)
     in_flight = selection.in_flight(stage)
     if as_json:
-        click.echo(json.dumps({"done": result.done, "stayed": result.stayed, "in_flight": in_flight}, indent=2))
+        echo(json.dumps({"done": result.done, "stayed": result.stayed, "in_flight": in_flight}, indent=2))
     else:
         for outcome, count in result.done.items():
-            click.echo(f"{count} {outcome}.")
+            echo(f"{count} {outcome}.")
         if result.stayed:
             show("Still there", result.stayed, ("queue", "id", "order_id", "reason"), as_json=False)
         if in_flight:
-            click.echo(f"Another command holds {in_flight}; if it was killed, they are visible again after its --hold.")
+            echo(f"Another command holds {in_flight}; if it was killed, they are visible again after its --hold.")
     if result.stayed:
         raise click.exceptions.Exit(1)

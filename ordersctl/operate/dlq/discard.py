@@ -41,7 +41,7 @@ def _command(dead_letter: DeadLetter) -> commands.PlaceOrder | None:
     names = commands.PlaceOrder.model_fields
     read = {name: value for name, value in document.items() if name in names}
     for fields in (
-        substitutes | read | {"type": "PlaceOrder", "version": 1},
+        substitutes | read | {"type": "PlaceOrder", "version": 1, "revision": 1},
         substitutes | {name: read.get(name) for name in ("order_id", "customer_id", "order")},
     ):
         try:

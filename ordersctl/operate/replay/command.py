@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from functools import partial
 
 import click
-from rich.console import Console
 
 from chalicelib.adapters.order_table import OrderTable
 from chalicelib.domain import clock
@@ -16,7 +15,7 @@ from ordersctl.operate.replay.progress import ProgressFile, ReplayProgress
 from ordersctl.operate.send import RateLimit, source_of
 from ordersctl.operate.stage_queues import StageQueues
 from ordersctl.shared import options
-from ordersctl.shared.output import progress_bar
+from ordersctl.shared.output import Console, echo, progress_bar
 from ordersctl.shared.stage import Stage, with_stage
 
 _AT_ONCE = 10  # events
@@ -121,10 +120,10 @@ def replay(
 def _agree(stage: Stage, progress: ReplayProgress, target: str, *, yes: bool, quiet: bool) -> None:
     """Say what will be done, and ask; click's Abort when it shall not be."""
     if not quiet:
-        click.echo(f"Stage {stage.name}: the current state of these orders goes to {target} again.", err=True)
+        echo(f"Stage {stage.name}: the current state of these orders goes to {target} again.", err=True)
         if progress.read:
             earlier = f"the run of {progress.until}, which sent {progress.sent}"
-            click.echo(f"It continues {earlier}; --restart begins anew.", err=True)
+            echo(f"It continues {earlier}; --restart begins anew.", err=True)
     if not yes:
         click.confirm("Go on?", abort=True, err=True)
 
@@ -144,9 +143,9 @@ def _report(progress: ReplayProgress, *, as_json: bool) -> None:
     """Print what was done; exit status 1 when some orders could not be read."""
     if as_json:
         counts = {"read": progress.read, "sent": progress.sent, "unreadable": progress.unreadable}
-        click.echo(json.dumps(counts))
+        echo(json.dumps(counts))
     else:
         skipped = f"; {progress.unreadable} skipped that cannot be read" if progress.unreadable else ""
-        click.echo(f"{progress.sent} events sent{skipped}.")
+        echo(f"{progress.sent} events sent{skipped}.")
     if progress.unreadable:
         raise click.exceptions.Exit(1)

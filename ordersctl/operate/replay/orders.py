@@ -1,6 +1,6 @@
 """The orders to replay, page by page, and the event of an order's current version."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,11 +13,13 @@ from chalicelib.domain import events
 from chalicelib.domain.errors import OrderNotFound, Poison
 from chalicelib.domain.events import OrderEvent
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
+from ordersctl.shared.output import echo
 
 PAGE = 100  # orders read and published between two writes of the progress file
 
-# The status before an order's last change, by its status; a cancelled order was placed or confirmed.
-_STATUS_BEFORE = {
+# The status before an order's last change, by its status; a cancelled order was placed or confirmed. What comes before
+# a status that only a newer release knows is not known.
+_STATUS_BEFORE: Mapping[str, str] = {
     OrderStatus.PLACED: OrderStatus.PLACED,
     OrderStatus.CONFIRMED: OrderStatus.PLACED,
     OrderStatus.SHIPPED: OrderStatus.CONFIRMED,
@@ -83,11 +85,13 @@ def event_of(order: Order | ErasedOrder, *, source: str) -> OrderEvent:
     """
     before: Order | None = None
     if isinstance(order, Order) and order.version > 1:
-        before = order.model_copy(update={"status": _STATUS_BEFORE[order.status], "version": order.version - 1})
+        before = order.model_copy(update={"status": _STATUS_BEFORE.get(order.status, ""), "version": order.version - 1})
     event = events.between(before, order, source=source)
     assert event is not None  # noqa: S101  a change of version is an event
     data = dict(event.data or {})
-    if isinstance(order, Order) and order.status is OrderStatus.CANCELLED and order.version > 2:  # noqa: PLR2004
+    if isinstance(order, Order) and order.status == OrderStatus.CANCELLED and order.version > 2:  # noqa: PLR2004
+        del data["previous_status"]
+    if data.get("previous_status") == "":
         del data["previous_status"]
     return event.model_copy(update={"data": data, "replayed": True})
 
@@ -103,5 +107,5 @@ def _readable(order_id: str, read: Callable[[], Order | ErasedOrder]) -> Order |
     try:
         return read()
     except Poison as poison:
-        click.echo(f"{order_id} is skipped: {poison}.", err=True)
+        echo(f"{order_id} is skipped: {poison}.", err=True)
         return None

@@ -11,6 +11,7 @@ from chalicelib.adapters.publishing import fitting
 from chalicelib.domain.events import OrderEvent
 from ordersctl.operate.send import publisher, send_event
 from ordersctl.operate.stage_queues import Queue
+from ordersctl.shared.output import echo
 from ordersctl.shared.stage import Stage
 
 Send = Callable[[list[OrderEvent]], int]  # sends events, returns how many the target takes
@@ -48,7 +49,7 @@ def _filter(consumer: Queue) -> Callable[[OrderEvent], bool]:
     """Return the subscription's filter policy as a function, if it consists of lists of strings; else no filter."""
     policy: Any = json.loads(consumer.filter_policy or "{}")
     if not all(isinstance(each, str) for values in policy.values() for each in values):
-        click.echo(f"The filter of {consumer.name} is more than lists of strings: it gets every event.", err=True)
+        echo(f"The filter of {consumer.name} is more than lists of strings: it gets every event.", err=True)
         return lambda _event: True
 
     def matches(event: OrderEvent) -> bool:

@@ -119,7 +119,8 @@ class World:
     def ask(self, operation: str, kind: str) -> tuple[int, str | None]:
         method, template = operation.split()
         path = template.format(order_id=self.order_id, customer_id=self.owner)
-        path += f"?customer_id={self.owner}" if "naming the customer" in kind else ""
+        # An erasure always names the customer.
+        path += f"?customer_id={self.owner}" if "naming the customer" in kind or method == "DELETE" else ""
         value: Any = {"POST": new_order(), "PATCH": {"note": uuid.uuid4().hex}}.get(method)
         headers = {"If_Match": "*"} if method == "PATCH" else {}
         answer = Caller(self.send, authorization(kind, self.owner)).call(method, path, value, **headers)

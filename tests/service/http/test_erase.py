@@ -1,9 +1,11 @@
 """An erased order stays erased, whichever message arrives late, and only its owner and services learn of it."""
 
+import json
 import uuid
 
 import pytest
 
+from testkit.api_client import Answer
 from testkit.builders import ADDRESS, new_order
 from tests.service.http.callers import ADMIN, SERVICE, Caller, Service
 
@@ -16,6 +18,12 @@ def ann(service: Service) -> Caller:
     return service.caller(f"ann-{uuid.uuid4().hex[:8]}")
 
 
+def erase(service: Service, order_id: str, message: str) -> Answer:
+    """Erase an order of the customer whom its message names."""
+    customer = json.loads(message)["customer_id"]
+    return service.caller("root", ADMIN).delete(f"/orders/{order_id}?customer_id={customer}")
+
+
 def placed_and_erased(service: Service, ann: Caller) -> tuple[str, str]:
     """The id and the message of an order that was stored and then erased."""
     service.take_messages()
@@ -23,7 +31,7 @@ def placed_and_erased(service: Service, ann: Caller) -> tuple[str, str]:
     (message,) = service.take_messages()
     service.process(message["Body"])
     assert ann.get(f"/orders/{order_id}").json["status"] == "placed"
-    answer = service.caller("root", ADMIN).delete(f"/orders/{order_id}")
+    answer = erase(service, order_id, message["Body"])
     assert (answer.status, answer.body) == (204, "")
     return order_id, message["Body"]
 
@@ -94,19 +102,16 @@ def test_no_list_shows_an_erased_order(quiet: Service, ann: Caller) -> None:
 
 
 def test_erasing_again_changes_nothing(quiet: Service, ann: Caller) -> None:
-    order_id, _ = placed_and_erased(quiet, ann)
-    assert quiet.caller("root", ADMIN).delete(f"/orders/{order_id}").status == 204
+    order_id, message = placed_and_erased(quiet, ann)
+    assert erase(quiet, order_id, message).status == 204
     assert stored(quiet, order_id)["version"] == {"N": "2"}
 
 
 def test_an_order_can_be_erased_as_soon_as_it_is_stored(quiet: Service, ann: Caller) -> None:
     order_id = ann.post(ORDER).json["order_id"]
-    root = quiet.caller("root", ADMIN)
     (message,) = quiet.take_messages()
-    customer = message["Body"].partition('"customer_id": "')[2].partition('"')[0]
-
-    answer = root.delete(f"/orders/{order_id}?customer_id={customer}")
+    answer = erase(quiet, order_id, message["Body"])
     assert (answer.status, answer.problem) == (409, "not-yet-stored")
     assert answer.headers["Retry-After"] == "1"
     quiet.process(message["Body"])
-    assert root.delete(f"/orders/{order_id}?customer_id={customer}").status == 204
+    assert erase(quiet, order_id, message["Body"]).status == 204

@@ -32,7 +32,7 @@ def victim(quiet: Service) -> Victim:
     ids = [quiet.place(ann, new_order(note="secret"), Idempotency_Key=key) for key in KEYS]
     for number, status in ((1, "confirmed"), (2, "cancelled")):
         assert shop.patch(f"/orders/{ids[number]}", {"status": status}, If_Match="*").status == 200
-    assert root.delete(f"/orders/{ids[3]}").status == 204
+    assert root.delete(f"/orders/{ids[3]}?customer_id={subject}").status == 204
     ids.append(ann.post(new_order()).json["order_id"])  # accepted, not stored yet
     path = f"/customers/{subject}/orders?limit=3"
     cursors = [ann.get(path).json["next_cursor"], shop.get(path).json["next_cursor"]]

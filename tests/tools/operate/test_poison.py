@@ -138,7 +138,7 @@ def test_poison_at_each_place_is_found_shown_fixed_and_redriven(
     assert Counter(each["id"] for each in stage.take_events("invoicing")) == Counter(expected)
     stored = stage.stored(misspelt["order_id"])
     assert isinstance(stored, Order)
-    assert stored.status is OrderStatus.PLACED
+    assert stored.status == OrderStatus.PLACED
 
 
 def _three_dead_letters(stage: OperatedStage) -> dict[str, Any]:

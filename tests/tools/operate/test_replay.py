@@ -33,7 +33,7 @@ def every_status() -> list[tuple[Order | None, Order]]:
         (None, first),
         (None, builders.an_order(status=OrderStatus.REJECTED)),
     ]
-    reached = {OrderStatus.PLACED: first}
+    reached: dict[str, Order] = {OrderStatus.PLACED: first}
     for status in TRANSITIONS:
         for target in sorted(TRANSITIONS[status]):
             after = changed(reached[status], target)
@@ -46,7 +46,7 @@ def every_status() -> list[tuple[Order | None, Order]]:
 def test_a_replayed_event_is_the_original_marked_as_replayed(before: Order | None, after: Order) -> None:
     replayed = json.loads(event_of(after, source=SOURCE).to_json())
     first = original_event(before, after)
-    if after.status is OrderStatus.CANCELLED and after.version > 2:
+    if after.status == OrderStatus.CANCELLED and after.version > 2:
         del first["data"]["previous_status"]  # placed or confirmed: the stored order does not say which
     assert replayed == first | {"replayed": True}
 

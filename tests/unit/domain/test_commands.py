@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain import commands, orders
-from chalicelib.domain.errors import Poison
+from chalicelib.domain.errors import Fault, Poison
 from chalicelib.domain.orders import NewOrder
 from chalicelib.domain.request_context import RequestContext
 from testkit.builders import CUSTOMER, NOW, ORDER_ID, command, new_order
@@ -54,7 +54,8 @@ POISON: list[Any] = [
     '{"order": "\\ud800"}',
     command(type="CancelOrder"),
     command(type="placeOrder"),
-    command(version=2),
+    command(version=0),
+    command(version=2.5),
     command(version="1"),
     command(order_id="ord_1"),
     command(order_id=ORDER_ID + "\n"),
@@ -82,6 +83,30 @@ POISON: list[Any] = [
 def test_any_other_message_is_poison(body: Any) -> None:
     with pytest.raises(Poison):
         commands.decode(body if isinstance(body, str) else json.dumps(body))
+
+
+@pytest.mark.parametrize(
+    "body", [command(version=2), command(revision=commands.REVISION + 1), {"version": 2}, command(version=10**30)]
+)
+def test_an_envelope_of_a_newer_release_is_no_poison(body: Any) -> None:
+    with pytest.raises(Fault, match="newer release"):
+        commands.decode(json.dumps(body))
+
+
+def test_an_order_gets_the_lowest_revision_that_can_carry_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the release before reads every order that uses nothing new. Revision 1 is not named: 0.1.0 refuses it."""
+    needs = {2: lambda order: order.note is not None, 3: lambda order: order.reference is not None}
+    monkeypatch.setattr(commands, "NEEDS", needs)
+
+    def revision_of(**sent: Any) -> int | None:
+        new = orders.parse(NewOrder, new_order(**sent))
+        body = commands.encode(new, order_id=ORDER_ID, customer_id=CUSTOMER, context=RequestContext(NOW, "request-1"))
+        revision: int | None = json.loads(body).get("revision")
+        return revision
+
+    assert revision_of() is None
+    assert revision_of(note="n") == 2
+    assert revision_of(note="n", reference="r") == revision_of(reference="r") == 3
 
 
 @pytest.mark.parametrize("placed_at", ["\N{FULLWIDTH DIGIT TWO}026-01-31T12:00:00.000Z", "2026-13-31T12:00:00.000Z"])

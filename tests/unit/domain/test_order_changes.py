@@ -74,7 +74,7 @@ def test_an_owner_may_cancel_and_nothing_else(source: OrderStatus, target: Order
         with pytest.raises(NotPermitted):
             changed(order, status=target, by_service=False)
     elif (source, target) in LEGAL:
-        assert changed(order, status=target, by_service=False).status is OrderStatus.CANCELLED
+        assert changed(order, status=target, by_service=False).status == OrderStatus.CANCELLED
     else:
         with pytest.raises(IllegalTransition) as caught:
             changed(order, status=target, by_service=False)

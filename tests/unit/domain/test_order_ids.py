@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from chalicelib.domain import order_ids
 from chalicelib.domain.order_ids import is_sealed_for, is_unsealed, is_well_formed, mint
+from chalicelib.domain.orders import CUSTOMER_ID_PATTERN
 from testkit.builders import CUSTOMER, SECRET
 
-CUSTOMERS = st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmatch=True)
+CUSTOMERS = st.from_regex(CUSTOMER_ID_PATTERN, fullmatch=True)
 KEYS = st.from_regex(r"[\x21-\x7e]{1,255}", fullmatch=True)
 
 

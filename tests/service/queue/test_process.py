@@ -1,13 +1,10 @@
 """process_orders: each message of a batch stands alone, whether failures are reported or raised."""
 
 import json
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from chalicelib.domain.errors import Fault, VersionConflict
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
 from chalicelib.lambda_batches import BatchFailed
 from testkit.builders import LATER, an_order, command, fresh_order_id, line, new_order
@@ -52,7 +49,7 @@ def test_garbage_is_quarantined_whole_with_its_reason_and_the_rest_is_stored(
     first, first_body = a_command()
     last, last_body = a_command()
     assert harness.process(first_body, garbage, last_body) is None
-    assert order_at(harness, first).status is order_at(harness, last).status is OrderStatus.PLACED
+    assert order_at(harness, first).status == order_at(harness, last).status == OrderStatus.PLACED
     ((body, reason),) = harness.quarantined()
     assert body == garbage
     assert reason.startswith("not ")
@@ -237,107 +234,3 @@ def test_where_failures_are_not_reported_poison_is_off_the_queue_though_other_me
 def test_a_batch_without_failures_reports_none(harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     harness.report_failures(monkeypatch)
     assert harness.process(a_command()[1]) == {"batchItemFailures": []}
-
-
-# --- FIFO queues ----------------------------------------------------------------------------------------------------
-
-
-def fifo_event(*messages: tuple[str, str]) -> dict[str, Any]:
-    """An event of a FIFO queue, of (message group, body)."""
-    event = sqs_event(*(body for _, body in messages))
-    for record, (group, _) in zip(event["Records"], messages, strict=True):
-        record["eventSourceARN"] += ".fifo"
-        record["attributes"]["MessageGroupId"] = group
-    return event
-
-
-def same_key_twice() -> tuple[str, str, str]:
-    """An order id, and two different commands for it: only the first may be stored."""
-    order_id = fresh_order_id()
-    first, second = (json.dumps(command(order_id=order_id, order=new_order(note=note))) for note in ("first", "second"))
-    return order_id, first, second
-
-
-def test_on_a_fifo_queue_a_group_stops_at_its_first_failure_and_other_groups_go_on(
-    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    harness.report_failures(monkeypatch)
-    order_id, first, second = same_key_twice()
-    other_id, other = a_command()
-    event = fifo_event((order_id, first), (other_id, other), (order_id, second), (order_id, "garbage"))
-    harness.fail(harness.wiring.order_table(), "PutItem", lambda sent: throttled() if '"first"' in sent else None)
-    answer = harness.process_event(event)
-    assert answer == {"batchItemFailures": [{"itemIdentifier": name} for name in ("m0", "m2", "m3")]}
-    assert harness.stored(order_id) is None
-    assert order_at(harness, other_id).version == 1
-    harness.end_faults()
-    assert harness.process_event(event) == {"batchItemFailures": []}
-    assert order_at(harness, order_id).note == "first"
-    assert sorted(harness.quarantined()) == [
-        ("garbage", "not JSON"),
-        (second, "idempotency-key-reused: another order has this id"),
-    ]
-
-
-def test_where_failures_are_not_reported_only_what_precedes_a_group_s_failure_is_deleted(
-    harness: ServiceHarness,
-) -> None:
-    order_id, first, second = same_key_twice()
-    event = fifo_event((order_id, "garbage"), (order_id, first), (order_id, second))
-    harness.fail(harness.wiring.order_table(), "PutItem", lambda sent: throttled() if '"first"' in sent else None)
-    deleted: list[str] = []
-    harness.fail(harness.wiring.order_queue(), "DeleteMessageBatch", deleted.append)
-    with pytest.raises(Fault, match="could not be deleted"):  # the handles are invented
-        harness.process_event(event)
-    assert ["handle-0" in deleted[0], "handle-1" in deleted[0], "handle-2" in deleted[0]] == [True, False, False]
-
-
-def test_on_a_standard_queue_a_message_group_stops_nothing(
-    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """There the group is the customer, for fairness (SQS guide, "fair queues"), and promises no order."""
-    harness.report_failures(monkeypatch)
-    (one_id, one), (two_id, two) = a_command(), a_command()
-    event = sqs_event(one, two)
-    for record in event["Records"]:
-        record["attributes"]["MessageGroupId"] = "a customer"
-    harness.fail(harness.wiring.order_table(), "PutItem", lambda sent: throttled() if one_id in sent else None)
-    assert harness.process_event(event) == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
-    assert order_at(harness, two_id).version == 1
-
-
-# --- two writers of one order ----------------------------------------------------------------------------------------
-
-
-def test_of_two_writers_of_one_version_exactly_one_gets_a_conflict(harness: ServiceHarness) -> None:
-    order = an_order(order_id=fresh_order_id())
-    harness.put(order)
-    together = threading.Barrier(2, timeout=10)
-
-    def write(note: str) -> str:
-        changed = order.model_copy(update={"note": note, "version": 2})
-        together.wait()
-        try:
-            harness.wiring.order_table().replace(changed)
-        except VersionConflict:
-            return "conflict"
-        return note
-
-    for _ in range(10):
-        harness.put(order)
-        with ThreadPoolExecutor(2) as pool:
-            outcomes = list(pool.map(write, ["a", "b"]))
-        assert sorted(outcomes) in (["a", "conflict"], ["b", "conflict"])
-        assert order_at(harness, order.order_id).note in outcomes
-
-
-def test_of_two_equal_writes_of_one_version_the_second_gets_a_conflict(harness: ServiceHarness) -> None:
-    """Two writers of the same change in the same millisecond must not both believe that they made it."""
-    order_id, body = a_command()
-    harness.process(body)
-    order = order_at(harness, order_id)
-    table = harness.wiring.order_table()
-    changed = order.model_copy(update={"version": 2, "status": OrderStatus.CONFIRMED})
-    table.replace(changed)
-    with pytest.raises(VersionConflict):
-        table.replace(changed)

@@ -1,0 +1,88 @@
+"""What reaches the terminal: control characters from queues, logs and files are shown, not obeyed."""
+
+import ast
+import io
+import json
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from ordersctl import cli
+from ordersctl.shared import output
+from ordersctl.shared.project import PROJECT_DIR
+
+HOSTILE = {
+    "clear the screen": ("\x1b[2J", "\\x1b[2J"),
+    "set the clipboard (OSC 52)": ("\x1b]52;c;cm0gLXJm\x07", "\\x1b]52;c;cm0gLXJm\\x07"),
+    "the one-byte CSI": ("\x9b2J", "\\x9b2J"),
+    "overwrite the line": ("paid\r\x08", "paid\\r\\x08"),
+    "reorder text": ("\u202egnp.exe", "\\u202egnp.exe"),
+    "isolate text": ("a\u2066b", "a\\u2066b"),
+    "hide text": ("a\u200bb\ufeff", "a\\u200bb\\ufeff"),
+    "end a line": ("a\u2028b", "a\\u2028b"),
+    "invisible tags": ("\U000e0041", "\\U000e0041"),
+    "half of a surrogate pair": ("\ud800", "\\ud800"),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_character_that_a_terminal_obeys_is_written_as_an_escape(what: str) -> None:
+    hostile, shown = HOSTILE[what]
+    assert output.printable(hostile) == shown
+    console = output.Console(file=io.StringIO(), width=80)
+    table = output.Table("column")
+    table.add_row(hostile)
+    console.print(table)
+    console.print(hostile, markup=False)
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().count(shown) == 2
+    assert hostile not in console.file.getvalue()
+
+
+def test_other_text_stays_as_it_is() -> None:
+    text = "Größe 10 € 🎁 \U0001f468 日本語 a b"
+    assert output.printable(text) == text
+
+
+def test_a_value_stays_within_its_line_and_a_message_may_have_several(capsys: pytest.CaptureFixture[str]) -> None:
+    assert output.printable("one\ntwo") == "one\\ntwo"
+    output.echo("one\ntwo\tthree\x1b")
+    assert capsys.readouterr().out == "one\ntwo\tthree\\x1b\n"
+
+
+def test_rows_are_shown_without_markup_and_json_is_exact(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"reason": "[red]no[/red]\x1b[2J\nforged line"}]
+    output.show("[bold]title[/bold]", rows, ["reason"], as_json=False)
+    shown = capsys.readouterr().out
+    assert "[red]no[/red]\\x1b[2J\\nforged line" in shown
+    assert "[bold]title[/bold]" in shown
+    output.show("title", rows, ["reason"], as_json=True)
+    assert json.loads(capsys.readouterr().out) == rows
+
+
+def test_an_error_that_repeats_such_text_shows_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    @click.command()
+    def fails() -> None:
+        raise click.ClickException("nothing is known of \x1b[2J")
+
+    monkeypatch.setattr(cli.LazyGroup, "get_command", lambda *_: fails)
+    answer = CliRunner().invoke(cli.main, ["trace"])
+    assert answer.exit_code == 1
+    assert "\\x1b[2J" in answer.output
+    assert "\x1b" not in answer.output
+
+
+def modules() -> list[Path]:
+    return sorted(path for path in (PROJECT_DIR / "ordersctl").rglob("*.py") if path.name != "output.py")
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PROJECT_DIR)))
+def test_every_command_prints_through_this_module(path: Path) -> None:
+    around = {"print", "click.echo", "click.secho", "sys.stdout.write", "sys.stderr.write"}
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert not called & around
+    assert not imported & {"rich.console", "rich.table", "rich"}
