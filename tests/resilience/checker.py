@@ -96,13 +96,9 @@ def _orders(book: _Book) -> Iterator[Finding]:
     for reference, post in posted.items():
         if len(stored[reference]) > 1:
             yield Finding("doubled", f"{reference} is {len(stored[reference])} orders")
-        if post["status"] != 202 or stored[reference]:
-            continue
-        # Only of the bodies under one key may one be missing that was answered 202: the key was not checked when the
-        # table did not respond (docs/guide/api.md, "Idempotency"). It is quarantined; or the other one was erased, and
-        # the tombstone does not show which of the two was stored.
-        is_told = reference in quarantined or _is_erased(book, post)
-        if not (_shares_its_key(book, post) and is_told):
+        # Of two bodies of one key (docs/guide/api.md, "Idempotency"): a tombstone does not show which was stored.
+        may_be_missing = _shares_its_key(book, post) and (reference in quarantined or _is_erased(book, post))
+        if post["status"] == 202 and not (stored[reference] or may_be_missing):
             yield Finding("lost", f"{reference} was accepted and is nowhere")
     for post in book.posts:
         if post["status"] == 202 and post["answer"]["order_id"] not in book.evidence.table:
@@ -272,16 +268,13 @@ def _repeats(book: _Book) -> Iterator[Finding]:
 
 def _shares_its_key(book: _Book, post: dict[str, Any]) -> bool:
     """Whether another body was sent under a post's idempotency key."""
-    key = post["headers"].get("Idempotency-Key")
-    return key is not None and any(
-        (other["subject"], other["headers"].get("Idempotency-Key")) == (post["subject"], key)
-        and other["body"] != post["body"]
-        for other in book.posts
-    )
+    key, who = post["headers"].get("Idempotency-Key"), post["subject"]
+    others = [each for each in book.posts if each["subject"] == who and each["body"] != post["body"]]
+    return key is not None and any(each["headers"].get("Idempotency-Key") == key for each in others)
 
 
 def _is_erased(book: _Book, post: dict[str, Any]) -> bool:
-    item = book.evidence.table.get(post["answer"]["order_id"])
+    item = book.evidence.table.get((post["answer"] or {}).get("order_id", ""))
     return item is not None and item["status"]["S"] == "erased"
 
 

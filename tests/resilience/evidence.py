@@ -37,3 +37,12 @@ def impossible_command(order_id: str, customer: str) -> str:
         "order": {"currency": "???", "items": []},
     }
     return json.dumps(command)
+
+
+def reported_failures(answer: Any, known: set[str]) -> set[str] | None:
+    """The failed entries of a handler's report; None is all: so Lambda takes a malformed report."""
+    try:
+        failed = {entry["itemIdentifier"] for entry in (answer or {}).get("batchItemFailures") or []}
+    except (AttributeError, KeyError, TypeError):
+        return None
+    return failed if failed <= known else None

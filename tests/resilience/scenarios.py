@@ -104,6 +104,12 @@ def service_interferes(source: random.Random, name: str, customer: str) -> Scena
                 yield from _advance(source, f"{name}.{number}", customer, order_id)
 
 
+def overtaking(order_id: str, number: int) -> Request:
+    """A service's change of an order, whatever its version."""
+    note = {"note": f"note overtaking {number}"}
+    return Request("PATCH", f"/orders/{order_id}", "warehouse", SERVICE, note, {"If-Match": "*"})
+
+
 def _read(_source: random.Random, _name: str, customer: str, order_id: str) -> Scenario:
     yield Request("GET", f"/orders/{order_id}", customer)
     yield Request("GET", f"/orders/{order_id}", "warehouse", SERVICE)

@@ -20,16 +20,9 @@ from testkit.fake_aws.faults import (
 from testkit.fake_aws.lambda_ import Container, FakeAws, sqs_record
 from testkit.fake_aws.services import Message
 from testkit.lambda_events import http_event
-from tests.resilience.evidence import Evidence, impossible_command
-from tests.resilience.scenarios import (
-    SERVICE,
-    Client,
-    Exchange,
-    Request,
-    Scenario,
-    customer_orders,
-    service_interferes,
-)
+from tests.resilience import scenarios
+from tests.resilience.evidence import Evidence, impossible_command, reported_failures
+from tests.resilience.scenarios import Client, Exchange, Request
 
 CUSTOMERS = ["anna", "ben", "cleo", "dora"]
 _RESOURCES = {"orders": "/orders/{order_id}", "customers": "/customers/{customer_id}/orders"}
@@ -67,15 +60,15 @@ class SimulationRun:
             customer = source.choice(CUSTOMERS)
             others = [each for each in CUSTOMERS if each != customer]
             key = None if source.random() < 0.15 else f"key-{number}"
-            self._add(customer_orders(source, f"order {number}", customer, key, others))
+            self._add(scenarios.customer_orders(source, f"order {number}", customer, key, others))
             if key is not None and source.random() < 0.15:
-                self._add(customer_orders(source, f"order {number} too", customer, key, others))
+                self._add(scenarios.customer_orders(source, f"order {number} too", customer, key, others))
             if key is not None and source.random() < 0.1:
-                self._add(customer_orders(source, f"order {number} namesake", others[0], key, [customer]))
+                self._add(scenarios.customer_orders(source, f"order {number} namesake", others[0], key, [customer]))
             if source.random() < 0.4:
-                self._add(service_interferes(source, f"meddler {number}", customer))
+                self._add(scenarios.service_interferes(source, f"meddler {number}", customer))
 
-    def _add(self, scenario: Scenario) -> None:
+    def _add(self, scenario: scenarios.Scenario) -> None:
         self.clients.append(Client(scenario))
 
     def run(self, turns: int) -> Evidence:
@@ -119,26 +112,19 @@ class SimulationRun:
         (turn,) = self.random.choices([turn for _, turn in turns], [weight for weight, _ in turns])
         turn()
 
-    def _interleave(self) -> None:
-        """Take a turn, in another container, in the middle of a call."""
+    def _interleave(self, run: Callable[[], object] | None = None) -> None:
+        """Take a turn, or another step, in another container, in the middle of a call."""
         if self._depth == 0:
             self._depth = 1
             try:
-                self._turn()
+                (run or self._turn)()
             finally:
                 self._depth = 0
 
     def _overtake(self, order_id: str) -> None:
-        """Change an order several times, in another container, before a put of it whose answer was lost is repeated."""
-        if self._depth == 0:
-            self._depth = 1
-            try:
-                for _ in range(self.random.choice([1, 1, 2, 5])):
-                    note = {"note": f"note overtaking {self._clock}"}
-                    path = f"/orders/{order_id}"
-                    self._send(Request("PATCH", path, "warehouse", SERVICE, note, {"If-Match": "*"}))
-            finally:
-                self._depth = 0
+        """Change an order several times before a write of it, whose answer was lost, is repeated."""
+        times = range(self.random.choice([1, 1, 2, 5]))
+        self._interleave(lambda: [self._send(scenarios.overtaking(order_id, self._clock)) for _ in times])
 
     def _let_time_pass(self) -> None:
         self.aws.now += self.random.choice([0.1, 1, 10, 60, 150])
@@ -233,7 +219,7 @@ class SimulationRun:
         if error:
             self.aws.repeats_allowed.update(message.message_id for message in batch)  # they are not known to be deleted
             return
-        failed = _reported(report, {message.message_id for message in batch}) if self.reporting else set()
+        failed = reported_failures(report, {message.message_id for message in batch}) if self.reporting else set()
         for message in batch:
             if failed is not None and message.message_id not in failed:
                 self._delete(message)
@@ -256,7 +242,7 @@ class SimulationRun:
         finally:
             self._busy_shards.discard(shard)
         numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
-        failed = _reported(report, set(numbers)) if self.reporting else set()
+        failed = reported_failures(report, set(numbers)) if self.reporting else set()
         if isinstance(error, Killed) or (error and self.aws.failed_letters > failed_letters):
             self.aws.repeats_allowed.update(record["eventID"] for record in records)
         if not error and failed is not None:
@@ -311,12 +297,3 @@ class SimulationRun:
             injected_items=self.injected_items,
             unfinished=sum(not client.done for client in self.clients) + len(self.aws.order_queue.messages),
         )
-
-
-def _reported(answer: Any, known: set[str]) -> set[str] | None:
-    """The failed entries of a handler's report; None is all: so Lambda takes a malformed report."""
-    try:
-        failed = {entry["itemIdentifier"] for entry in (answer or {}).get("batchItemFailures") or []}
-    except (AttributeError, KeyError, TypeError):
-        return None
-    return failed if failed <= known else None
