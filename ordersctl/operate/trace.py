@@ -12,7 +12,8 @@ from chalicelib.domain import clock
 from chalicelib.domain.errors import OrderNotFound
 from chalicelib.domain.orders import ErasedOrder, Order
 from ordersctl.operate import order_logs
-from ordersctl.operate.dlq.dead_letters import DeadLetter, receive_all
+from ordersctl.operate.dlq.dead_letters import DeadLetter
+from ordersctl.operate.dlq.walk import Walk
 from ordersctl.operate.stage_queues import StageQueues
 from ordersctl.shared import options, project
 from ordersctl.shared.output import echo, show
@@ -57,8 +58,8 @@ def _stored(stage: Stage, order_id: str) -> Order | ErasedOrder | None:
 
 
 def _dead_letters(stage: Stage, queues: StageQueues, order_id: str) -> list[DeadLetter]:
-    found = [dead_letter for queue in queues.dead for dead_letter in receive_all(stage, queue)]
-    return [dead_letter for dead_letter in found if dead_letter.order_id == order_id]
+    with Walk(stage, queues.dead) as walk:
+        return [dead_letter for dead_letter in walk if dead_letter.order_id == order_id]
 
 
 def _in_order(rows: Sequence[Row]) -> list[Row]:

@@ -144,7 +144,7 @@ def test_a_status_that_this_release_does_not_know_is_shown_as_it_stands(harness:
     order_id = on_hold(harness)
     answer = harness.api().get(f"/orders/{order_id}")
     assert (answer.status, answer.json["status"]) == (200, NEW_STATUS)
-    listed = harness.api().get(f"/customers/{CUSTOMER}/orders").json["orders"]
+    listed = harness.api().get(f"/customers/{CUSTOMER}/orders?limit=100").json["orders"]
     assert {each["order_id"]: each["status"] for each in listed}[order_id] == NEW_STATUS
 
 

@@ -46,7 +46,7 @@ class Load:
     authorized: float = 0.02  # authorizer invocations per order: its answer is valid for a token for five minutes
     authorize_ms: float = 3.0
     log_lines: bool = True
-    accept_line_bytes: int = 181  # compared with the handlers' lines by tests/service/test_metrics.py
+    accept_line_bytes: int = 181  # compared with the handlers' lines by tests/service/observability/test_metrics.py
     process_line_bytes: int = 201
     publish_line_bytes: int = 242
     # How Lambda's own lines are logged; none is SystemLogLevel WARN, a stage's default.

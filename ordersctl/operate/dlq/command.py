@@ -2,25 +2,28 @@
 
 import functools
 import json
+import math
+import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ordersctl.operate.dlq import dead_letters
 from ordersctl.operate.dlq.dead_letters import DeadLetter
 from ordersctl.operate.dlq.discard import NAMES_NO_ORDER, discard
-from ordersctl.operate.dlq.redrive import Redrive
+from ordersctl.operate.dlq.redrive import CAME_BACK, Redrive
 from ordersctl.operate.dlq.selection import Result, Selection, handle_each
+from ordersctl.operate.dlq.walk import HOLD_SECONDS, Walk
 from ordersctl.shared import options, project
 from ordersctl.shared.files import open_private
 from ordersctl.shared.output import duration, echo, printable, show
 from ordersctl.shared.stage import Stage, with_stage
 
 _SHORTEST_ID = 6
+_ANSWER_SECONDS = 900  # how long dead letters are held while the operator is asked
 
 
 def _ids(_context: click.Context, _option: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -47,9 +50,9 @@ def _changing(command: Callable[..., None]) -> Callable[..., None]:
         "--hold",
         metavar="SECONDS",
         type=click.IntRange(1, 43_200),
-        default=dead_letters.HOLD_SECONDS,
+        default=HOLD_SECONDS,
         show_default=True,
-        help="How long they stay invisible to other commands if this one is killed.",
+        help="How long they stay invisible to other commands if this one is killed; it grows the longer this one runs.",
     )
     @options.yes
     @options.as_json
@@ -90,8 +93,9 @@ def list_dead_letters(
     *, stage: Stage, queue: str | None, reason: str | None, order: str | None, limit: int, as_json: bool
 ) -> None:
     """List the dead letters, with reasons and ages."""
-    found = Selection(queue, (), reason, order).find(stage, **({} if reason or order else {"most": limit}))
-    rows = [dead_letter.row() for dead_letter in islice(found, limit)]
+    selection = Selection(queue, (), reason, order)
+    with selection.walk(stage, most=sys.maxsize if reason or order else limit) as walk:
+        rows = [dead_letter.row() for dead_letter in islice(selection.among(walk), limit)]
     show("Dead letters", rows, ("queue", "id", "age", "order_id", "reason"), as_json=as_json)
 
 
@@ -102,7 +106,9 @@ def list_dead_letters(
 @with_stage
 def show_dead_letter(*, stage: Stage, id_: str, queue: str | None, out: Path | None) -> None:
     """Show one dead letter whole; ID is its message id, or the beginning of it. It contains what the customer sent."""
-    found = list(Selection(queue, (id_,)).find(stage))
+    selection = Selection(queue, (id_,))
+    with selection.walk(stage) as walk:
+        found = list(selection.among(walk))
     if len(found) != 1:
         raise click.ClickException(f"{len(found)} dead letters have an id that begins with {id_}.")
     (dead_letter,) = found
@@ -136,16 +142,13 @@ def redrive(
     """
     if fixed is not None and len(selection.ids) != 1:
         raise click.UsageError("--with replaces one body: give the ID of its dead letter.")
-    if not _agreed(stage, selection, "redriven", yes=yes, quiet=as_json):
-        return
     redriving = Redrive(stage)
     text = None if fixed is None else fixed.read_text().strip()
 
     def send(dead_letter: DeadLetter) -> str:
-        redriving.send(dead_letter, dead_letter.body if text is None else text)
-        return "redriven"
+        return redriving.send(dead_letter, dead_letter.body if text is None else text)
 
-    _report(stage, selection, handle_each(stage, selection, send, rate=rate, hold=hold), as_json=as_json)
+    _handle(stage, selection, "redriven", send, rate=rate, hold=hold, yes=yes, as_json=as_json)
 
 
 @dlq.command()
@@ -162,39 +165,66 @@ def drop(
     """Delete dead letters. They are kept in a file, and the order of a command is stored as rejected: otherwise the
     API would report it as "accepted" permanently.
     """
-    if not _agreed(stage, selection, "dropped", yes=yes, quiet=as_json):
-        return
     file = archive or project.state_dir() / f"dropped-{stage.name}.jsonl"
-    result = handle_each(stage, selection, lambda each: discard(stage, each, file), rate=rate, hold=hold)
-    _report(stage, selection, result, as_json=as_json)
-    if not as_json:
+
+    def drop_one(dead_letter: DeadLetter) -> str:
+        return discard(stage, dead_letter, file)
+
+    done = _handle(stage, selection, "dropped", drop_one, rate=rate, hold=hold, yes=yes, as_json=as_json)
+    if done and not as_json:
         echo(f"The dropped dead letters are kept in {file}; it contains what customers sent.")
 
 
-def _agreed(stage: Stage, selection: Selection, done: str, *, yes: bool, quiet: bool) -> bool:
-    """Show what would be done, and ask; return whether it shall be done."""
-    if yes and quiet:
-        return True
-    counts: Counter[tuple[str, str]] = Counter()
-    oldest: dict[tuple[str, str], float] = {}
-    for dead_letter in selection.find(stage):
-        kind = dead_letter.queue.name, dead_letter.reason
-        counts[kind] += 1
-        oldest[kind] = max(dead_letter.age, oldest.get(kind, 0))
+def _handle(
+    stage: Stage,
+    selection: Selection,
+    done: str,
+    handle: Callable[[DeadLetter], str],
+    *,
+    rate: float,
+    hold: int,
+    yes: bool,
+    as_json: bool,
+) -> bool:
+    """Ask, handle each dead letter and report, in one walk; return whether any was handled."""
+    # Held for longer than the rate lets them wait for each other.
+    with selection.walk(stage, hold_seconds=max(hold, math.ceil(4 / rate))) as walk:
+        if yes:
+            result = handle_each(walk, selection.among(walk), handle, rate=rate)
+        else:
+            found = list(selection.among(walk))
+            _ask(walk, found, done, quiet=as_json)
+            result = handle_each(walk, found, handle, rate=rate)
+    if not as_json and not (result.done or result.stayed):
+        echo("No dead letter is visible; `ordersctl queues` shows how many another command holds.", err=True)
+        return False
+    _report(stage, selection, result, as_json=as_json)
+    return bool(result.done)
+
+
+def _ask(walk: Walk, found: Sequence[DeadLetter], done: str, *, quiet: bool) -> None:
+    """Show what would be done, and ask; click's Abort when it shall not be."""
+    if not found:
+        return
+    counts = Counter((each.queue.name, each.reason) for each in found)
     if not quiet:
+        oldest: dict[tuple[str, str], float] = {}
+        for each in found:
+            kind = each.queue.name, each.reason
+            oldest[kind] = max(each.age, oldest.get(kind, 0))
         rows = [
             {"queue": queue, "reason": reason, "dead_letters": count, "oldest": oldest[queue, reason]}
             for (queue, reason), count in counts.most_common()
         ]
         show(f"To be {done}", rows, ("queue", "dead_letters", "oldest", "reason"), as_json=False)
-    if not counts:
-        echo("No dead letter is visible; `ordersctl queues` shows how many another command holds.", err=True)
-        return False
-    return yes or click.confirm(f"{counts.total()} dead letters will be {done}. Go on?", err=True)
+    walk.hold(_ANSWER_SECONDS)
+    click.confirm(f"{len(found)} dead letters will be {done}. Go on?", abort=True, err=True)
+    if walk.is_over:
+        raise click.ClickException("the answer took too long: another command may have them. Run it again.")
 
 
 def _report(stage: Stage, selection: Selection, result: Result, *, as_json: bool) -> None:
-    """Print what was done and what stayed; exit status 1 when some stayed."""
+    """Print what was done and what stayed; exit status 1 when some stayed or came back."""
     if orders := result.done[NAMES_NO_ORDER]:
         why = "no order id and customer could be read from their commands"
         echo(f"Up to {orders} clients may still read `accepted`: {why}.", err=True)
@@ -208,5 +238,5 @@ def _report(stage: Stage, selection: Selection, result: Result, *, as_json: bool
             show("Still there", result.stayed, ("queue", "id", "order_id", "reason"), as_json=False)
         if in_flight:
             echo(f"Another command holds {in_flight}; if it was killed, they are visible again after its --hold.")
-    if result.stayed:
+    if result.stayed or CAME_BACK & result.done.keys():
         raise click.exceptions.Exit(1)

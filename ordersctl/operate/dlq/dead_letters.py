@@ -1,23 +1,19 @@
 """Dead letters: the messages of a dead-letter queue, which order each is about, and why it is there."""
 
 import json
-import sys
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ordersctl.operate.stage_queues import Queue
 from ordersctl.shared.stage import Stage
 
-HOLD_SECONDS = 30  # how long received messages stay invisible if this process is killed
-_AT_ONCE = 10  # SQS: the most of one receive, delete or change of visibility
 _MOVED = "received too often, moved here by SQS"
 
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """One message of a dead-letter queue; its receipt handle is valid until the hold is over."""
+    """One message of a dead-letter queue; its receipt handle is valid during the walk that received it."""
 
     queue: Queue
     message: dict[str, Any]
@@ -83,41 +79,6 @@ class DeadLetter:
         }
 
 
-def receive_all(
-    stage: Stage, queue: Queue, *, most: int = sys.maxsize, at_once: int = _AT_ONCE, hold_seconds: int = HOLD_SECONDS
-) -> Iterator[DeadLetter]:
-    """Yield each message of a dead-letter queue once, invisible to others meanwhile; at the end they are visible again.
-
-    Receiving moves nothing: a dead-letter queue has no redrive policy of its own.
-    """
-    sqs = stage.client("sqs")
-    seen: dict[str, DeadLetter] = {}
-    stale = 0  # receives in a row that brought only known messages, visible again because their hold was over
-    try:
-        while stale <= len(seen) / _AT_ONCE and len(seen) < most:
-            messages = sqs.receive_message(
-                QueueUrl=queue.url,
-                MaxNumberOfMessages=min(at_once, _AT_ONCE, most - len(seen)),
-                VisibilityTimeout=hold_seconds,
-                WaitTimeSeconds=stage.wait_seconds,
-                MessageSystemAttributeNames=["All"],
-                MessageAttributeNames=["All"],
-            ).get("Messages", [])
-            fresh = [DeadLetter(queue, message) for message in messages if message["MessageId"] not in seen]
-            seen |= {message["MessageId"]: DeadLetter(queue, message) for message in messages}
-            if not messages:
-                return
-            stale = 0 if fresh else stale + 1
-            yield from fresh
-    finally:
-        _make_visible(sqs, queue, list(seen.values()))
-
-
-def delete(stage: Stage, dead_letter: DeadLetter) -> None:
-    receipt = dead_letter.message["ReceiptHandle"]
-    stage.client("sqs").delete_message(QueueUrl=dead_letter.queue.url, ReceiptHandle=receipt)
-
-
 def in_flight(stage: Stage, queue: Queue) -> int:
     """Return how many of a queue's messages are held: by another command, or by one that was killed."""
     name = "ApproximateNumberOfMessagesNotVisible"
@@ -139,13 +100,3 @@ def at(value: Any, *path: str) -> Any:
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
     return value
-
-
-def _make_visible(sqs: Any, queue: Queue, dead_letters: Sequence[DeadLetter]) -> None:
-    # An entry for a message that was deleted meanwhile fails by itself, which changes nothing.
-    for start in range(0, len(dead_letters), _AT_ONCE):
-        entries = [
-            {"Id": str(number), "ReceiptHandle": each.message["ReceiptHandle"], "VisibilityTimeout": 0}
-            for number, each in enumerate(dead_letters[start : start + _AT_ONCE])
-        ]
-        sqs.change_message_visibility_batch(QueueUrl=queue.url, Entries=entries)

@@ -13,9 +13,10 @@ from botocore.exceptions import ClientError
 
 from chalicelib.adapters.order_table import OrderTable
 from chalicelib.adapters.queues import DeadLetterQueue
-from chalicelib.application import publish
+from chalicelib.application import process, publish
+from chalicelib.domain import commands
 from chalicelib.domain.errors import Fault, OrderNotFound, Poison
-from chalicelib.domain.orders import ErasedOrder
+from chalicelib.domain.orders import ErasedOrder, Order
 from ordersctl.operate.dlq.dead_letters import DeadLetter, at, cloud_event
 from ordersctl.operate.send import publisher, send_command, send_event, source_of
 from ordersctl.shared.stage import Stage
@@ -23,6 +24,10 @@ from ordersctl.shared.streams import lambda_record
 
 # What AWS says of stream records that are gone: they are kept for 24 hours.
 _TOO_OLD = {"TrimmedDataAccessException", "ResourceNotFoundException", "ExpiredIteratorException"}
+REDRIVEN = "redriven"
+_ALL_CAME_BACK = "came back: of its records none can be published, and each is a dead letter of its own now"
+_SOME_CAME_BACK = "redriven, except records that cannot be published: each is a dead letter of its own now"
+CAME_BACK = {_ALL_CAME_BACK, _SOME_CAME_BACK}
 _PAGES = 1_000  # of a stream, for one batch of it: pages may be empty
 
 
@@ -32,28 +37,50 @@ class Redrive:
 
     stage: Stage
 
-    def send(self, dead_letter: DeadLetter, body: str) -> None:
-        """Send a dead letter, with its own body or a fixed one; raises Poison, Fault, botocore's ClientError."""
+    @property
+    def _table(self) -> OrderTable:
+        return OrderTable(self.stage.client("dynamodb"), self.stage.output("OrderTable"))
+
+    def send(self, dead_letter: DeadLetter, body: str) -> str:
+        """Send a dead letter, with its own body or a fixed one, and return the outcome.
+
+        Raises Poison when it would come straight back, Fault, botocore's ClientError.
+        """
         kind, source = dead_letter.queue.kind, dead_letter.queue.source
         if kind == "orders":
             assert source is not None  # noqa: S101  the order queue
+            self._check_order(body)
             send_command(self.stage, source, body, once=dead_letter.id)
-            return
+            return REDRIVEN
         document = dead_letter.document if kind == "events" else cloud_event(dead_letter.document)
         _check(kind, body)
         if self._is_erased(*_order_and_version(document)):
             raise Poison("its order has been erased since, and must not be published again: drop it")
         if dead_letter.is_stream_position and body == dead_letter.body:
-            self._publish_from_stream(json.loads(body)["DDBStreamBatchInfo"])
-        elif kind == "events":
+            return self._publish_from_stream(json.loads(body)["DDBStreamBatchInfo"])
+        if kind == "events":
             self._publish([json.loads(body)], None)
         else:
             assert source is not None  # noqa: S101  the consumer's queue
             order_id, attributes = dead_letter.order_id, dead_letter.attributes
             send_event(self.stage, source, body, attributes=attributes, order_id=order_id, once=dead_letter.id)
+        return REDRIVEN
 
-    def _publish(self, records: list[Any], dead_letters: DeadLetterQueue | None) -> None:
-        """Publish records; those that never can be are quarantined, or raise Poison where there is no queue."""
+    def _check_order(self, body: str) -> None:
+        """Raise Poison when the processor would quarantine a command again, as process.store_order does."""
+        command = commands.decode(body)
+        try:
+            stored = self._table.get(command.order_id)
+        except OrderNotFound:
+            return
+        if isinstance(stored, Order) and stored.fingerprint != process.order_of(command).fingerprint:
+            raise Poison("idempotency-key-reused: another order has this id. Drop it, or fix its order_id")
+
+    def _publish(self, records: list[Any], dead_letters: DeadLetterQueue | None) -> int:
+        """Publish records, and return how many of them never can be.
+
+        Those are quarantined, or raise Poison where there is no queue for them.
+        """
         poison: list[publish.PoisonRecord] = []
         done = publish.publish_changes(
             records, source=source_of(self.stage), publisher=publisher(self.stage), poison=poison
@@ -62,8 +89,9 @@ class Redrive:
             raise Poison(poison[0].reason)
         if done < len(records) or (dead_letters and publish.quarantine(poison, dead_letters)):
             raise Fault("it could not be published now; run the command again")
+        return len(poison)
 
-    def _publish_from_stream(self, batch: Mapping[str, Any]) -> None:
+    def _publish_from_stream(self, batch: Mapping[str, Any]) -> str:
         """Publish the records that a mapping gave up; one that can never be published is quarantined whole."""
         try:
             records = self._records(batch)
@@ -76,14 +104,16 @@ class Redrive:
             ) from error
         records = [each for each in records if not self._is_erased(*_order_and_version(each))]
         dead_letters = DeadLetterQueue(self.stage.client("sqs"), self.stage.output("EventDeadLetterQueueUrl"))
-        self._publish(records, dead_letters)
+        if not (unpublishable := self._publish(records, dead_letters)):
+            return REDRIVEN
+        return _ALL_CAME_BACK if unpublishable == len(records) else _SOME_CAME_BACK
 
     def _is_erased(self, order_id: Any, version: Any) -> bool:
         """Whether an order was erased after this version of it: its content must not be published again."""
         if not isinstance(order_id, str):
             return False
         try:
-            stored = OrderTable(self.stage.client("dynamodb"), self.stage.output("OrderTable")).get(order_id)
+            stored = self._table.get(order_id)
         except (OrderNotFound, Poison):
             return False
         return isinstance(stored, ErasedOrder) and str(stored.version) != version

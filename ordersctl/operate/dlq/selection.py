@@ -1,7 +1,8 @@
 """Which dead letters a command is about, and doing one thing with each of them."""
 
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.domain.errors import Fault, Poison
 from ordersctl.operate.dlq import dead_letters
 from ordersctl.operate.dlq.dead_letters import DeadLetter
+from ordersctl.operate.dlq.walk import HOLD_SECONDS, Walk
 from ordersctl.operate.send import RateLimit
 from ordersctl.operate.stage_queues import StageQueues
 from ordersctl.shared.stage import Stage
@@ -31,12 +33,13 @@ class Selection:
             and (self.order is None or self.order == dead_letter.order_id)
         )
 
-    def find(self, stage: Stage, **options: int) -> Iterator[DeadLetter]:
-        """Yield the matching dead letters; `options` are those of receive_all."""
-        for queue in StageQueues.of(stage).dead_named(self.queue):
-            for dead_letter in dead_letters.receive_all(stage, queue, **options):
-                if self.matches(dead_letter):
-                    yield dead_letter
+    def walk(self, stage: Stage, *, most: int = sys.maxsize, hold_seconds: int = HOLD_SECONDS) -> Walk:
+        """Return a walk over the selection's queues, with at most so many messages of each."""
+        return Walk(stage, StageQueues.of(stage).dead_named(self.queue), most=most, hold_seconds=hold_seconds)
+
+    def among(self, found: Iterable[DeadLetter]) -> Iterator[DeadLetter]:
+        """Yield the dead letters that match."""
+        return filter(self.matches, found)
 
     def in_flight(self, stage: Stage) -> int:
         """Return how many messages of the selection's queues are held by another command."""
@@ -52,22 +55,21 @@ class Result:
 
 
 def handle_each(
-    stage: Stage, selection: Selection, handle: Callable[[DeadLetter], str], *, rate: float, hold: int
+    walk: Walk, selected: Iterable[DeadLetter], handle: Callable[[DeadLetter], str], *, rate: float
 ) -> Result:
     """Handle each dead letter, then delete it; those that `handle` raises an error for stay in their queue.
 
-    `handle` returns the outcome; `rate` is per second, `hold` the seconds that messages stay invisible after a kill.
+    `handle` returns the outcome; `rate` is per second.
     """
     limit, result = RateLimit(rate), Result(Counter(), [])
-    # No more at once than the rate lets through while they are held.
-    at_once = max(1, int(rate * hold / 2))
-    for dead_letter in selection.find(stage, at_once=at_once, hold_seconds=hold):
+    for dead_letter in selected:
         limit.wait()
+        walk.renew_when_due()
         try:
             outcome = handle(dead_letter)
         except (Poison, Fault, BotoCoreError, ClientError, OSError) as error:
             result.stayed.append({**dead_letter.row(), "reason": str(error)})
             continue
-        dead_letters.delete(stage, dead_letter)
+        walk.delete(dead_letter)
         result.done[outcome] += 1
     return result

@@ -1,15 +1,18 @@
 """Where replayed events go: to every subscriber, or to one consumer's queue."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
+from chalicelib.adapters import publishing
 from chalicelib.adapters.event_topic import message_attributes
-from chalicelib.adapters.publishing import fitting
+from chalicelib.adapters.faults import faults
+from chalicelib.adapters.publishing import CONTENT_ERRORS, Entry, Publisher, Undelivered
 from chalicelib.domain.events import OrderEvent
-from ordersctl.operate.send import publisher, send_event
+from ordersctl.operate.send import publisher
 from ordersctl.operate.stage_queues import Queue
 from ordersctl.shared.output import echo
 from ordersctl.shared.stage import Stage
@@ -19,10 +22,21 @@ Send = Callable[[list[OrderEvent]], int]  # sends events, returns how many the t
 
 def to_all(stage: Stage) -> Send:
     """Return what publishes events to every subscriber; it raises ClickException when one is not published."""
-    stage_publisher = publisher(stage)
+    return _sender(publisher(stage))
 
+
+def to_consumer(stage: Stage, consumer: Queue) -> Send:
+    """Return what sends events to one consumer's queue, those that its subscription's filter lets through.
+
+    It raises ClickException when one is not sent.
+    """
+    matches, send = _filter(consumer), _sender(_ConsumerQueue(stage.client("sqs"), consumer))
+    return lambda events: send([event for event in events if matches(event)])
+
+
+def _sender(target: Publisher) -> Send:
     def send(events: list[OrderEvent]) -> int:
-        if undelivered := stage_publisher.publish(events):
+        if undelivered := target.publish(events):
             first = undelivered[0]
             raise click.ClickException(f"{events[first.index].id} was not published: {first.reason}. Run it again.")
         return len(events)
@@ -30,19 +44,35 @@ def to_all(stage: Stage) -> Send:
     return send
 
 
-def to_consumer(stage: Stage, consumer: Queue) -> Send:
-    """Return what sends events to one consumer's queue, those that its subscription's filter lets through."""
-    matches = _filter(consumer)
+@dataclass(frozen=True)
+class _ConsumerQueue:
+    """Publishes to one consumer's queue, as the topic does: in batches, with the event's attributes."""
 
-    def send(events: list[OrderEvent]) -> int:
-        wanted = [event for event in events if matches(event)]
-        for event in wanted:
-            body, _ = fitting(event, 0)
-            attributes = message_attributes(event)
-            send_event(stage, consumer, body, attributes=attributes, order_id=event.subject, once=event.id)
-        return len(wanted)
+    client: Any
+    queue: Queue
 
-    return send
+    def publish(self, events: Sequence[OrderEvent]) -> list[Undelivered]:
+        return publishing.publish([self._entry(index, event) for index, event in enumerate(events)], self._send)
+
+    def _entry(self, index: int, event: OrderEvent) -> Entry:
+        attributes = message_attributes(event)
+        body, size = publishing.fitting(event, len(json.dumps(attributes)))
+        content: dict[str, Any] = {"Id": str(index), "MessageBody": body, "MessageAttributes": attributes}
+        if self.queue.is_fifo:
+            content |= {"MessageGroupId": event.subject, "MessageDeduplicationId": event.id}
+        return Entry(index, event.subject, content, size)
+
+    def _send(self, entries: list[Entry]) -> list[Undelivered]:
+        with faults("sqs"):
+            answer = self.client.send_message_batch(
+                QueueUrl=self.queue.url, Entries=[entry.content for entry in entries]
+            )
+        # The status is 200 even when entries failed. Only those that the response calls successful were sent.
+        codes = {str(entry.index): "unanswered" for entry in entries}
+        codes |= {each["Id"]: each["Code"] for each in answer.get("Failed", [])}
+        for each in answer.get("Successful", []):
+            codes.pop(each["Id"], None)
+        return [Undelivered(int(name), code, permanent=code in CONTENT_ERRORS) for name, code in codes.items()]
 
 
 def _filter(consumer: Queue) -> Callable[[OrderEvent], bool]:

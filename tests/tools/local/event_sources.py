@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
     from mypy_boto3_sqs import SQSClient
 
-VISIBILITY_SECONDS = 1
+VISIBILITY_SECONDS = 2  # longer than the batching windows of the tests, in which received messages wait
 MOST_RECEIVES = 2
 
 

@@ -9,8 +9,8 @@ import pytest
 from chalicelib.domain import orders
 from chalicelib.domain.orders import NewOrder, Order, OrderStatus
 from testkit import builders
+from tests.tools.operate.dlq.test_dlq import DEAD, KEY_REUSED
 from tests.tools.operate.stage import OperatedStage
-from tests.tools.operate.test_dlq import DEAD, KEY_REUSED
 
 
 def test_nothing_is_redriven_or_dropped_without_confirmation(stage: OperatedStage) -> None:
