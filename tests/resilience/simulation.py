@@ -16,11 +16,12 @@ from testkit.fake_aws.faults import (
     Killed,
     Odds,
 )
-from testkit.fake_aws.lambda_ import Container, FakeAws, sqs_record
+from testkit.fake_aws.lambda_ import Container, FakeAws
 from testkit.fake_aws.services import Message
 from testkit.lambda_events import http_event
 from tests.resilience import scenarios
 from tests.resilience.evidence import Evidence, impossible_command, reported_failures
+from tests.resilience.operators import Operators
 from tests.resilience.scenarios import Client, Exchange, Request
 from tests.resilience.stream_mapping import MappingSettings, StreamMapping
 
@@ -48,6 +49,8 @@ class SimulationRun:
         self.random = random.Random(self.seed)
         self.aws = FakeAws(FaultInjection(self.random), interleave=self._interleave, overtake=self._overtake)
         self.stream = StreamMapping(self.aws, self.random, self._invoke, self.mapping)
+        self.operators = Operators(self.aws, self.random, CUSTOMERS, self.stream)
+        self.aws.seconds_behind = lambda: float(self.stream.is_behind)
 
     # --- the course of a run
 
@@ -105,6 +108,7 @@ class SimulationRun:
             (2, self._begin_outage),
             (0.5, self._inject),
             (1, self.stream.lose_checkpoint),
+            (2, self.operators.turn),
         ]
         (turn,) = self.random.choices([turn for _, turn in turns], [weight for weight, _ in turns])
         turn()
@@ -211,7 +215,7 @@ class SimulationRun:
         batch = self.aws.order_queue.receive(self.aws.now, size, self.random.shuffle)
         if not batch:
             return
-        records = [sqs_record(message) for message in batch]
+        records = [message.lambda_record() for message in batch]
         report, error = self._invoke("process_orders", {"Records": records}, seconds=15)
         if error:
             self.aws.repeats_allowed.update(message.message_id for message in batch)  # they are not known to be deleted
@@ -241,7 +245,7 @@ class SimulationRun:
         for message in list(self.aws.order_dlq.messages):
             if "reason" not in message.attributes:
                 self.aws.order_dlq.messages.remove(message)
-                self.aws.faults.happened["dead letter"] += 1
+                message.receives, message.visible_at = 0, 0.0
                 self.aws.order_queue.messages.append(message)
 
     def _evidence(self) -> Evidence:
@@ -257,6 +261,9 @@ class SimulationRun:
             published=[json.loads(message) for message in self.aws.topic.log],
             quarantined=dead_letters(self.aws.order_dlq.messages),
             quarantined_records=dead_letters(self.aws.event_dlq.messages),
+            dropped=self.operators.dropped(),
+            replays=self.operators.replays,
+            written=self.operators.written(),
             repeats_allowed=self.aws.repeats_allowed,
             injected_messages=self.injected_messages,
             injected_items=self.injected_items,

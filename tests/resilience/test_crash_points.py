@@ -117,7 +117,7 @@ def test_every_aws_call_that_a_function_makes_under_faults_is_a_crash_point(mode
         run = SimulationRun(5, MappingSettings(reporting=mode == "reporting"))
         run.plan(30)
         run.run(600)
-    assert set(run.aws.calls) <= covered
+    assert {call for call in run.aws.calls if not call[0].startswith("ordersctl")} <= covered
 
 
 def client_calls() -> Iterator[str]:

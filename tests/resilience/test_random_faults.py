@@ -57,7 +57,7 @@ def test_every_kind_of_fault_happens() -> None:
         evidence = run.run(2 * TURNS)
     happened = run.aws.faults.happened
     drawn = {each.name for each in fields(Odds)}
-    assert drawn | {"outage", "clock", "deadline", "dead letter", "bisected"} <= {
-        fault for fault, times in happened.items() if times
-    }
+    assert drawn | {"outage", "clock", "deadline", "bisected"} <= {fault for fault, times in happened.items() if times}
+    assert {("ordersctl redrive", "delete_message"), ("ordersctl drop", "delete_message")} <= set(run.aws.calls)
+    assert any(event.get("replayed") for event in evidence.published)
     assert {None, 200, 202, 204, 404, 409, 410, 412, 422, 503} <= {exchange["status"] for exchange in evidence.history}
