@@ -20,7 +20,7 @@ from testkit.fake_aws.lambda_ import Container, FakeAws
 from testkit.fake_aws.services import Message
 from testkit.lambda_events import http_event
 from tests.resilience import scenarios
-from tests.resilience.evidence import Evidence, impossible_command, reported_failures
+from tests.resilience.history.evidence import Evidence, impossible_command, reported_failures
 from tests.resilience.operators import Operators
 from tests.resilience.scenarios import Client, Exchange, Request
 from tests.resilience.stream_mapping import MappingSettings, StreamMapping

@@ -14,7 +14,7 @@ from typing import Any
 
 from testkit.fake_aws.faults import Killed
 from testkit.fake_aws.lambda_ import FakeAws
-from tests.resilience.evidence import reported_failures
+from tests.resilience.history.evidence import reported_failures
 
 SHARDS = 2
 Invoke = Callable[[str, Any, float], tuple[Any, BaseException | None]]  # returns the function's answer and error

@@ -7,8 +7,8 @@ import pytest
 from testkit.fake_aws.faults import NO_ANSWER, NO_FAULTS, THROTTLED
 from testkit.fake_aws.lambda_ import Container, repeatable
 from testkit.fake_aws.services import Message, Queue
-from tests.resilience.checker import check
-from tests.resilience.evidence import Evidence
+from tests.resilience.history.checker import check
+from tests.resilience.history.evidence import Evidence
 from tests.resilience.scenarios import Client, Request, Scenario, new_order
 from tests.resilience.simulation import SimulationRun
 from tests.resilience.stream_mapping import MappingSettings

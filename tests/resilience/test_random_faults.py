@@ -7,8 +7,8 @@ import pytest
 
 from testkit.fake_aws.faults import Odds
 from testkit.fake_aws.lambda_ import repeatable
-from tests.resilience.checker import check
-from tests.resilience.evidence import Evidence
+from tests.resilience.history.checker import check
+from tests.resilience.history.evidence import Evidence
 from tests.resilience.simulation import SimulationRun
 from tests.resilience.stream_mapping import MappingSettings
 

@@ -7,7 +7,7 @@ import pytest
 
 from testkit.fake_aws.faults import FaultInjection, Odds
 from testkit.fake_aws.lambda_ import FakeAws, repeatable
-from tests.resilience.checker import check
+from tests.resilience.history.checker import check
 from tests.resilience.simulation import SimulationRun
 from tests.resilience.stream_mapping import SHARDS, MappingSettings, StreamMapping
 

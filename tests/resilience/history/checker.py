@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from tests.resilience import operator_checks
-from tests.resilience.book import Book, Finding, order_id_of, reference_of
-from tests.resilience.evidence import Evidence
+from tests.resilience.history import operator_checks
+from tests.resilience.history.book import Book, Finding, order_id_of, reference_of
+from tests.resilience.history.evidence import Evidence
 
 NEXT = {
     "placed": {"confirmed", "cancelled"},

@@ -5,7 +5,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.resilience.evidence import Evidence
+from tests.resilience.history.evidence import Evidence
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from tests.resilience.book import Book, Finding, json_object, order_id_of, reference_of
+from tests.resilience.history.book import Book, Finding, json_object, order_id_of, reference_of
 
 
 def dead_letters(book: Book) -> Iterator[Finding]:
