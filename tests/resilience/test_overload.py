@@ -7,10 +7,11 @@ import pytest
 from testkit.fake_aws.faults import NO_ANSWER, NO_FAULTS, THROTTLED
 from testkit.fake_aws.lambda_ import Container, repeatable
 from testkit.fake_aws.services import Message, Queue
-from tests.resilience.checker import check
-from tests.resilience.evidence import Evidence
+from tests.resilience.history.checker import check
+from tests.resilience.history.evidence import Evidence
 from tests.resilience.scenarios import Client, Request, Scenario, new_order
 from tests.resilience.simulation import SimulationRun
+from tests.resilience.stream_mapping import MappingSettings
 
 FOREVER = 1e12
 
@@ -98,15 +99,16 @@ def test_a_cold_accept_is_answered_before_its_deadline_though_two_services_are_s
 @pytest.mark.parametrize("setting", ["1", ""], ids=["reporting", "not reporting"])
 def test_while_the_topic_is_down_each_poison_record_is_quarantined_once(setting: str) -> None:
     with repeatable(1, REPORT_BATCH_ITEM_FAILURES=setting):
-        run = SimulationRun(1, reporting=bool(setting), odds=NO_FAULTS)
+        run = SimulationRun(1, mapping=MappingSettings(reporting=bool(setting)), odds=NO_FAULTS)
         run.aws.faults.outages = {"sns": (FOREVER, THROTTLED)}
         for number in range(18):
             if number % 2 == 0:
                 run.inject_item(f"ord_{number:032}")
             run.advance(Client(posting("anna", f"order-{number}")))
             run.queue_turn(10)
-        for turn in range(60):
-            run.stream_turn(turn % 2)
+        for _ in range(30):
+            for lane in run.stream.lanes:
+                run.stream.turn(lane)
         evidence = run.come_to_rest()
     assert not check(evidence)
     assert len(evidence.quarantined_records) == len(run.injected_items) == 9
