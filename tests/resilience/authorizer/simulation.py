@@ -128,10 +128,11 @@ class AuthorizerRun:
         """A token that a client has, which may be signed with a key that was withdrawn since; or a new one."""
         if self._tokens and self.random.random() < 0.6:
             return self.random.choice(self._tokens[-12:])
-        self._tokens.append(self._genuine(self.random.choice(self.issuer.published)))
+        key, lives = self.random.choice(self.issuer.published), self.random.choice([200, 900, 30_000, 30_000])
+        self._tokens.append(self._genuine(key, lives))
         return self._tokens[-1]
 
-    def _genuine(self, key: SigningKey, lives: float = 30_000) -> Token:
+    def _genuine(self, key: SigningKey, lives: float = 3_600) -> Token:
         expires = self.aws.now + lives
         return Token(key.sign(claims_of("anna", expires)), key.number, expires)
 
