@@ -1,6 +1,7 @@
 """Overload: bounded calls, bounded time, nothing lost; and a noisy customer does not starve a quiet one."""
 
 import random
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from testkit.fake_aws.lambda_ import Container, repeatable
 from testkit.fake_aws.services import Message, Queue
 from tests.resilience.history.checker import check
 from tests.resilience.history.evidence import Evidence
-from tests.resilience.scenarios import Client, Request, Scenario, new_order
+from tests.resilience.scenarios import ADMIN, Client, Request, Scenario, new_order
 from tests.resilience.simulation import SimulationRun
 from tests.resilience.stream_mapping import MappingSettings
 
@@ -63,6 +64,60 @@ def test_while_the_table_is_throttled_orders_are_accepted() -> None:
     assert {each["status"] for each in evidence.history[:140]} == {202}
     assert not check(evidence)
     assert len(evidence.table) == 140
+
+
+def sent(run: SimulationRun, request: Request) -> tuple[int | None, Any]:
+    """A request without faults: its status and body."""
+
+    def scenario() -> Scenario:
+        yield request
+
+    run.advance(Client(scenario()))
+    return run.history[-1].status, run.history[-1].body
+
+
+def posted_while_the_table_is_slow(run: SimulationRun, request: Request) -> tuple[int | None, Any]:
+    """A post, months after the first one, which the table does not answer."""
+    run.aws.now += 90 * 86_400
+    run.aws.faults.outages, run.aws.attempts = {"dynamodb": (FOREVER, NO_ANSWER)}, 0
+    answer = sent(run, request)
+    assert run.aws.attempts == 2  # one of the table, for 300 ms at most, and the queue's
+    return answer
+
+
+def test_the_key_of_an_erased_order_places_nothing_though_the_table_is_slow() -> None:
+    """202 in place of 410 is what docs/guide/api.md says under "Idempotency"; what follows is the same."""
+    post = Request("POST", "/orders", "anna", body=new_order(random.Random(1), "1"), headers={"Idempotency-Key": "1"})
+    with repeatable(1):
+        run = SimulationRun(1, odds=NO_FAULTS)
+        _, accepted = sent(run, post)
+        run.come_to_rest()
+        read = Request("GET", f"/orders/{accepted['order_id']}", "anna")
+        assert sent(run, Request("DELETE", f"{read.path}?customer_id=anna", "admin", ADMIN))[0] == 204
+        run.come_to_rest()
+        published = list(run.aws.topic.log)
+        assert posted_while_the_table_is_slow(run, post) == (202, accepted)
+        evidence = run.come_to_rest()
+        assert sent(run, read)[0] == 410
+        assert run.aws.topic.log == published
+        assert not check(evidence)
+
+
+def test_another_body_under_a_key_is_quarantined_though_the_table_is_slow() -> None:
+    """202 in place of 422 is what docs/guide/api.md says under "Idempotency"; the first order stands."""
+    first, second = (new_order(random.Random(name), name) for name in ("1", "2"))
+    post = Request("POST", "/orders", "anna", body=first, headers={"Idempotency-Key": "1"})
+    with repeatable(1):
+        run = SimulationRun(1, odds=NO_FAULTS)
+        _, accepted = sent(run, post)
+        run.come_to_rest()
+        again = posted_while_the_table_is_slow(run, Request(**{**vars(post), "body": second}))
+        assert again == (202, accepted)
+        evidence = run.come_to_rest()
+        status, shown = sent(run, Request("GET", f"/orders/{accepted['order_id']}", "anna"))
+        assert (status, shown["reference"], shown["version"]) == (200, "1", 1)
+        assert ["idempotency-key-reused" in each["reason"] for each in evidence.quarantined] == [True]
+        assert not check(evidence)
 
 
 def test_under_full_throttling_there_are_at_most_three_times_the_calls() -> None:

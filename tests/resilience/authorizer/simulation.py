@@ -100,7 +100,7 @@ class AuthorizerRun:
         turn()
 
     def _let_time_pass(self) -> None:
-        self.aws.now += self.random.choice([0.5, 3, 6, 30, 120, 290, 590, 700, 3_000])
+        self.aws.now += self.random.choice([0.5, 3, 6, 30, 120, 290, 599, 700, 3_000])
 
     def _change_mode(self) -> None:
         self.issuer.mode = WORKS if self.issuer.mode != WORKS else self.random.choice(MODES)
