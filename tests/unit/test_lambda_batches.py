@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -43,6 +44,15 @@ def test_each_is_done_and_only_failures_are_returned() -> None:
 
     assert lambda_batches.each(range(10), handle, remaining_ms=in_time, longest_ms=0) == [3, 7]
     assert sorted(seen) == list(range(10))
+
+
+def test_a_message_is_handled_in_the_context_of_its_invocation() -> None:
+    """Log lines of a worker thread name the invocation that they belong to."""
+    invocation = ContextVar("invocation", default="none")
+    invocation.set("request-1")
+    seen: list[str] = []
+    lambda_batches.each([1], lambda _: seen.append(invocation.get()), remaining_ms=in_time, longest_ms=0)
+    assert seen == ["request-1"]
 
 
 def test_an_empty_batch_has_no_failures() -> None:
