@@ -68,6 +68,10 @@ def calls_of(name: str) -> int:
         return len(run.aws.calls) - before
 
 
+def was_killed(run: SimulationRun) -> bool:
+    return run.aws.faults.crash_point is None
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_an_operator_s_command_that_is_killed_loses_and_doubles_nothing(name: str) -> None:
     points = [CrashPoint(number, after_effect=after) for number in range(calls_of(name)) for after in (False, True)]
@@ -77,7 +81,7 @@ def test_an_operator_s_command_that_is_killed_loses_and_doubles_nothing(name: st
             run = with_dead_letters()
             run.aws.faults.crash_point = replace(point)
             run_command(run.aws, *COMMANDS[name])
-            assert run.aws.faults.crash_point is None, f"{point} was never reached"
+            assert was_killed(run), f"{point} was never reached"
             run.aws.now += 60  # until the dead letters that it held are visible again
             _work(run)
             run_command(run.aws, *COMMANDS[name])
