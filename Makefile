@@ -29,7 +29,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 
 # Nothing is installed whose hash is not in its requirements file. A package without a wheel is built by the setuptools
 # of requirements-build.txt: in isolation, pip would fetch another one, by no hash. uv takes seconds where pip takes most
-# of a minute; where it cannot be had, or fails, pip installs the same files.
+# of a minute. Without uv, or when it fails, the same files are installed by pip.
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation
 UV = .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes --no-build-isolation
 INSTALL = $(UV) -r $(1) 2>/dev/null || $(PIP) -r $(1)
@@ -164,7 +164,7 @@ format: .venv/installed
 	@test -n "$(PYTHON)" || { echo "Orders needs Python 3.11 or newer; name one with PYTHON=…" >&2; exit 1; }
 	@echo "Installing what the local run needs into .venv (once)"
 	@$(PYTHON) -m venv .venv
-	@$(PIP) -r requirements-uv.txt 2>/dev/null || echo "uv cannot be installed here: pip installs the rest, which takes longer"
+	@$(PIP) -r requirements-uv.txt 2>/dev/null || echo "There is no uv for this machine: installing takes longer"
 	@$(call INSTALL,requirements-build.txt)
 	@$(call INSTALL,requirements-run.txt)
 	@touch $@
