@@ -23,9 +23,15 @@ _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 # Where the authorizer's findings are, by the kind of authorizer.
 _CLAIMS = {"Fn::If": ["WithCognito", "claims.", ""]}
 # Cognito's authorizer hands claims on as text: what may have been null, a boolean or a fraction names nobody, as in
-# chalicelib/http/auth/claims.py. What else it may have been, _CUSTOMER does not match.
-_NOBODY = "(?i)null|none|undefined|true|false|-?[0-9]+[.][0-9]+(e[0-9]+)?"
-_NO_NAME_IS_NOBODY = {"Fn::If": ["WithCognito", f'#if($own.matches("{_NOBODY}"))#set($own="")#end', ""]}
+# chalicelib/http/auth/claims.py. A list begins with a bracket, which no expression can name without a backslash.
+_NOBODY = "(?i)null|none|<nil>|undefined|true|false|-?[0-9]+[.][0-9]+(e[+-]?[0-9]+)?|-?[0-9]+e[+-][0-9]+|(map)?[{].*"
+_NO_NAME_IS_NOBODY = {
+    "Fn::If": [
+        "WithCognito",
+        f'#if($own.matches("{_NOBODY}") || $own.startsWith("[") || $own.startsWith("map["))#set($own="")#end',
+        "",
+    ]
+}
 
 # A request template cannot answer by itself. To refuse a request it calls an SQS action that does not exist, named
 # after the reason; SQS's error repeats the name, and the response template answers accordingly.

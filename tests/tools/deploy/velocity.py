@@ -41,6 +41,9 @@ class JavaText(str):
     def replaceAll(self, pattern: str, replacement: str) -> "JavaText":  # noqa: N802 - Java's name
         return JavaText(re.sub(pattern, replacement, self))
 
+    def startsWith(self, beginning: str) -> bool:  # noqa: N802 - Java's name
+        return self.startswith(beginning)
+
     def toLowerCase(self) -> str:  # noqa: N802 - Java's name
         return self.lower()
 
