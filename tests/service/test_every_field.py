@@ -40,12 +40,9 @@ def whole(model: Any, *, flags: bool = True) -> dict[str, Any]:
                 value = value_of(name, kind)
             case {"enum": values}:
                 value = values[number % len(values)]
-            case {"type": "string"} if name == "email":
-                value = f"ann-{number}@example.com"
-            case {"type": "string"} if name == "ordered_at":
-                value = f"2025-12-24T18:30:00.{number:03}Z"
             case {"type": "string"}:
-                value = f"{name}-{number}"[-schema.get("maxLength", 100) :]
+                special = {"email": f"{number}@example.com", "ordered_at": f"2025-12-24T18:30:00.{number:03}Z"}
+                value = special.get(name, f"{name}-{number}"[-schema.get("maxLength", 100) :])
             case {"type": "integer"}:
                 value = number
             case {"type": "boolean"}:
@@ -56,9 +53,7 @@ def whole(model: Any, *, flags: bool = True) -> dict[str, Any]:
                 value = {field: value_of(field, each) for field, each in fields.items()}
                 if value.get("type") == "discount":
                     value["amount"] = -value["amount"]
-            case {"type": "object", "patternProperties": pairs}:
-                value = {f"name-{n}": value_of("value", each) for n in range(2) for each in pairs.values()}
-            case {"type": "object", "additionalProperties": {"type": "string"}}:  # as Order has metadata
+            case {"type": "object"}:  # metadata: names of the client's own
                 value = {f"name-{n}": f"value-{number}-{n}" for n in range(2)}
             case _:
                 raise AssertionError(f"{name}: this test makes no value for {schema}")
