@@ -98,10 +98,13 @@ def at_most(max_items: int) -> BeforeValidator:
     """Refuse a longer list or object by its length alone: its content is not read, so that refusing stays cheap."""
 
     def check(value: Any) -> Any:
-        if isinstance(value, list | dict) and len(value) > max_items:
-            what = "items" if isinstance(value, list) else "names"
+        if isinstance(value, list) and len(value) > max_items:
             raise PydanticCustomError(
-                "too_long", f"There should be at most {{max_length}} {what}", {"max_length": max_items}
+                "too_long", "There should be at most {max_length} items", {"max_length": max_items}
+            )
+        if isinstance(value, dict) and len(value) > max_items:
+            raise PydanticCustomError(
+                "too_many_names", "There should be at most {max_length} names", {"max_length": max_items}
             )
         return value
 

@@ -24,6 +24,7 @@ from ordersctl.local.engine import deploy
 from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.project import PROJECT_DIR
 from testkit import builders
+from testkit.shop_basket import shop_basket
 from tests.tools.deploy.velocity import PLACED_AT, DirectGateway, Reply
 
 KEY = "0F8FAD5B-D9CB-469F-A165-70867728950E"
@@ -125,6 +126,8 @@ def test_a_missing_key_is_refused_by_the_validator(gateway: DirectGateway, sqs: 
     [
         "", "{", "[]", "null", order(items=[]), order(total=1), order(currency="XXX"),
         order(items=[builders.line(quantity=0)]), order(items=[builders.line(quantity="1")]),
+        order(adjustments=[{"type": "discount", "amount": 1}]), order(metadata={"": "x"}), order(metadata={"a": 1}),
+        order(metadata={"a" * 41: "x"}), order(contact={"email": "ann"}), order(adjustments=[{"type": "tax"}] * 2),
         order(items=[builders.line(unit_price=0.5)]), order(items=[builders.line(sku="")]),
         order(note="x" * 2_001), order() + ', "customer_id": "18000"',
     ],
@@ -209,6 +212,16 @@ def test_with_the_queue_down_no_order_is_accepted(gateway: DirectGateway) -> Non
     reply = gateway.post(order(), KEY)
     assert problem(reply) == (503, "unavailable")
     assert reply.headers["Retry-After"] == "1"
+
+
+def test_the_basket_of_a_shop_is_the_same_order_either_way(gateway: DirectGateway, sqs: Any) -> None:
+    assert gateway.post(json.dumps(shop_basket()), KEY).status == 202
+    (envelope,) = queued(gateway, sqs)
+    new = parse(NewOrder, shop_basket(), now=PLACED_AT)
+    context = RequestContext(PLACED_AT, "request-1")
+    by_lambda = commands.encode(new, order_id=envelope["order_id"], customer_id=builders.CUSTOMER, context=context)
+    direct, other = (process.order_of(commands.decode(each)) for each in (json.dumps(envelope), by_lambda))
+    assert (direct, direct.status) == (other, "placed")
 
 
 def test_five_hundred_real_orders_end_as_they_do_through_lambda(
