@@ -130,10 +130,14 @@ Country = Annotated[
 def empty_texts(error: ValidationError) -> list[Place]:
     """The places of empty texts among what is wrong."""
     found = error.errors(include_url=False)
+    wrong_names = {each["loc"][:-1] for each in found if _is_a_name(each["loc"])}
     return [
         each["loc"]
         for each in found
-        if each["type"] == "string_too_short" and each["input"] == "" and not _is_a_name(each["loc"])
+        if each["type"] == "string_too_short"
+        and each["input"] == ""
+        and not _is_a_name(each["loc"])
+        and each["loc"] not in wrong_names  # with its value the wrong name would be gone, too
     ]
 
 

@@ -190,7 +190,7 @@ class Model:
             raise Refused(403, "forbidden", "owners only cancel")
         if asked not in NEXT[shown["status"]]:
             raise Refused(409, "conflict", "status cannot follow")
-        return {"status": asked, "status_reason": patch.get("status_reason")}
+        return {"status": asked, "status_reason": patch.get("status_reason") or None}
 
     def erased(self, actor: Actor, named: str | None, order_id: str) -> None:
         if "orders/admin" not in actor.scopes:

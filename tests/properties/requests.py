@@ -49,6 +49,7 @@ METADATA_CHANGES = st.sampled_from(
     [{"gift": None}, {"gift": "no", "more": "1"}, {"more": ""}, {"gift": None, "shop": None}]
 )
 NOTES = st.sampled_from(["ring twice", "leave it\r\nwith a neighbour\t!", " ", ""])
+REASONS = st.sampled_from(["ordered twice", "out of stock", ""])
 CONTENTS = st.fixed_dictionaries(
     {"currency": st.sampled_from(["GBP", "JPY"]), "items": ITEMS},
     optional={
@@ -83,5 +84,5 @@ FINE_CHANGES: st.SearchStrategy[Json] = st.one_of(
     ADJUSTMENTS.map(lambda adjustments: {"adjustments": adjustments}),
     st.sampled_from([{"shipping_address": ADDRESS}, {"note": None}, {"adjustments": [TOO_MUCH]}, {}]),
 )
-STATUS_CHANGES = st.fixed_dictionaries({"status": st.sampled_from(STATUSES)}, optional={"status_reason": NOTES})
+STATUS_CHANGES = st.fixed_dictionaries({"status": st.sampled_from(STATUSES)}, optional={"status_reason": REASONS})
 IF_MATCH = st.sampled_from(["seen"] * 5 + ["*"] * 2 + ["listed", "stale", None, "nonsense"])

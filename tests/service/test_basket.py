@@ -2,6 +2,7 @@
 
 import copy
 import io
+import itertools
 import json
 from typing import Any
 
@@ -59,7 +60,7 @@ def test_the_basket_of_a_shop_is_delivered_with_every_field(harness: ServiceHarn
     goods = sum(each["quantity"] * each["unit_price"] for each in sent["items"])
     assert (read["status"], read["subtotal"], read["total"]) == ("delivered", goods, goods + 495 - goods // 10)
     assert not isinstance(versions[0], ErasedOrder)
-    harness.publish(stream_event((None, versions[0]), *zip(versions, versions[1:], strict=False)))
+    harness.publish(stream_event((None, versions[0]), *itertools.pairwise(versions)))
     for event in harness.received("invoicing", 4):
         assert {name: event["data"][name] for name in expected} == expected
         assert (event["data"]["subtotal"], event["data"]["total"]) == (read["subtotal"], read["total"])
@@ -124,7 +125,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"adjustments": [DISCOUNT | {"amount": 1}]}, AMOUNT, "The amount of a discount should be below 0"),
     ({"adjustments": [DISCOUNT | {"amount": 0}]}, AMOUNT, "The amount of a discount should be below 0"),
     ({"adjustments": [TAX | {"amount": -1}]}, AMOUNT, "Only the amount of a discount may be below 0"),
-    ({"adjustments": [TAX, TAX | {"label": "a\nb"}]}, "/adjustments/1/label", "no control characters, such as line breaks"),
+    ({"adjustments": [TAX, TAX | {"label": "a\nb"}]}, "/adjustments/1/label", "no control characters, such as line"),
     ({"adjustments": [TAX] * 51}, "/adjustments", "There should be at most 50 items"),
     ({"adjustments": [TAX | {"type": "rebate"}]}, "/adjustments/0/type", "'fee', 'tip' or 'discount'"),
     ({"adjustments": [TAX | {"included": 1}]}, "/adjustments/0/included", "Input should be true or false"),
@@ -138,6 +139,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"contact": "ann"}, "/contact", "Input should be an object"),
     ({"metadata": {"a" * 41: "b"}}, f"/metadata/{'a' * 41}", "A name in it is wrong: String should have at most 40"),
     ({"metadata": {"": "b"}}, "/metadata/", "A name in it is wrong: String should have at least 1 character"),
+    ({"metadata": {"": ""}}, "/metadata/", "String should have at least 1 character"),
     ({"metadata": {"a": "b" * 501}}, "/metadata/a", "at most 500 characters"),
     ({"metadata": {"a": 1}}, "/metadata/a", "Input should be a valid string"),
     ({"metadata": {str(n): "b" for n in range(51)}}, "/metadata", "There should be at most 50 names"),
