@@ -180,7 +180,8 @@ class Model:
         delivery = [merged.get(name) != shown.get(name) for name in DELIVERY]
         if shown["status"] not in {"placed", "confirmed"} and any(delivery):
             raise Refused(409, "conflict", "address and note are fixed")
-        return {name: value for name, value in shown.items() if name not in CONTENT} | merged | amounts(merged)
+        kept: Json = {name: value for name, value in shown.items() if name not in CONTENT}
+        return kept | merged | amounts(merged)
 
     def _status(self, shown: Json, patch: Json, actor: Actor) -> Json:
         asked = patch.get("status")

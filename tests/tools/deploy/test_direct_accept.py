@@ -224,6 +224,7 @@ def test_the_basket_of_a_shop_is_the_same_order_either_way(gateway: DirectGatewa
     assert (direct, direct.status) == (other, "placed")
 
 
+@pytest.mark.full  # ten seconds; the other tests here place orders by the same template
 def test_five_hundred_real_orders_end_as_they_do_through_lambda(
     gateway: DirectGateway, sqs: Any, engine_url: str, outputs: dict[str, str]
 ) -> None:
