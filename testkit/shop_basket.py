@@ -7,7 +7,7 @@ _NAMES = ("CREAM CUPID HEARTS COAT HANGER", "KNITTED UNION FLAG HOT WATER BOTTLE
 
 def shop_basket() -> dict[str, Any]:
     """20 lines, VAT in the prices, shipping, a coupon, and every optional field, some of them empty."""
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"sku": f"84{number:03}", "name": _NAMES[number % 3], "quantity": number % 6 + 1, "unit_price": 255 + number}
         for number in range(20)
     ]

@@ -181,7 +181,7 @@ class Model:
         if shown["status"] not in {"placed", "confirmed"} and any(delivery):
             raise Refused(409, "conflict", "address and note are fixed")
         kept: Json = {name: value for name, value in shown.items() if name not in CONTENT}
-        return kept | merged | amounts(merged)
+        return {**kept, **merged, **amounts(merged)}
 
     def _status(self, shown: Json, patch: Json, actor: Actor) -> Json:
         asked = patch.get("status")
