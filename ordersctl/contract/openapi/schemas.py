@@ -43,6 +43,8 @@ NEW_ORDER: Schema = {
         "country": "GB",
     },
     "reference": "536365",
+    "adjustments": [{"type": "shipping", "label": "Royal Mail Tracked 48", "amount": 495}],
+    "contact": {"email": "a.customer@example.com"},
 }
 ACCEPTED: Schema = {"order_id": "ord_2y7m1x9qk4c8v5t3w6z0b2d7f9h1j3k5", "status": "accepted"}
 ORDER: Schema = {
@@ -51,7 +53,7 @@ ORDER: Schema = {
     "status": "placed",
     **NEW_ORDER,
     "subtotal": 3564,
-    "total": 3564,
+    "total": 4059,
     "version": 1,
     "placed_at": "2026-01-31T12:00:00.000Z",
     "updated_at": "2026-01-31T12:00:00.000Z",
