@@ -148,7 +148,7 @@ ADDRESS = NEW_ORDER["shipping_address"]
         {"metadata": {}},
         {"metadata": {"a": "", "b": "c"}},
         {"metadata": {"": "c"}},
-        {"metadata": {"a\n": "c"}},
+        {"metadata": {"a\nb": "c"}},
         {"metadata": {"a": 1}},
         {"metadata": {"a" * 41: "c"}},
         {"metadata": {str(number): "c" for number in range(51)}},
