@@ -54,6 +54,12 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     "Order": _ORDER,
     "Summary": _ORDER,
     "Accepted": _ORDER | {"status": "The order is on its way to the table."},
+    "Erased": _ORDER | {"status": "The order's data was erased."},
+    "Orders": {
+        "orders": "The orders that were found.",
+        "missing": "There is no such order, or it is another customer's.",
+        "remaining": "The response had no room for these. Ask for them again.",
+    },
     "LineItem": {
         "sku": "The shop's number of the article.",
         "name": "What the article is called.",
