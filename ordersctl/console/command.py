@@ -6,6 +6,7 @@ import socket
 
 import click
 import uvicorn
+from botocore.exceptions import BotoCoreError
 
 from ordersctl.console.acts import Acts
 from ordersctl.console.server import Console
@@ -40,7 +41,10 @@ def console(
 
     The printed address holds a key, without which nothing is answered.
     """
-    watched = Stage.at(stage, profile=profile, region=region)
+    try:
+        watched = Stage.at(stage, profile=profile, region=region)
+    except BotoCoreError as error:
+        raise click.ClickException(f"stage {stage}: {error}.") from error
     if watched.is_local and (allow_changes or live_tail):
         raise click.UsageError("--allow-changes and --live-tail are for a stage on AWS.")
     allowed = watched.is_local or allow_changes

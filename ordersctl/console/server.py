@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,8 @@ class Console:
     async def _act(self, request: Request) -> Response:
         asked = await _json(request)
         answer = await self._run(lambda: self._acts.command(asked))
+        if not self._stage.is_local and answer.status_code == HTTPStatus.OK and asked["act"] in {"redrive", "drop"}:
+            self._watcher.set_groups([])  # they are others now; the page offers to list them
         await self._watcher.look()
         return answer
 

@@ -62,8 +62,8 @@ class Watcher:
             return
         self._error = None
         groups = gauges.pop("groups")
-        if groups is not None:
-            self.set_groups(groups)
+        if groups is not None or not any(row["waiting"] + row["in_flight"] for row in gauges["dead"]):
+            self.set_groups(groups or [])
         self._acts.known = Known(self._groups, tuple(gauges["states"]))
         self._gauges = gauges
         waiting = [row["waiting"] + row["in_flight"] for row in gauges["live"]]

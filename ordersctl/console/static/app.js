@@ -28,7 +28,7 @@ class Ask extends Component {
 function Header() {
   const off = !!s.busy || !s.live;
   return html`<header class="top"><h1>Orders</h1><span class="pill">stage ${s.stage || "…"}</span>
-    <span class=${`pill ${s.live ? "live" : "lost"}`} role="status">${s.live ? "live" : "reconnecting…"}</span>
+    <span class=${`pill ${s.live ? "live" : "lost"}`} role="status">${s.live ? "live" : s.refused ? "ended: open the address that the new console has printed" : "reconnecting…"}</span>
     ${s.local ? null : html`<span class="pill">${s.allowed ? "changes allowed" : "looking only"}</span>`}
     ${s.gauges.error ? html`<span class="pill lost" role="alert">queues cannot be read: ${s.gauges.error}</span>` : null}<span class="grow"></span>
     ${s.local ? html`<div class="row acts-row">

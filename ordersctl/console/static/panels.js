@@ -27,7 +27,7 @@ export function Commands() {
 
 /** What the page counts for itself: that nothing is lost, and nothing comes twice. */
 export function Ledger() {
-  if (!s.local && !s.totals.accepted) return null;
+  if (!s.local) return null;  // metrics do not name orders
   const { accepted, waiting, twice } = s.ledger, missing = s.missingSince && s.now - s.missingSince > 10000 ? waiting : 0;
   if (!accepted) return html`<p class="ledger">Nothing accepted yet. This line counts every order, and says if one is lost or comes twice.</p>`;
   return html`<p class=${`ledger ${missing || twice ? "wrong" : waiting ? "" : "right"}`} role="status"><strong>${count(accepted)} accepted</strong>, ${waiting ? `${count(accepted - waiting)} stored, ${count(waiting)} waiting` : "all stored"}: <strong>${missing ? `${count(missing)} missing` : "none lost"}</strong>, <strong>${twice ? `${count(twice)} twice` : "none twice"}</strong>.</p>`;

@@ -1,6 +1,6 @@
 // The order's path as a list of stations, with lines between them and dots that move as orders do.
 import { html, Component } from "/static/vendor/preact-htm.js";
-import { act, consumers, dead, depth, onMove, queue, rates, s, state } from "/static/state.js";
+import { act, consumers, dead, depth, onMove, passed, queue, rates, s, state } from "/static/state.js";
 import { age, count, rate, short } from "/static/words.js";
 
 /** The state of who does not run: paused, failing, ended, not started, or Lambda’s own word. */
@@ -27,7 +27,7 @@ function QueueStation({ id, name, of, deadName }) {
   const fill = n ? Math.min(100, Math.round(Math.log10(1 + n) / 3 * 100)) : 0;
   return html`<li class=${`station queue ${n && q?.oldest > 10 ? "late" : ""}`} data-station=${id}>
     <h3>${name}</h3><p class="number">${short(n)}</p>
-    <p class="note">${n ? `oldest ${age(q?.oldest)}` : "empty"}</p>
+    <p class="note">${!n ? "empty" : q?.oldest == null ? "age unknown" : `oldest ${age(q.oldest)}`}</p>
     <div class="gauge" aria-hidden="true"><div style=${{ width: `${fill}%` }}></div></div>
     ${letters ? html`<a class="letters" href="#dead">${count(letters)} dead</a>` : null}</li>`;
 }
@@ -103,17 +103,16 @@ export class Pipeline extends Component {
   }
 
   render() {
-    const t = s.totals, r = rates(), since = s.local ? "since the start" : s.totals.accepted ? "by live tail" : "see the plots";
-    const stored = (t.placed ?? 0) + (t.rejected ?? 0);
+    const r = rates(), stored = passed("placed") + (passed("rejected") ?? 0), span = s.local ? "" : ", last hour";
     return html`<div class="pipeline">${this.lines()}<ol aria-label="The order's path" class=${`arms-${Math.max(1, consumers().length)}`}>
       <${Station} id="clients" name="clients" number=${rate(r.accepted)} note="send orders"/>
-      <${Station} id="api" name="API" number=${short(t.accepted)} note="answered 202" tone="t-accepted"/>
+      <${Station} id="api" name="API" number=${short(passed("accepted"))} note=${`answered 202${span}`} tone="t-accepted"/>
       <${QueueStation} id="orders" name="order queue" of="orders"/>
       <${Station} id="processor" name="processor" number=${short(stored)} note=${`${rate(r.placed)} stored`} reader="processor" tone="t-placed"/>
-      <${Station} id="table" name="table" number=${short(stored + (t.updated ?? 0))} note="versions written"/>
-      <${Station} id="publisher" name="publisher" number=${short(t.published)} note=${dead("events") ? html`<a class="letters" href="#dead">${count(dead("events"))} dead</a>` : `${rate(r.published)} events`} reader="publisher" tone="t-published"/>
+      <${Station} id="table" name="table" number=${short(s.local ? stored + passed("updated") : null)} note="versions written"/>
+      <${Station} id="publisher" name="publisher" number=${short(passed("published"))} note=${dead("events") ? html`<a class="letters" href="#dead">${count(dead("events"))} dead</a>` : `${rate(r.published)} events`} reader="publisher" tone="t-published"/>
       <${Station} id="topic" name="event topic" number=${consumers().length} note="subscribers"/>
-      ${consumers().map((c, i) => html`<${QueueStation} key=${`q${c}`} id=${pair(c)[0]} name=${html`<span class="hidden">${c}’s </span>queue`} of=${c}/><${Station} key=${`c${c}`} id=${pair(c)[1]} name=${c} number=${short(t[`handled:${c}`])} note="handled" reader=${c} tone="t-handled"/>`)}
-    </ol><canvas aria-hidden="true"></canvas><p class="hidden">Counts are ${since}.</p></div>`;
+      ${consumers().map((c, i) => html`<${QueueStation} key=${`q${c}`} id=${pair(c)[0]} name=${html`<span class="hidden">${c}’s </span>queue`} of=${c}/><${Station} key=${`c${c}`} id=${pair(c)[1]} name=${c} number=${short(passed(`handled:${c}`))} note=${s.local ? "handled" : "not counted here"} reader=${c} tone="t-handled"/>`)}
+    </ol><canvas aria-hidden="true"></canvas><p class="hidden">Counts are of ${s.local ? "this run" : "the last hour"}.</p></div>`;
   }
 }

@@ -26,6 +26,13 @@ export function rates() {
   return { accepted: mean(1), placed: mean(2), published: mean(3), handled: mean(4) };
 }
 
+/** How many passed a hop: since the run began or, on AWS, in the last hour by the metrics. Null where nothing counts them. */
+export function passed(hop) {
+  if (s.local) return s.totals[hop] ?? 0;
+  const index = { accepted: 1, placed: 2, published: 3 }[hop];
+  return index ? Math.round(s.rows.reduce((n, r) => n + r[index], 0) * 60) : null;
+}
+
 function keep(order, fresh) {
   order.fresh = s.orders.get(order.id)?.fresh ?? (fresh ? s.now : 0);
   s.orders.set(order.id, order);
@@ -66,7 +73,8 @@ function take(d) {
 
 export function connect() {
   const source = new EventSource("/stream");
-  source.onerror = () => { s.live = false; changed(); };
+  // A stream that is refused was of another console, which had another key: the browser does not try again.
+  source.onerror = () => { s.live = false; s.refused = source.readyState === EventSource.CLOSED; changed(); };
   source.addEventListener("hello", e => {
     const d = JSON.parse(e.data);
     Object.assign(s, { live: true, stage: d.stage, local: d.local, allowed: d.allowed, window: d.window, totals: {}, rows: [], depths: d.depths, trouble: [] });

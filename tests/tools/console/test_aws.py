@@ -102,6 +102,8 @@ def test_it_shows_the_stage_and_only_looks(aws: str, console: str, browser: Brow
     expect(page.get_by_text("looking only")).to_be_visible()
     expect(page.locator('[data-station="processor"] .note')).to_have_text("disabled")
     expect(page.get_by_text("p95: placed 234 ms")).to_be_visible()
+    expect(page.locator('[data-station="api"] .number')).to_have_text("30")
+    expect(page.locator('[data-station="reader:invoicing"] .number')).to_have_text("–")
     expect(page.get_by_text("1 dead letter", exact=True)).to_be_visible()
     for name in ("Place an order", "Burst of 100", "Poison a message", "Resume processor", "Redrive"):
         assert page.get_by_role("button", name=name).count() == 0
@@ -131,6 +133,11 @@ def test_with_allow_changes_an_act_asks_for_the_stages_name(aws: str, console: s
     assert "no function" in ordersctl(aws, "pause", "publisher", "--yes", "--stage", "dev").stderr
     rows = json.loads(ordersctl(aws, "queues", "--json", "--stage", "dev").stdout)["queues"]
     assert {row["full_name"]: row["state"] for row in rows}["orders-dev-queue"] == "disabled"
+
+
+def test_a_profile_that_is_not_there_is_one_clear_line(aws: str) -> None:
+    refused = ordersctl(aws, "console", "--stage", "dev", "--profile", "nobody")
+    assert (refused.returncode, "nobody" in refused.stderr, "Traceback" in refused.stderr) == (1, True, False)
 
 
 def ordersctl(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
