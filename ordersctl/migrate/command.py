@@ -1,0 +1,87 @@
+"""`ordersctl migrate`: the commands of a move from a shop's MySQL or MariaDB."""
+
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ordersctl.migrate.context import Migration
+from ordersctl.migrate.errors import SourceLost
+from ordersctl.shared import options
+from ordersctl.shared.output import echo
+from ordersctl.shared.stage import Stage, with_stage
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def migrate() -> None:
+    """Bring the orders of a shop's MySQL or MariaDB here, while the shop is open.
+
+    In this order: plan, snapshot and follow (both at once), verify, compare, cutover. docs/guide/migrating.md has the
+    whole way, and the way back at each step. The database is reached by ORDERS_SOURCE_HOST, _PORT, _USER, _PASSWORD and
+    _CA in the environment, or by a file like MySQL's option files (--credentials).
+    """
+
+
+def _with_migration(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command --mapping, --credentials, the stage's options and --json, and pass it the Migration."""
+
+    @click.option("--mapping", metavar="FILE", type=_FILE, required=True, help="How the shop's tables make an order.")
+    @click.option("--credentials", metavar="FILE", type=_FILE, help="Host, user and password, section [client].")
+    @options.as_json
+    @with_stage
+    @functools.wraps(command)
+    def wrapped(*, stage: Stage, mapping: Path, credentials: Path | None, **more: Any) -> None:
+        try:
+            command(migration=Migration.of(stage, mapping, credentials), **more)
+        except SourceLost as lost:
+            raise click.ClickException(f"the source is lost: {lost}.") from lost
+
+    return wrapped
+
+
+@migrate.command()
+@click.option("--rate", metavar="N", type=options.Finite(0, 100_000), default=0.0, help="At most N orders a second.")
+@click.option("--restart", is_flag=True, help="Copy all orders again, from the first one.")
+@click.option("--key", "keys", metavar="N", type=int, multiple=True, help="Only this order, again; repeatable.")
+@_with_migration
+def snapshot(*, migration: Migration, rate: float, restart: bool, keys: tuple[int, ...], as_json: bool) -> None:
+    """Copy every order that the shop has, without events. A copy that was stopped goes on where it was."""
+    from ordersctl.migrate import snapshot as copy  # noqa: PLC0415 - a command imports what it needs
+
+    if keys:
+        _report(copy.copy_again(migration, keys), as_json=as_json)
+    else:
+        _report(copy.snapshot(migration, rate=rate, restart=restart), as_json=as_json)
+
+
+@migrate.command()
+@click.option(
+    "--events",
+    type=click.Choice(["none", "follow"]),
+    default="none",
+    show_default=True,
+    help="Whether changes in the shop are published; for after the snapshot.",
+)
+@click.option("--accept", metavar="PLACE", multiple=True, help="Go on past the statement that it stopped at.")
+@click.option("--until-caught-up", is_flag=True, help="Stop where the log ends now.")
+@_with_migration
+def follow(*, migration: Migration, events: str, accept: tuple[str, ...], until_caught_up: bool, as_json: bool) -> None:
+    """Copy every order again that changes in the shop, until it is stopped (Ctrl-C)."""
+    from ordersctl.migrate import follow as following  # noqa: PLC0415
+
+    counts = following.follow(
+        migration, loud=events == "follow", accepted=frozenset(accept), until_caught_up=until_caught_up
+    )
+    _report(counts, as_json=as_json)
+
+
+def _report(counts: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        echo(json.dumps(counts))
+    else:
+        echo(", ".join(f"{value} {name}" for name, value in counts.items()) or "Nothing to do.")
