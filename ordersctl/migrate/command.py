@@ -80,6 +80,24 @@ def follow(*, migration: Migration, events: str, accept: tuple[str, ...], until_
     _report(counts, as_json=as_json)
 
 
+@migrate.command()
+@click.option("--sample", metavar="N", type=click.IntRange(1), help="Only N orders, chosen by chance.")
+@click.option("--accept-refused", is_flag=True, help="Orders that cannot be orders here are no difference.")
+@_with_migration
+def verify(*, migration: Migration, sample: int | None, accept_refused: bool, as_json: bool) -> None:
+    """Compare what is stored with the shop: each order, and counts and sums. Exit status 1 when they differ."""
+    from ordersctl.migrate.verify import command  # noqa: PLC0415
+
+    outcome, path = command.verify(migration, sample=sample, accept_refused=accept_refused)
+    if as_json:
+        echo(json.dumps(outcome.summary() | {"report": path}))
+    else:
+        echo(outcome.report())
+        echo(f"To sign: {path}", err=True)
+    if not outcome.is_clean:
+        raise click.exceptions.Exit(1)
+
+
 def _report(counts: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         echo(json.dumps(counts))

@@ -132,9 +132,10 @@ class ImportTable:
                 update.sets.append(f"{update.name(items.QUIET_VERSION)} = {counted}")
             else:
                 update.remove(items.QUIET_VERSION)
-        exists = update.name(order_items.ORDER_ID)
         is_later = f"{legacy_at} < {stamp} AND {legacy_digest} <> {written} AND {version} = {imported}"
-        return update.request(is_later if is_removal else f"attribute_not_exists({exists}) OR ({is_later})")
+        if is_removal:
+            return update.request(is_later)
+        return update.request(f"attribute_not_exists({order_items.ORDER_ID}) OR ({is_later})")
 
     def _attributes(self, update: _Update, order: Order | Gone, rule: str) -> Mapping[str, Any]:
         """What is set of an order; what its item may have beside it is removed."""
