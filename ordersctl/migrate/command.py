@@ -11,7 +11,7 @@ import click
 from ordersctl.migrate.context import Migration
 from ordersctl.migrate.errors import SourceLost
 from ordersctl.shared import options
-from ordersctl.shared.output import echo
+from ordersctl.shared.output import echo, show
 from ordersctl.shared.stage import Stage, with_stage
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -42,6 +42,29 @@ def _with_migration(command: Callable[..., None]) -> Callable[..., None]:
             raise click.ClickException(f"the source is lost: {lost}.") from lost
 
     return wrapped
+
+
+@migrate.command()
+@click.option("--limit", metavar="N", type=click.IntRange(1), help="Judge the first N orders only.")
+@click.option(
+    "--rate", metavar="N", type=options.Finite(0, 100_000), default=0.0, help="Estimate for N orders a second."
+)
+@_with_migration
+def plan(*, migration: Migration, limit: int | None, rate: float, as_json: bool) -> None:
+    """Judge the database and the mapping before anything is written. Exit status 1 when something must be put right."""
+    from ordersctl.migrate.plan import command  # noqa: PLC0415
+
+    found = command.plan(migration, limit=limit, rate=rate)
+    rows = [finding._asdict() for finding in found.findings]
+    if as_json:
+        echo(json.dumps({"findings": rows, "estimate": found.estimate()}))
+    else:
+        show(
+            f"{migration.mapping.name} to stage {migration.stage.name}", rows, ["level", "about", "what"], as_json=False
+        )
+        echo(found.sentence())
+    if not found.is_possible:
+        raise click.exceptions.Exit(1)
 
 
 @migrate.command()

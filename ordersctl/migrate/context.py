@@ -36,8 +36,9 @@ class Migration:
         server = Server.configured(credentials)
         answer = stage.client("secretsmanager").get_secret_value(SecretId=stage.output("IdSecretArn"))
         mapper = Mapper(mapping, str(answer["SecretString"]).encode())
-        table = ImportTable(_dynamodb(stage), stage.output("OrderTable"), mapping.name, mapping.rules["deleted"])
-        return cls(stage, mapping, server, mapper, table, State.of(stage, mapping))
+        name, state = stage.output("OrderTable"), State.of(stage, mapping)
+        table = ImportTable(_dynamodb(stage), name, mapping.name, mapping.rules["deleted"], state.generation())
+        return cls(stage, mapping, server, mapper, table, state)
 
     def reader(self) -> Reader:
         """Return a connection of its own to the shop's database."""

@@ -36,11 +36,12 @@ class _Follower:
     reader: Reader
     until: Position | None = None
     failures: int = 0
+    is_over: bool = False
     said: float = field(default_factory=time.monotonic)
 
     def run(self) -> None:
         """Follow; raises Stopped."""
-        while not self._is_done():
+        while not self.is_over:
             try:
                 self._run_once()
             except (SourceLost, BotoCoreError, ClientError) as error:
@@ -54,6 +55,9 @@ class _Follower:
         saved = self.migration.state.followed()
         start = Position.from_json(saved)
         log_identity.check(self.reader, start, saved)
+        if self._is_done():
+            self.is_over = True
+            return
         log = LogReader(self.migration.server, self.migration.mapping, start, self.accepted)
         for batch in _batches(log.changes(), start):
             self._copy(batch)
@@ -61,6 +65,7 @@ class _Follower:
             self.failures = 0
             self._say(batch)
             if self._is_done():
+                self.is_over = True
                 return
 
     def _copy(self, batch: Changes) -> None:
@@ -79,6 +84,7 @@ class _Follower:
 
     def _save(self, batch: Changes) -> None:
         state = self.migration.state
+        state.snapshot()  # raises Stopped when the copy was begun again by another mapping
         saved = state.followed()
         more = {name: saved[name] for name in ("server_id", "server_uuid", "gtid") if name in saved}
         if batch.gtid:

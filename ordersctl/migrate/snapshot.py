@@ -6,6 +6,7 @@ first chunk is read: whatever changes from then on, follow reads again.
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -30,12 +31,14 @@ def snapshot(migration: Migration, *, rate: float, restart: bool, chunk: int = C
     Raises Stopped, botocore's errors.
     """
     state, reader = migration.state, migration.reader()
-    with state.only_one("snapshot"), copier(migration.table, quiet=True) as copying:
+    table = replace(migration.table, generation=migration.table.generation + restart)
+    with state.only_one("snapshot"), copier(table, quiet=True) as copying:
         if restart:
-            state.save_snapshot({})
+            state.save_snapshot({"generation": table.generation})
         progress = state.snapshot()
         if not progress.get("began"):
-            progress = _begin(migration, reader)
+            progress = _begin(migration, reader) | {"generation": table.generation}
+            state.save_snapshot(progress)
         began, first, said = time.monotonic(), int(progress["copied"]), 0.0
         while not progress["done"]:
             try:
@@ -76,9 +79,7 @@ def _begin(migration: Migration, reader: Reader) -> dict[str, Any]:
         raise Stopped(f"[source] epoch was {at.epoch} before: it never falls.")
     with reader.snapshot() as shop:
         total = _estimate(reader, migration)
-    progress = {"after": 0, "copied": 0, "done": False, "began": shop.at, "total": total}
-    state.save_snapshot(progress)
-    return progress
+    return {"after": 0, "copied": 0, "done": False, "began": shop.at, "total": total}
 
 
 def _estimate(reader: Reader, migration: Migration) -> int:

@@ -29,7 +29,7 @@ class State:
         directory.mkdir(parents=True, exist_ok=True)
         return cls(directory, mapping)
 
-    # --- the snapshot: {"after", "copied", "done", "mapping", "began"}
+    # --- the snapshot: {"after", "copied", "total", "done", "mapping", "began", "generation"}
 
     def snapshot(self) -> dict[str, Any]:
         """How far the copy is; {} before it. Raises Stopped when it was made by another mapping."""
@@ -40,6 +40,10 @@ class State:
                 "Copy again: snapshot --restart"
             )
         return stored
+
+    def generation(self) -> int:
+        """How often the copy was begun again."""
+        return int(self._read("snapshot").get("generation", 0))
 
     def save_snapshot(self, stored: dict[str, Any]) -> None:
         self._write("snapshot", stored | {"mapping": self.mapping.digest})

@@ -7,7 +7,7 @@ from chalicelib.adapters.order_items import IMPORTED_VERSION, QUIET_VERSION
 from chalicelib.domain.orders import ErasedOrder, Order
 
 SOURCE_KEY = "source_key"  # "<source>/<number>"
-LEGACY_AT = "legacy_at"  # where in the source's log the order was as it is stored: a Position's stamp
+LEGACY_AT = "legacy_at"  # where in the log the order was as it is stored: a Position's stamp, the copy's generation
 LEGACY_DIGEST = "legacy_digest"  # of the order as the import wrote it
 GONE = "gone"  # the digest of an order whose row was deleted
 

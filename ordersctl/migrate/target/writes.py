@@ -83,6 +83,7 @@ class ImportTable:
     name: str
     source: str
     deleted: str  # the rule: erase, cancel or keep
+    generation: int = 0  # of the copy: one that was begun again replaces what was read at the same place
 
     def put(self, key: int, order: Order | Gone, at: Position, *, quiet: bool) -> Outcome:
         """Store an order as it was at a place of the log. Raises botocore's errors.
@@ -105,10 +106,13 @@ class ImportTable:
                 return Outcome.SAME
         raise RuntimeError(f"{order.order_id} was written by others at each of {_ATTEMPTS} attempts")
 
+    def _stamp(self, at: Position) -> str:
+        return f"{at.stamp}:{self.generation:04d}"
+
     def _refusal(self, stored: Item, at: Position) -> Outcome | None:
         if items.is_owned(stored):
             return Outcome.OWNED
-        if stored[items.LEGACY_AT]["S"] >= at.stamp:
+        if stored[items.LEGACY_AT]["S"] >= self._stamp(at):
             return Outcome.OLDER
         return None
 
@@ -121,7 +125,7 @@ class ImportTable:
         for name, value in kept.items():
             update.set(name, value)
         update.set(items.SOURCE_KEY, {"S": items.source_key(self.source, key)})
-        stamp, written = update.value({"S": at.stamp}), update.value({"S": digest})
+        stamp, written = update.value({"S": self._stamp(at)}), update.value({"S": digest})
         legacy_at, legacy_digest = update.name(items.LEGACY_AT), update.name(items.LEGACY_DIGEST)
         update.sets += [f"{legacy_at} = {stamp}", f"{legacy_digest} = {written}"]
         version, imported = update.name(order_items.VERSION), update.name(items.IMPORTED_VERSION)
@@ -168,7 +172,7 @@ class ImportTable:
     def _raise_stamp(self, order_id: str, at: Position, digest: str) -> bool:
         """Note that what is stored is right at a later place too; without this, an older state could replace it."""
         update = _Update()
-        stamp, written = update.value({"S": at.stamp}), update.value({"S": digest})
+        stamp, written = update.value({"S": self._stamp(at)}), update.value({"S": digest})
         legacy_at, legacy_digest = update.name(items.LEGACY_AT), update.name(items.LEGACY_DIGEST)
         update.sets.append(f"{legacy_at} = {stamp}")
         version, imported = update.name(order_items.VERSION), update.name(items.IMPORTED_VERSION)
