@@ -1,7 +1,9 @@
 """A shop on MySQL and the stage that its orders move to."""
 
 import json
+import os
 import re
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +71,19 @@ class Shop:
     def transaction(self, *statements: str) -> None:
         self.server.run("BEGIN", *statements, "COMMIT", database=self.database)
 
+    def fill(self, count: int) -> None:
+        """Insert more orders, numbered from 20,000 on, of one or two lines."""
+        numbers = range(20_000, 20_000 + count)
+        orders = [
+            f"({number}, '2024-05-{1 + number % 28:02d}', '2024-06-01', NULL, 'Shipped', NULL, {(103, 112)[number % 2]})"
+            for number in numbers
+        ]
+        lines = [f"({number}, 'S10_1678', {1 + number % 9}, 12.34, 1)" for number in numbers]
+        lines += [f"({number}, 'S10_1949', 2, 5.00, 2)" for number in numbers if number % 3]
+        self.sql(
+            f"INSERT INTO orders VALUES {', '.join(orders)}", f"INSERT INTO orderdetails VALUES {', '.join(lines)}"
+        )
+
     # --- the commands
 
     def arguments(self, command: str, *options: str) -> list[str]:
@@ -86,6 +101,14 @@ class Shop:
         assert result.exit_code == 0, result.output
         found: dict[str, Any] = json.loads(result.stdout)
         return found
+
+    def start(self, command: str, *options: str) -> "subprocess.Popen[str]":
+        """Start a command in a process of its own, which the stage ends."""
+        return self.stage.start(*self.arguments(command, *options))
+
+    def process_environment(self) -> dict[str, str]:
+        """The environment of a command in a process of its own."""
+        return {**os.environ, **self.stage.environment}
 
     def follow(self, *options: str) -> dict[str, Any]:
         return self.json("follow", "--until-caught-up", *options)
