@@ -121,6 +121,56 @@ def verify(*, migration: Migration, sample: int | None, accept_refused: bool, as
         raise click.exceptions.Exit(1)
 
 
+@migrate.command()
+@click.option("--url", type=options.HttpUrl(), required=True, help="This service's API; its token is in ORDERS_TOKEN.")
+@click.option("--orders", metavar="N", type=click.IntRange(1), default=100, show_default=True, help="How many orders.")
+@_with_migration
+def compare(*, migration: Migration, url: str, orders: int, as_json: bool) -> None:
+    """Ask the shop and the API about the same orders and customers. Exit status 1 when the answers differ."""
+    from ordersctl.migrate.compare import command  # noqa: PLC0415
+
+    found = command.compare(migration, url=url, orders=orders)
+    rows = found.rows()
+    if as_json:
+        echo(json.dumps({"asked": found.asked, "differences": rows}))
+    elif rows:
+        show(f"{found.asked} questions", rows, ["field", "cause", "count", "examples"], as_json=False)
+    else:
+        echo(f"{found.asked} questions, the same answers.")
+    if rows:
+        raise click.exceptions.Exit(1)
+
+
+@migrate.command()
+@click.option("--route", type=click.Choice(["reads", "changes", "place"]), required=True, help="What to hand over.")
+@click.option("--back", is_flag=True, help="Back to the shop.")
+@click.option("--verified-within", metavar="HOURS", type=options.Finite(0), default=24.0, show_default=True)
+@_with_migration
+def cutover(*, migration: Migration, route: str, back: bool, verified_within: float, as_json: bool) -> None:
+    """Hand reads, changes or new orders to this service, or back, when all checks hold."""
+    from ordersctl.migrate import cutover as handing_over  # noqa: PLC0415
+
+    checked = handing_over.cutover(migration, route, back=back, verified_within_hours=verified_within)
+    echo(json.dumps({"checked": checked}) if as_json else "\n".join(checked))
+
+
+@migrate.command("write-back")
+@click.option("--queue-url", metavar="URL", required=True, help="The queue that is subscribed to the events.")
+@click.option(
+    "--write-credentials", metavar="FILE", type=_FILE, help="Of a user that may write; or ORDERS_WRITE_BACK_*."
+)
+@click.option("--until-empty", is_flag=True, help="Stop when the queue is empty.")
+@_with_migration
+def write_back(
+    *, migration: Migration, queue_url: str, write_credentials: Path | None, until_empty: bool, as_json: bool
+) -> None:
+    """Write orders that are placed and changed here into the shop's tables, until it is stopped."""
+    from ordersctl.migrate.write_back import command  # noqa: PLC0415
+
+    counts = command.write_back(migration, queue_url=queue_url, credentials=write_credentials, until_empty=until_empty)
+    _report(counts, as_json=as_json)
+
+
 def _report(counts: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         echo(json.dumps(counts))

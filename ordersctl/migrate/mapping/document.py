@@ -1,5 +1,6 @@
 """The mapping file: TOML, checked strictly, with the place of every mistake."""
 
+import json
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -28,7 +29,7 @@ def read(path: Path) -> ShopMapping:
         raise MappingError(f"{path}: not TOML: {error}") from None
     if mistakes := [f"{path}:{_line(text, place)}: {what}" for place, what in _mistakes(document)]:
         raise MappingError("\n".join(mistakes))
-    return _mapping(document, text)
+    return _mapping(document)
 
 
 def _mistakes(document: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -166,9 +167,16 @@ _SECTIONS: Mapping[str, Any] = {
     "country": _country,
     "rules": {name: (False, _one_of(*values)) for name, values in RULES.items()},
     "totals": {"select": (True, _select("excluded")), "time_zone": (False, _time_zone)},
-    "compare": {"order": (False, _text), "fields": (False, _table_of_texts), "ignore": (False, _texts)},
+    "compare": {
+        "order": (False, _text),
+        "fields": (False, _table_of_texts),
+        "ignore": (False, _texts),
+        "customer": (False, _select("customer_id")),
+    },
+    "cutover": {"hook": (True, _texts)},
     "reverse": {
         "ledger": (True, _column),
+        "key": (False, _select()),
         "order": (True, _statement),
         "clear": (False, _statement),
         "line": (False, _statement),
@@ -176,10 +184,11 @@ _SECTIONS: Mapping[str, Any] = {
         "status": (True, _table_of_texts),
     },
 }
+_ESSENCE = ("source", "order", "lines", "adjustments", "keys", "watch", "status", "country", "rules")
 _REQUIRED = ("source", "order", "lines", "keys", "watch", "status")
 
 
-def _mapping(document: Mapping[str, Any], text: str) -> ShopMapping:
+def _mapping(document: Mapping[str, Any]) -> ShopMapping:
     source, reverse = document["source"], document.get("reverse")
     compare = document.get("compare", {})
     return ShopMapping(
@@ -201,8 +210,10 @@ def _mapping(document: Mapping[str, Any], text: str) -> ShopMapping:
         compare_order_url=compare.get("order"),
         compare_fields=compare.get("fields", {}),
         compare_ignore=tuple(compare.get("ignore", ())),
-        reverse=None if reverse is None else ReverseSync(**{"clear": None, "line": None} | reverse),
-        text=text,
+        compare_customer_select=compare.get("customer"),
+        cutover_hook=tuple(document.get("cutover", {}).get("hook", ())),
+        reverse=None if reverse is None else ReverseSync(**{"clear": None, "line": None, "key": None} | reverse),
+        essence=json.dumps({name: document.get(name) for name in _ESSENCE}, sort_keys=True),
     )
 
 

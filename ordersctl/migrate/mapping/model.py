@@ -39,6 +39,7 @@ class ReverseSync:
     status: Mapping[str, str]
     clear: str | None
     line: str | None
+    key: str | None  # a SELECT of a new order's key, where the table has no AUTO_INCREMENT
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,12 @@ class ShopMapping:
     compare_order_url: str | None
     compare_fields: Mapping[str, str]
     compare_ignore: tuple[str, ...]
+    compare_customer_select: str | None
+    cutover_hook: tuple[str, ...]
     reverse: ReverseSync | None
-    text: str
+    essence: str  # the sections that say what an order is and when it changes
 
     @property
     def digest(self) -> str:
-        """A hash of the file: orders copied by another one may differ."""
-        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
+        """A hash of what orders depend on: those that another mapping has copied may differ."""
+        return hashlib.sha256(self.essence.encode()).hexdigest()[:16]

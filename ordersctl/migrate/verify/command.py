@@ -15,19 +15,29 @@ def verify(migration: Migration, *, sample: int | None, accept_refused: bool) ->
     """
     state = migration.state
     if sample is not None:
-        keys = _chosen(migration, sample)
+        keys = chosen_keys(migration, sample)
         outcome = Verification(migration, orders.compare_some(migration, keys), None, len(keys), accept_refused)
     else:
         findings = orders.compare_all(migration)
-        sums = totals.compare(migration, findings.owned | findings.refused.keys())
+        sums = totals.compare(migration, findings.owned | findings.refused.keys() | _written_back(migration))
         outcome = Verification(migration, findings, sums, None, accept_refused)
         state.save_verified(outcome.summary() | {"at": clock.now(), "mapping": migration.mapping.digest})
     path = state.write_report("verify.md", outcome.report())
     return outcome, str(path)
 
 
-def _chosen(migration: Migration, count: int) -> list[int]:
-    """So many keys, each with the same chance: by reservoir sampling over all keys (Vitter, algorithm R)."""
+def _written_back(migration: Migration) -> set[int]:
+    """The keys of this service's own orders in the shop."""
+    if (reverse := migration.mapping.reverse) is None:
+        return set()
+    reader = migration.reader()
+    rows = reader.query(f"SELECT order_key AS k FROM `{reverse.ledger}`")  # noqa: S608 - a name, checked as one
+    reader.close()
+    return {int(row["k"]) for row in rows}
+
+
+def chosen_keys(migration: Migration, count: int) -> list[int]:
+    """Return so many keys, each with the same chance: by reservoir sampling over all keys (Vitter, algorithm R)."""
     reader, chosen, seen, after = migration.reader(), [], 0, 0
     while True:
         with reader.snapshot() as shop:

@@ -74,15 +74,14 @@ class Shop:
     def fill(self, count: int) -> None:
         """Insert more orders, numbered from 20,000 on, of one or two lines."""
         numbers = range(20_000, 20_000 + count)
-        orders = [
-            f"({number}, '2024-05-{1 + number % 28:02d}', '2024-06-01', NULL, 'Shipped', NULL, {(103, 112)[number % 2]})"
-            for number in numbers
-        ]
-        lines = [f"({number}, 'S10_1678', {1 + number % 9}, 12.34, 1)" for number in numbers]
-        lines += [f"({number}, 'S10_1949', 2, 5.00, 2)" for number in numbers if number % 3]
-        self.sql(
-            f"INSERT INTO orders VALUES {', '.join(orders)}", f"INSERT INTO orderdetails VALUES {', '.join(lines)}"
-        )
+        orders, lines = [], []
+        for number in numbers:
+            day, customer = f"2024-05-{1 + number % 28:02d}", (103, 112)[number % 2]
+            orders.append(f"({number}, '{day}', '2024-06-01', NULL, 'Shipped', NULL, {customer})")
+            lines.append(f"({number}, 'S10_1678', {1 + number % 9}, 12.34, 1)")
+            lines += [f"({number}, 'S10_1949', 2, 5.00, 2)"] * (number % 2)
+        for table, rows in (("orders", orders), ("orderdetails", lines)):
+            self.sql(f"INSERT INTO {table} VALUES {', '.join(rows)}")  # noqa: S608
 
     # --- the commands
 

@@ -1,6 +1,6 @@
-"""A shop at work: `workload PORT DATABASE SEED STOP-FILE` changes orders until the file exists.
+"""A shop at work: `workload PORT DATABASE SEED STOP` changes orders until the file STOP exists.
 
-New orders, statuses, lines, customers, deletes and re-inserts, other numbers, another customer, bulk updates, rollbacks.
+New orders, statuses, lines, customers, deletes and re-inserts, other numbers, bulk updates, rollbacks.
 """
 
 import random

@@ -81,6 +81,17 @@ class OperatedStage:
         answer = self.sqs.get_queue_attributes(QueueUrl=self.url(queue), AttributeNames=["QueueArn"])
         return answer["Attributes"]["QueueArn"]
 
+    def queue_arn(self, url: str) -> str:
+        """The ARN of any queue, by its URL."""
+        return self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+    def bodies(self, url: str) -> list[str]:
+        """Receive and delete the messages that are waiting in any queue."""
+        messages = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        for message in messages:
+            self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return [message["Body"] for message in messages]
+
     def store(self, *orders: Order | ErasedOrder) -> None:
         for order in orders:
             self.dynamodb.put_item(TableName=TABLE, Item=order_items.to_item(order))
