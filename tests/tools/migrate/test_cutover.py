@@ -95,10 +95,9 @@ def own_run(tmp_path: Path) -> Iterator[LocalRun]:
 
 
 @pytest.fixture
-def moving(mariadb: MariaDb, own_run: LocalRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Moving]:
+def moving(mariadb: MariaDb, own_run: LocalRun, tmp_path: Path) -> Iterator[Moving]:
     shop = Shop.open(mariadb, own_run.engine_url, tmp_path)
     shop.stage.environment["ORDERS_STATE_DIR"] = str(own_run.state_dir)
-    monkeypatch.setenv("ORDERS_STATE_DIR", str(own_run.state_dir))
     shop.fill(20)
     shop.sql(LEDGER)
     flips = tmp_path / "flips"
