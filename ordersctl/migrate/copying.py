@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ordersctl.migrate.context import THREADS
 from ordersctl.migrate.errors import Refused
-from ordersctl.migrate.source.position import Position
+from ordersctl.migrate.position import Position
 from ordersctl.migrate.source.reads import Loaded
 from ordersctl.migrate.target.writes import ImportTable, Outcome
 from ordersctl.shared.output import echo, printable

@@ -13,9 +13,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ordersctl.migrate.context import Migration
 from ordersctl.migrate.copying import Copier, copier
 from ordersctl.migrate.errors import SourceLost, Stopped
+from ordersctl.migrate.position import Position
 from ordersctl.migrate.source import log_identity
 from ordersctl.migrate.source.binlog import Changes, LogReader
-from ordersctl.migrate.source.position import Position
 from ordersctl.migrate.source.reads import Reader, Snapshot
 from ordersctl.shared.output import duration, echo
 
@@ -75,7 +75,7 @@ class _Follower:
         keys = set(batch.keys)
         if batch.fan_outs:
             with self.reader.snapshot(batch.end, batch.gtid) as shop:
-                keys |= _fanned_out(shop, batch)
+                keys |= fanned_out(shop, batch)
         ordered = sorted(keys)
         for start in range(0, len(ordered), CHUNK):
             with self.reader.snapshot(batch.end, batch.gtid) as shop:
@@ -123,7 +123,7 @@ def follow(
     return {"position": str(state.position()), **copying.counts}
 
 
-def _fanned_out(shop: Snapshot, batch: Changes) -> set[int]:
+def fanned_out(shop: Snapshot, batch: Changes) -> set[int]:
     """The keys of the orders that the changed rows of other tables mean."""
     mapping = shop.mapper.mapping
     found: set[int] = set()

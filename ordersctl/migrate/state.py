@@ -10,7 +10,7 @@ from typing import Any
 
 from ordersctl.migrate.errors import Stopped
 from ordersctl.migrate.mapping.model import ShopMapping
-from ordersctl.migrate.source.position import Position
+from ordersctl.migrate.position import Position
 from ordersctl.shared import project
 from ordersctl.shared.files import open_private, write_atomically
 from ordersctl.shared.stage import Stage

@@ -28,6 +28,14 @@ IGNORED = "_"  # what a column begins with that is there for ORDER BY only
 
 
 @dataclass(frozen=True)
+class Gone:
+    """An order that the source does not have, or has no more."""
+
+    order_id: str
+    at: str  # when that was seen (RFC 3339)
+
+
+@dataclass(frozen=True)
 class Mapper:
     """Makes orders of rows, by one mapping and with the stage's secret."""
 

@@ -34,8 +34,8 @@ from pymysqlreplication.row_event import (
 
 from ordersctl.migrate.errors import SourceLost, Stopped
 from ordersctl.migrate.mapping.model import ShopMapping, Watch
+from ordersctl.migrate.position import Position
 from ordersctl.migrate.source.connection import Server, explained, is_lost
-from ordersctl.migrate.source.position import Position
 from ordersctl.migrate.source.statements import Meaning, meaning
 
 HEARTBEAT_SECONDS = 0.5  # how often the source says that nothing happened

@@ -6,7 +6,7 @@ from typing import Any
 import pymysql
 
 from ordersctl.migrate.errors import Stopped
-from ordersctl.migrate.source.position import Position
+from ordersctl.migrate.position import Position
 from ordersctl.migrate.source.reads import Reader
 
 _NEW_EPOCH = (

@@ -17,11 +17,10 @@ from chalicelib.domain import clock
 from chalicelib.domain.orders import Order
 from ordersctl.migrate.errors import Refused, SourceLost, Stopped
 from ordersctl.migrate.mapping import sql
-from ordersctl.migrate.mapping.rows import Mapper, Row
+from ordersctl.migrate.mapping.rows import Gone, Mapper, Row
 from ordersctl.migrate.mapping.values import date_as_utc
+from ordersctl.migrate.position import Position
 from ordersctl.migrate.source.connection import Server, explained, lost_connections
-from ordersctl.migrate.source.position import Position
-from ordersctl.migrate.target.writes import Gone
 
 Loaded = Mapping[int, Order | Gone | Refused]
 _WAITS = 200  # for a commit that the log has and the tables do not show yet; each is a round trip

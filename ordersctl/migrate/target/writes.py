@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 
 from chalicelib.adapters import order_items
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
-from ordersctl.migrate.source.position import Position
+from ordersctl.migrate.mapping.rows import Gone
+from ordersctl.migrate.position import Position
 from ordersctl.migrate.target import imported_items as items
 from ordersctl.migrate.target.imported_items import GONE, Item
 
@@ -26,14 +27,6 @@ class Outcome(StrEnum):
     SAME = "same"  # stored already, as it is
     OLDER = "older"  # something later is stored
     OWNED = "owned"  # this service has changed it since
-
-
-@dataclass(frozen=True)
-class Gone:
-    """An order that the source does not have, or has no more."""
-
-    order_id: str
-    at: str  # when that was seen (RFC 3339)
 
 
 @dataclass

@@ -38,7 +38,8 @@ def _written_back(migration: Migration) -> set[int]:
 
 def chosen_keys(migration: Migration, count: int) -> list[int]:
     """Return so many keys, each with the same chance: by reservoir sampling over all keys (Vitter, algorithm R)."""
-    reader, chosen, seen, after = migration.reader(), [], 0, 0
+    reader, seen, after = migration.reader(), 0, 0
+    chosen: list[int] = []
     while True:
         with reader.snapshot() as shop:
             keys = shop.keys(after, 5_000)

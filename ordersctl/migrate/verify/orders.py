@@ -11,10 +11,10 @@ from chalicelib.domain.errors import Poison
 from chalicelib.domain.orders import Order
 from ordersctl.migrate.context import Migration
 from ordersctl.migrate.errors import Refused
+from ordersctl.migrate.mapping.rows import Gone
 from ordersctl.migrate.source.reads import Loaded, Reader
 from ordersctl.migrate.target import imported_items, stored
 from ordersctl.migrate.target.imported_items import GONE, LEGACY_DIGEST, Item
-from ordersctl.migrate.target.writes import Gone
 
 CHUNK = 500
 _CONFIRMATIONS = 3  # times that a difference is seen before it counts

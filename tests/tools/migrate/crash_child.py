@@ -41,7 +41,7 @@ def run() -> None:
     for save in ("save_position", "save_snapshot"):
         setattr(state, save, killed(getattr(State, save), point, at, "before-save", "after-save"))
     module: Any = follow
-    module._fanned_out = killed(follow._fanned_out, point, at, "", "fan-out")
+    module.fanned_out = killed(follow.fanned_out, point, at, "", "fan-out")
     main(arguments)
 
 

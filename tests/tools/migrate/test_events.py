@@ -12,6 +12,8 @@ from tests.tools.migrate.publishing import Published
 from tests.tools.migrate.shop import Shop
 from tests.tools.operate.stage import TABLE
 
+pytestmark = pytest.mark.full  # needs a MariaDB server
+
 
 @pytest.fixture
 def published(shop: Shop) -> Published:

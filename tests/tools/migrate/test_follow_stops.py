@@ -1,9 +1,12 @@
 """`migrate follow` stops at what it cannot follow, with a reason and its position kept, and goes on over the rest."""
 
+import pytest
 from click.testing import Result
 
 from testkit.waiting import eventually
 from tests.tools.migrate.shop import Shop
+
+pytestmark = pytest.mark.full  # needs a MariaDB server
 
 
 def stopped(shop: Shop, *options: str) -> str:

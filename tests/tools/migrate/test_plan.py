@@ -3,7 +3,11 @@
 import json
 from typing import Any
 
+import pytest
+
 from tests.tools.migrate.shop import Shop
+
+pytestmark = pytest.mark.full  # needs a MariaDB server
 
 
 def planned(shop: Shop) -> tuple[int, list[tuple[str, str, str]], dict[str, Any]]:

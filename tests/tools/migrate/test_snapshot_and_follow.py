@@ -1,6 +1,10 @@
 """`migrate snapshot` and `migrate follow`: what is in the shop is in the table, and stays so."""
 
+import pytest
+
 from tests.tools.migrate.shop import Shop
+
+pytestmark = pytest.mark.full  # needs a MariaDB server
 
 
 def test_an_order_is_copied_with_its_lines_address_and_times(shop: Shop) -> None:

@@ -9,6 +9,8 @@ from chalicelib.adapters import order_items
 from tests.tools.migrate.shop import Shop
 from tests.tools.operate.stage import TABLE
 
+pytestmark = pytest.mark.full  # needs a MariaDB server
+
 
 def verified(shop: Shop, *options: str) -> tuple[int, dict[str, Any]]:
     result = shop.run("verify", "--json", *options)

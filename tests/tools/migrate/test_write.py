@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from chalicelib.adapters import order_items
 from chalicelib.adapters.order_table import OrderTable
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
-from ordersctl.migrate.source.position import Position
-from ordersctl.migrate.target.writes import Gone, ImportTable, Outcome
+from ordersctl.migrate.mapping.rows import Gone
+from ordersctl.migrate.position import Position
+from ordersctl.migrate.target.writes import ImportTable, Outcome
 from ordersctl.shared.engine_client import client_options
 from testkit import builders
 

@@ -27,7 +27,8 @@ class Workload:
 
     def step(self) -> None:
         """Do one thing, as a transaction."""
-        steps: list[Callable[[int], None]] = [self.new] * 4 + [self.status] * 3 + [self.line] * 2
+        steps: list[Callable[[int], None]] = []
+        steps += [self.new] * 4 + [self.status] * 3 + [self.line] * 2
         steps += [self.note, self.relines, self.delete, self.reinsert, self.customer, self.reassign, self.renumber]
         steps += [self.bulk, self.rollback]
         step = self.random.choice(steps)
