@@ -87,6 +87,14 @@ def test_the_last_state_is_stored_whatever_came_late_or_twice(
         assert versions[-1] <= len(states)  # a repeated read is no new version
 
 
+def test_what_is_found_unchanged_later_is_not_replaced_by_an_earlier_state(target: Target) -> None:
+    order_id, imports = builders.fresh_order_id(), target.imports()
+    assert imports.put(1, state(order_id, "A"), at(1), quiet=True) is Outcome.WRITTEN
+    assert imports.put(1, state(order_id, "A"), at(3), quiet=True) is Outcome.SAME
+    assert imports.put(1, state(order_id, "B"), at(2), quiet=True) is Outcome.OLDER
+    assert note(target.stored(order_id)) == "A"
+
+
 def test_an_order_that_the_service_has_changed_is_not_overwritten(target: Target) -> None:
     order_id, imports = builders.fresh_order_id(), target.imports()
     assert imports.put(1, state(order_id, "A"), at(1), quiet=True) is Outcome.WRITTEN
