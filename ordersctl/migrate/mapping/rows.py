@@ -99,7 +99,9 @@ class Mapper:
         part = {name: value for name, value in found.items() if value is not None}
         if "country" in part and model is Address:
             part["country"] = self.mapping.countries.get(part["country"], part["country"])
-        return {} if part.keys() == {"country"} else part  # of a form that was never filled in
+        if model is Address and not part.keys() & _WHERE:
+            return {}  # a form that was not filled in, or the name of a customer who collects the order
+        return part
 
     def _line(self, row: Row, currency: str) -> dict[str, Any]:
         line = {
@@ -169,6 +171,7 @@ def unknown_columns(found: Iterable[str], known: Iterable[str], prefixes: Iterab
     return [name for name in found if name not in allowed and not name.startswith(begins)]
 
 
+_WHERE = {"line1", "line2", "city", "postal_code"}  # an address without any of them is none
 # What an order has that is computed from what was sent: at least its total.
 _COMPUTED = [name for name in ("subtotal", "total") if name in Order.model_fields]
 
