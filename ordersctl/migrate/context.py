@@ -37,7 +37,7 @@ class Migration:
         answer = stage.client("secretsmanager").get_secret_value(SecretId=stage.output("IdSecretArn"))
         mapper = Mapper(mapping, str(answer["SecretString"]).encode())
         name, state = stage.output("OrderTable"), State.of(stage, mapping)
-        table = ImportTable(_dynamodb(stage), name, mapping.name, mapping.rules["deleted"], state.generation())
+        table = ImportTable(patient_client(stage), name, mapping.name, mapping.rules["deleted"], state.generation())
         return cls(stage, mapping, server, mapper, table, state)
 
     def reader(self) -> Reader:
@@ -45,8 +45,8 @@ class Migration:
         return Reader(self.server, self.mapper)
 
 
-def _dynamodb(stage: Stage) -> Any:
-    """A client that waits while the table is throttled: a long copy should not end for it."""
+def patient_client(stage: Stage) -> Any:
+    """Return a client of DynamoDB that waits while the table is throttled: a long copy should not end for it."""
     patient = Config(retries={"mode": "standard", "total_max_attempts": 12}, max_pool_connections=THREADS)
     options = dict(stage.options)
     config = options.pop("config", None)

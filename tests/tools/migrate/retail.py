@@ -32,7 +32,7 @@ class RetailOrder:
     def total(self) -> int:
         """Pence."""
         sum_of_lines = sum(line["quantity"] * line["unit_price"] for line in self.lines)
-        return sum_of_lines + sum(amount for _, amount in self.adjustments)
+        return int(sum_of_lines) + sum(amount for _, amount in self.adjustments)
 
 
 def read(file: Path) -> Iterator[RetailOrder]:

@@ -1,21 +1,25 @@
 """The import's write, whatever the order of reads, writes and repeats: a model of it, and the table itself."""
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.adapters import order_items
 from chalicelib.adapters.order_table import OrderTable
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
+from ordersctl.migrate.context import patient_client
 from ordersctl.migrate.mapping.rows import Gone
 from ordersctl.migrate.position import Position
 from ordersctl.migrate.target.writes import ImportTable, Outcome
 from ordersctl.shared.engine_client import client_options
+from ordersctl.shared.stage import Stage
 from testkit import builders
 
 TABLE = "orders-local"
@@ -148,3 +152,28 @@ def test_an_order_deleted_before_it_was_copied_is_not_copied_late(target: Target
     assert imports.put(1, Gone(order_id, builders.LATER), at(5), quiet=True) is Outcome.REMOVED
     assert imports.put(1, state(order_id, "A"), at(4), quiet=True) is Outcome.OLDER
     assert isinstance(target.stored(order_id), ErasedOrder)
+
+
+def test_a_throttled_table_is_waited_for(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", target.client.meta.endpoint_url)
+    client = patient_client(Stage.at("local"))
+    refused: list[str] = []
+
+    def refuse_twice(request: Any, **_more: Any) -> AWSResponse | None:
+        if len(refused) == 2:
+            return None
+        refused.append(request.url)
+        return AWSResponse(request.url, 400, {}, Throttled())
+
+    client.meta.events.register("before-send.dynamodb.UpdateItem", refuse_twice)
+    order_id = builders.fresh_order_id()
+    imports = ImportTable(client, TABLE, "shop", "erase")
+    assert imports.put(1, state(order_id, "A"), at(1), quiet=True) is Outcome.WRITTEN
+    assert len(refused) == 2
+
+
+class Throttled:
+    """The body of DynamoDB's response to a request that is one too many."""
+
+    def stream(self) -> Iterator[bytes]:
+        yield b'{"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException", "message": "Rate exceeded"}'
