@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+import pymysql
 
 from ordersctl.migrate.context import Migration
 from ordersctl.migrate.errors import SourceLost
+from ordersctl.migrate.source.connection import explained
 from ordersctl.shared import options
 from ordersctl.shared.output import echo, show
 from ordersctl.shared.stage import Stage, with_stage
@@ -40,6 +42,8 @@ def _with_migration(command: Callable[..., None]) -> Callable[..., None]:
             command(migration=Migration.of(stage, mapping, credentials), **more)
         except SourceLost as lost:
             raise click.ClickException(f"the source is lost: {lost}.") from lost
+        except pymysql.MySQLError as error:
+            raise click.ClickException(f"the source refuses: {explained(error)}.") from error
 
     return wrapped
 

@@ -14,12 +14,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ordersctl.migrate.context import Migration
 from ordersctl.migrate.copying import Copier, copier
 from ordersctl.migrate.errors import SourceLost, Stopped
+from ordersctl.migrate.position import Position
 from ordersctl.migrate.source import log_identity
 from ordersctl.migrate.source.reads import Reader
 from ordersctl.shared.output import duration, echo
 
 CHUNK = 200  # orders in one transaction of the source
 _PAUSE_SECONDS = 2  # before a source that was lost is asked again
+_SETTLE_SECONDS = 1  # until what the log of MySQL has is visible in its tables
 _SAY_EVERY_SECONDS = 5
 
 Sleep = Callable[[float], None]
@@ -42,7 +44,7 @@ def snapshot(migration: Migration, *, rate: float, restart: bool, chunk: int = C
         began, first, said = time.monotonic(), int(progress["copied"]), 0.0
         while not progress["done"]:
             try:
-                copied = _chunk(reader, copying, int(progress["after"]), chunk)
+                copied = _chunk(reader, copying, progress, chunk)
             except SourceLost as lost:
                 echo(f"The source is lost ({lost}); it is asked again.", err=True)
                 time.sleep(_PAUSE_SECONDS)
@@ -62,8 +64,10 @@ def snapshot(migration: Migration, *, rate: float, restart: bool, chunk: int = C
 def copy_again(migration: Migration, keys: Sequence[int]) -> dict[str, Any]:
     """Copy these orders as they are now, or remove those that are gone; returns counts. Raises SourceLost, Stopped."""
     reader = migration.reader()
-    with copier(migration.table, quiet=True) as copying:
-        with reader.snapshot() as shop:
+    # MySQL says only a place that the shop was at before: a further generation replaces what is stored of that place.
+    table = replace(migration.table, generation=migration.table.generation + 1)
+    with copier(table, quiet=True) as copying:
+        with reader.snapshot(floor=migration.state.position()) as shop:
             loaded = shop.load(keys)
         copying.put_all(loaded, shop.position)
         reader.close()
@@ -79,7 +83,10 @@ def _begin(migration: Migration, reader: Reader) -> dict[str, Any]:
         raise Stopped(f"[source] epoch was {at.epoch} before: it never falls.")
     with reader.snapshot() as shop:
         total = _estimate(reader, migration)
-    return {"after": 0, "copied": 0, "done": False, "began": shop.at, "total": total}
+    if not shop.position.number:  # the server does not tell where in its log a snapshot is
+        time.sleep(_SETTLE_SECONDS)
+    floor = state.followed()
+    return {"after": 0, "copied": 0, "done": False, "began": shop.at, "total": total, "floor": floor}
 
 
 def _estimate(reader: Reader, migration: Migration) -> int:
@@ -93,9 +100,10 @@ def _estimate(reader: Reader, migration: Migration) -> int:
     return int(rows[0]["n"] or 0) if rows else 0
 
 
-def _chunk(reader: Reader, copying: Copier, after: int, size: int) -> list[int]:
+def _chunk(reader: Reader, copying: Copier, progress: dict[str, Any], size: int) -> list[int]:
     """Copy the next orders, and return their keys; [] at the end."""
-    with reader.snapshot() as shop:
+    after = int(progress["after"])
+    with reader.snapshot(floor=Position.from_json(progress["floor"])) as shop:
         keys = shop.keys(after, size)
         loaded = shop.load(keys)
     try:

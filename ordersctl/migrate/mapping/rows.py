@@ -8,15 +8,18 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from chalicelib.adapters import order_items
 from chalicelib.domain import order_ids, orders
 from chalicelib.domain.errors import InvalidOrder
 from chalicelib.domain.orders import CUSTOMER_ID_PATTERN, Address, LineItem, NewOrder, Order
+from ordersctl.migrate import item_size
 from ordersctl.migrate.errors import Refused
 from ordersctl.migrate.mapping import values
 from ordersctl.migrate.mapping.model import ShopMapping
 
 Row = Mapping[str, Any]
 
+_MANY_LINES = 200  # fewer cannot make an item too large
 # The columns of [order] select: those of an order itself, and by their prefix those of its parts.
 TEXTS = ("note", "reference")
 TIMES = ("placed_at", "updated_at", "ordered_at")
@@ -60,7 +63,7 @@ class Mapper:
         placed_at = self._moment(row.get("placed_at"))
         if placed_at is None:
             raise Refused("it has no placed_at")
-        return Order(
+        order = Order(
             order_id=self.order_id(row[self.mapping.key]),
             customer_id=self._customer(row),
             status=self._status(row),
@@ -73,6 +76,9 @@ class Mapper:
             fingerprint=orders.fingerprint(new),
             correlation_id=f"import-{self.mapping.name}",
         )
+        if len(order.items) > _MANY_LINES and item_size.size(order_items.to_item(order)) > item_size.LARGEST:
+            raise Refused("it is larger than an item of DynamoDB may be (400 KB)")
+        return order
 
     def _content(self, row: Row, lines: Sequence[Row], adjustments: Sequence[Row], currency: str) -> dict[str, Any]:
         sent: dict[str, Any] = {"currency": currency, "items": [self._line(line, currency) for line in lines]}

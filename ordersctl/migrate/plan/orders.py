@@ -11,6 +11,7 @@ from typing import Any
 from chalicelib.adapters import order_items
 from chalicelib.domain.orders import Order
 from ordersctl.migrate.errors import Refused
+from ordersctl.migrate.item_size import write_units
 from ordersctl.migrate.mapping.rows import (
     ADJUSTMENT_COLUMNS,
     LINE_COLUMNS,
@@ -70,7 +71,7 @@ def count(reader: Reader, limit: int | None) -> tuple[Census, list[Finding]]:
             if isinstance(order, Refused):
                 census.name(census.refused, _kind(str(order)), key)
             elif isinstance(order, Order):
-                census.write_units += _write_units(order_items.to_item(order))
+                census.write_units += write_units(order_items.to_item(order))
             else:
                 census.name(census.odd, "its key is listed, and [order] select does not find it", key)
         census.orders += len(keys)
@@ -131,19 +132,3 @@ def _named(census: Census, what: str) -> str:
 def _kind(reason: str) -> str:
     """A reason without the numbers in it, so that alike ones are counted together."""
     return re.sub(r"\d+(?:\.\d+)?", "N", reason)
-
-
-def _write_units(item: Mapping[str, Any]) -> int:
-    """Write units of an order's item and of its index entry (Developer Guide, "DynamoDB item sizes and formats")."""
-    return (
-        -(-(sum(len(name) + _size(value) for name, value in item.items()) + 200) // 1024) + 1
-    )  # 200: the import's own
-
-
-def _size(value: Mapping[str, Any]) -> int:
-    ((tag, content),) = value.items()
-    if tag == "M":
-        return 3 + sum(1 + len(name) + _size(each) for name, each in content.items())
-    if tag == "L":
-        return 3 + sum(1 + _size(each) for each in content)
-    return len(str(content).encode()) if tag == "S" else len(str(content)) // 2 + 2

@@ -102,16 +102,19 @@ class Reader:
     _connection: Any = field(default=None, repr=False)
 
     @contextmanager
-    def snapshot(self, at_least: Position | None = None, gtid: str | None = None) -> Iterator[Snapshot]:
+    def snapshot(
+        self, at_least: Position | None = None, gtid: str | None = None, *, floor: Position | None = None
+    ) -> Iterator[Snapshot]:
         """A consistent snapshot, in which everything up to a place of the log (and its GTID) is visible.
 
-        Its position is exact on MariaDB and Percona Server. On MySQL, which does not tell, it is `at_least`, or the
-        beginning of the epoch: a lower bound. Raises SourceLost, Stopped.
+        Its position is exact on MariaDB and Percona Server. MySQL does not tell it: there it is `at_least`, or else
+        `floor`, a place up to which all is known to be visible, or else the beginning of the epoch; what is read is of
+        that place or of a later one. Raises SourceLost, Stopped.
         """
         try:
             with lost_connections():
                 cursor = self._cursor()
-                position, at = self._begin(cursor, at_least, gtid)
+                position, at = self._begin(cursor, at_least, gtid, floor)
             yield Snapshot(cursor, self.mapper, position, at)
             with lost_connections():
                 cursor.execute("COMMIT")
@@ -148,7 +151,9 @@ class Reader:
             self._connection = self.server.connect(self.mapper.mapping.database)
         return self._connection.cursor()
 
-    def _begin(self, cursor: Any, at_least: Position | None, gtid: str | None) -> tuple[Position, str]:
+    def _begin(
+        self, cursor: Any, at_least: Position | None, gtid: str | None, floor: Position | None
+    ) -> tuple[Position, str]:
         """Begin the transaction when the change at that place is visible: the log has it up to a millisecond before."""
         for _ in range(_WAITS):
             cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
@@ -162,7 +167,7 @@ class Reader:
                 if at_least is None or position.is_at_least(at_least):
                     return position, at
             elif at_least is None:
-                return Position(epoch, 0, 0, "beginning/1"), at
+                return floor or Position(epoch, 0, 0, "beginning/1"), at
             elif gtid is not None and _is_executed(cursor, gtid):
                 cursor.execute("COMMIT")  # what was visible then is visible in a snapshot that begins now
                 cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
