@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from chalicelib.adapters import order_items
 from chalicelib.domain import order_ids, orders
 from chalicelib.domain.errors import InvalidOrder
-from chalicelib.domain.orders import CUSTOMER_ID_PATTERN, Address, LineItem, NewOrder, Order
+from chalicelib.domain.orders import CUSTOMER_ID_PATTERN, NewOrder, Order
+from chalicelib.domain.parts import Address, LineItem
 from ordersctl.migrate import item_size
 from ordersctl.migrate.errors import Refused
 from ordersctl.migrate.mapping import values
@@ -69,7 +70,7 @@ class Mapper:
             status=self._status(row),
             status_reason=self._text(row.get("status_reason")),
             **{name: getattr(new, name) for name in NewOrder.model_fields},
-            **{name: getattr(new, name) for name in _COMPUTED},
+            total=new.total,
             version=0,  # the write counts
             placed_at=placed_at,
             updated_at=self._moment(row.get("updated_at")) or placed_at,
@@ -142,7 +143,7 @@ class Mapper:
         if (
             isinstance(customer, bool)
             or not isinstance(customer, int | str)
-            or not re.match(CUSTOMER_ID_PATTERN, str(customer))
+            or not re.fullmatch(CUSTOMER_ID_PATTERN, str(customer))
         ):
             raise Refused("its customer_id cannot be one")
         return str(customer)
@@ -178,8 +179,6 @@ def unknown_columns(found: Iterable[str], known: Iterable[str], prefixes: Iterab
 
 
 _WHERE = {"line1", "line2", "city", "postal_code"}  # an address without any of them is none
-# What an order has that is computed from what was sent: at least its total.
-_COMPUTED = [name for name in ("subtotal", "total") if name in Order.model_fields]
 
 
 def _with_difference(sent: Mapping[str, Any], difference: int) -> list[Any]:

@@ -31,6 +31,7 @@ def test_an_order_is_copied_with_its_lines_address_and_times(shop: Shop) -> None
             {"sku": "S10_1949", "name": "1952 Alpine", "quantity": 5, "unit_price": 10000},
             {"sku": "S10_1678", "name": "1969 Harley", "quantity": 30, "unit_price": 8135},
         ],
+        "subtotal": 294_050,
         "total": 294_050,
         "shipping_address": {
             "name": "Ann Lee",

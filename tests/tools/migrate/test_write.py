@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -163,7 +164,7 @@ def test_a_throttled_table_is_waited_for(target: Target, monkeypatch: pytest.Mon
         if len(refused) == 2:
             return None
         refused.append(request.url)
-        return AWSResponse(request.url, 400, {}, Throttled())
+        return AWSResponse(request.url, 400, HTTPHeaders(), Throttled())
 
     client.meta.events.register("before-send.dynamodb.UpdateItem", refuse_twice)
     order_id = builders.fresh_order_id()
