@@ -5,7 +5,7 @@ first chunk is read: whatever changes from then on, follow reads again.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,8 +23,6 @@ CHUNK = 200  # orders in one transaction of the source
 _PAUSE_SECONDS = 2  # before a source that was lost is asked again
 _SETTLE_SECONDS = 1  # until what the log of MySQL has is visible in its tables
 _SAY_EVERY_SECONDS = 5
-
-Sleep = Callable[[float], None]
 
 
 def snapshot(migration: Migration, *, rate: float, restart: bool, chunk: int = CHUNK) -> dict[str, Any]:

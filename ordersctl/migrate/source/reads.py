@@ -66,10 +66,16 @@ class Snapshot:
             if key in elsewhere:
                 continue  # this service's own order, which the reverse sync wrote into the shop
             if key not in orders:
-                found[key] = Gone(self.mapper.order_id(key), self.at)
+                found[key] = self._missing(key)
                 continue
             found[key] = self._order(orders[key], lines.get(key, ()), adjustments.get(key, ()))
         return found
+
+    def _missing(self, key: int) -> Gone | Refused:
+        """What an order is that [order] select does not find: gone, unless its key is there."""
+        if self.keys(key - 1, 1) == [key]:
+            return Refused("its key is listed, and [order] select does not find it: is a row missing that is joined?")
+        return Gone(self.mapper.order_id(key), self.at)
 
     def _order(self, rows: Sequence[Row], lines: Sequence[Row], adjustments: Sequence[Row]) -> Order | Refused:
         if len(rows) > 1:

@@ -103,3 +103,12 @@ def test_a_read_waits_until_what_the_log_has_is_visible(shop: Shop) -> None:
     assert isinstance(order, Order)
     assert order.status == "shipped"
     reader.close()
+
+
+def test_an_order_whose_joined_row_is_missing_is_refused_and_not_taken_for_deleted(shop: Shop) -> None:
+    shop.json("snapshot")
+    shop.sql("SET foreign_key_checks = 0", "DELETE FROM customers WHERE customerNumber = 112")
+    shop.sql("UPDATE orders SET comments = 'x' WHERE orderNumber = 10101")
+    assert shop.follow()["refused"] == 2
+    assert shop.order(10101).note == "call first"
+    assert "is a row missing that is joined?" in shop.run("verify").stdout

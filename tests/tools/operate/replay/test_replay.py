@@ -152,9 +152,8 @@ def test_a_missing_order_or_a_no_at_the_prompt_replays_nothing(stage: OperatedSt
 
 
 def test_orders_of_some_statuses_are_replayed_each_as_the_event_of_its_status(stage: OperatedStage) -> None:
-    imported = builders.an_order(
-        order_id=builders.fresh_order_id(), status=OrderStatus.CONFIRMED
-    )  # in its first version
+    # As an import stores it, in its first version.
+    imported = builders.an_order(order_id=builders.fresh_order_id(), status=OrderStatus.CONFIRMED)
     delivered = builders.an_order(order_id=builders.fresh_order_id(), status=OrderStatus.DELIVERED)
     stage.store(imported, delivered)
     stage.publisher_catches_up()
