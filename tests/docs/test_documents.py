@@ -17,7 +17,7 @@ from chalicelib.domain import order_ids, orders
 from chalicelib.domain.errors import Violation
 from chalicelib.domain.orders import Address, ErasedOrder, LineItem, NewOrder, Order, OrderStatus
 from chalicelib.settings import Settings
-from ordersctl.client import invoices
+from ordersctl.client import invoice_file, invoices
 from ordersctl.shared.project import PROJECT_DIR
 
 DOCUMENTS = [
@@ -207,7 +207,7 @@ def test_the_statuses_are_documented() -> None:
 
 def test_the_sizes_are_those_of_the_real_orders() -> None:
     file = (PROJECT_DIR / "tests" / "data" / "online-retail-cut.csv").read_bytes()
-    by_invoice = invoices.read(file)
+    by_invoice = invoice_file.read(file).invoices
     for name, item_size, entry_size in rows(ACCESS_PATTERNS, "## Sizes"):
         (number,) = re.findall(r"invoice (\d+)", name)
         placeable = invoices.judge(number, by_invoice[number], currency="GBP", guest=None)

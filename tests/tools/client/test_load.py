@@ -57,8 +57,24 @@ def test_orders_are_placed_for_their_customers_under_their_invoice_numbers(servi
     assert service.orders["13748", "536371"] == {
         "currency": "GBP",
         "reference": "536371",
-        "items": [{"sku": "22086", "name": "PAPER CHAIN KIT 50'S CHRISTMAS ", "quantity": 80, "unit_price": 255}],
+        "ordered_at": "2010-12-01T09:00:00.000Z",
+        "items": [{"sku": "22086", "name": "PAPER CHAIN KIT 50'S CHRISTMAS", "quantity": 80, "unit_price": 255}],
     }
+
+
+def test_dates_of_the_shops_clock_become_the_time_at_which_the_customer_ordered(service: Service) -> None:
+    run(service, "--time-zone", "America/New_York")
+    assert service.orders["13748", "536371"]["ordered_at"] == "2010-12-01T14:00:00.000Z"
+
+
+def test_a_file_that_is_not_utf_8_is_said_to_be_read_as_windows_1252(service: Service, tmp_path: Path) -> None:
+    file = tmp_path / "invoices.csv"
+    file.write_bytes(REAL.read_bytes().replace(b"PAPER CHAIN KIT", b"CAF\xc9 \x80"))
+    result = run(service, file=file)
+    assert "The file is not UTF-8 and was read as Windows-1252" in result.output
+    assert service.orders["13748", "536371"]["items"][0]["name"].startswith("CAFÉ €")
+    named = run(service, "--encoding", "cp1252", file=file)
+    assert "Windows-1252" not in named.output
 
 
 def test_orders_without_a_customer_are_placed_for_the_guest(service: Service) -> None:
@@ -140,7 +156,18 @@ def test_a_file_that_cannot_be_loaded_is_a_message_and_exit_status_2(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--url", "ftp://x"], ["--url", "8000"], ["--guest", "a b"], ["--currency", "ABC"]]
+    "arguments",
+    [
+        ["--url", "ftp://x"],
+        ["--url", "8000"],
+        ["--guest", "a b"],
+        ["--currency", "ABC"],
+        ["--time-zone", "Mars/Olympus"],
+        ["--time-zone", "../../etc/passwd"],
+        ["--date-format", "%H:%M"],
+        ["--date-format", "%Y-%m-%d %z"],
+        ["--encoding", "ebcdic?"],
+    ],
 )
 def test_a_wrong_option_is_a_message_and_exit_status_2(service: Service, arguments: list[str]) -> None:
     assert run(service, *arguments).exit_code == 2

@@ -17,7 +17,7 @@ from chalicelib.domain import commands, order_ids
 from chalicelib.domain.orders import NewOrder, Order, parse
 from chalicelib.domain.request_context import RequestContext
 from chalicelib.http.auth.principal import READ, SERVICE
-from ordersctl.client import invoices
+from ordersctl.client import invoice_file, invoices
 from ordersctl.local.engine import deploy
 from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.project import PROJECT_DIR
@@ -191,7 +191,7 @@ def test_five_hundred_real_orders_end_as_they_do_through_lambda(
     options = client_options(engine_url)
     table = OrderTable(boto3.client("dynamodb", **options), outputs["OrderTable"])
     dead_letters = DeadLetterQueue(sqs, outputs["OrderDeadLetterQueueUrl"])
-    rows = invoices.read((PROJECT_DIR / "tests" / "data" / "online-retail-cut.csv").read_bytes())
+    rows = invoice_file.read((PROJECT_DIR / "tests" / "data" / "online-retail-cut.csv").read_bytes()).invoices
     judged = [invoices.judge(name, each, currency="GBP", guest="guest") for name, each in rows.items()]
     real = [each for each in judged if isinstance(each, invoices.Placeable)]
     posted = {}
