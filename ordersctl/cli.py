@@ -30,6 +30,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "queues": Entry("ordersctl.operate.queues", "Show how much waits in queues and stream, and how long."),
         "dlq": Entry("ordersctl.operate.dlq.command", "List, show, redrive and drop dead letters."),
         "replay": Entry("ordersctl.operate.replay.command", "Publish the current state of orders again."),
+        "erase": Entry("ordersctl.operate.erasure.command", "Erase all orders of a customer."),
         "trace": Entry("ordersctl.operate.trace", "Show one order's path, from logs, table and queues."),
     },
     "Deploy": {

@@ -18,7 +18,7 @@ from bench.instructions.packages import PROJECT_DIR
 from bench.load.driver import Target
 from bench.simulation import local_phases
 from bench.simulation.local_phases import Phase, Watched, service_times
-from ordersctl.client import invoices
+from ordersctl.client import invoice_file, invoices
 from ordersctl.client.arrivals import percentile
 from ordersctl.client.invoices import Placeable
 from ordersctl.estimate.simulation.limits import Limits, Times
@@ -84,7 +84,8 @@ class Check:
     def __init__(self, run: LocalRun) -> None:
         file = (PROJECT_DIR / "tests" / "data" / "online-retail-cut.csv").read_bytes()
         judged = [
-            invoices.judge(number, rows, currency="GBP", guest="guest") for number, rows in invoices.read(file).items()
+            invoices.judge(number, rows, currency="GBP", guest="guest")
+            for number, rows in invoice_file.read(file).invoices.items()
         ]
         self._orders = [each for each in judged if isinstance(each, Placeable)]
         self._target = Target(run.api_port, local_token(subject="load", scope=SERVICE_SCOPE))

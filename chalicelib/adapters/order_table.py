@@ -38,8 +38,11 @@ class OrderTable:
     name: str
     consistent: bool = True  # whether a read sees every write before it; one from a cache does not
 
-    def add(self, order: Order) -> Order | ErasedOrder | None:
-        """Store a new order; returns the order that has its id already, None when there was none. Raises Fault."""
+    def add(self, order: Order | ErasedOrder) -> Order | ErasedOrder | None:
+        """Store a new order, or the tombstone of one that never was stored.
+
+        Returns the order that has its id already, None when there was none. Raises Fault.
+        """
         try:
             with faults("dynamodb", writes=True):
                 self.client.put_item(

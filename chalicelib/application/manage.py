@@ -76,21 +76,27 @@ def erase_order(order_id: str, *, customer_id: str, context: RequestContext, sec
     """
     if not order_ids.is_well_formed(order_id):
         raise OrderNotFound(order_id)
+    try:
+        erase_stored_order(order_id, customer_id=customer_id, now=context.now, table=table)
+    except OrderNotFound:
+        # Without the customer this could not be told from an order that does not exist: the order would be stored
+        # after a 404 that the administrator takes as final.
+        if order_ids.is_sealed_for(secret, order_id, customer_id):
+            raise NotYetStored(order_id) from None
+        raise
+
+
+def erase_stored_order(order_id: str, *, customer_id: str, now: str, table: OrderTable) -> bool:
+    """Replace a stored order by its tombstone; returns False when it was erased before. Raises OrderNotFound, Fault."""
     for _ in range(_ERASE_ATTEMPTS):
+        order = table.get(order_id, customer_id)
+        if isinstance(order, ErasedOrder):
+            return False  # whichever customer was named: a tombstone names none
+        tombstone = order.erase(now)
         try:
-            order = table.get(order_id, customer_id)
-            if isinstance(order, ErasedOrder):
-                return  # whichever customer was named: a tombstone names none
-            tombstone = order.erase(context.now)
             table.replace(tombstone)
-        except OrderNotFound:
-            # Without the customer this could not be told from an order that does not exist: the order would be stored
-            # after a 404 that the administrator takes as final.
-            if order_ids.is_sealed_for(secret, order_id, customer_id):
-                raise NotYetStored(order_id) from None
-            raise
         except VersionConflict:
             continue  # somebody changed it in between; it is to be erased nevertheless
         logs.log("order.erased", version=tombstone.version, **logs.ids_of(tombstone))
-        return
+        return True
     raise Fault("dynamodb: the order changes faster than it can be erased")

@@ -19,8 +19,8 @@ _COUNTS = ("", "NotVisible", "Delayed")
 def queue_rows(stage: Stage) -> list[dict[str, Any]]:
     """Return depth, messages in flight and the age of the oldest (seconds) of every queue."""
     queues = StageQueues.of(stage)
-    rows = [_row(stage, queue, dead=False) for queue in queues.live]
-    return rows + [_row(stage, queue, dead=True) for queue in queues.dead]
+    rows = [row(stage, queue, dead=False) for queue in queues.live]
+    return rows + [row(stage, queue, dead=True) for queue in queues.dead]
 
 
 def stream_rows(stage: Stage) -> list[dict[str, Any]]:
@@ -31,7 +31,7 @@ def stream_rows(stage: Stage) -> list[dict[str, Any]]:
     return _local_stream(stage) if stage.is_local else _stream(stage)
 
 
-def _row(stage: Stage, queue: Queue, *, dead: bool) -> dict[str, Any]:
+def row(stage: Stage, queue: Queue, *, dead: bool) -> dict[str, Any]:
     names = [f"ApproximateNumberOfMessages{suffix}" for suffix in _COUNTS]
     attributes = stage.queue_attributes(queue.url, *names)
     waiting, in_flight, delayed = (int(attributes[name]) for name in names)

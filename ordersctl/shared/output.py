@@ -88,3 +88,8 @@ def _cell(column: str, value: Any) -> str:
     if column in {"age", "oldest", "lag"}:
         return duration(value)
     return escape(printable(str(value)))
+
+
+def number_of(count: int, noun: str) -> str:
+    """Return a count with its noun, which takes an s for more than one."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -12,7 +12,7 @@ from ordersctl.shared.project import PROJECT_DIR
 
 TEXT = (PROJECT_DIR / "docs" / "operate" / "operations.md").read_text()
 COMMANDS = sorted(set(re.findall(r"python -m ordersctl ([^`\n]+)", TEXT)))
-TOLD_OF = {"queues", "dlq", "replay", "listen", "trigger", "trace"}
+TOLD_OF = {"queues", "dlq", "replay", "erase", "listen", "trigger", "trace"}
 
 
 def parse(command: click.Command, arguments: list[str]) -> None:
