@@ -80,14 +80,14 @@ class CustomerOrders:
 
     def _is_theirs(self, dead_letter: DeadLetter) -> bool:
         document = dead_letter.document
-        named = {
-            "orders": lambda: (at(document, "customer_id"),),
-            "events": lambda: tuple(
-                at(document, "dynamodb", image, "customer_id", "S") for image in ("OldImage", "NewImage")
-            ),
-            "consumer": lambda: (at(cloud_event(document), "data", "customer_id"),),
-        }[dead_letter.queue.kind]()
-        return self.customer_id in named
+        match dead_letter.queue.kind:
+            case "orders":
+                return bool(at(document, "customer_id") == self.customer_id)
+            case "events":
+                images = (at(document, "dynamodb", image, "customer_id", "S") for image in ("OldImage", "NewImage"))
+                return self.customer_id in images
+            case "consumer":
+                return bool(at(cloud_event(document), "data", "customer_id") == self.customer_id)
 
     @staticmethod
     def _is_superseded(dead_letter: DeadLetter, table: OrderTable) -> bool:
