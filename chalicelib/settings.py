@@ -5,6 +5,7 @@ from dataclasses import MISSING, dataclass, fields
 
 LOCAL_ENGINE = "http://127.0.0.1:4566"
 AWS_CLIENTS = ("thin", "botocore")
+CUSTOMER_PRICES = ("trusted", "checked")
 
 
 class SettingsError(Exception):
@@ -28,6 +29,8 @@ class Settings:
     event_bus_name: str = ""  # publish to this EventBridge bus in place of the topic
     dax_endpoint: str = ""  # answer reads from this DAX cluster
     customer_claim: str = "sub"
+    customer_prices: str = "trusted"  # or "checked": customers' orders are compared with the price table
+    price_table: str = ""
     aws_endpoint_url: str = ""
     aws_client: str = "thin"  # or "botocore": chalicelib/wiring.py says when
     # "1" only where the event source mappings read what a handler returns. To any other mapping a returned failure is
@@ -42,7 +45,17 @@ class Settings:
             raise SettingsError(f"not set in the environment: {', '.join(missing)}")
         if values["aws_client"] not in AWS_CLIENTS:
             raise SettingsError(f"AWS_CLIENT is {values['aws_client']!r}, and not one of {', '.join(AWS_CLIENTS)}")
+        if values["customer_prices"] not in CUSTOMER_PRICES:
+            # Nothing but "trusted" means it: a slip in this setting must not let customers name their prices.
+            named = ", ".join(CUSTOMER_PRICES)
+            raise SettingsError(f"CUSTOMER_PRICES is {values['customer_prices']!r}, and not one of {named}")
+        if values["customer_prices"] == "checked" and not values["price_table"]:
+            raise SettingsError("not set in the environment: PRICE_TABLE, which CUSTOMER_PRICES=checked needs")
         return cls(**values)  # type: ignore[arg-type]  # MISSING was refused above
+
+    @property
+    def checks_customer_prices(self) -> bool:
+        return self.customer_prices == "checked"
 
     @property
     def reports_batch_item_failures(self) -> bool:

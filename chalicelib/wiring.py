@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import botocore.session
 
     from chalicelib.adapters.order_table import OrderTable
+    from chalicelib.adapters.price_table import PriceTable
     from chalicelib.adapters.publishing import Publisher
     from chalicelib.adapters.queues import DeadLetterQueue, OrderQueue
     from chalicelib.aws.json_client import JsonClient
@@ -150,6 +151,16 @@ def read_table() -> "OrderTable":
         config = botocore_client.config(CALL_POLICY)
         cache = AmazonDaxClient(_session(), endpoint_url=settings().dax_endpoint, config=config)
     return OrderTable(cache, settings().order_table, consistent=False)
+
+
+@_once
+def price_table() -> "PriceTable | None":
+    """The prices that customers' orders are checked against; None where customers are trusted."""
+    if not settings().checks_customer_prices:
+        return None
+    from chalicelib.adapters.price_table import PriceTable
+
+    return PriceTable(_client("dynamodb"), settings().price_table)
 
 
 @_once

@@ -26,8 +26,9 @@ def record(stage: str, outputs: Mapping[str, str], parameters: Mapping[str, str]
     config = json.loads(file.read_text())
     settings = config["stages"].setdefault(stage, {"api_gateway_stage": stage})
     settings.setdefault("environment_variables", {})["STAGE"] = stage
-    settings["environment_variables"] |= {variable(name): outputs[name] for name in recorded_outputs()}
+    settings["environment_variables"] |= {variable(name): outputs[name] for name in recorded_outputs(outputs)}
     settings["environment_variables"]["EVENT_BUS_NAME"] = parameters.get("EventBusName", "")
+    settings["environment_variables"]["CUSTOMER_PRICES"] = parameters.get("CustomerPrices", "trusted")
     settings["environment_variables"]["DAX_ENDPOINT"] = parameters.get("DaxEndpoint", "")
     settings["xray"] = parameters.get("Tracing") == "true"
     # As infra/package.yaml has it: a traced stage calls AWS by botocore.
@@ -43,9 +44,13 @@ def record(stage: str, outputs: Mapping[str, str], parameters: Mapping[str, str]
     file.write_text(json.dumps(config, indent=2) + "\n")
 
 
-def recorded_outputs() -> list[str]:
-    """Return the names of the stack's outputs that the functions' environment carries."""
-    return list(templates.load(templates.RESOURCES)["Outputs"])
+def recorded_outputs(outputs: Mapping[str, str]) -> list[str]:
+    """Return the names of a stack's outputs that its functions' environment carries.
+
+    An output with a condition is left out by a stack in which the condition does not hold.
+    """
+    declared = templates.load(templates.RESOURCES)["Outputs"]
+    return [name for name, output in declared.items() if "Condition" not in output or name in outputs]
 
 
 def variable(output: str) -> str:
@@ -83,6 +88,7 @@ def _conditions(parameters: Mapping[str, str]) -> dict[str, bool]:
     return {
         "WithTracing": parameters.get("Tracing") == "true",
         "WithEventBus": bool(parameters.get("EventBusName")),
+        "WithCheckedPrices": parameters.get("CustomerPrices") == "checked",
         "WithDax": bool(parameters.get("DaxEndpoint")),
         "WithOwnKey": parameters.get("Encryption", "").startswith("arn:"),
     }

@@ -41,7 +41,7 @@ def engine(port: int, state_dir: Path) -> Child:
     )
 
 
-def deploy(endpoint_url: str, *, stage: str) -> dict[str, str]:
+def deploy(endpoint_url: str, *, stage: str, customer_prices: str = "trusted") -> dict[str, str]:
     """Create the stack `orders-<stage>` and return its outputs; ClickException if that fails."""
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
@@ -49,7 +49,8 @@ def deploy(endpoint_url: str, *, stage: str) -> dict[str, str]:
     cloudformation: CloudFormationClient = boto3.client("cloudformation", **client_options(endpoint_url))
     name = f"orders-{stage}"
     try:
-        create_stack(cloudformation, name, TEMPLATE, {"Stage": stage, "DeletionProtection": "false"})
+        parameters = {"Stage": stage, "DeletionProtection": "false", "CustomerPrices": customer_prices}
+        create_stack(cloudformation, name, TEMPLATE, parameters)
         wait_for_stack(cloudformation, name)
     except (BotoCoreError, ClientError) as error:
         raise click.ClickException(f"the stack {name} cannot be created: {error}") from error

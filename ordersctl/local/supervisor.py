@@ -58,7 +58,8 @@ class Supervisor:
 
         ensure_keys(project.state_dir())
         self._wait(lambda: get_json(endpoint_url + HEALTH) is not None, "the AWS engine")
-        outputs = deploy(endpoint_url, stage=STAGE)
+        prices = os.environ.get("CUSTOMER_PRICES", "trusted")
+        outputs = deploy(endpoint_url, stage=STAGE, customer_prices=prices)
         if visibility is not None:
             set_visibility(endpoint_url, outputs["OrderQueueUrl"], visibility)
         command = ("event-sources", "--state-dir", str(self.state_dir))
