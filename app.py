@@ -83,11 +83,12 @@ def endpoint(function: Callable[..., Response]) -> Callable[..., Response]:
 def place_order(request: Request) -> Response:
     principal = _principal(request, principals.WRITE)
     named = requests.query(request, "customer_id").get("customer_id")
+    context = requests.context(request, clock.now())
     accepted = accept.accept_order(
         customer_id=principal.customer_to_act_for(named),
         idempotency_key=requests.idempotency_key(request),
-        new=orders.parse(orders.NewOrder, requests.json_body(request)),
-        context=requests.context(request, clock.now()),
+        new=orders.parse(orders.NewOrder, requests.json_body(request), now=context.now),
+        context=context,
         secret=wiring.id_secret(),
         queue=wiring.order_queue(),
         find=wiring.fail_fast_order_table().get,

@@ -10,8 +10,9 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
 from chalicelib.adapters.order_items import CUSTOMER_ID, ITEM_COUNT, ORDER_ID, PLACED_KEY, PROJECTED
+from chalicelib.domain.changes import OrderChange
 from chalicelib.domain.errors import InvalidOrder
-from chalicelib.domain.orders import SUMMARY, NewOrder, OrderChange, parse
+from chalicelib.domain.orders import SUMMARY, NewOrder, parse
 from ordersctl.contract.openapi import document as openapi
 from ordersctl.contract.openapi.operations import OPERATIONS, PROBLEMS
 from ordersctl.contract.openapi.schemas import CHANGE, NEW_ORDER

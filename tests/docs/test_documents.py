@@ -15,7 +15,8 @@ import chalicelib
 from chalicelib.adapters import order_items
 from chalicelib.domain import order_ids, orders
 from chalicelib.domain.errors import Violation
-from chalicelib.domain.orders import Address, ErasedOrder, LineItem, NewOrder, Order, OrderStatus
+from chalicelib.domain.orders import ErasedOrder, NewOrder, Order, OrderStatus
+from chalicelib.domain.parts import Address, LineItem
 from chalicelib.settings import Settings
 from ordersctl.client import invoice_file, invoices
 from ordersctl.shared.project import PROJECT_DIR

@@ -14,16 +14,8 @@ import pytest
 
 from chalicelib.adapters import order_items
 from chalicelib.domain import events
-from chalicelib.domain.orders import (
-    CHANGE_RULES,
-    INTERNAL,
-    SUMMARY,
-    Address,
-    LineItem,
-    NewOrder,
-    Order,
-    OrderContent,
-)
+from chalicelib.domain.orders import CHANGE_RULES, INTERNAL, SUMMARY, NewOrder, Order, OrderContent
+from chalicelib.domain.parts import Address, LineItem
 from ordersctl.contract import event_schemas
 from ordersctl.contract.openapi import schemas as openapi_schemas
 from testkit.item_sizes import index_entry

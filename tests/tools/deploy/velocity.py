@@ -63,8 +63,8 @@ class Input:
 class Util:
     """$util: urlEncode is Java's URLEncoder, which writes a space as +."""
 
-    def urlEncode(self, text: str) -> str:  # noqa: N802 - API Gateway's name
-        return quote_plus(text)
+    def urlEncode(self, text: str) -> JavaText:  # noqa: N802 - API Gateway's name
+        return JavaText(quote_plus(text))
 
 
 @dataclass

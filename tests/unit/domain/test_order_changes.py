@@ -7,17 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain import orders
+from chalicelib.domain.changes import OrderChange, merge_patch
 from chalicelib.domain.errors import IllegalTransition, InvalidOrder, NotChangeable, NotPermitted
-from chalicelib.domain.orders import (
-    TRANSITIONS,
-    ErasedOrder,
-    LineItem,
-    Order,
-    OrderChange,
-    OrderContent,
-    OrderStatus,
-    merge_patch,
-)
+from chalicelib.domain.orders import TRANSITIONS, ErasedOrder, Order, OrderContent, OrderStatus
+from chalicelib.domain.parts import LineItem
 from testkit.builders import ADDRESS, CUSTOMER, LATER, ORDER_ID, an_order, line
 from tests.unit.strategies import stored_orders
 
