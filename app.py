@@ -89,6 +89,7 @@ def place_order(request: Request) -> Response:
         idempotency_key=requests.idempotency_key(request),
         new=orders.parse(orders.NewOrder, requests.json_body(request), now=context.now),
         context=context,
+        placed_by=principal.placed_by if wiring.settings().checks_customer_prices else None,
         secret=wiring.id_secret(),
         queue=wiring.order_queue(),
         find=wiring.fail_fast_order_table().get,
@@ -124,6 +125,7 @@ def change_order(request: Request, order_id: str) -> Response:
         context=requests.context(request, clock.now()),
         secret=wiring.id_secret(),
         table=wiring.order_table(),
+        prices=wiring.price_table(),
     )
     return responses.order(request, order)
 
@@ -190,10 +192,11 @@ DELETED_BEFORE_END_MS = 200  # deleting what was processed may take the time tha
 
 @app.on_sqs_message(queue=os.environ["ORDER_QUEUE_URL"].rsplit("/", 1)[-1], batch_size=10, name="process-orders")
 def process_orders(event: SQSEvent) -> Any:
-    table, dead_letters = wiring.order_table(), wiring.order_dead_letters()
+    table, prices, dead_letters = wiring.order_table(), wiring.price_table(), wiring.order_dead_letters()
 
     def handle(message: dict[str, Any]) -> None:
-        process.process_message(message["body"], message["messageId"], table=table, dead_letters=dead_letters)
+        body, message_id = message["body"], message["messageId"]
+        process.process_message(body, message_id, table=table, prices=prices, dead_letters=dead_letters)
 
     messages = event.to_dict()["Records"]
     remaining_ms = _remaining_ms(event)

@@ -37,16 +37,16 @@ class PriceTable:
     client: "DynamoDBClient"
     name: str
     now: Callable[[], float] = time.monotonic
-    _kept: dict[Key, tuple[int, float]] = field(default_factory=dict)  # unit price, and when it was read
+    kept: dict[Key, tuple[int, float]] = field(default_factory=dict)  # unit price, and when it was read
 
     def prices(self, skus: Collection[str], currency: str, *, fresh: bool = False) -> dict[str, int]:
         """Return the unit prices of the SKUs that have one in this currency; `fresh` reads them anew. Raises Fault."""
         known: dict[str, int] = {}
         since = self.now() - KEPT_SECONDS
         for sku in set(skus):
-            kept = None if fresh else self._kept.get((sku, currency))
-            if kept is not None and kept[1] >= since:
-                known[sku] = kept[0]
+            found = None if fresh else self.kept.get((sku, currency))
+            if found is not None and found[1] >= since:
+                known[sku] = found[0]
         missing = [sku for sku in set(skus) if sku not in known]
         for start in range(0, len(missing), _AT_ONCE):
             known |= self._read(missing[start : start + _AT_ONCE], currency)
@@ -66,7 +66,7 @@ class PriceTable:
         raise Fault("dynamodb: prices are left unprocessed")
 
     def _keep(self, found: dict[str, int], currency: str) -> None:
-        if len(self._kept) + len(found) > _KEPT_AT_MOST:
-            self._kept.clear()
+        if len(self.kept) + len(found) > _KEPT_AT_MOST:
+            self.kept.clear()
         now = self.now()
-        self._kept.update({(sku, currency): (price, now) for sku, price in found.items()})
+        self.kept.update({(sku, currency): (price, now) for sku, price in found.items()})

@@ -4,7 +4,9 @@ from typing import Any
 
 from chalicelib import logs
 from chalicelib.adapters.order_table import OrderTable
+from chalicelib.adapters.price_table import PriceTable
 from chalicelib.application.accept import Accepted
+from chalicelib.application.preprocess import preprocess
 from chalicelib.domain import order_ids, orders
 from chalicelib.domain.changes import OrderChange
 from chalicelib.domain.errors import Fault, NotYetStored, OrderErased, OrderNotFound, VersionConflict
@@ -47,6 +49,7 @@ def change_order(
     context: RequestContext,
     secret: bytes,
     table: OrderTable,
+    prices: PriceTable | None,
 ) -> Order:
     """Apply a merge patch if the order's version is one that the caller has seen (None: any). Returns the new order.
 
@@ -64,6 +67,7 @@ def change_order(
         content, status=change.status, reason=change.status_reason, by_service=by_service, now=context.now
     )
     if changed is not order:
+        changed = preprocess(changed, "service" if by_service else "customer", prices=prices, before=order)
         changed = changed.model_copy(update={"traceparent": context.traceparent or order.traceparent})
         table.update(order, changed)
         logs.log("order.updated", status=changed.status, version=changed.version, **logs.ids_of(changed))

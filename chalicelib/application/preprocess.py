@@ -6,21 +6,22 @@ queue, and a change is answered 503.
 """
 
 from collections.abc import Iterator
-from typing import Literal
 
 from chalicelib.adapters.price_table import PriceTable
 from chalicelib.domain.errors import InvalidOrder, Violation
 from chalicelib.domain.orders import Order
-
-PlacedBy = Literal["customer", "service"]
+from chalicelib.domain.request_context import PlacedBy
 
 _MAX_VIOLATIONS = 100  # as many as are stored with a rejected order
 
 
-def preprocess(order: Order, placed_by: PlacedBy, *, prices: PriceTable | None) -> Order:
-    """Return the order as it is to be stored; raises InvalidOrder with what is against the shop's rules, Fault."""
+def preprocess(order: Order, placed_by: PlacedBy, *, prices: PriceTable | None, before: Order | None = None) -> Order:
+    """Return the order as it is to be stored; raises InvalidOrder with what is against the shop's rules, Fault.
+
+    `before` is the order as it was, for a change; `prices` is None where customers' prices are trusted.
+    """
     violations = [
-        *_differences_from_the_shops_prices(order, placed_by, prices),
+        *_differences_from_the_shops_prices(order, placed_by, prices, before),
     ]
     if violations:
         raise InvalidOrder(violations[:_MAX_VIOLATIONS])
@@ -28,11 +29,13 @@ def preprocess(order: Order, placed_by: PlacedBy, *, prices: PriceTable | None) 
 
 
 def _differences_from_the_shops_prices(
-    order: Order, placed_by: PlacedBy, prices: PriceTable | None
+    order: Order, placed_by: PlacedBy, prices: PriceTable | None, before: Order | None
 ) -> Iterator[Violation]:
     """CUSTOMER_PRICES=checked: a customer pays what the price table says, and a service may name any price."""
     if prices is None or placed_by == "service":
         return
+    if before is not None and (order.items, order.adjustments) == (before.items, before.adjustments):
+        return  # a change of an address, say: what was ordered keeps its price
     currency = order.currency or ""
     known = prices.prices({item.sku for item in order.items}, currency)
     doubtful = {item.sku for item in order.items if known.get(item.sku) != item.unit_price}

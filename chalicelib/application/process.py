@@ -5,23 +5,27 @@ from typing import Any
 
 from chalicelib import logs
 from chalicelib.adapters.order_table import OrderTable
+from chalicelib.adapters.price_table import PriceTable
 from chalicelib.adapters.queues import DeadLetterQueue
+from chalicelib.application.preprocess import preprocess
 from chalicelib.domain import clock, commands
 from chalicelib.domain.commands import PlaceOrder
-from chalicelib.domain.errors import Poison
+from chalicelib.domain.errors import InvalidOrder, Poison
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
 
 _ALREADY_THERE = "already_there"
 _MAX_REASON = 200  # characters, as in OrderChange.status_reason
 
 
-def process_message(body: str, message_id: str, *, table: OrderTable, dead_letters: DeadLetterQueue) -> None:
+def process_message(
+    body: str, message_id: str, *, table: OrderTable, prices: PriceTable | None, dead_letters: DeadLetterQueue
+) -> None:
     """Store the order of a queue message; a message that is poison goes to the dead-letter queue. Raises Fault."""
     ids: dict[str, Any] = {}
     try:
         command = commands.decode(body)
         ids = logs.ids_of(command)
-        outcome = store_order(command, table)
+        outcome = store_order(command, table, prices)
     except Poison as poison:
         reason = str(poison)
         dead_letters.quarantine(body, reason=reason, source=message_id)
@@ -31,12 +35,17 @@ def process_message(body: str, message_id: str, *, table: OrderTable, dead_lette
     logs.log(f"order.{outcome}", placed_after_ms=age, **ids)
 
 
-def store_order(command: PlaceOrder, table: OrderTable) -> str:
+def store_order(command: PlaceOrder, table: OrderTable, prices: PriceTable | None) -> str:
     """Store an order as placed, or as rejected with its violations. Returns "placed", "rejected" or "already_there".
 
     Raises Poison when another order has this id (two bodies under one idempotency key), Fault.
     """
     order = order_of(command)
+    if order.status == OrderStatus.PLACED:
+        try:
+            order = preprocess(order, command.placed_by, prices=prices)
+        except InvalidOrder as refusal:
+            order = order.rejected(refusal.violations)
     stored = table.add(order)
     if stored is None:
         return order.status

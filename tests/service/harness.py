@@ -31,6 +31,8 @@ NOT_OURS = (
     "AWS_CLIENT",
     "REPORT_BATCH_ITEM_FAILURES",
     "CUSTOMER_CLAIM",
+    "CUSTOMER_PRICES",
+    "PRICE_TABLE",
     "EVENT_BUS_NAME",
     "http_proxy",
     "HTTP_PROXY",
@@ -60,7 +62,7 @@ def functions(environment: Mapping[str, str]) -> ModuleType:
         vars(app)["wiring"] = wiring
         wiring.settings(), wiring.id_secret(), wiring.token_checker()
         wiring.order_table(), wiring.fail_fast_order_table(), wiring.read_table(), wiring.order_queue()
-        wiring.order_dead_letters(), wiring.publisher(), wiring.event_dead_letters()
+        wiring.price_table(), wiring.order_dead_letters(), wiring.publisher(), wiring.event_dead_letters()
     return app
 
 

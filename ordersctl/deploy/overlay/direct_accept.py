@@ -126,7 +126,8 @@ def request_template() -> list[Any]:
         _NO_NAME_IS_NOBODY,
         '#set($scope=" ${context.authorizer.',
         _CLAIMS,
-        'scope} ")' + _checks() + _parts() + form + _envelope(),
+        'scope} ")' + _checks() + _parts() + form,
+        *_envelope(),
     ]
 
 
@@ -136,8 +137,8 @@ def _checks() -> str:
         '#set($action="SendMessage")'
         '#set($key=$input.params("Idempotency-Key"))'
         '#set($named=$input.params("customer_id"))'
-        "#set($customer=$own)"
-        '#if($scope.contains(" orders/service "))#set($customer=$named)'
+        '#set($customer=$own)#set($placedBy="customer")'
+        '#if($scope.contains(" orders/service "))#set($customer=$named)#set($placedBy="service")'
         '#if($named=="")#set($action="NoCustomerNamed")#end'
         '#elseif(!$scope.contains(" orders/write "))#set($action="NotPermitted")'
         '#elseif($named!="" && $named!=$own)#set($action="NotPermitted")#end'
@@ -164,8 +165,8 @@ def _parts() -> str:
     )
 
 
-def _envelope() -> str:
-    """Write the command as commands.encode does, encoded for a form body."""
+def _envelope() -> list[Any]:
+    """Return the parts of the command as commands.encode writes it, encoded for a form body."""
     members = {
         "type": "PlaceOrder",
         "version": commands.VERSION,
@@ -178,7 +179,8 @@ def _envelope() -> str:
     }
     head = quote(json.dumps(members, separators=(",", ":")), safe="${}().,_-'")
     head = head.removesuffix("}").replace("{%22", "%7B%22", 1)
-    return f"{head}%2C%22order%22%3A$util.urlEncode($input.json('$'))%7D"
+    by_whom = {"Fn::If": ["WithCheckedPrices", "%2C%22placed_by%22%3A%22${placedBy}%22", ""]}
+    return [head, by_whom, "%2C%22order%22%3A$util.urlEncode($input.json('$'))%7D"]
 
 
 def accepted_template() -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from chalicelib.domain.orders import LineItem, NewOrder
+from chalicelib.domain.orders import NewOrder
+from chalicelib.domain.parts import LineItem
 from chalicelib.domain.validation import violations
 
 COLUMNS = ("sku", "currency", "unit_price")

@@ -91,6 +91,20 @@ def test_an_order_is_queued_as_by_lambda_and_the_client_gets_its_location(gatewa
     assert order_ids.is_well_formed(order_id)
 
 
+@pytest.mark.parametrize(
+    ("who", "placed_by"),
+    [({"sub": "17850"}, "customer"), ({"sub": "shop", "scope": SERVICE, "query": {"customer_id": "17850"}}, "service")],
+)
+def test_with_checked_prices_an_order_says_who_placed_it(
+    template: dict[str, Any], url: str, sqs: Any, who: dict[str, Any], placed_by: str
+) -> None:
+    with httpx.Client(timeout=30, trust_env=False) as http:
+        gateway = DirectGateway.of(template, url, http, with_checked_prices=True)
+        assert gateway.post(order(), KEY, **who).status == 202
+        (envelope,) = queued(gateway, sqs)
+    assert commands.decode(json.dumps(envelope)).placed_by == placed_by
+
+
 def test_a_service_places_for_a_customer_and_the_location_names_the_customer(gateway: DirectGateway, sqs: Any) -> None:
     reply = gateway.post(order(), KEY, query={"customer_id": "18000"}, sub="shop", scope=SERVICE)
     assert reply.status == 202
@@ -201,7 +215,7 @@ def test_five_hundred_real_orders_end_as_they_do_through_lambda(
         assert reply.status == 202
         posted[reply.json["order_id"]] = each
     for envelope in queued(gateway, sqs):
-        process.process_message(json.dumps(envelope), "m", table=table, dead_letters=dead_letters)
+        process.process_message(json.dumps(envelope), "m", table=table, prices=None, dead_letters=dead_letters)
     for order_id, each in posted.items():
         through_lambda = commands.encode(
             parse(NewOrder, each.order),

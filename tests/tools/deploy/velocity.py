@@ -81,10 +81,20 @@ class DirectGateway:
 
     @classmethod
     def of(
-        cls, template: dict[str, Any], queue_url: str, http: httpx.Client, *, with_cognito: bool = False
+        cls,
+        template: dict[str, Any],
+        queue_url: str,
+        http: httpx.Client,
+        *,
+        with_cognito: bool = False,
+        with_checked_prices: bool = False,
     ) -> "DirectGateway":
         body = template["Resources"]["RestAPI"]["Properties"]["Body"]
-        conditions = {"WithDirectAccept": True, "WithCognito": with_cognito}
+        conditions = {
+            "WithDirectAccept": True,
+            "WithCognito": with_cognito,
+            "WithCheckedPrices": with_checked_prices,
+        }
         post = resolved(body["paths"]["/orders"]["post"], conditions, {"CustomerClaim": "sub"})
         return cls(post, body["definitions"], queue_url, http, with_cognito)
 
