@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.adapters.faults import faults
+from chalicelib.adapters.fifo import is_fifo
 from chalicelib.domain.errors import Fault
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 _DELETE_AT_ONCE = 10  # SQS: DeleteMessageBatch takes ten entries
-_MAX_REASON = 256
+_MAX_REASON = 256  # characters
 # Characters that a message must not have: SQS takes those of XML 1.0. JSON escapes control characters anyway.
 _NO_MESSAGE_TEXT = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
@@ -26,7 +27,7 @@ class OrderQueue:
         """Send a command; on return SQS has stored it on several servers. Raises Fault."""
         # On a standard queue a message group means no order: it keeps one customer's many orders from delaying
         # another's few (SQS guide, "Amazon SQS fair queues").
-        group = order_id if _is_fifo(self.url) else customer_id
+        group = order_id if is_fifo(self.url) else customer_id
         with faults("sqs", writes=True):
             self.client.send_message(QueueUrl=self.url, MessageBody=command, MessageGroupId=group)
 
@@ -52,7 +53,7 @@ class DeadLetterQueue:
 
     def quarantine(self, body: str, *, reason: str, source: str) -> None:
         """Keep a message or a stream record (JSON) whole, with the reason and its id. Raises Fault."""
-        group: Any = {"MessageGroupId": source or "unknown"} if _is_fifo(self.url) else {}
+        group: Any = {"MessageGroupId": source or "unknown"} if is_fifo(self.url) else {}
         with faults("sqs"):
             self.client.send_message(
                 QueueUrl=self.url,
@@ -68,7 +69,3 @@ class DeadLetterQueue:
 def _message_text(body: str) -> str:
     # SQS takes no empty body.
     return _NO_MESSAGE_TEXT.sub(lambda character: f"\\u{ord(character[0]):04x}", body) or " "
-
-
-def _is_fifo(url: str) -> bool:
-    return url.endswith(".fifo")

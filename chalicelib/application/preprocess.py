@@ -15,10 +15,13 @@ from chalicelib.domain.request_context import PlacedBy
 _MAX_VIOLATIONS = 100  # as many as are stored with a rejected order
 
 
-def preprocess(order: Order, placed_by: PlacedBy, *, prices: PriceTable | None, before: Order | None = None) -> Order:
+def preprocess(
+    order: Order, placed_by: PlacedBy | None, *, prices: PriceTable | None, before: Order | None = None
+) -> Order:
     """Return the order as it is to be stored; raises InvalidOrder with what is against the shop's rules, Fault.
 
-    `before` is the order as it was, for a change; `prices` is None where customers' prices are trusted.
+    `placed_by` is None for an order that was accepted while customers' prices were trusted, and `prices` is None while
+    they are. `before` is the order as it was, for a change.
     """
     violations = [
         *_differences_from_the_shops_prices(order, placed_by, prices, before),
@@ -29,10 +32,10 @@ def preprocess(order: Order, placed_by: PlacedBy, *, prices: PriceTable | None, 
 
 
 def _differences_from_the_shops_prices(
-    order: Order, placed_by: PlacedBy, prices: PriceTable | None, before: Order | None
+    order: Order, placed_by: PlacedBy | None, prices: PriceTable | None, before: Order | None
 ) -> Iterator[Violation]:
     """CUSTOMER_PRICES=checked: a customer pays what the price table says, and a service may name any price."""
-    if prices is None or placed_by == "service":
+    if prices is None or placed_by != "customer":
         return
     if before is not None and (order.items, order.adjustments) == (before.items, before.adjustments):
         return  # a change of an address, say: what was ordered keeps its price
@@ -40,7 +43,8 @@ def _differences_from_the_shops_prices(
     known = prices.prices({item.sku for item in order.items}, currency)
     doubtful = {item.sku for item in order.items if known.get(item.sku) != item.unit_price}
     if doubtful:  # the price may have changed since it was read: an order at the new price is right
-        known |= prices.prices(doubtful, currency, fresh=True)
+        certain = {sku: price for sku, price in known.items() if sku not in doubtful}
+        known = certain | prices.prices(doubtful, currency, fresh=True)
     for index, item in enumerate(order.items):
         if (price := known.get(item.sku)) is None:
             yield Violation(f"/items/{index}/sku", f"{item.sku} has no price in {currency}")

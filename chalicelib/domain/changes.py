@@ -6,14 +6,14 @@ from pydantic import create_model, model_validator
 from pydantic_core import PydanticCustomError
 
 from chalicelib.domain.errors import NotChangeable
-from chalicelib.domain.orders import Order, OrderContent, OrderStatus, parse
+from chalicelib.domain.orders import MAX_STATUS_REASON, Order, OrderContent, OrderStatus, parse
 from chalicelib.domain.parts import Document
 from chalicelib.domain.validation import MayBeEmpty, text
 
 
 class _Change(Document):
     status: OrderStatus | None = None
-    status_reason: Annotated[str, text(200), MayBeEmpty()] | None = None
+    status_reason: Annotated[str, text(MAX_STATUS_REASON), MayBeEmpty()] | None = None
 
     @model_validator(mode="after")
     def _status_is_meant(self) -> Self:

@@ -35,6 +35,7 @@ from chalicelib.domain.validation import (
 )
 
 MAX_ITEMS = 2_000
+MAX_STATUS_REASON = 200  # characters
 
 # Visible ASCII without / \ # ? %, which would end a path, or be decoded in it. Not "." or "..": clients and gateways
 # resolve those in a path. Without lookahead, which pydantic's expressions lack.

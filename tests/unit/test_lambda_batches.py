@@ -275,16 +275,3 @@ def test_things_that_wait_behind_one_that_hangs_are_not_begun() -> None:
 def test_waiting_ends_half_a_second_before_the_deadline() -> None:
     _, _, took = hanging(remaining_ms=900)
     assert 0.39 < took < 0.9
-
-
-@pytest.mark.parametrize(
-    ("message", "group"),
-    [
-        ({"eventSourceARN": "arn:aws:sqs:us-east-1:1:q.fifo", "attributes": {"MessageGroupId": "g"}}, "g"),
-        ({"eventSourceARN": "arn:aws:sqs:us-east-1:1:q", "attributes": {"MessageGroupId": "g"}}, None),
-        ({"eventSourceARN": "arn:aws:sqs:us-east-1:1:q", "attributes": {}}, None),
-        ({"attributes": {"MessageGroupId": "g"}}, None),
-    ],
-)
-def test_only_the_groups_of_a_fifo_queue_keep_an_order(message: dict[str, Any], group: str | None) -> None:
-    assert lambda_batches.fifo_group(message) == group

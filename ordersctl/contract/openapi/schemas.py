@@ -21,6 +21,7 @@ from chalicelib.domain.orders import (
 )
 from chalicelib.domain.parts import Address, Adjustment, Contact, LineItem
 from chalicelib.domain.validation import MAX_AMOUNT
+from chalicelib.http import problem_document
 from ordersctl.contract.openapi.descriptions import described
 
 Schema = dict[str, Any]
@@ -227,7 +228,7 @@ def _problem() -> Schema:
         "type": "object",
         "description": "What went wrong (RFC 9457).",
         "properties": {
-            "type": {**text, "pattern": "^urn:problem:orders:[a-z-]+$"},
+            "type": {**text, "pattern": f"^{problem_document.type_uri('[a-z-]+')}$"},
             "title": text,
             "status": {"type": "integer", "minimum": 400, "maximum": 599},
             "detail": text,

@@ -45,9 +45,7 @@ class CustomerOrders:
         for order_id, _ in self.stored():
             self.limit.wait()
             try:
-                erased += manage.erase_stored_order(
-                    order_id, customer_id=self.customer_id, now=clock.now(), table=table
-                )
+                erased += manage.erase_stored_order(order_id, owner=self.customer_id, now=clock.now(), table=table)
             except OrderNotFound:
                 continue  # the index was read just before the item went
         return erased
