@@ -1,4 +1,4 @@
-"""The order queue, and the dead-letter queues that keep, whole, what can never be processed."""
+"""The order queue, and the dead-letter queues for messages and records that can never be processed, kept whole."""
 
 import re
 from collections.abc import Sequence

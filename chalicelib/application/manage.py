@@ -73,7 +73,7 @@ def change_order(
 
 
 def erase_order(order_id: str, *, owner: str, context: RequestContext, secret: bytes, table: OrderTable) -> None:
-    """Replace an owner's order by its tombstone, whatever its version. An order that is erased already stays so.
+    """Replace an owner's order by its tombstone, whatever its version. Erasing it again changes nothing.
 
     Raises OrderNotFound, NotYetStored, Fault.
     """

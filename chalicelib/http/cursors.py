@@ -45,4 +45,4 @@ def _signature(secret: bytes, content: bytes, scope: tuple[str | None, ...]) -> 
 
 
 def _invalid() -> Problem:
-    return Problem("invalid-cursor", 400, "Take the cursor of the answer before, with the same parameters")
+    return Problem("invalid-cursor", 400, "Use next_cursor of the previous page, with the same parameters")

@@ -50,7 +50,7 @@ _PROBLEMS: dict[type[OrdersError], tuple[str, int, str | None]] = {
     errors.IllegalTransition: ("conflict", 409, None),
     errors.NotChangeable: ("conflict", 409, None),
     errors.NotPermitted: ("forbidden", 403, None),
-    errors.VersionConflict: ("precondition-failed", 412, "Read the order again, then decide again"),
+    errors.VersionConflict: ("precondition-failed", 412, "The order has changed: read it again before you change it"),
     errors.Fault: ("unavailable", 503, "A dependency failed. Nothing was changed."),
     errors.Poison: ("internal-server-error", 500, "Try again"),
 }

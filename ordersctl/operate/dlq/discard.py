@@ -28,7 +28,7 @@ def discard(stage: Stage, dead_letter: DeadLetter, archive: Path) -> str:
         return NAMES_NO_ORDER
     table = OrderTable(stage.client("dynamodb"), stage.output("OrderTable"))
     stored = process.reject_order(command, f"given up by the operator: {dead_letter.reason}", table)
-    return "stored as rejected" if stored is None else "an order with this id stands"
+    return "stored as rejected" if stored is None else "an order with this id is already stored"
 
 
 def _command(dead_letter: DeadLetter) -> commands.PlaceOrder | None:
