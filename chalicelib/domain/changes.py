@@ -19,7 +19,7 @@ class _Change(Document):
     def _status_is_meant(self) -> Self:
         fields = self.model_fields_set & {"status", "status_reason"}
         if fields and (self.status is None or (self.status_reason is None and "status_reason" in fields)):
-            raise PydanticCustomError("status", "A status cannot be taken away, and a reason goes with a status")
+            raise PydanticCustomError("status", "The status cannot be removed, and status_reason requires a status")
         return self
 
     def content_of(self, order: Order) -> OrderContent | None:

@@ -253,38 +253,6 @@ class Order(BaseModel):
             raise IllegalTransition(self.status, target, allowed if by_service else allowed & OWNER_MAY_ASK_FOR)
 
 
-<<<<<<< HEAD
-=======
-class _Change(_Document):
-    status: OrderStatus | None = None
-    status_reason: Annotated[str, text(MAX_STATUS_REASON)] | None = None
-
-    @model_validator(mode="after")
-    def _status_is_meant(self) -> Self:
-        fields = self.model_fields_set & {"status", "status_reason"}
-        if fields and (self.status is None or (self.status_reason is None and "status_reason" in fields)):
-            raise PydanticCustomError("status", "The status cannot be removed, and status_reason requires a status")
-        return self
-
-    def content_of(self, order: Order) -> OrderContent | None:
-        """The order's content with this change applied; None when it asks for none. Raises as Order.change does."""
-        patch = self.model_dump(include=set(OrderContent.model_fields), exclude_unset=True)
-        if patch and order.status == OrderStatus.REJECTED:
-            raise NotChangeable("an order that is rejected has nothing to change")
-        return parse(OrderContent, merge_patch(order.content, patch)) if patch else None
-
-
-# A field of the content may hold anything in a patch: content_of checks what the patch makes of the order.
-_ANYTHING: dict[str, Any] = dict.fromkeys(OrderContent.model_fields, (Any, None))
-OrderChange = create_model(
-    "OrderChange",
-    __base__=_Change,
-    __doc__="A merge patch (RFC 7396) of an order: null takes an optional field away. Items are replaced as a whole.",
-    **_ANYTHING,
-)
-
-
->>>>>>> main
 class ErasedOrder(BaseModel):
     """What is left of an erased order: nothing personal, but enough that a late duplicate cannot bring it back."""
 

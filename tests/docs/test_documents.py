@@ -13,15 +13,8 @@ import pytest
 
 import chalicelib
 from chalicelib.adapters import order_items
-<<<<<<< HEAD
-from chalicelib.domain import order_ids, orders
-from chalicelib.domain.errors import Violation
-from chalicelib.domain.orders import ErasedOrder, NewOrder, Order, OrderStatus
-from chalicelib.domain.parts import Address, LineItem
-=======
 from chalicelib.domain import order_ids
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
->>>>>>> main
 from chalicelib.settings import Settings
 from ordersctl.client import invoice_file, invoices
 from ordersctl.shared.project import PROJECT_DIR

@@ -166,11 +166,7 @@ def test_an_invoice_of_two_customers_is_refused() -> None:
     )
 
 
-<<<<<<< HEAD
-def test_a_guest_does_not_make_a_bad_line_placeable() -> None:
-=======
 def test_a_guest_customer_does_not_make_a_bad_line_valid() -> None:
->>>>>>> main
     assert judge_lines(line(customer="", quantity="-10"), guest="guest") == NotPlaced(
         "536366", "refused", "a quantity below 1"
     )
