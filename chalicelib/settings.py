@@ -31,6 +31,8 @@ class Settings:
     customer_claim: str = "sub"
     customer_prices: str = "trusted"  # or "checked": customers' orders are compared with the price table
     price_table: str = ""
+    scope_claim: str = "scope"  # or several names, separated by spaces
+    audience_claim: str = ""  # of tokens without aud, as Cognito's access tokens: client_id
     aws_endpoint_url: str = ""
     aws_client: str = "thin"  # or "botocore": chalicelib/wiring.py says when
     # "1" only where the event source mappings read what a handler returns. To any other mapping a returned failure is

@@ -98,10 +98,13 @@ def at_most(max_items: int) -> BeforeValidator:
     """Refuse a longer list or object by its length alone: its content is not read, so that refusing stays cheap."""
 
     def check(value: Any) -> Any:
-        if isinstance(value, list | dict) and len(value) > max_items:
-            what = "items" if isinstance(value, list) else "names"
+        if isinstance(value, list) and len(value) > max_items:
             raise PydanticCustomError(
-                "too_long", f"There should be at most {{max_length}} {what}", {"max_length": max_items}
+                "too_long", "There should be at most {max_length} items", {"max_length": max_items}
+            )
+        if isinstance(value, dict) and len(value) > max_items:
+            raise PydanticCustomError(
+                "too_many_names", "There should be at most {max_length} names", {"max_length": max_items}
             )
         return value
 
@@ -127,10 +130,14 @@ Country = Annotated[
 def empty_texts(error: ValidationError) -> list[Place]:
     """The places of empty texts among what is wrong."""
     found = error.errors(include_url=False)
+    wrong_names = {each["loc"][:-1] for each in found if _is_a_name(each["loc"])}
     return [
         each["loc"]
         for each in found
-        if each["type"] == "string_too_short" and each["input"] == "" and not _is_a_name(each["loc"])
+        if each["type"] == "string_too_short"
+        and each["input"] == ""
+        and not _is_a_name(each["loc"])
+        and each["loc"] not in wrong_names  # with its value the wrong name would be gone, too
     ]
 
 

@@ -16,7 +16,7 @@ from chalicelib.domain.orders import CUSTOMER_ID_PATTERN
 from ordersctl.client.invoice_dates import UTC_DATES, InvoiceDates, UnusableDateError
 from ordersctl.client.invoice_file import DATE, Row
 
-NAME_LENGTH = 200  # characters, as an order takes it
+NAME_LENGTH = 500  # characters, as an order takes it
 
 # Plain notation only: int() and Decimal() would also take "1_0", "NaN" and "1e3".
 _WHOLE = re.compile(r"(-?[0-9]{1,12})(?:\.0+)?")

@@ -34,6 +34,8 @@ NOT_OURS = (
     "CUSTOMER_CLAIM",
     "CUSTOMER_PRICES",
     "PRICE_TABLE",
+    "SCOPE_CLAIM",
+    "AUDIENCE_CLAIM",
     "EVENT_BUS_NAME",
     "http_proxy",
     "HTTP_PROXY",

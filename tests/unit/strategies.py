@@ -21,7 +21,7 @@ def texts(most: int) -> st.SearchStrategy[str]:
     return st.text(_PRINTABLE, min_size=1, max_size=min(most, 12))
 
 
-# A strategy for each field of LineItem, Address and NewOrder.
+# A strategy for each field of LineItem, Address, Adjustment and NewOrder.
 LINE: dict[str, Any] = {
     "sku": texts(64),
     "name": st.none() | texts(500),
@@ -39,14 +39,12 @@ ADDRESS: dict[str, Any] = {
     "company": st.none() | texts(200),
     "phone": st.none() | texts(40),
 }
-AMOUNTS = st.integers(0, 100_000)
-ADJUSTMENTS = st.builds(
-    Adjustment,
-    type=st.sampled_from(["shipping", "tax", "fee", "tip"]),
-    label=st.none() | texts(200),
-    amount=AMOUNTS,
-    included=st.none() | st.booleans(),
-)
+ADJUSTMENT: dict[str, Any] = {
+    "type": st.sampled_from(["shipping", "tax", "fee", "tip"]),
+    "label": st.none() | texts(200),
+    "amount": st.integers(0, 100_000),
+    "included": st.none() | st.booleans(),
+}
 EMAILS = st.sampled_from(["ann@example.com", "o'neill+x@xn--bcher-kva.example", "jürgen@bücher.example"])
 CONTACTS = st.builds(Contact, email=EMAILS, phone=st.none() | texts(40)) | st.builds(Contact, phone=texts(40))
 METADATA = st.dictionaries(texts(40), texts(500), min_size=1, max_size=3).map(lambda pairs: dict(sorted(pairs.items())))
@@ -54,7 +52,7 @@ CONTENT: dict[str, Any] = {
     "items": st.lists(st.builds(LineItem, **LINE), min_size=1, max_size=4).map(tuple),
     "shipping_address": st.none() | st.builds(Address, **ADDRESS),
     "note": st.none() | texts(2_000) | st.sampled_from(["a\nb", "a\r\n\tb"]),
-    "adjustments": st.none() | st.lists(ADJUSTMENTS, min_size=1, max_size=3).map(tuple),
+    "adjustments": st.none() | st.lists(st.builds(Adjustment, **ADJUSTMENT), min_size=1, max_size=3).map(tuple),
     "billing_address": st.none() | st.builds(Address, **ADDRESS),
     "contact": st.none() | CONTACTS,
     "metadata": st.none() | METADATA,

@@ -6,7 +6,7 @@ They stand here and not beside the fields, because every cold start of a functio
 from collections.abc import Mapping
 from typing import Any
 
-_ORDER: Mapping[str, str] = {
+_ORDER = {
     "order_id": "Given by the service when it accepts the order.",
     "customer_id": "The customer whose order it is: the token's, or the one whom a service named.",
     "status": "How far the order has come.",
@@ -29,7 +29,7 @@ _ORDER: Mapping[str, str] = {
     "updated_at": "When the order got its version.",
     "item_count": "How many lines the order has.",
 }
-_ADDRESS: Mapping[str, str] = {
+_ADDRESS = {
     "name": "Who receives it.",
     "company": "The company, if it is one's address.",
     "line1": "Street and number, or a box.",
@@ -40,7 +40,7 @@ _ADDRESS: Mapping[str, str] = {
     "country": "A country code of ISO 3166-1 alpha-2, or XK.",
     "phone": "For the carrier.",
 }
-_CONTACT: Mapping[str, str] = {"email": "An e-mail address.", "phone": "A phone number, as the customer wrote it."}
+_CONTACT = {"email": "An e-mail address.", "phone": "A phone number, as the customer wrote it."}
 DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     "NewOrder": _ORDER,
     "OrderChange": _ORDER
@@ -54,6 +54,12 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     "Order": _ORDER,
     "Summary": _ORDER,
     "Accepted": _ORDER | {"status": "The order is on its way to the table."},
+    "Erased": _ORDER | {"status": "The order's data was erased."},
+    "Orders": {
+        "orders": "The orders that were found.",
+        "missing": "There is no such order, or it is another customer's.",
+        "remaining": "The response had no room for these. Ask for them again.",
+    },
     "LineItem": {
         "sku": "The shop's number of the article.",
         "name": "What the article is called.",

@@ -43,6 +43,8 @@ NEW_ORDER: Schema = {
         "country": "GB",
     },
     "reference": "536365",
+    "adjustments": [{"type": "shipping", "label": "Royal Mail Tracked 48", "amount": 495}],
+    "contact": {"email": "a.customer@example.com"},
 }
 ACCEPTED: Schema = {"order_id": "ord_2y7m1x9qk4c8v5t3w6z0b2d7f9h1j3k5", "status": "accepted"}
 ORDER: Schema = {
@@ -51,7 +53,7 @@ ORDER: Schema = {
     "status": "placed",
     **NEW_ORDER,
     "subtotal": 3564,
-    "total": 3564,
+    "total": 4059,
     "version": 1,
     "placed_at": "2026-01-31T12:00:00.000Z",
     "updated_at": "2026-01-31T12:00:00.000Z",
@@ -93,6 +95,8 @@ def schemas() -> dict[str, Schema]:
     found["Order"] = _shown(found["Order"], "An order as it is stored.", ORDER)
     found["Summary"] = _summary(found["Order"])
     found["Accepted"] = _accepted()
+    found["Erased"] = _erased()
+    found["Orders"] = _orders()
     found["Page"] = _page()
     found["Problem"] = _problem()
     return described(found)
@@ -207,6 +211,31 @@ def _accepted() -> Schema:
         "properties": {"order_id": ORDER_ID, "status": {"const": "accepted"}},
         "required": ["order_id", "status"],
         "examples": [ACCEPTED],
+    }
+
+
+def _erased() -> Schema:
+    return {
+        "type": "object",
+        "description": "An order that was erased, among several.",
+        "properties": {"order_id": ORDER_ID, "status": {"const": "erased"}},
+        "required": ["order_id", "status"],
+        "examples": [{"order_id": ACCEPTED["order_id"], "status": "erased"}],
+    }
+
+
+def _orders() -> Schema:
+    kinds = [{"$ref": f"{_REFERENCE}{name}"} for name in ("Order", "Accepted", "Erased")]
+    ids = {"type": "array", "maxItems": 100, "items": {"type": "string"}}
+    return {
+        "type": "object",
+        "properties": {
+            "orders": {"type": "array", "maxItems": 100, "items": {"oneOf": kinds}},
+            "missing": {**ids, "description": "There is no such order, or it is another customer's."},
+            "remaining": {**ids, "description": "The response had no room for these. Ask for them again."},
+        },
+        "required": ["orders", "missing", "remaining"],
+        "examples": [{"orders": [ORDER], "missing": [], "remaining": []}],
     }
 
 

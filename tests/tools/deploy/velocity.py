@@ -41,6 +41,9 @@ class JavaText(str):
     def replaceAll(self, pattern: str, replacement: str) -> "JavaText":  # noqa: N802 - Java's name
         return JavaText(re.sub(pattern, replacement, self))
 
+    def startsWith(self, beginning: str) -> bool:  # noqa: N802 - Java's name
+        return self.startswith(beginning)
+
     def toLowerCase(self) -> str:  # noqa: N802 - Java's name
         return self.lower()
 
@@ -95,7 +98,7 @@ class DirectGateway:
             "WithCognito": with_cognito,
             "WithCheckedPrices": with_checked_prices,
         }
-        post = resolved(body["paths"]["/orders"]["post"], conditions, {"CustomerClaim": "sub"})
+        post = resolved(body["paths"]["/orders"]["post"], conditions, {"CustomerClaim": "sub", "ScopeClaim": "scope"})
         return cls(post, body["definitions"], queue_url, http, with_cognito)
 
     def post(
