@@ -1,4 +1,4 @@
-"""What is laid over the SAM template that Chalice makes."""
+"""The template that is merged over the SAM template that Chalice makes."""
 
 import json
 import re
@@ -17,7 +17,7 @@ CORS = "CORS_ALLOW_ORIGIN"
 
 
 def allowed_origin(project: Path, stage: str) -> str:
-    """Return the origin whose pages may call a stage's API, "" for none. ClickException if it is not an origin."""
+    """Return the origin whose pages may call a stage's API, "" for none. ClickException if the setting is no origin."""
     config = json.loads((project / ".chalice" / "config.json").read_text())
     levels = (config["stages"].get(stage, {}), config)
     origin = str(ChainMap(*(level.get("environment_variables", {}) for level in levels)).get(CORS, ""))

@@ -207,7 +207,7 @@ def test_claims_that_cannot_be_read_are_a_clear_error(tmp_path: Path, claims: st
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("content", "why"), [("[1]", "a JSON object is wanted"), ("{", "not JSON"), ("", "not JSON")])
+@pytest.mark.parametrize(("content", "why"), [("[1]", "must be a JSON object"), ("{", "not JSON"), ("", "not JSON")])
 def test_a_file_that_holds_no_claims_is_a_clear_error(tmp_path: Path, content: str, why: str) -> None:
     path = tmp_path / "claims.json"
     path.write_text(content)
