@@ -47,7 +47,7 @@ def test_every_action_is_named_by_its_commit(path: Path) -> None:
     assert [each for each in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", each)] == []
 
 
-def test_every_night_what_takes_long_or_depends_on_the_day_is_made() -> None:
+def test_every_night_the_slow_and_the_day_dependent_targets_run() -> None:
     workflow = read(NIGHTLY)
     assert workflow[True]["schedule"]  # YAML 1.1 reads the key `on` as true
     assert {goal.split()[0] for goal in made(NIGHTLY)} == {"audit", "fuzz", "mutants", "faults"}

@@ -78,7 +78,7 @@ def test_a_late_duplicate_of_a_message_changes_nothing(stage: Stage, today: Rele
 
 
 @every("messages")
-def test_an_order_is_a_replay_under_its_key_and_has_its_id(
+def test_a_stored_order_is_a_replay_under_its_key_and_keeps_its_id(
     stage: Stage, today: Release, release: str, name: str
 ) -> None:
     sent, stored = GOLDEN[release]["messages"][name], GOLDEN[release]["items"][name]

@@ -231,7 +231,7 @@ def test_a_change_by_this_release_keeps_what_the_next_one_wrote(
     assert following.api().get(f"/orders/{order_id}").json["gift_note"] == "for Ann"
 
 
-def test_a_status_of_the_next_release_is_shown_published_and_left_by_it_alone(
+def test_a_status_of_the_next_release_is_shown_and_published_but_changed_only_by_that_release(
     next_pair: tuple[Stage, tuple[Release, Release]],
 ) -> None:
     stage, (today, following) = next_pair

@@ -33,7 +33,9 @@ def whose_customer_is(service: Service, claim: Any, login: str = "login-1") -> C
 
 
 @pytest.mark.parametrize("claim", NOBODY, ids=repr)
-def test_a_claim_that_is_no_name_places_and_reads_no_orders(named_by_claim: Service, claim: Any) -> None:
+def test_a_claim_that_is_not_a_valid_customer_id_places_and_reads_no_orders(
+    named_by_claim: Service, claim: Any
+) -> None:
     """`str()` of such a claim would make one customer of all whose tokens have it."""
     order_id = named_by_claim.place(whose_customer_is(named_by_claim, "ann"), new_order())
     caller = whose_customer_is(named_by_claim, claim)

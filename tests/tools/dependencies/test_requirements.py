@@ -95,7 +95,7 @@ def test_every_requirement_is_pinned_and_has_hashes(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_every_requirement_of_pyproject_is_pinned_there_and_locked_as_it_is_there(path: Path) -> None:
+def test_every_requirement_of_pyproject_is_pinned_and_locked_at_the_same_version(path: Path) -> None:
     found = versions(path)
     pins = {canonicalize_name(each.name): str(each.specifier) for each in named(path.name)}
     assert pins == {name: f"=={found.get(name)}" for name in pins}

@@ -81,7 +81,7 @@ def test_calls_share_one_connection(serving: Any) -> None:
     assert len(set(connections)) == 1
 
 
-def test_an_idle_connection_that_the_service_closed_is_no_failure(serving: Any) -> None:
+def test_an_idle_connection_that_the_service_closed_does_not_fail_the_call(serving: Any) -> None:
     script: Script = [(200, {}, b"{}"), (0, {}, b""), (200, {}, b'{"MessageId": "2"}')]
     sqs, connections = serving(script, attempts=1)
     sqs.send_message(MessageBody="x")
@@ -96,7 +96,7 @@ def test_an_idle_connection_that_the_service_closed_is_no_failure(serving: Any) 
         (429, {}, b'{"__type": "Throttled"}'),  # SNS's code; only the status says that it passes
     ],
 )
-def test_a_passing_failure_is_tried_again(serving: Any, throttled: Any) -> None:
+def test_a_temporary_failure_is_tried_again(serving: Any, throttled: Any) -> None:
     sqs, connections = serving([throttled, (503, {}, b"<html>"), (200, {}, b'{"MessageId": "3"}')])
     assert sqs.send_message(MessageBody="x")["MessageId"] == "3"
     assert len(connections) == 3

@@ -142,7 +142,9 @@ def test_after_the_deadline_nothing_is_sent(name: str, failing: Any, pauses: lis
 
 
 @pytest.mark.parametrize(("name", "longest"), [("thin", 9.6), ("botocore", 12.0)])
-def test_no_call_takes_longer_than_what_is_said(name: str, longest: float, failing: Any, pauses: list[float]) -> None:
+def test_no_call_takes_longer_than_the_stated_longest_time(
+    name: str, longest: float, failing: Any, pauses: list[float]
+) -> None:
     module: Any = retries if name == "thin" else botocore_client
     assert module.longest_call_seconds(CALL_POLICY) == pytest.approx(longest)
     _, url = failing("ThrottlingException")

@@ -103,7 +103,7 @@ def cube_root(number: int) -> int:
     return low
 
 
-def test_rubbish_behind_the_hash_is_refused_where_the_exponent_is_three(room: TokenHarness) -> None:
+def test_bytes_behind_the_hash_are_refused_where_the_exponent_is_three(room: TokenHarness) -> None:
     """A cube root needs no private key: a checker that reads the padding and stops at the hash would take it."""
     pem = rsa.generate_private_key(3, 2048).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
