@@ -1,4 +1,4 @@
-"""The promise to consumers: schemas come from the models, every event is valid, and no published schema is broken."""
+"""The contract with consumers: schemas come from the models, each event is valid, and no published schema is broken."""
 
 import copy
 import json

@@ -23,7 +23,7 @@ def steps(path: Path) -> list[dict[str, Any]]:
 
 
 def made(path: Path) -> list[str]:
-    """What a workflow's jobs give to `make`, for each value of their matrix."""
+    """The arguments with which a workflow's jobs call `make`, for each value of their matrix."""
     found: list[str] = []
     for job in read(path)["jobs"].values():
         matrix = job.get("strategy", {}).get("matrix", {})

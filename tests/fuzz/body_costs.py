@@ -1,4 +1,4 @@
-"""A search for the body that is dearest to refuse: `python -m tests.fuzz.body_costs SECONDS`, a part of `make fuzz`.
+"""A search for the body that costs most to refuse: `python -m tests.fuzz.body_costs SECONDS`, a part of `make fuzz`.
 
 A body is made of one kind of value, repeated in one place of an order until the largest body is full. Each is sent in a
 forked process, whose CPU seconds and peak memory are its cost. Memory is the process's, not Python's alone: pydantic
@@ -148,7 +148,7 @@ def _neighbours(shape: Shape, chance: random.Random) -> Iterator[Shape]:
 
 
 def search(entry_points: EntryPoints, seconds: float, seed: int) -> tuple[Cost, Shape]:
-    """Climb from random shapes to dearer ones; returns the dearest."""
+    """Climb from random shapes to more costly ones; returns the most costly."""
     chance, end = random.Random(seed), time.monotonic() + seconds
     everything = list(shapes())
     dearest: tuple[Cost, Shape] | None = None

@@ -1,4 +1,4 @@
-"""What each earlier release wrote, read by this one: messages, items, stream records, cursors, ids.
+"""This release reads the data of each earlier release: messages, items, stream records, cursors, ids.
 
 A failure names the release, the kind and the order. The files are never changed: tests/releases/write_golden.py.
 """
@@ -40,7 +40,7 @@ def today(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Re
 
 
 def missing(found: Any, golden: Any, place: str = "") -> list[str]:
-    """The places at which what is found is not as the golden file has it; a later release may add names."""
+    """The places where a value differs from the golden file; a later release may add names."""
     if isinstance(golden, dict) and isinstance(found, dict):
         return [each for name, value in golden.items() for each in missing(found.get(name), value, f"{place}/{name}")]
     if isinstance(golden, list) and isinstance(found, list) and len(found) == len(golden):

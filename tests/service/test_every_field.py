@@ -1,4 +1,4 @@
-"""Every field of an order, from the API to the event: a field that is dropped on the way fails here by its name.
+"""Every field of an order, from the API to the event: if a hop drops a field, a test here fails and names the field.
 
 Orders with a value of its own in each field are made from the models' JSON Schemas, so a new field is walked as soon as
 it is declared.

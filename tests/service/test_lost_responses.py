@@ -1,4 +1,4 @@
-"""A write whose response was lost: what took effect is answered as done, or 503 where that is unknown; never 412."""
+"""A write whose response was lost: if it took effect it is answered as done, or 503 if that is unknown; never 412."""
 
 from collections.abc import Callable
 

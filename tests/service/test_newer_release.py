@@ -1,4 +1,4 @@
-"""What a newer release writes, and this one meets: during a deployment and after a rollback."""
+"""Data of a newer release that this one reads: during a deployment and after a rollback."""
 
 import json
 from typing import Any

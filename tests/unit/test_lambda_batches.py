@@ -1,4 +1,4 @@
-"""Batches: messages each on their own, records in order up to the first failure; the response is in time and right."""
+"""Batches: each message on its own, records in order up to the first failure, and a correct response in time."""
 
 import logging
 import threading
@@ -245,7 +245,7 @@ def test_with_a_second_left_work_is_started() -> None:
 
 
 def hanging(remaining_ms: int) -> tuple[list[int], int, float]:
-    """Let 20 things hang; returns those not done, how many were begun, and how long `each` took (seconds)."""
+    """Let 20 things hang; returns the unfinished ones, how many were begun, and how long `each` took (seconds)."""
     release, begun = threading.Event(), []
 
     def hang(thing: int) -> None:

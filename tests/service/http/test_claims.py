@@ -61,7 +61,7 @@ def test_while_the_issuers_keys_cannot_be_read_a_valid_token_is_answered_503(ser
     answer = service.caller("ann").get("/customers/ann/orders")
     assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
     assert service.cached_policies == {}, "API Gateway caches policies for a token, but no failures"
-    # A token that is refused whichever keys there are is refused as ever.
+    # A token that any key set would refuse is still refused with 401.
     expired = sign(signing_key(), local_claims("ann", exp=1_000_000_000))
     assert Caller(service.send, f"Bearer {expired}").get("/customers/ann/orders").status == 401
     assert Caller(service.send, "Bearer nonsense").get("/customers/ann/orders").status == 401

@@ -1,4 +1,4 @@
-"""How an order lies in the table: nothing is lost, ten lines cost one write unit, and any other item is poison."""
+"""An order as an item of the table: no field is lost, ten lines cost one write unit, and any other item is poison."""
 
 import copy
 import csv
@@ -52,7 +52,7 @@ def canonical(item: dict[str, Any]) -> str:
 
 
 def test_the_stored_items_hold_every_field() -> None:
-    """Of their release: a field that is declared later has no attribute in them."""
+    """Every field of the release that wrote them: a field that is declared later has no attribute in them."""
     attributes = {name for stored in STORED_ITEMS.values() for name in stored["item"]}
     assert len(attributes) == 18
     (first, _) = STORED_ITEMS["every field"]["item"]["items"]["L"]

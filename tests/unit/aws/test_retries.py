@@ -1,4 +1,4 @@
-"""Retries of both clients: in an outage the quota bounds them, and what a call can take at most is known."""
+"""Retries of both clients: in an outage the quota bounds them, and the longest time of a call is known."""
 
 import random
 import threading
@@ -24,7 +24,7 @@ STATUSES = {"ThrottlingException": 400, "InternalServerError": 500, "Conditional
 
 
 class Failing(BaseHTTPRequestHandler):
-    """Answers each request with the next error code, and with the last one for ever."""
+    """Answers each request with the next error code, and with the last one from then on."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True

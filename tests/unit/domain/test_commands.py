@@ -94,7 +94,10 @@ def test_an_envelope_of_a_newer_release_is_not_poison(body: Any) -> None:
 
 
 def test_an_order_gets_the_lowest_revision_that_can_carry_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that the release before reads every order that uses nothing new. Revision 1 is not named: 0.1.0 refuses it."""
+    """The release before then reads every order that uses nothing new.
+
+    Revision 1 is left out: 0.1.0 refuses the field.
+    """
     needs = {2: lambda order: order.note is not None, 3: lambda order: order.reference is not None}
     monkeypatch.setattr(commands, "NEEDS", needs)
 

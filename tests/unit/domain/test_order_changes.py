@@ -1,4 +1,4 @@
-"""What may happen to an order: transitions, changes of its content, erasure, and merge patches."""
+"""Changes of an order: transitions, changes of its content, erasure, and merge patches."""
 
 from typing import Any
 

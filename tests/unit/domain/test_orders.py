@@ -1,4 +1,4 @@
-"""What an order may be made of: strict values, known fields, and every violation with its place."""
+"""The rules of an order: strict values, known fields, and every violation with its place."""
 
 from typing import Any
 

@@ -81,7 +81,7 @@ def test_only_temporary_errors_have_retry_after(kind: type[OrdersError]) -> None
 
 @pytest.mark.parametrize(("digit", "retried"), [("0", True), ("f", True), ("g", False), ("z", False), ("F", False)])
 def test_a_404_has_retry_after_if_the_id_may_be_a_uuid_of_direct_acceptance(digit: str, *, retried: bool) -> None:
-    """Direct acceptance makes an order's id of the client's UUID, and nothing else knows of it until it is stored."""
+    """Direct acceptance makes an order's id of the client's UUID, and no read can find it until it is stored."""
     assert ("Retry-After" in problems.from_error(errors.OrderNotFound("ord_" + digit * 32)).headers) is retried
 
 

@@ -41,7 +41,7 @@ def stage(run: LocalRun) -> OperatedStage:
 
 
 def place(stage: OperatedStage, run: LocalRun) -> str:
-    """Place an order by the command that is made for it; returns its id."""
+    """Place an order with `ordersctl trigger`; returns its id."""
     return str(stage.json("trigger", "--url", run.url)["order_id"])
 
 

@@ -100,7 +100,7 @@ def test_keys_without_a_kid_verify_tokens_without_one(header: dict[str, Any]) ->
 def test_an_unsigned_token_delays_a_new_key_for_no_more_than_some_seconds(issuer: Issuer) -> None:
     assert issuer.admits(sign(RSA))
     issuer.clock.now += MIN_INTERVAL
-    assert not issuer.admits(sign(NAMED))  # junk, a moment before the issuer rotates
+    assert not issuer.admits(sign(NAMED))  # an unsigned token, a moment before the issuer rotates its keys
     issuer.content = jwks(NAMED)
     issuer.clock.now += MIN_INTERVAL - 1
     assert not issuer.admits(sign(NAMED))
@@ -186,7 +186,7 @@ def test_a_token_that_a_new_key_may_have_signed_is_not_refused_while_the_address
     assert is_unavailable(issuer, sign(NAMED))
     assert is_unavailable(issuer, sign(NAMED))
     assert issuer.fetches == 2
-    assert issuer.admits(sign(RSA))  # what needs no fetch is admitted as before
+    assert issuer.admits(sign(RSA))  # a token that needs no fetch is admitted as before
 
 
 UNREADABLE = [
@@ -233,7 +233,7 @@ class SlowIssuer(Issuer):
 
 
 def during_a_fetch(issuer: SlowIssuer, fetched_for: str, then: Callable[[], Any]) -> Any:
-    """Do something while the fetch for a token lasts; returns whether that token was admitted, or why not."""
+    """Run `action` while the fetch for a token lasts; returns whether that token was admitted, or why not."""
     issuer.is_slow = True
     with ThreadPoolExecutor(2) as pool:
         fetching = pool.submit(issuer.admits, fetched_for)

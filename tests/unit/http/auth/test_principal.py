@@ -88,7 +88,7 @@ NOBODY: list[Any] = [
     "a\x00b",
     "\ud800",
 ]
-# What gateways make of them where they hand claims on as text.
+# The texts that gateways make of such claims.
 NOBODY_AS_TEXT = [
     "null", "None", "<nil>", "true", "True", "false", "1.0", "-1.5", "1.0E7", "1e+21", "[]", "[17850 17851]",
     '["17850"]', "{}", "{id=17850}", "map[id:17850]", "",
@@ -96,7 +96,7 @@ NOBODY_AS_TEXT = [
 
 
 def context_of(tmp_path: Path, **changes: Any) -> Any:
-    """What the authorizer hands on of a token with the claims, `customer` being the customer's."""
+    """The authorizer's context for a token with these claims; `customer` is the claim that names the customer."""
     content = claims(scope="orders/read orders/write") | changes
     request = AuthRequest("TOKEN", f"Bearer {sign(RSA, content)}", ARN)
     checker = TokenHarness(tmp_path / "jwks.json").checker()

@@ -1,4 +1,4 @@
-"""Attacks on bearer tokens that have worked on others: none of them is believed here.
+"""Attacks on bearer tokens that have worked on other services: each such token is refused here.
 
 Sources: RFC 8725 (JSON Web Token Best Current Practices); CVE-2015-9235 (HS256 with the public key), CVE-2018-0114
 (embedded key), CVE-2022-21449 (zero signature), CVE-2006-4339 (low exponent, Bleichenbacher).
@@ -182,7 +182,7 @@ def test_a_signature_of_another_form_is_refused(room: TokenHarness, shape: str) 
 
 @pytest.mark.parametrize("key", [RSA, EC], ids=["RS256", "ES256"])
 def test_a_signature_has_one_accepted_encoding(room: TokenHarness, key: RSAKey | ECKey) -> None:
-    """The last character holds bits that mean nothing: another one must not be another good token (RFC 4648)."""
+    """Some bits of the last character have no meaning: a token with other bits there must be refused (RFC 4648)."""
     good = sign(key)
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     accepted = []

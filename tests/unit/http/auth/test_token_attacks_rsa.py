@@ -53,7 +53,7 @@ def test_another_mask_is_refused(room: TokenHarness) -> None:
 
 
 def test_a_signature_plus_the_modulus_is_refused(room: TokenHarness) -> None:
-    """It is the same number to the modulus: a second spelling of one signature."""
+    """It is the same number modulo the key's modulus: a second encoding of one signature."""
     # It fits the modulus' length only where both are small enough: a modulus near 2^2047 leaves room for every one.
     key = next(key for key in (RSAKey.generate_key(2048, {"kid": "rsa-1"}) for _ in range(50)) if is_low(modulus(key)))
     room.publish(key)

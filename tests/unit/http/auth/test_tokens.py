@@ -1,4 +1,4 @@
-"""Bearer tokens: what is admitted, and whose claims are not believed."""
+"""Bearer tokens: which are accepted, and which claims are refused."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from testkit.builders import CUSTOMER
 from testkit.tokens import AUDIENCE, ISSUER, claims, sign
 from tests.unit.http.auth.keys import EC, RSA, TokenHarness, base64url, raw_jws, rsa_signature, token
 
-NOW = 1_769_860_800  # what the clock shows where a test is about time
+NOW = 1_769_860_800  # the clock's time in tests about time
 
 
 def at_now(room: TokenHarness, content: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which invoices become orders, and what those orders hold. Real data: see tests/data/README.md."""
+"""Which invoices become orders, and the content of those orders. Real data: see tests/data/README.md."""
 
 from collections import Counter
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Tokens of the local run: what they hold, who gets which, and the key that signs them."""
+"""Tokens of the local run: their claims, the roles, and the key that signs them."""
 
 import base64
 import json
@@ -207,7 +207,9 @@ def test_claims_that_cannot_be_read_are_a_clear_error(tmp_path: Path, claims: st
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("content", "why"), [("[1]", "must be a JSON object"), ("{", "not JSON"), ("", "not JSON")])
+@pytest.mark.parametrize(
+    ("content", "why"), [("[1]", "the claims must be a JSON object"), ("{", "not JSON"), ("", "not JSON")]
+)
 def test_a_file_that_holds_no_claims_is_a_clear_error(tmp_path: Path, content: str, why: str) -> None:
     path = tmp_path / "claims.json"
     path.write_text(content)

@@ -1,4 +1,4 @@
-"""What reaches the terminal: control characters from queues, logs and files are shown, not obeyed."""
+"""Output to the terminal: control characters from queues, logs and files are printed as escapes."""
 
 import ast
 import io
