@@ -38,7 +38,7 @@ class DeadLetter:
 
     @property
     def repeats(self) -> tuple[str, str, str] | None:
-        """What repetitions have in common: the same was quarantined twice. None when its source is not known."""
+        """The key that repetitions of one dead letter share; None when its source is not known."""
         source = self.attributes.get("source", {}).get("StringValue")
         return None if source is None else (self.queue.url, source, hashlib.sha256(self.body.encode()).hexdigest())
 

@@ -16,7 +16,7 @@ from ordersctl.operate.send import RateLimit
 from ordersctl.operate.stage_queues import StageQueues
 from ordersctl.shared.stage import Stage
 
-REPEATED = "repeated, and deleted with the first"  # the outcome of a dead letter that is in the queue twice
+REPEATED = "repeated, and deleted with the first"  # the outcome of a second copy of a dead letter
 
 
 @dataclass(frozen=True)
