@@ -151,7 +151,7 @@ def search(entry_points: EntryPoints, seconds: float, seed: int) -> tuple[Cost, 
     """Climb from random shapes to more costly ones; returns the most costly."""
     chance, end = random.Random(seed), time.monotonic() + seconds
     everything = list(shapes())
-    dearest: tuple[Cost, Shape] | None = None
+    costliest: tuple[Cost, Shape] | None = None
     while time.monotonic() < end:
         shape = chance.choice(everything)
         best = cost(entry_points, shape, shape.body())
@@ -161,19 +161,19 @@ def search(entry_points: EntryPoints, seconds: float, seed: int) -> tuple[Cost, 
             for other in _neighbours(shape, chance):
                 if len(other.value) < MAX_BODY_BYTES and (found := cost(entry_points, other, other.body())) > best:
                     shape, best, improved = other, found, True
-        if dearest is None or best > dearest[0]:
-            dearest = best, shape
-    assert dearest is not None
-    return dearest
+        if costliest is None or best > costliest[0]:
+            costliest = best, shape
+    assert costliest is not None
+    return costliest
 
 
 def main() -> None:
     seconds, seed = float(sys.argv[1]), random.randrange(10**6)
     with repeatable(1, JWT_JWKS="no/jwks.json"):
         found, shape = search(EntryPoints(), seconds, seed)
-    print(f"the dearest body of seed {seed}: {shape}: {found.memory / 1e6:.0f} MB, {found.cpu:.2f} s, {found.status}")
+    print(f"the costliest body of seed {seed}: {shape}: {found.memory / 1e6:.0f} MB, {found.cpu:.2f} s, {found.status}")
     if not is_bounded(found):
-        sys.exit("dearer than 50 MB or a second")
+        sys.exit("costs more than 50 MB or a second")
 
 
 if __name__ == "__main__":

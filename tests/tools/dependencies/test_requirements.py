@@ -40,7 +40,7 @@ class Locked:
 
 
 def locked(path: Path) -> list[Locked]:
-    """The requirements of a file. InvalidRequirement for any line that is none, such as the address of an index."""
+    """The requirements of a file. InvalidRequirement for any other line, such as the address of an index."""
     text = re.sub(r"#.*", "", path.read_text()).replace("\\\n", " ")
     lines = [line.split(" --hash=") for line in text.splitlines() if line.strip()]
     return [Locked(Requirement(each.strip()), tuple(one.strip() for one in hashes)) for each, *hashes in lines]

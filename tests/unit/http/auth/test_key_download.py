@@ -184,7 +184,7 @@ def test_one_deadline_is_over_the_whole_answer(trusted: Path, handler: Handler) 
         assert seconds < DEADLINE + MARGIN
         for thread in [each for each in threading.enumerate() if each.name == "key-set"]:
             thread.join(5)
-            assert not thread.is_alive(), "whoever was given up must end"
+            assert not thread.is_alive(), "an abandoned download must end"
 
 
 @pytest.mark.parametrize("handler", [silent, dripping(b"\x16\x03\x03\x40\x00")], ids=["silent", "dripping"])

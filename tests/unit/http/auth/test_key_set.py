@@ -218,7 +218,7 @@ def test_a_document_that_is_not_a_key_set_is_a_failure_of_the_address(issuer: Is
 
 
 class SlowIssuer(Issuer):
-    """An address that answers when it is told to."""
+    """An address that answers when the test lets it."""
 
     def __init__(self, *keys: RSAKey | ECKey) -> None:
         super().__init__(*keys)
