@@ -85,7 +85,7 @@ class DirectGateway:
     ) -> "DirectGateway":
         body = template["Resources"]["RestAPI"]["Properties"]["Body"]
         conditions = {"WithDirectAccept": True, "WithCognito": with_cognito}
-        post = resolved(body["paths"]["/orders"]["post"], conditions, {"CustomerClaim": "sub"})
+        post = resolved(body["paths"]["/orders"]["post"], conditions, {"CustomerClaim": "sub", "ScopeClaim": "scope"})
         return cls(post, body["definitions"], queue_url, http, with_cognito)
 
     def post(
