@@ -9,12 +9,12 @@ CUSTOMER_PRICES = ("trusted", "checked")
 
 
 class SettingsError(Exception):
-    """A setting is missing, or its value is not one of those it can have; the message names it."""
+    """A setting is missing, or its value is not an allowed one; the message names the setting."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Each field is the environment variable of the same name in capitals; one with a default may be left out."""
+    """Each field is the environment variable of the same name in capitals; one with a default is optional."""
 
     stage: str
     order_table: str
@@ -27,7 +27,7 @@ class Settings:
     jwt_audience: str
     jwt_jwks: str
     event_bus_name: str = ""  # publish to this EventBridge bus in place of the topic
-    dax_endpoint: str = ""  # answer reads from this DAX cluster
+    dax_endpoint: str = ""  # answer reads through this DAX cluster
     customer_claim: str = "sub"
     customer_prices: str = "trusted"  # or "checked": customers' orders are compared with the price table
     price_table: str = ""
@@ -35,13 +35,13 @@ class Settings:
     audience_claim: str = ""  # of tokens without aud, as Cognito's access tokens: client_id
     aws_endpoint_url: str = ""
     aws_client: str = "thin"  # or "botocore": chalicelib/wiring.py says when
-    # "1" only where the event source mappings read what a handler returns. To any other mapping a returned failure is
-    # success, and the message is lost: so the default is "no".
+    # "1" only where the event source mappings read what a handler returns. Any other mapping takes a returned
+    # failure for success, and the message is lost: so the default is "no".
     report_batch_item_failures: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
-        """Read the settings; raises SettingsError naming those that are missing or wrong."""
+        """Read the settings; raises SettingsError, which names the missing or wrong ones."""
         values = {field.name: env.get(field.name.upper()) or field.default for field in fields(cls)}
         if missing := [name.upper() for name, value in values.items() if value is MISSING]:
             raise SettingsError(f"not set in the environment: {', '.join(missing)}")

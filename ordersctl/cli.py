@@ -9,7 +9,7 @@ import click
 
 
 class Entry(NamedTuple):
-    """A command's module, which has a function of the command's name, and what the list of commands says of it.
+    """A command: its module, which has a function of the command's name, and its line in the list of commands.
 
     The list imports no module: some take a second to import.
     """

@@ -31,7 +31,7 @@ from ordersctl.shared.options import Finite
 from testkit.local_run import LocalRun
 from testkit.processes import end_like_ctrl_c
 
-CLIENTS = 32  # enough to post more orders than the local processor can handle meanwhile
+CLIENTS = 32  # enough clients to post more orders than the local processor can handle meanwhile
 QUIET_RATE = 5.0  # orders per second
 SAMPLE_SECONDS = 0.05
 FACTOR = 2  # the most that model and measurement may differ by; other load of the machine causes some of it

@@ -1,4 +1,4 @@
-"""Errors of AWS's clients, and of the network, become a Fault here and nowhere else."""
+"""The one place where errors of AWS's clients and of the network become a Fault."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ _SERVER_ERROR = 500
 
 @contextmanager
 def faults(service: str, *, writes: bool = False) -> Iterator[None]:
-    """Raise Fault, naming the service, in place of what its client raises within the block.
+    """Raise Fault, naming the service, in place of an error that its client raises within the block.
 
     A call that writes may have taken effect although it failed, unless the service refused it at its first attempt.
     """
@@ -23,7 +23,7 @@ def faults(service: str, *, writes: bool = False) -> Iterator[None]:
         code = error.response.get("Error", {}).get("Code", "unknown")
         raise Fault(f"{service}: {code}", may_have_taken_effect=writes and _is_unclear(error)) from error
     except (BotoCoreError, OSError, UnicodeDecodeError) as error:
-        # amazon-dax-client lets a socket's own errors through, and botocore those of decoding an error's body.
+        # amazon-dax-client does not wrap a socket's errors; botocore does not wrap those of decoding an error's body.
         raise Fault(f"{service}: {type(error).__name__}", may_have_taken_effect=writes) from error
 
 

@@ -14,7 +14,7 @@ from chalicelib.domain.request_context import PlacedBy, RequestContext
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """An order with a 202: it is on the queue, and may not be stored yet."""
+    """An accepted order, answered with 202: it is on the queue, and may not be stored yet."""
 
     order_id: str
     replayed: bool  # the answer to a retry under the same idempotency key
@@ -31,7 +31,7 @@ def accept_order(
     queue: OrderQueue,
     find: Callable[[str], Order | ErasedOrder],
 ) -> Accepted:
-    """Put an order on the queue. Raises KeyReused, OrderErased, Fault; then nothing was accepted.
+    """Put an order on the queue. Raises KeyReused, OrderErased, Fault; after an error nothing was accepted.
 
     `placed_by` is None where the processor is to believe the order's prices, whoever placed it.
     """

@@ -27,7 +27,7 @@ def process_batch(
     remaining_ms: Callable[[], float],
     longest_ms: float,
 ) -> list[Mapping[str, Any]]:
-    """Process the messages of a batch (Lambda's records); returns those that failed or were not done in time.
+    """Process the messages of a batch (Lambda's records); returns those that failed or were not finished in time.
 
     `remaining_ms` and `longest_ms`: lambda_batches.each.
     """
@@ -36,14 +36,15 @@ def process_batch(
         body, message_id = message["body"], message["messageId"]
         process_message(body, message_id, table=table, prices=prices, dead_letters=dead_letters)
 
-    once = list({message["messageId"]: message for message in messages}.values())  # SQS may repeat one in a batch
+    # SQS may deliver one twice in a batch
+    once = list({message["messageId"]: message for message in messages}.values())
     return lambda_batches.each(once, handle, remaining_ms=remaining_ms, longest_ms=longest_ms, group_of=fifo.group_of)
 
 
 def process_message(
     body: str, message_id: str, *, table: OrderTable, prices: PriceTable | None, dead_letters: DeadLetterQueue
 ) -> None:
-    """Store the order of a queue message; a message that is poison goes to the dead-letter queue. Raises Fault."""
+    """Store the order of a queue message; a poison message goes to the dead-letter queue. Raises Fault."""
     ids: dict[str, Any] = {}
     try:
         command = commands.decode(body)
@@ -78,9 +79,9 @@ def store_order(command: PlaceOrder, table: OrderTable, prices: PriceTable | Non
 
 
 def reject_order(command: PlaceOrder, reason: str, table: OrderTable) -> Order | ErasedOrder | None:
-    """Store as rejected an order that an operator gives up: its client must not read "accepted" permanently.
+    """Store as rejected an order that an operator gives up, so that its client does not read "accepted" permanently.
 
-    Returns the order that has this id already; None when there was none. Raises Fault.
+    Returns the order that already has this id; None if there was none. Raises Fault.
     """
     rejected = {"status": OrderStatus.REJECTED, "status_reason": reason[:MAX_STATUS_REASON]}
     return table.add(order_of(command).model_copy(update=rejected))

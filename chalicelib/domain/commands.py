@@ -40,8 +40,8 @@ def _needs_2(order: NewOrder, customer_id: str) -> bool:
 
 # Each revision above the first, with whether an order needs it: a field or a value that an earlier revision refuses.
 NEEDS: Mapping[int, Callable[[NewOrder, str], bool]] = {2: _needs_2}
-_PLACED_BY = 3  # the revision that knows the member placed_by
-REVISION = max(_PLACED_BY, *NEEDS)  # the newest that this release reads
+REVISION = max(NEEDS, default=1)  # the newest that this release reads
+_PLACED_BY = 2  # the first revision with the member placed_by
 
 
 def _exists(timestamp: str) -> str:

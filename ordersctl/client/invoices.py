@@ -18,9 +18,9 @@ from ordersctl.client.invoice_file import DATE, Row
 
 NAME_LENGTH = 500  # characters, as an order takes it
 
-# Plain notation only: int() and Decimal() would also take "1_0", "NaN" and "1e3".
+# Plain notation only: int() and Decimal() also take "1_0", "NaN" and "1e3".
 _WHOLE = re.compile(r"(-?[0-9]{1,12})(?:\.0+)?")
-# 28 digits at the most: within Decimal's default precision nothing is rounded.
+# 28 digits at most: within Decimal's default precision nothing is rounded.
 _PRICE = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,16})?")
 _DECIMAL_COMMA = re.compile(r"-?[0-9.]*,[0-9.,]*")
 _CUSTOMER_AS_NUMBER = re.compile(r"([0-9]+)\.0")  # 17850.0: a column of numbers with gaps, as spreadsheets write it
@@ -44,7 +44,7 @@ class Placeable:
 
 @dataclass(frozen=True)
 class NotPlaced:
-    """An invoice that is not posted: it is not an order, or it is refused here."""
+    """An invoice that is not posted: it is not an order, or `load` refuses it."""
 
     invoice: str
     outcome: Literal["not an order", "refused"]
@@ -63,7 +63,7 @@ def judge(
     if not _INVOICE_NUMBER.fullmatch(invoice):
         return NotPlaced(invoice, "refused", "no usable invoice number")
     try:
-        # The lines first: a guest does not fix what is wrong with them.
+        # Check the lines first: a guest customer does not make a bad line valid.
         items = [_item(row, CURRENCY_EXPONENTS[currency]) for row in rows]
         ordered_at = _ordered_at(rows, dates)
         customer_id = _customer(rows, guest)

@@ -1,4 +1,4 @@
-"""What `chalice deploy` reads of a provisioned stage: .chalice/config.json, and its functions' policies."""
+"""The files of a provisioned stage that `chalice deploy` reads: .chalice/config.json, and the functions' policies."""
 
 import json
 import re
@@ -31,7 +31,7 @@ def record(stage: str, outputs: Mapping[str, str], parameters: Mapping[str, str]
     settings["environment_variables"]["CUSTOMER_PRICES"] = parameters.get("CustomerPrices", "trusted")
     settings["environment_variables"]["DAX_ENDPOINT"] = parameters.get("DaxEndpoint", "")
     settings["xray"] = parameters.get("Tracing") == "true"
-    # As infra/package.yaml has it: a traced stage calls AWS by botocore.
+    # As in infra/package.yaml: a traced stage calls AWS with botocore.
     client = "botocore" if settings["xray"] else parameters.get("AwsClient", "thin")
     settings["environment_variables"]["AWS_CLIENT"] = client
     functions = settings.setdefault("lambda_functions", {})

@@ -1,4 +1,4 @@
-"""`ordersctl provision`: makes what a stage needs before `chalice deploy`, and writes down what Chalice must know."""
+"""`ordersctl provision`: makes a stage's resources, and writes their names and policies for `chalice deploy`."""
 
 import json
 
@@ -17,7 +17,7 @@ from ordersctl.shared.stage import Stage, with_stage
 @options.yes
 @with_stage
 def provision(stage: Stage, *, yes: bool) -> None:
-    """Create or update a stage's resources, and write them down for `chalice deploy`."""
+    """Create or update a stage's resources, and write their names and policies for `chalice deploy`."""
     given, tags = settings.stage_settings(stage.name)
     settings.check_dax_client(given)
     template = templates.resources()
@@ -38,4 +38,4 @@ def provision(stage: Stage, *, yes: bool) -> None:
     carry_out(stack, stack.plan({"TemplateBody": body}, parameters, tags), yes=yes)
     record(stage.name, stack.outputs(), given)
     where = CHALICE_CONFIG.relative_to(PROJECT_DIR)
-    echo(f"written down in {where}; next: chalice deploy --stage {stage.name}")
+    echo(f"written to {where}; next: chalice deploy --stage {stage.name}")

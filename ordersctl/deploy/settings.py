@@ -15,7 +15,8 @@ from ordersctl.shared import templates
 from ordersctl.shared.project import INFRA, PROJECT_DIR, chalice_config
 from ordersctl.shared.templates import Template
 
-# Without its dependencies: botocore is in Lambda's runtime. Built by the setuptools that requirements-build.txt pins.
+# Without dependencies: botocore is in Lambda's runtime. The setuptools that builds it is pinned in
+# requirements-build.txt.
 DAX_CLIENT = (
     ".venv/bin/python -m pip install --require-hashes --no-deps --no-build-isolation --no-compile"
     " --target vendor -r requirements-dax.txt"
@@ -46,13 +47,13 @@ def stage_settings(stage: str) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def check_dax_client(given: Mapping[str, str], project: Path = PROJECT_DIR) -> None:
-    """Raise ClickException if a stage reads from DAX and the client that this needs would not be packaged."""
+    """Raise ClickException if a stage reads from DAX and the DAX client would not be packaged."""
     if given.get("DaxEndpoint") and not (project / "vendor" / "amazondax").is_dir():
         raise click.ClickException(f"DaxEndpoint needs vendor/amazondax: {DAX_CLIENT}")
 
 
 def checked_parameters(template: Template, given: Mapping[str, str]) -> dict[str, str]:
-    """Return the given values that the template has parameters for; ClickException names each that is not valid."""
+    """Return the given values that are parameters of the template; ClickException names each invalid one."""
     known = template["Parameters"]
     wrong = [
         f"{name}: {complaint}"
@@ -106,7 +107,7 @@ def processor_timeout(stage: str) -> int:
 
 
 def check_issuer(setting: str, issuer: str) -> None:
-    """Raise ClickException if the issuer is still the one that the files are delivered with."""
+    """Raise ClickException if the issuer is still the example that this project ships."""
     host = urlsplit(issuer).hostname or ""
     if host == "example.com" or host.endswith(".example.com"):
         raise click.ClickException(f"{setting} is still {issuer}: put your own issuer, audience and keys there")

@@ -27,13 +27,13 @@ def engine(port: int, state_dir: Path) -> Child:
         entry="ministack.app:main",
         args=(),
         environment={
-            "BIND_HOST": "127.0.0.1",  # its own default is every interface
+            "BIND_HOST": "127.0.0.1",  # by default it listens on every interface
             "GATEWAY_PORT": str(port),
             "SERVICES": SERVICES,
-            "IOT_MTLS_ENABLED": "0",  # else it listens for MQTT and SFTP too
+            "IOT_MTLS_ENABLED": "0",  # without these it listens for MQTT and SFTP too
             "SFTP_ENABLED": "0",
             "LOG_LEVEL": "WARNING",
-            # No Docker here: it would look for containers of its kind, and remove them.
+            # No Docker: the engine would look for containers of earlier engines, and remove them.
             "DOCKER_HOST": f"unix://{state_dir}/no-docker",
             "TMPDIR": str(state_dir),  # it leaves a pid file there
         },

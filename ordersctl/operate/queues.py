@@ -1,4 +1,4 @@
-"""`ordersctl queues`: shows how much waits in each queue and in the table's stream, and for how long."""
+"""`ordersctl queues`: shows how many messages wait in each queue and in the table's stream, and for how long."""
 
 import json
 

@@ -62,7 +62,7 @@ def _dead_letters(stage: Stage, queues: StageQueues, order_id: str) -> list[Dead
 
 
 def _in_order(rows: Sequence[Row]) -> list[Row]:
-    """Sort rows by time, those without one last, and note how long after the first each is (`after_ms`)."""
+    """Sort rows by time, those without a time last, and add the milliseconds since the first one (`after_ms`)."""
     rows = sorted(rows, key=lambda row: (row["time"] is None, row["time"] or ""))
     first = rows[0]["time"]
     return [row | {"after_ms": None if row["time"] is None else _milliseconds(first, row["time"])} for row in rows]

@@ -31,9 +31,9 @@ class Stage:
         """Return the stage: `local` is the engine, with made-up credentials; any other is where boto3 finds AWS."""
         if name == LOCAL:
             options = client_options(project.engine_url())
-            # Retries would only delay the message that no engine answers.
+            # Retries would only delay the error message that no engine answers.
             options["config"] = options["config"].merge(Config(retries={"total_max_attempts": 1}))
-            # A session without a profile: AWS_PROFILE may name one that this machine does not have.
+            # A session without a profile: AWS_PROFILE may name a profile that this machine does not have.
             bare = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
             return cls(name, boto3.Session(botocore_session=bare), options)
         return cls(name, boto3.Session(profile_name=profile, region_name=region), {})

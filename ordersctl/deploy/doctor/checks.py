@@ -1,4 +1,4 @@
-"""What is checked of a deployed stage, in the order in which an order travels."""
+"""The checks of a deployed stage, in the order of the hops."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,11 +16,14 @@ from ordersctl.shared.stage import Stage
 class Finding(NamedTuple):
     fine: bool
     what: str
-    remedy: str = ""  # what to type, or to read
+    remedy: str = ""  # a command to run, or a page to read
 
 
 class Remedies(NamedTuple):
-    """What to type, by how the stage was deployed: provisioning one that was deployed whole would take it apart."""
+    """The commands that fix a finding.
+
+    They depend on how the stage was deployed: `provision` would damage one stack.
+    """
 
     stack: str
     functions: str
@@ -31,13 +34,14 @@ class Remedies(NamedTuple):
         tune = f"ordersctl tune --stage {stage}"
         if packaged:
             deploy = f"make package STAGE={stage}, then ordersctl deploy --stage {stage}"
-            # CloudFormation changes only what differs from its own last template, not what was changed beside it.
+            # CloudFormation changes only what differs from its own last template; it does not undo changes made by
+            # other means.
             return cls(deploy, deploy, f"{deploy}; if that changes nothing, {tune}")
         return cls(f"ordersctl provision --stage {stage}", f"chalice deploy --stage {stage}", tune)
 
 
 def examine(stage: Stage) -> Iterator[Finding]:
-    """Check everything, in the order in which an order travels; raises botocore's errors."""
+    """Check everything, in the order of the hops; raises botocore's errors."""
     given, _ = settings.stage_settings(stage.name)
     packaged = deployed_whole(stage.outputs())
     functions = {name: Function(stage.client("lambda"), name).configuration() for name in function_names(stage.name)}
@@ -77,7 +81,7 @@ class _Checks:
     def recorded(self) -> Iterator[Finding]:
         recorded, outputs = environment_variables(self.stage.name), self.stage.outputs()
         stale = [name for name in recorded_outputs(outputs) if recorded.get(variable(name)) != outputs.get(name)]
-        yield _none(stale, "outputs that are not written down", self.remedies.stack)
+        yield _none(stale, "outputs that .chalice/config.json lacks", self.remedies.stack)
 
     def order_queue(self) -> Iterator[Finding]:
         attributes = self.stage.queue_attributes(self.stage.output("OrderQueueUrl"), "All")
@@ -110,7 +114,7 @@ class _Checks:
         reads = "ReportBatchItemFailures" in (source.get("FunctionResponseTypes") or [])
         return Finding(
             reads or not returns,
-            f"failures that {name} {'returns' if returns else 'raises'} are heeded",
+            f"failures that {name} {'returns' if returns else 'raises'} are retried",
             "REPORT_BATCH_ITEM_FAILURES must not be set without FunctionResponseTypes: ORDERS ARE BEING LOST",
         )
 
@@ -127,7 +131,7 @@ class _Checks:
         stream = (table.get("StreamSpecification") or {}).get("StreamViewType")
         yield Finding(stream == "NEW_AND_OLD_IMAGES", f"the table's stream shows {stream}", remedy)
         if self.settings.get("DeletionProtection", "true") == "true":
-            yield Finding(bool(table.get("DeletionProtectionEnabled")), "the table refuses to be deleted", remedy)
+            yield Finding(bool(table.get("DeletionProtectionEnabled")), "the table's deletion protection is on", remedy)
         backups = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
         status = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
         yield Finding(status == "ENABLED", f"point-in-time recovery is {status}", remedy)

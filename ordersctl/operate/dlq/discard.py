@@ -1,4 +1,4 @@
-"""Discarding a dead letter: it is kept in a file, and its order stored as rejected. The caller deletes it then."""
+"""Discards a dead letter: keeps it in a file, and stores its order as rejected. Afterwards the caller deletes it."""
 
 import json
 import os

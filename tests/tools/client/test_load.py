@@ -39,7 +39,7 @@ def counts(result: Result) -> dict[tuple[str, str], int]:
     return {(row[0], row[1]): int(row[2]) for row in rows(result) if len(row) == 4}
 
 
-def test_every_invoice_is_accounted_for(service: Service) -> None:
+def test_every_invoice_is_in_the_report(service: Service) -> None:
     result = run(service)
     assert counts(result) == {
         ("accepted", ""): 5,
@@ -136,7 +136,7 @@ def test_a_refused_token_stops_the_load_at_once(service: Service, status: int) -
     assert len(service.posts) == 1
 
 
-def test_an_unreachable_service_is_a_message_without_a_traceback(service: Service) -> None:
+def test_an_unreachable_service_is_reported_without_a_traceback(service: Service) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}"
     result = run(service, "--url", nowhere)
     assert f"Error: Nothing answers at {nowhere}" in result.output
@@ -144,7 +144,7 @@ def test_an_unreachable_service_is_a_message_without_a_traceback(service: Servic
 
 
 @pytest.mark.parametrize("data", [b"", b"a,b\n1,2\n", b"\xff\x00\x00", None])
-def test_a_file_that_cannot_be_loaded_is_a_message_and_exit_status_2(
+def test_a_file_that_cannot_be_loaded_is_reported_with_exit_status_2(
     service: Service, tmp_path: Path, data: bytes | None
 ) -> None:
     file = tmp_path / "invoices.csv"
@@ -169,7 +169,7 @@ def test_a_file_that_cannot_be_loaded_is_a_message_and_exit_status_2(
         ["--encoding", "ebcdic?"],
     ],
 )
-def test_a_wrong_option_is_a_message_and_exit_status_2(service: Service, arguments: list[str]) -> None:
+def test_a_wrong_option_is_reported_with_exit_status_2(service: Service, arguments: list[str]) -> None:
     assert run(service, *arguments).exit_code == 2
 
 
@@ -226,7 +226,7 @@ def test_an_event_that_arrives_twice_is_reported(service: Service, downstream: D
     assert "none missing, 1 (the first is ord_" in wait(service, downstream.engine_url).output
 
 
-def test_an_unreachable_engine_is_a_message_before_any_order_is_placed(service: Service) -> None:
+def test_an_unreachable_engine_is_reported_before_any_order_is_placed(service: Service) -> None:
     result = wait(service, f"http://127.0.0.1:{free_port()}")
     assert "Error: No AWS engine answers at" in result.output
     assert (result.exit_code, service.posts) == (1, [])

@@ -125,7 +125,7 @@ def test_a_service_places_for_a_customer_and_the_location_names_the_customer(gat
 
 
 @pytest.mark.parametrize("key", ["", "not a uuid", KEY + "0", KEY.replace("-", ""), KEY + "&Action=PurgeQueue"])
-def test_a_key_that_is_no_uuid_is_refused(key: str, gateway: DirectGateway, sqs: Any) -> None:
+def test_a_key_that_is_not_a_uuid_is_refused(key: str, gateway: DirectGateway, sqs: Any) -> None:
     assert problem(gateway.post(order(), key)) == (400, "invalid-parameter")
     assert queued(gateway, sqs) == []
 
@@ -146,13 +146,13 @@ def test_a_missing_key_is_refused_by_the_validator(gateway: DirectGateway, sqs: 
         order(note="x" * 2_001), order() + ', "customer_id": "18000"',
     ],
 )  # fmt: skip
-def test_a_body_that_is_no_order_is_refused_by_the_model(body: str, gateway: DirectGateway, sqs: Any) -> None:
+def test_a_body_that_is_not_an_order_is_refused_by_the_model(body: str, gateway: DirectGateway, sqs: Any) -> None:
     assert gateway.post(body, KEY).body == "BAD_REQUEST_BODY"
     assert queued(gateway, sqs) == []
 
 
 @pytest.mark.parametrize("sub", ["null", "None", "TRUE", "false", "1.0", "-1.5", "1.0E7", "[]", "{}", "<nil>", ""])
-def test_cognitos_text_of_a_claim_that_is_no_name_is_nobodys(
+def test_a_cognito_claim_that_is_not_a_valid_customer_id_names_no_customer(
     sub: str, template: dict[str, Any], url: str, sqs: Any
 ) -> None:
     with httpx.Client(timeout=30, trust_env=False) as http:
@@ -163,7 +163,7 @@ def test_cognitos_text_of_a_claim_that_is_no_name_is_nobodys(
         assert [each["customer_id"] for each in queued(gateway, sqs)] == ["17850"]
 
 
-def test_the_built_in_authorizer_says_what_is_a_name(gateway: DirectGateway, sqs: Any) -> None:
+def test_the_built_in_authorizer_decides_which_texts_are_customer_ids(gateway: DirectGateway, sqs: Any) -> None:
     assert problem(gateway.post(order(), KEY, sub="")) == (403, "forbidden")
     assert gateway.post(order(), KEY, sub="null").status == 202  # a text in the token
     assert [each["customer_id"] for each in queued(gateway, sqs)] == ["null"]
@@ -209,7 +209,7 @@ def test_a_body_that_is_too_large_is_refused(gateway: DirectGateway, sqs: Any) -
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_no_text_breaks_out_of_its_field(text: str, gateway: DirectGateway, sqs: Any) -> None:
+def test_no_text_can_change_another_field(text: str, gateway: DirectGateway, sqs: Any) -> None:
     line = builders.line(sku=text[:64], name=text)
     posted = builders.new_order(
         items=[line], note=text, reference=text[:64], shipping_address=builders.ADDRESS | {"name": text, "line1": text}

@@ -178,7 +178,7 @@ def test_the_doctor_adds_the_batching_window_to_the_required_visibility(
 
 
 @pytest.mark.usefixtures("processor")
-def test_functions_that_are_not_the_stacks_are_not_replaced(project: Project) -> None:
+def test_functions_that_the_stack_did_not_make_are_not_replaced(project: Project) -> None:
     path = project.directory / "infra" / "stages" / "dev.json"
     before = path.read_text()
     write_settings(project, "dev", JwtIssuer="https://issuer.orders.dev", JwtAudience="orders", JwtJwks="keys.json")

@@ -76,7 +76,7 @@ def test_a_terminal_gets_tables(stage: OperatedStage) -> None:
     assert "stream" in shown
 
 
-def test_without_an_engine_it_says_what_to_do(stage: OperatedStage) -> None:
+def test_without_an_engine_the_command_says_how_to_start_it(stage: OperatedStage) -> None:
     stage.environment["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
     result = stage.run("queues")
     assert result.exit_code == 1

@@ -1,4 +1,4 @@
-"""Which invoices become orders, and what those orders hold. Real data: see tests/data/README.md."""
+"""Which invoices become orders, and the content of those orders. Real data: see tests/data/README.md."""
 
 from collections import Counter
 from pathlib import Path
@@ -149,7 +149,7 @@ def test_a_price_is_in_the_minor_units_of_its_currency(currency: str, minor_unit
         (line(invoice="5" * 65), "no usable invoice number"),
     ],
 )
-def test_what_cannot_be_placed_is_refused_with_its_reason(wrong: str, reason: str) -> None:
+def test_an_invoice_that_cannot_be_placed_is_refused_with_its_reason(wrong: str, reason: str) -> None:
     judged = judge_lines(wrong)
     assert isinstance(judged, NotPlaced)
     assert (judged.outcome, judged.reason) == ("refused", reason)
@@ -189,7 +189,7 @@ def test_a_credit_note_is_not_an_order_whatever_it_holds() -> None:
         ("  ", None),
     ],
 )
-def test_a_description_is_kept_as_far_as_an_order_takes_it(name: str, kept: str | None) -> None:
+def test_a_description_is_reduced_to_the_text_that_an_order_allows(name: str, kept: str | None) -> None:
     judged = judge_lines(line(name=name))
     assert isinstance(judged, Placeable)
     assert judged.order["items"][0].get("name") == kept
