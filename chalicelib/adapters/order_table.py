@@ -3,15 +3,17 @@
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from chalicelib.adapters import order_items
 from chalicelib.adapters.faults import faults
+from chalicelib.adapters.merged import BOUNDS, Bounds, Merged, Step
 from chalicelib.domain.errors import Fault, OrderNotFound, VersionConflict
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
+from chalicelib.settings import Spread
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -22,8 +24,6 @@ _IF_UNCHANGED: Any = {
     "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
 }
 _MARKS = 4  # as many as leave ten lines within one write unit
-_STEP = 100
-_READ_AT_MOST = 1_000  # index entries per call: a filter that matches few orders ends in a cursor, not in a long wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class OrderTable:
     client: "DynamoDBClient"
     name: str
     consistent: bool = True  # whether a read sees every write before it; one from a cache does not
+    spread: Spread = field(default_factory=dict)  # customers whose orders the index has under several keys
+    bounds: Bounds = BOUNDS  # of lists
 
     def add(self, order: Order) -> Order | ErasedOrder | None:
         """Store a new order; returns the order that has its id already, None when there was none. Raises Fault."""
@@ -44,7 +46,7 @@ class OrderTable:
             with faults("dynamodb", writes=True):
                 self.client.put_item(
                     TableName=self.name,
-                    Item=order_items.to_item(order),
+                    Item=order_items.to_item(order, self.spread),
                     ConditionExpression=_ABSENT,
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
@@ -74,9 +76,16 @@ class OrderTable:
                 answer = self.client.query(
                     TableName=self.name,
                     KeyConditionExpression="#order = :order",
-                    FilterExpression="#customer = :customer OR attribute_not_exists(#customer)",  # a tombstone has none
+                    # A tombstone has no customer.
+                    FilterExpression=(
+                        "#customer = :customer OR begins_with(#customer, :further) OR attribute_not_exists(#customer)"
+                    ),
                     ExpressionAttributeNames={"#order": order_items.ORDER_ID, "#customer": order_items.CUSTOMER_ID},
-                    ExpressionAttributeValues={":order": {"S": order_id}, ":customer": {"S": owner}},
+                    ExpressionAttributeValues={
+                        ":order": {"S": order_id},
+                        ":customer": {"S": owner},
+                        ":further": {"S": order_items.first_of_further_keys(owner)},
+                    },
                     ConsistentRead=consistent,
                 )
             return next(iter(answer["Items"]), None)
@@ -125,27 +134,25 @@ class OrderTable:
         """List a customer's orders, newest first, `limit` at most; both times are exclusive. Raises Fault."""
         if placed_after and placed_before and placed_after >= placed_before:
             return Page([], None)  # DynamoDB calls an empty range an error
-        query = _query(customer_id, status, placed_after, placed_before)
-        found: list[dict[str, str | int]] = []
-        read = 0
-        last = start_after
-        while len(found) < limit and read < _READ_AT_MOST:
-            if last is not None:
-                query["ExclusiveStartKey"] = order_items.index_key(customer_id, last)
-            room = limit - len(found)
+        query = _query(status, placed_after, placed_before)
+
+        def read(index_key: str, start_after: str | None, limit: int) -> Step:
+            values = {**query["ExpressionAttributeValues"], ":customer": {"S": index_key}}
+            start: Any = {}
+            if start_after is not None:
+                start["ExclusiveStartKey"] = order_items.start_key(index_key, start_after)
             with faults("dynamodb"):
-                # One entry more than is shown says whether there is a next page. With a filter larger steps save calls.
-                answer = self.client.query(TableName=self.name, Limit=room + 1 if status is None else _STEP, **query)
-            entries = answer["Items"]
-            read += answer["ScannedCount"]
-            found += [order_items.to_summary(entry) for entry in entries[:room]]
-            if len(entries) > room:
-                last = entries[room - 1][order_items.PLACED_KEY]["S"]
-            elif "LastEvaluatedKey" in answer:
-                last = answer["LastEvaluatedKey"][order_items.PLACED_KEY]["S"]
-            else:
-                return Page(found, None)
-        return Page(found, last)
+                answer = self.client.query(
+                    TableName=self.name, Limit=limit, **query | {"ExpressionAttributeValues": values}, **start
+                )
+            last = answer.get("LastEvaluatedKey")
+            last_placed_key = None if last is None else last[order_items.PLACED_KEY]["S"]
+            return Step(answer["Items"], answer["ScannedCount"], last_placed_key)
+
+        keys = order_items.index_keys(customer_id, self.spread)
+        merged = Merged(keys, read, is_filtered="FilterExpression" in query, bounds=self.bounds)
+        entries, last = merged.page(limit, start_after)
+        return Page([order_items.to_summary(entry) for entry in entries], last)
 
 
 @contextmanager
@@ -170,11 +177,10 @@ def _recognised_by(order: Order | ErasedOrder) -> Iterator[dict[str, Any]]:
         raise Fault("dynamodb: the marks do not say whether a write was made", may_have_taken_effect=True) from fault
 
 
-def _query(
-    customer_id: str, status: OrderStatus | None, placed_after: str | None, placed_before: str | None
-) -> dict[str, Any]:
+def _query(status: OrderStatus | None, placed_after: str | None, placed_before: str | None) -> dict[str, Any]:
+    """A query of the index, without the value of `:customer`."""
     names = {"#customer": order_items.CUSTOMER_ID}
-    values: dict[str, Any] = {":customer": {"S": customer_id}}
+    values: dict[str, Any] = {}
     keys = "#customer = :customer"
     if placed_after or placed_before:
         names["#placed"] = order_items.PLACED_KEY
