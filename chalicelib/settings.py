@@ -89,7 +89,7 @@ def parse_spread(text: str) -> Spread:
         customer_id, written, read, people = found.groups()
         each = SpreadCustomer(int(written or read), int(read), people is not None)
         if not 1 <= each.written <= each.read <= MOST_INDEX_KEYS:
-            raise SettingsError(f"SPREAD_CUSTOMERS: {part!r} is not a number from 1 to {MOST_INDEX_KEYS}")
+            raise SettingsError(f"SPREAD_CUSTOMERS: {part!r} has not from 1 to {MOST_INDEX_KEYS} keys")
         if customer_id in spread:
             raise SettingsError(f"SPREAD_CUSTOMERS: {customer_id} is there twice")
         spread[customer_id] = each

@@ -5,6 +5,7 @@ all that was read, and a cursor holds that alone: it stays valid when the number
 """
 
 import heapq
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import copy_context
 from operator import itemgetter
@@ -64,7 +65,7 @@ class Merged:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only lists of spread customers need threads
 
         with ThreadPoolExecutor(len(ways)) as pool:
-            firsts = [pool.submit(copy_context().run, next, way, None) for way in ways]
+            firsts = [pool.submit(copy_context().run, _first, way) for way in ways]
         return [_continued(first.result(), way) for first, way in zip(firsts, ways, strict=True)]
 
     def _first_step(self, limit: int) -> int:
@@ -75,7 +76,7 @@ class Merged:
         if keys == 1:
             return page
         mean = page / keys
-        return min(page, max(self._bounds.per_step, round(mean + 3 * mean**0.5)))  # three standard deviations
+        return min(page, max(self._bounds.per_step, round(mean + 3 * math.sqrt(mean))))  # three standard deviations
 
     def _way(self, key: str, start_after: str | None, size: int) -> Iterator[_Found]:
         """The entries of one key, newest first, with a mark where each step ended."""
@@ -90,6 +91,10 @@ class Merged:
             yield start_after, None
             if self._is_filtered:
                 size = max(size, min(2 * size, self._bounds.per_filtered_step))  # few match: larger steps save queries
+
+
+def _first(way: Iterator[_Found]) -> _Found | None:
+    return next(way, None)
 
 
 def _continued(first: _Found | None, way: Iterator[_Found]) -> Iterator[_Found]:

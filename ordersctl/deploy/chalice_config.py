@@ -26,7 +26,8 @@ def record(stage: str, outputs: Mapping[str, str], parameters: Mapping[str, str]
     config = json.loads(file.read_text())
     settings = config["stages"].setdefault(stage, {"api_gateway_stage": stage})
     settings.setdefault("environment_variables", {})["STAGE"] = stage
-    settings["environment_variables"] |= {variable(name): outputs[name] for name in recorded_outputs()}
+    # An output that the settings switch off is empty.
+    settings["environment_variables"] |= {variable(name): outputs.get(name, "") for name in recorded_outputs()}
     settings["environment_variables"]["EVENT_BUS_NAME"] = parameters.get("EventBusName", "")
     settings["environment_variables"]["DAX_ENDPOINT"] = parameters.get("DaxEndpoint", "")
     settings["xray"] = parameters.get("Tracing") == "true"

@@ -1,5 +1,6 @@
 """The embedded AWS engine (ministack) and the stack of a stage in it."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,8 +49,10 @@ def deploy(endpoint_url: str, *, stage: str) -> dict[str, str]:
 
     cloudformation: CloudFormationClient = boto3.client("cloudformation", **client_options(endpoint_url))
     name = f"orders-{stage}"
+    spread = os.environ.get("SPREAD_CUSTOMERS", "")  # which the functions read too
+    parameters = {"Stage": stage, "DeletionProtection": "false", "SpreadCustomers": spread}
     try:
-        create_stack(cloudformation, name, TEMPLATE, {"Stage": stage, "DeletionProtection": "false"})
+        create_stack(cloudformation, name, TEMPLATE, parameters)
         wait_for_stack(cloudformation, name)
     except (BotoCoreError, ClientError) as error:
         raise click.ClickException(f"the stack {name} cannot be created: {error}") from error

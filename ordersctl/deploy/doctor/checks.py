@@ -76,7 +76,7 @@ class _Checks:
 
     def recorded(self) -> Iterator[Finding]:
         recorded, outputs = environment_variables(self.stage.name), self.stage.outputs()
-        stale = [name for name in recorded_outputs() if recorded.get(variable(name)) != outputs.get(name)]
+        stale = [name for name in recorded_outputs() if recorded.get(variable(name), "") != outputs.get(name, "")]
         yield _none(stale, "outputs that are not written down", self.remedies.stack)
 
     def order_queue(self) -> Iterator[Finding]:

@@ -81,11 +81,18 @@ class DirectGateway:
 
     @classmethod
     def of(
-        cls, template: dict[str, Any], queue_url: str, http: httpx.Client, *, with_cognito: bool = False
+        cls,
+        template: dict[str, Any],
+        queue_url: str,
+        http: httpx.Client,
+        *,
+        with_cognito: bool = False,
+        spread_customers: str = "",
     ) -> "DirectGateway":
         body = template["Resources"]["RestAPI"]["Properties"]["Body"]
         conditions = {"WithDirectAccept": True, "WithCognito": with_cognito}
-        post = resolved(body["paths"]["/orders"]["post"], conditions, {"CustomerClaim": "sub"})
+        parameters = {"CustomerClaim": "sub", "SpreadCustomers": spread_customers}
+        post = resolved(body["paths"]["/orders"]["post"], conditions, parameters)
         return cls(post, body["definitions"], queue_url, http, with_cognito)
 
     def post(
