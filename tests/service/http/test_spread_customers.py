@@ -132,6 +132,15 @@ def test_a_cursor_stays_valid_when_the_number_of_keys_rises(service_with: Servic
     assert sorted(orders_of(after.caller(customer), customer, limit=5)) == sorted(placed + newer)
 
 
+def test_an_order_keeps_its_key_when_it_is_changed_after_the_number_of_keys_rose(service_with: ServiceWith) -> None:
+    customer = f"risen-{uuid.uuid4().hex[:8]}"
+    before, after = (service_with(SPREAD_CUSTOMERS=f"{customer}={keys}") for keys in (1, 16))
+    for _ in range(4):  # of which one or none belongs under the same key by either number
+        order_id = before.place(before.caller(customer), new_order())
+        assert after.caller(customer).patch(f"/orders/{order_id}", {"note": "ring"}, If_Match="*").status == 200
+        assert index_key(after, order_id) == customer
+
+
 @pytest.fixture(scope="module")
 def stored(spread: SpreadService) -> dict[str, list[Order]]:
     """Three hundred orders each of guests and of an ordinary customer, one of fifty shipped."""
