@@ -21,7 +21,7 @@
 # make simulate-check             the model of `ordersctl simulate` beside the local run; two minutes
 # make format                     put the code into the format that check wants
 .PHONY: run test test-all test-rest property contract openapi check package e2e-package e2e-deploy audit-template bench load format
-.PHONY: faults golden seeded-bugs teeth fuzz mutants audit lock growth simulate-check
+.PHONY: faults golden seeded-bugs fuzz mutants audit lock growth simulate-check
 
 # The first interpreter that is new enough, unless PYTHON names one.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -64,7 +64,7 @@ NO_SECRETS = --disable-plugin KeywordDetector --exclude-lines 'hjkmnp|ord_|--has
 faults: .venv/installed
 	FAULT_SEEDS=$(or $(SEEDS),200) .venv/bin/python -m pytest tests/resilience -q -rP $(ARGS)
 
-seeded-bugs teeth: .venv/installed
+seeded-bugs: .venv/installed
 	.venv/bin/python -m testkit.seeded_bugs $(ARGS)
 
 golden: .venv/installed

@@ -89,13 +89,6 @@ def _kept_ms(remaining_ms: float, longest_ms: float) -> float:
     return max(_SPARE_MS, min(longest_ms + _SPARE_MS, remaining_ms * _MOST_KEPT))
 
 
-def fifo_group(message: Mapping[str, Any]) -> str | None:
-    """The group of a FIFO queue's message; None of a standard queue's: there a group is for fairness, not for order."""
-    if not str(message.get("eventSourceARN")).endswith(".fifo"):
-        return None
-    return str(message["attributes"]["MessageGroupId"])
-
-
 def sqs_response(
     messages: Sequence[Mapping[str, Any]],
     failed: Sequence[Mapping[str, Any]],

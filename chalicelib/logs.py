@@ -12,9 +12,11 @@ from typing import Any, Protocol
 
 from chalicelib.domain import clock
 from chalicelib.domain.errors import Fault
+from chalicelib.settings import SettingsError
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 _FRAMES = 6  # of a traceback, the innermost
+_OWN_MESSAGES = (Fault, SettingsError)  # their messages are written here, and repeat nothing that a client sent
 
 logger = logging.getLogger("orders")
 
@@ -54,12 +56,12 @@ class JsonLines(logging.Formatter):
 
 
 def _trace(error: BaseException | None) -> list[str]:
-    """Types and places of an error and its causes. No messages: pydantic's and botocore's repeat what a client sent."""
+    """Types and places of an error and its causes. Only our messages: those of libraries repeat what a client sent."""
     lines: list[str] = []
     while error is not None:
         frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
         where = " > ".join(f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
-        what = f"{type(error).__name__}: {error}" if isinstance(error, Fault) else type(error).__name__
+        what = f"{type(error).__name__}: {error}" if isinstance(error, _OWN_MESSAGES) else type(error).__name__
         lines.append(f"{what} at {where}")
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return lines

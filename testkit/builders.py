@@ -1,5 +1,6 @@
 """Orders and commands with defaults: a test names only what it is about."""
 
+import itertools
 from typing import Any
 
 from chalicelib.domain import order_ids, orders
@@ -11,6 +12,8 @@ CUSTOMER = "17850"
 SECRET = b"a secret of the tests"
 ORDER_ID = order_ids.mint(SECRET, CUSTOMER, "a key")
 ADDRESS = {"name": "Ann Lee", "line1": "1 High Street", "city": "Leeds", "postal_code": "LS1 1AA", "country": "GB"}
+
+_numbers = itertools.count(2)
 
 
 def line(**changes: Any) -> dict[str, Any]:
@@ -56,3 +59,36 @@ def command(**changes: Any) -> dict[str, Any]:
 
 def fresh_order_id(customer_id: str = CUSTOMER) -> str:
     return order_ids.mint(SECRET, customer_id)
+
+
+def full_document(model: Any, *, flags: bool = True) -> dict[str, Any]:
+    """A JSON document of a model with every field in it, no two texts or numbers alike."""
+    schema = model.model_json_schema()
+    definitions = schema.get("$defs", {})
+
+    def value_of(name: str, schema: dict[str, Any]) -> Any:
+        number = next(_numbers)
+        value: Any
+        match schema:
+            case {"$ref": reference}:
+                value = value_of(name, definitions[reference.rpartition("/")[2]])
+            case {"anyOf": [kind, {"type": "null"}]}:
+                value = value_of(name, kind)
+            case {"enum": values}:
+                value = values[number % len(values)]
+            case {"type": "string"}:
+                value = f"{name}-{number}"[-schema.get("maxLength", 100) :]
+            case {"type": "integer"}:
+                value = number
+            case {"type": "boolean"}:
+                value = flags
+            case {"type": "array"}:
+                value = [value_of(name, schema["items"]) for _ in range(2)]
+            case {"type": "object", "properties": fields}:
+                value = {field: value_of(field, each) for field, each in fields.items()}
+            case _:
+                raise AssertionError(f"full_document makes no value for {name}, whose schema is {schema}")
+        return value
+
+    document: dict[str, Any] = value_of("", schema)
+    return document

@@ -7,11 +7,11 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from bench.load.driver import Post, Target, closed_loop, open_loop
+from chalicelib.domain import clock
 from ordersctl.client.invoices import Placeable
 from ordersctl.estimate.simulation.limits import Times
 from ordersctl.estimate.simulation.publishing import PUBLISH_AT_ONCE
@@ -74,7 +74,7 @@ class Watched:
         for line in self._new_lines(self._logs / "handlers.log"):
             seen = {"order.placed": self.stored, "event.published": self.published}.get(line.get("event", ""))
             if seen is not None:
-                seen[line["order_id"]] = datetime.fromisoformat(line["time"]).timestamp()
+                seen[line["order_id"]] = clock.to_seconds(line["time"])
         self.invocations += [Invocation(**line) for line in self._new_lines(self._logs / "invocations.log")]
 
     def _new_lines(self, log: Path) -> Iterator[dict[str, Any]]:

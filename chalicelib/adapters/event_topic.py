@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.adapters import publishing
 from chalicelib.adapters.faults import faults
+from chalicelib.adapters.fifo import is_fifo
 from chalicelib.adapters.publishing import CONTENT_ERRORS, Entry, Undelivered
 from chalicelib.domain.events import OrderEvent
 
@@ -36,7 +37,7 @@ class EventTopic:
         attributes = message_attributes(event)
         body, size = publishing.fitting(event, _size(attributes))
         content: dict[str, Any] = {"Id": str(index), "Message": body, "MessageAttributes": attributes}
-        if self.arn.endswith(".fifo"):
+        if is_fifo(self.arn):
             content |= {"MessageGroupId": event.subject, "MessageDeduplicationId": event.id}
         return Entry(index, event.subject, content, size)
 

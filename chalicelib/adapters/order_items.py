@@ -1,4 +1,4 @@
-"""How an order lies in the table: the only place that knows attribute names.
+"""Orders as items of the table: the only module that knows the attribute names.
 
 Each field of Order has an attribute of its own name, but for those in NAMES. Inside a line item names are one letter
 long: they are stored as often as there are lines, and ten lines should stay within 1 KB, one write unit.

@@ -1,4 +1,4 @@
-"""The order queue, and the dead-letter queues that keep, whole, what can never be processed."""
+"""The order queue, and the dead-letter queues for messages and records that can never be processed, kept whole."""
 
 import re
 from collections.abc import Sequence
@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.adapters.faults import faults
+from chalicelib.adapters.fifo import is_fifo
 from chalicelib.domain.errors import Fault
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 _DELETE_AT_ONCE = 10  # SQS: DeleteMessageBatch takes ten entries
-_MAX_REASON = 256
+_MAX_REASON = 256  # characters
 # Characters that a message must not have: SQS takes those of XML 1.0. JSON escapes control characters anyway.
 _NO_MESSAGE_TEXT = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
@@ -29,7 +30,7 @@ class OrderQueue:
         # another's few (SQS guide, "Amazon SQS fair queues"). Of persons who share an id none must wait for the others:
         # a message without a group waits for no other message.
         group: Any = {"MessageGroupId": customer_id}
-        if _is_fifo(self.url):
+        if is_fifo(self.url):
             group = {"MessageGroupId": order_id}
         elif customer_id in self.shared_ids:
             group = {}
@@ -58,7 +59,7 @@ class DeadLetterQueue:
 
     def quarantine(self, body: str, *, reason: str, source: str) -> None:
         """Keep a message or a stream record (JSON) whole, with the reason and its id. Raises Fault."""
-        group: Any = {"MessageGroupId": source or "unknown"} if _is_fifo(self.url) else {}
+        group: Any = {"MessageGroupId": source or "unknown"} if is_fifo(self.url) else {}
         with faults("sqs"):
             self.client.send_message(
                 QueueUrl=self.url,
@@ -74,7 +75,3 @@ class DeadLetterQueue:
 def _message_text(body: str) -> str:
     # SQS takes no empty body.
     return _NO_MESSAGE_TEXT.sub(lambda character: f"\\u{ord(character[0]):04x}", body) or " "
-
-
-def _is_fifo(url: str) -> bool:
-    return url.endswith(".fifo")

@@ -13,23 +13,21 @@ from chalicelib.domain.request_context import RequestContext
 _ERASE_ATTEMPTS = 5
 
 
-def read_order(order_id: str, *, customer_id: str | None, secret: bytes, table: OrderTable) -> Order | Accepted:
-    """Read an order of a customer, or of any customer (customer_id None). Raises OrderErased, OrderNotFound, Fault."""
+def read_order(order_id: str, *, owner: str | None, secret: bytes, table: OrderTable) -> Order | Accepted:
+    """Read an order of its owner, a customer, or of any owner (None). Raises OrderErased, OrderNotFound, Fault."""
     if not order_ids.is_well_formed(order_id):
         raise OrderNotFound(order_id)
     # The id's seal says whose it is, also where the table does not: a tombstone names no customer, and an order that is
     # not stored yet has no item.
-    is_theirs = customer_id is not None and order_ids.is_sealed_for(secret, order_id, customer_id)
+    is_theirs = owner is not None and order_ids.is_sealed_for(secret, order_id, owner)
     try:
-        if customer_id is None or is_theirs:
-            stored = table.get(order_id, customer_id)
-        else:  # another customer's, or one that did not come by the API
-            stored = table.get_undisclosed(order_id, customer_id)
+        # Where the seal does not say that it is theirs, it is another customer's, or did not come by the API.
+        stored = table.get(order_id, owner) if owner is None or is_theirs else table.get_undisclosed(order_id, owner)
     except OrderNotFound:
         stored = None
     if isinstance(stored, Order):
         return stored
-    if isinstance(stored, ErasedOrder) and (customer_id is None or is_theirs):
+    if isinstance(stored, ErasedOrder) and (owner is None or is_theirs):
         raise OrderErased(order_id)
     if stored is None and is_theirs:
         return Accepted(order_id, replayed=False)
@@ -40,7 +38,7 @@ def change_order(
     order_id: str,
     patch: Any,
     *,
-    customer_id: str | None,
+    owner: str | None,
     by_service: bool,
     seen_versions: frozenset[int] | None,
     context: RequestContext,
@@ -53,7 +51,7 @@ def change_order(
     IllegalTransition.
     """
     change = orders.parse(OrderChange, patch)
-    order = read_order(order_id, customer_id=customer_id, secret=secret, table=table)
+    order = read_order(order_id, owner=owner, secret=secret, table=table)
     if isinstance(order, Accepted):
         raise NotYetStored(order_id)
     if seen_versions is not None and order.version not in seen_versions:
@@ -69,8 +67,8 @@ def change_order(
     return changed
 
 
-def erase_order(order_id: str, *, customer_id: str, context: RequestContext, secret: bytes, table: OrderTable) -> None:
-    """Replace a customer's order by its tombstone, whatever its version. An order that is erased already stays so.
+def erase_order(order_id: str, *, owner: str, context: RequestContext, secret: bytes, table: OrderTable) -> None:
+    """Replace an owner's order by its tombstone, whatever its version. Erasing it again changes nothing.
 
     Raises OrderNotFound, NotYetStored, Fault.
     """
@@ -78,15 +76,15 @@ def erase_order(order_id: str, *, customer_id: str, context: RequestContext, sec
         raise OrderNotFound(order_id)
     for _ in range(_ERASE_ATTEMPTS):
         try:
-            order = table.get(order_id, customer_id)
+            order = table.get(order_id, owner)
             if isinstance(order, ErasedOrder):
-                return  # whichever customer was named: a tombstone names none
+                return  # whoever is said to be the owner: a tombstone names none
             tombstone = order.erase(context.now)
             table.replace(tombstone)
         except OrderNotFound:
-            # Without the customer this could not be told from an order that does not exist: the order would be stored
+            # Without the owner this could not be told from an order that does not exist: the order would be stored
             # after a 404 that the administrator takes as final.
-            if order_ids.is_sealed_for(secret, order_id, customer_id):
+            if order_ids.is_sealed_for(secret, order_id, owner):
                 raise NotYetStored(order_id) from None
             raise
         except VersionConflict:

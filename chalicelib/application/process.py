@@ -1,18 +1,39 @@
 """Processing the order queue: each command becomes one stored order, placed or rejected."""
 
 import logging
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from chalicelib import logs
+from chalicelib import lambda_batches, logs
+from chalicelib.adapters import fifo
 from chalicelib.adapters.order_table import OrderTable
 from chalicelib.adapters.queues import DeadLetterQueue
 from chalicelib.domain import clock, commands
 from chalicelib.domain.commands import PlaceOrder
 from chalicelib.domain.errors import Poison
-from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
+from chalicelib.domain.orders import MAX_STATUS_REASON, ErasedOrder, Order, OrderStatus
 
 _ALREADY_THERE = "already_there"
-_MAX_REASON = 200  # characters, as in OrderChange.status_reason
+
+
+def process_batch(
+    messages: Sequence[Mapping[str, Any]],
+    *,
+    table: OrderTable,
+    dead_letters: DeadLetterQueue,
+    remaining_ms: Callable[[], float],
+    longest_ms: float,
+) -> list[Mapping[str, Any]]:
+    """Process the messages of a batch (Lambda's records); returns those that failed or were not done in time.
+
+    `remaining_ms` and `longest_ms`: lambda_batches.each.
+    """
+
+    def handle(message: Mapping[str, Any]) -> None:
+        process_message(message["body"], message["messageId"], table=table, dead_letters=dead_letters)
+
+    once = list({message["messageId"]: message for message in messages}.values())  # SQS may repeat one in a batch
+    return lambda_batches.each(once, handle, remaining_ms=remaining_ms, longest_ms=longest_ms, group_of=fifo.group_of)
 
 
 def process_message(body: str, message_id: str, *, table: OrderTable, dead_letters: DeadLetterQueue) -> None:
@@ -50,7 +71,7 @@ def reject_order(command: PlaceOrder, reason: str, table: OrderTable) -> Order |
 
     Returns the order that has this id already; None when there was none. Raises Fault.
     """
-    rejected = {"status": OrderStatus.REJECTED, "status_reason": reason[:_MAX_REASON]}
+    rejected = {"status": OrderStatus.REJECTED, "status_reason": reason[:MAX_STATUS_REASON]}
     return table.add(order_of(command).model_copy(update=rejected))
 
 

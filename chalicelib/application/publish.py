@@ -1,10 +1,11 @@
 """Publishing: records of the table's stream become events."""
 
+import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from chalicelib import logs
+from chalicelib import lambda_batches, logs
 from chalicelib.adapters import stream_records
 from chalicelib.adapters.publishing import Publisher
 from chalicelib.adapters.queues import DeadLetterQueue
@@ -17,6 +18,29 @@ from chalicelib.domain.events import OrderEvent
 class PoisonRecord(NamedTuple):
     record: StreamRecord
     reason: str  # why it can never be published
+
+
+def publish_batch(
+    records: Sequence[StreamRecord],
+    *,
+    source: str,
+    publisher: Publisher,
+    dead_letters: DeadLetterQueue,
+    remaining_ms: Callable[[], float],
+    longest_ms: float,
+    report_failures: bool,
+) -> StreamRecord | None:
+    """Publish the events of a batch; returns the first record that was not done.
+
+    `remaining_ms` and `longest_ms`: lambda_batches.in_order. `report_failures`: whether a retry begins at that record,
+    and not at the batch's first.
+    """
+    poison: list[PoisonRecord] = []
+    handle = functools.partial(publish_changes, source=source, publisher=publisher, poison=poison)
+    failed = lambda_batches.in_order(records, handle, remaining_ms=remaining_ms, longest_ms=longest_ms)
+    if failed is None or report_failures:  # otherwise the whole batch comes again, with its poison
+        failed = quarantine(poison, dead_letters) or failed
+    return failed
 
 
 def publish_changes(

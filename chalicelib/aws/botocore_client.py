@@ -1,6 +1,6 @@
 """botocore's own clients, with the timeouts and attempts of a CallPolicy, and the deadline of the invocation.
 
-botocore's standard mode has the retry quota. It has no idle age of connections.
+botocore's standard mode has the retry quota. It has no idle age of connections, and its pauses are five times as long.
 """
 
 from typing import Any

@@ -1,10 +1,12 @@
-"""Which failures are tried again, how often, and after how long: as botocore's standard mode has it.
+"""Which failures of a call are tried again, after how long a pause, and how many of all calls together.
 
+Which, and how many: as in botocore's standard mode, and also after a 429 and any 5xx without a known code.
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 """
 
 import random
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import (
@@ -21,7 +23,9 @@ from chalicelib.aws.timeouts import CallPolicy
 CallError = ClientError | ConnectTimeoutError | EndpointConnectionError | ConnectionClosedError | ReadTimeoutError
 CALL_ERRORS = (ClientError, ConnectTimeoutError, EndpointConnectionError, ConnectionClosedError, ReadTimeoutError)
 AMBIGUOUS_ATTEMPTS = "AmbiguousAttempts"  # in an error's ResponseMetadata
-FIRST_BACKOFF_SECONDS = 0.1  # doubled at each attempt
+# Before the first retry; doubled before each further one. In botocore (retries.standard.ExponentialBackoff) it is 1 s:
+# too long here, where a caller or a batch waits.
+_LONGEST_FIRST_PAUSE_SECONDS = 0.2
 _CODES = {
     "BandwidthLimitExceeded",
     "EC2ThrottledException",
@@ -86,7 +90,7 @@ class RetryQuota:
 _TIMEOUTS = (ConnectTimeoutError, ReadTimeoutError)
 
 
-def is_retryable(error: CallError) -> bool:
+def is_retryable(error: Exception) -> bool:
     """Whether the same call may succeed if it is made again."""
     if not isinstance(error, ClientError):
         return True
@@ -101,9 +105,12 @@ def is_ambiguous(error: Exception | None, status: int = 0) -> bool:
     return not isinstance(error, ConnectTimeoutError | EndpointConnectionError | DeadlineExceededError)
 
 
-def pause_seconds(attempt: int) -> float:
-    """The wait after a failed attempt, counted from 1: longer each time, and random, so that callers spread out."""
-    return random.random() * _longest_pause(attempt)  # noqa: S311 - jitter, no secret
+def pause_seconds(attempt: int, chance: Callable[[], float] = random.random) -> float:
+    """The wait after a failed attempt, counted from 1: longer each time, and random, so that callers spread out.
+
+    `chance` returns a number from 0 to 1.
+    """
+    return chance() * _longest_pause(attempt)
 
 
 def longest_call_seconds(policy: CallPolicy) -> float:
@@ -113,4 +120,4 @@ def longest_call_seconds(policy: CallPolicy) -> float:
 
 
 def _longest_pause(attempt: int) -> float:
-    return FIRST_BACKOFF_SECONDS * 2.0**attempt
+    return _LONGEST_FIRST_PAUSE_SECONDS * 2.0 ** (attempt - 1)

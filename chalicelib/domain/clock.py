@@ -19,9 +19,15 @@ def from_seconds(seconds: float) -> str:
     return rfc3339(datetime.fromtimestamp(seconds, UTC))
 
 
+def to_seconds(moment: str) -> float:
+    """Read a moment in RFC 3339 as seconds since 1970; UTC where it names no zone. Raises ValueError, OverflowError."""
+    parsed = datetime.fromisoformat(moment)
+    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
+
+
 def milliseconds_since(moment: str) -> int:
     """The age of a moment in RFC 3339; 0 for the future and for any other text: a metric must not stop an order."""
     try:
-        return max(0, round((time.time() - datetime.fromisoformat(moment).timestamp()) * 1000))
+        return max(0, round((time.time() - to_seconds(moment)) * 1000))
     except (ValueError, OverflowError):
         return 0

@@ -42,7 +42,7 @@ class OrderEvent(BaseModel):
 
 
 def between(before: Order | ErasedOrder | None, after: Order | ErasedOrder | None, *, source: str) -> OrderEvent | None:
-    """The event that a change of the table stands for; None for a no-op and for a removed item."""
+    """Return the event of a change of an item; None when its version did not change, and for a removed item."""
     if after is None or (before is not None and before.version == after.version):
         return None
     if isinstance(after, ErasedOrder):

@@ -13,6 +13,7 @@ from chalicelib.domain.errors import IllegalTransition, InvalidOrder, NotChangea
 from chalicelib.domain.validation import MAX_AMOUNT, Amount, Count, Country, Currency, at_most, text, violations
 
 MAX_ITEMS = 2_000
+MAX_STATUS_REASON = 200  # characters
 
 # Not "." or "..": clients and gateways resolve those in a path. Without lookahead, which pydantic's expressions lack,
 # and without backslashes, which VTL (direct acceptance) reads otherwise.
@@ -224,13 +225,13 @@ class Order(BaseModel):
 
 class _Change(_Document):
     status: OrderStatus | None = None
-    status_reason: Annotated[str, text(200)] | None = None
+    status_reason: Annotated[str, text(MAX_STATUS_REASON)] | None = None
 
     @model_validator(mode="after")
     def _status_is_meant(self) -> Self:
         fields = self.model_fields_set & {"status", "status_reason"}
         if fields and (self.status is None or (self.status_reason is None and "status_reason" in fields)):
-            raise PydanticCustomError("status", "A status cannot be taken away, and a reason goes with a status")
+            raise PydanticCustomError("status", "The status cannot be removed, and status_reason requires a status")
         return self
 
     def content_of(self, order: Order) -> OrderContent | None:

@@ -11,16 +11,16 @@ _SIGNATURE_BYTES = 16
 _MAX_CURSOR = 512
 
 
-def seal(secret: bytes, last_placed_key: str | None, *question: str | None) -> str | None:
-    """Make the cursor of the page after an index entry; `question` is the caller, the customer and the filters."""
+def seal(secret: bytes, last_placed_key: str | None, *scope: str | None) -> str | None:
+    """Make the cursor of the page after an index entry; `scope` is the caller, the customer and the filters."""
     if last_placed_key is None:
         return None
     content = last_placed_key.encode()
-    return _encoded(_signature(secret, content, question) + content)
+    return _encoded(_signature(secret, content, scope) + content)
 
 
-def unseal(secret: bytes, cursor: str | None, *question: str | None) -> str | None:
-    """The index entry that a page starts after; raises Problem 400 when the cursor was made for another question."""
+def unseal(secret: bytes, cursor: str | None, *scope: str | None) -> str | None:
+    """The index entry that a page starts after; raises Problem 400 when the cursor was made for another list."""
     if cursor is None:
         return None
     try:
@@ -30,7 +30,7 @@ def unseal(secret: bytes, cursor: str | None, *question: str | None) -> str | No
     except ValueError:
         raise _invalid() from None
     signature, content = raw[:_SIGNATURE_BYTES], raw[_SIGNATURE_BYTES:]
-    if not hmac.compare_digest(signature, _signature(secret, content, question)) or _encoded(raw) != cursor:
+    if not hmac.compare_digest(signature, _signature(secret, content, scope)) or _encoded(raw) != cursor:
         raise _invalid()
     return content.decode()
 
@@ -39,10 +39,10 @@ def _encoded(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def _signature(secret: bytes, content: bytes, question: tuple[str | None, ...]) -> bytes:
-    message = json.dumps(["cursor", content.hex(), *question]).encode()
+def _signature(secret: bytes, content: bytes, scope: tuple[str | None, ...]) -> bytes:
+    message = json.dumps(["cursor", content.hex(), *scope]).encode()
     return hmac.digest(secret, message, hashlib.sha256)[:_SIGNATURE_BYTES]
 
 
 def _invalid() -> Problem:
-    return Problem("invalid-cursor", 400, "Take the cursor of the answer before, with the same parameters")
+    return Problem("invalid-cursor", 400, "Use next_cursor of the previous page, with the same parameters")

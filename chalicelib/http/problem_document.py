@@ -3,7 +3,10 @@
 It needs no Chalice: the tools that run and deploy the service use it too.
 """
 
+from collections.abc import Sequence
 from typing import Any
+
+from chalicelib.domain.errors import Violation
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -16,8 +19,11 @@ def title(slug: str) -> str:
     return slug.replace("-", " ").capitalize()
 
 
-def document(slug: str, status: int, detail: str, instance: str, **extra: Any) -> dict[str, Any]:
+def document(
+    slug: str, status: int, detail: str, instance: str, *, violations: Sequence[Violation] = (), **extra: Any
+) -> dict[str, Any]:
     """The document as JSON values. `instance` is the request's id; `extra` are members of this problem type alone."""
+    errors = [{"pointer": each.pointer, "detail": each.detail} for each in violations]
     return {
         "type": type_uri(slug),
         "title": title(slug),
@@ -25,4 +31,5 @@ def document(slug: str, status: int, detail: str, instance: str, **extra: Any) -
         "detail": detail,
         "instance": instance,
         **extra,
+        **({"errors": errors} if errors else {}),
     }

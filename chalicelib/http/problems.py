@@ -50,7 +50,7 @@ _PROBLEMS: dict[type[OrdersError], tuple[str, int, str | None]] = {
     errors.IllegalTransition: ("conflict", 409, None),
     errors.NotChangeable: ("conflict", 409, None),
     errors.NotPermitted: ("forbidden", 403, None),
-    errors.VersionConflict: ("precondition-failed", 412, "Read the order again, then decide again"),
+    errors.VersionConflict: ("precondition-failed", 412, "The order has changed: read it again before you change it"),
     errors.Fault: ("unavailable", 503, "A dependency failed. Nothing was changed."),
     errors.Poison: ("internal-server-error", 500, "Try again"),
 }
@@ -83,11 +83,15 @@ def _is_temporary(error: OrdersError) -> bool:
 
 def response(problem: Problem, request: Request) -> Response:
     instance = responses.request_id(request)
-    document = problem_document.document(problem.slug, problem.status, problem.detail, instance, **problem.extra)
-    if problem.violations:
-        document["errors"] = [{"pointer": each.pointer, "detail": each.detail} for each in problem.violations]
     headers = {"Content-Type": problem_document.CONTENT_TYPE, **problem.headers}
-    return responses.response(request, json.dumps(document), problem.status, headers)
+    return responses.response(request, json.dumps(document(problem, instance)), problem.status, headers)
+
+
+def document(problem: Problem, instance: str) -> dict[str, Any]:
+    """The problem's document, as JSON values; `instance` is the request's id."""
+    return problem_document.document(
+        problem.slug, problem.status, problem.detail, instance, violations=problem.violations, **problem.extra
+    )
 
 
 def response_or_problem(endpoint: Callable[..., Response], request: Request, path: Mapping[str, str]) -> Response:
@@ -116,7 +120,7 @@ def _refuse(problem: Problem, request: Request) -> Response:
 
 def replace_framework_error(given: Response, request: Request) -> Response:
     """A problem in place of Chalice's own error response (405, 415, 500); any other response as it is."""
-    if given.status_code < 400 or "problem+json" in str(given.headers.get("Content-Type")):  # noqa: PLR2004 - RFC 9110
+    if given.status_code < 400 or problem_document.CONTENT_TYPE in str(given.headers.get("Content-Type")):  # noqa: PLR2004 - RFC 9110
         return given
     slug = _FRAMEWORK_SLUGS.get(given.status_code, "bad-request")
     allow = {name: str(value) for name, value in given.headers.items() if name.lower() == "allow"}

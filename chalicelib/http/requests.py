@@ -13,6 +13,7 @@ from chalicelib.domain.commands import TRACEPARENT_PATTERN
 from chalicelib.domain.orders import OrderStatus
 from chalicelib.domain.request_context import RequestContext
 from chalicelib.http import responses
+from chalicelib.http.auth.principal import Principal
 from chalicelib.http.problems import Problem
 
 MAX_BODY_BYTES = 240 * 1024  # what is added to an order must still fit into the limits of SNS and of a DynamoDB item
@@ -25,6 +26,18 @@ _OUR_ETAG = re.compile(r'(W/)?"([1-9][0-9]{0,17})"')
 _PAGE_SIZE = re.compile(r"[1-9][0-9]{0,2}")
 _TRACEPARENT = re.compile(TRACEPARENT_PATTERN)
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})")
+
+
+def principal(request: Request, scope: str, *, customer_claim: str) -> Principal:
+    """The caller, whose token must have the scope; `customer_claim` is the claim that names the customer."""
+    caller = Principal.from_authorizer(request.context.get("authorizer", {}), customer_claim=customer_claim)
+    caller.require(scope)
+    return caller
+
+
+def named_customer(request: Request) -> str | None:
+    """The customer whom the query names, as it stands there: a Principal's methods check it. No other parameter."""
+    return query(request, "customer_id").get("customer_id")
 
 
 def json_body(request: Request) -> Any:
@@ -140,7 +153,7 @@ def _invalid(detail: str) -> Problem:
 def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise ValueError("a name stands twice in one object")
+        raise ValueError("an object contains the same name twice")
     return value
 
 

@@ -46,9 +46,9 @@ def response(request: Request, body: str, status: int, headers: Mapping[str, str
     )
 
 
-def accepted(request: Request, order: Accepted, named_customer: str | None) -> Response:
+def accepted(request: Request, order: Accepted, customer_id: str | None) -> Response:
     """202: the order is on its way. Where a service named a customer, `Location` names it too."""
-    query = f"?{urlencode({'customer_id': named_customer})}" if named_customer else ""
+    query = f"?{urlencode({'customer_id': customer_id})}" if customer_id else ""
     headers = {"Location": f"{_path(request)}/{order.order_id}{query}", **RETRY_SOON}
     if order.replayed:
         headers["Idempotency-Replayed"] = "true"

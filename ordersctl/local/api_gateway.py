@@ -26,7 +26,7 @@ from chalice.local import (
     ThreadedHTTPServer,
 )
 
-from chalicelib.http import problem_document
+from chalicelib.http import problem_document, problems
 from chalicelib.http.problems import Problem
 from ordersctl.local import docs_page
 
@@ -168,9 +168,8 @@ class RequestHandler(ChaliceRequestHandler):
     def _refuse(self, problem: Problem) -> None:
         self._headers_buffer: list[bytes] = []  # what an answer that failed half way has left
         instance = str(uuid.uuid4())
-        document = problem_document.document(problem.slug, problem.status, problem.detail, instance)
-        headers = {"Content-Type": "application/problem+json", **problem.headers}
-        self._answer(problem.status, headers, json.dumps(document))
+        headers = {"Content-Type": problem_document.CONTENT_TYPE, **problem.headers}
+        self._answer(problem.status, headers, json.dumps(problems.document(problem, instance)))
 
     def _answer(self, status: int, headers: Any, body: str | bytes | None) -> None:
         content = body.encode() if isinstance(body, str) else body or b""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.adapters import order_items
-from chalicelib.domain import commands
+from chalicelib.domain import clock, commands
 from chalicelib.domain.errors import Poison
 from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
@@ -117,7 +117,7 @@ def _after(start: float, end: float) -> str:
 def _seconds(timestamp: str) -> float:
     """Return a time in seconds since 1970; 0 for any other text: a line on a screen must not stop an order."""
     try:
-        return datetime.fromisoformat(timestamp).timestamp()
+        return clock.to_seconds(timestamp)
     except (ValueError, OverflowError):
         return 0.0
 

@@ -21,6 +21,7 @@ START_SECONDS = 60
 RESTARTS = 5  # of the event sources, within RESTART_WINDOW_SECONDS
 RESTART_WINDOW_SECONDS = 60
 _CONSUMER_TOKEN_SECONDS = 30 * 24 * 60 * 60
+_OWN_SETTINGS = {"AWS_CLIENT"}  # named like AWS's variables, and read by the service alone
 
 Note = Callable[[Mapping[str, Any]], None]  # takes process name -> pid
 
@@ -44,7 +45,7 @@ class Supervisor:
         `visibility` is the order queue's visibility timeout in seconds, None for the template's.
         """
         endpoint_url = f"http://127.0.0.1:{self.engine_port}"
-        _enter_environment(endpoint_url)
+        enter_environment(endpoint_url)
         arguments = ("--stage", STAGE, "--no-autoreload", "--port", str(self.port))
         log = project.log_dir(self.state_dir) / "api.log"
         # The API needs the engine at its first order only, so both can start at once.
@@ -127,9 +128,9 @@ class Supervisor:
                 raise click.ClickException(f"the {child.name} ended ({how}){last}")
 
 
-def _enter_environment(endpoint_url: str) -> None:
+def enter_environment(endpoint_url: str) -> None:
     """Leave the machine's AWS profiles, endpoints and proxies behind, for this process and its children."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
+    for name in [name for name in os.environ if name.startswith("AWS_") and name not in _OWN_SETTINGS]:
         del os.environ[name]
     no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))
     os.environ |= {

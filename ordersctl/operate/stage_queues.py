@@ -8,6 +8,7 @@ from typing import Any, Literal
 import click
 from botocore.exceptions import ClientError
 
+from chalicelib.adapters import fifo
 from ordersctl.shared.own_queue import LISTENER
 from ordersctl.shared.stage import Stage
 
@@ -31,7 +32,7 @@ class Queue:
 
     @property
     def is_fifo(self) -> bool:
-        return self.url.endswith(".fifo")
+        return fifo.is_fifo(self.url)
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def _consumers(stage: Stage) -> Iterator[tuple[Queue, set[str]]]:
             for attributes in (subscription, stage.queue_attributes(url, "RedrivePolicy"))
             if attributes.get("RedrivePolicy")
         }
-        name = full_name.removeprefix(f"orders-{stage.name}-").removesuffix(".fifo")
+        name = full_name.removeprefix(f"orders-{stage.name}-").removesuffix(fifo.SUFFIX)
         yield Queue(name, "consumer", url, filter_policy=subscription.get("FilterPolicy")), dead_letter_arns
 
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -106,9 +105,4 @@ def _pairs(details: Mapping[str, Any]) -> str:
 
 
 def _milliseconds(start: str, end: str) -> int:
-    return round((_seconds(end) - _seconds(start)) * 1_000)
-
-
-def _seconds(moment: str) -> float:
-    parsed = datetime.fromisoformat(moment)
-    return parsed.replace(tzinfo=parsed.tzinfo or UTC).timestamp()
+    return round((clock.to_seconds(end) - clock.to_seconds(start)) * 1_000)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from chalicelib.adapters import fifo
 from ordersctl.shared.output import echo
 from ordersctl.shared.stage import Stage
 
@@ -41,13 +42,13 @@ def _now() -> str:
 
 
 def _create(stage: Stage, visibility: int) -> str:
-    fifo = stage.output("EventTopicArn").endswith(".fifo")
+    is_fifo = fifo.is_fifo(stage.output("EventTopicArn"))
     answer = stage.client("sqs").create_queue(
-        QueueName=f"orders-{stage.name}{LISTENER}{secrets.token_hex(4)}{'.fifo' if fifo else ''}",
+        QueueName=f"orders-{stage.name}{LISTENER}{secrets.token_hex(4)}{fifo.SUFFIX if is_fifo else ''}",
         Attributes={
             "MessageRetentionPeriod": "3600",
             "VisibilityTimeout": str(visibility),
-            **({"FifoQueue": "true"} if fifo else {}),
+            **({"FifoQueue": "true"} if is_fifo else {}),
         },
         tags={_HEARTBEAT: _now()},
     )

@@ -13,7 +13,6 @@ from testkit.fake_aws.services import refused
 
 THROTTLED, SERVER_ERROR = "ThrottlingException", "InternalServerError"
 NO_ANSWER = "no answer"
-_RETRIED = {THROTTLED, SERVER_ERROR}
 _ENDPOINT = "https://aws.invalid"
 
 
@@ -82,11 +81,11 @@ class FaultInjection:
         until, how = self.outages.get(service, (0.0, ""))
         if until > now:
             self.happened["outage"] += 1
-            return ReadTimeoutError(endpoint_url=_ENDPOINT) if how == NO_ANSWER else refused(operation, how)
+            return ReadTimeoutError(endpoint_url=_ENDPOINT) if how == NO_ANSWER else _refused(operation, how)
         if self.happens("throttled"):
-            return refused(operation, THROTTLED)
+            return _refused(operation, THROTTLED)
         if self.happens("server_error"):
-            return refused(operation, SERVER_ERROR)
+            return _refused(operation, SERVER_ERROR)
         if self.happens("unreachable"):
             return EndpointConnectionError(endpoint_url=_ENDPOINT)
         return ReadTimeoutError(endpoint_url=_ENDPOINT) if self.happens("timeout") else None
@@ -119,13 +118,5 @@ class FaultInjection:
             self.crash_point.call -= 1
 
 
-def is_ambiguous(error: Exception) -> bool:
-    """Whether, as far as a client can see, the request may have had its effect."""
-    if isinstance(error, ClientError):
-        return error.response["Error"]["Code"] == SERVER_ERROR
-    return not isinstance(error, EndpointConnectionError)
-
-
-def is_retried(error: Exception) -> bool:
-    """Whether botocore's standard mode tries again (botocore.retries.standard)."""
-    return not isinstance(error, ClientError) or error.response["Error"]["Code"] in _RETRIED
+def _refused(operation: str, code: str) -> ClientError:
+    return refused(operation, code, status=500 if code == SERVER_ERROR else 400)

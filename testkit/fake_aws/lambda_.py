@@ -17,11 +17,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib import lambda_batches
-from chalicelib.aws import timeouts
+from chalicelib.aws import retries, timeouts
 from chalicelib.aws.retries import DeadlineExceededError
 from chalicelib.domain import clock
 from ordersctl.shared.project import PROJECT_DIR
-from testkit.fake_aws.faults import FaultInjection, Killed, is_ambiguous, is_retried
+from testkit.fake_aws.faults import FaultInjection, Killed
 from testkit.fake_aws.services import Message, Queue, Table, Topic
 
 SECRET = "a secret of the fake AWS"
@@ -177,11 +177,12 @@ class FakeAws:
             try:
                 return self._attempt(container, client.service, operation, arguments)
             except Exception as error:
+                status = 0
                 if isinstance(error, ClientError):
-                    metadata: Any = {"AmbiguousAttempts": ambiguous}
-                    error.response["ResponseMetadata"] = metadata
-                ambiguous += is_ambiguous(error)
-                if attempt == client.attempts or not is_retried(error) or timeouts.seconds_left() <= 0:
+                    metadata: Any = error.response["ResponseMetadata"]
+                    metadata[retries.AMBIGUOUS_ATTEMPTS], status = ambiguous, metadata["HTTPStatusCode"]
+                ambiguous += retries.is_ambiguous(error, status)
+                if attempt == client.attempts or not retries.is_retryable(error) or timeouts.seconds_left() <= 0:
                     if self.faults.kills(after_effect=True):
                         raise Killed from None
                     raise

@@ -17,8 +17,9 @@ from botocore.exceptions import ClientError
 Item = dict[str, Any]
 
 
-def refused(operation: str, code: str, **more: Any) -> ClientError:
-    response: Any = {"Error": {"Code": code, "Message": code}, **more}
+def refused(operation: str, code: str, *, status: int = 400, **more: Any) -> ClientError:
+    metadata = {"HTTPStatusCode": status}
+    response: Any = {"Error": {"Code": code, "Message": code}, "ResponseMetadata": metadata, **more}
     return ClientError(response, operation)
 
 
@@ -121,7 +122,7 @@ class Table:
     def _check(self, operation: str, arguments: Mapping[str, Any], old: Item | None) -> None:
         if not _holds(arguments.get("ConditionExpression"), old, arguments.get("ExpressionAttributeValues", {})):
             shown = arguments.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and old is not None
-            item = {"Item": copy.deepcopy(old)} if shown else {}
+            item: Any = {"Item": copy.deepcopy(old)} if shown else {}
             raise refused(operation, "ConditionalCheckFailedException", **item)
 
     def _store(self, order_id: str, item: Item, now: float) -> None:

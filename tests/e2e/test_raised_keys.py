@@ -37,7 +37,7 @@ class Shop:
 
     def __post_init__(self) -> None:
         token = local_token(subject=CUSTOMER, scope=CUSTOMER_SCOPE)
-        self._headers = {"Authorization": f"Bearer {token}"}
+        self.headers = {"Authorization": f"Bearer {token}"}
         self._dynamodb: Any = boto3.client("dynamodb", **client_options(self.run.engine_url))
 
     def items(self) -> list[dict[str, Any]]:
@@ -48,14 +48,14 @@ class Shop:
         return {item["customer_id"]["S"] for item in self.items()}
 
     def place(self) -> None:
-        with httpx.Client(timeout=20, trust_env=False, headers=self._headers) as http:
+        with httpx.Client(timeout=20, trust_env=False, headers=self.headers) as http:
             while not self.closed.is_set():
                 answer = http.post(f"{self.url}/orders", json=new_order())
                 assert answer.status_code == 202, answer.text
                 self.accepted.append(answer.json()["order_id"])
 
     def list_again_and_again(self) -> None:
-        with httpx.Client(timeout=20, trust_env=False, headers=self._headers) as http:
+        with httpx.Client(timeout=20, trust_env=False, headers=self.headers) as http:
             while not self.closed.is_set():
                 self.walk(http)
 
@@ -118,7 +118,7 @@ def test_no_list_misses_an_order_while_the_number_of_keys_rises(
         for thread in threads:
             thread.join()
     eventually(lambda: len(shop.items()) == len(shop.accepted), within=60)
-    with httpx.Client(timeout=20, trust_env=False, headers=shop._headers) as http:
+    with httpx.Client(timeout=20, trust_env=False, headers=shop.headers) as http:
         shop.walk(http)
     assert shop.mistakes == []
     assert {item["order_id"]["S"] for item in shop.items()} == set(shop.accepted)

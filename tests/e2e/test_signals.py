@@ -4,6 +4,8 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 from ordersctl.shared.project import PROJECT_DIR
 
 
@@ -17,6 +19,7 @@ def test_a_child_ends_on_sigint() -> None:
         child.wait()
 
 
+@pytest.mark.full  # runs pytest in a shell; no code of the service
 def test_a_child_ends_on_sigint_where_the_shell_ignores_it() -> None:
     """The test above, as `sh -c 'python -m pytest … & wait'` runs it."""
     script = '"$0" -m pytest -q -p no:cacheprovider "$1" & wait $!'

@@ -8,6 +8,8 @@ import pytest
 
 from ordersctl.shared.project import PROJECT_DIR
 
+pytestmark = pytest.mark.full  # ten seconds; every refusal is tested for its answer elsewhere
+
 # In a process without threads, since each body is sent in a fork of it.
 PROGRAM = """
 import json, sys
@@ -43,7 +45,6 @@ def test_refusing_an_order_of_any_shape_costs_less_than_a_second_and_50_mb() -> 
     check(3, "POST")
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("way", ["POST", "PATCH", "queue"])
 def test_refusing_costs_less_than_a_second_and_50_mb_at_every_entry_point(way: str) -> None:
     check(1, way)

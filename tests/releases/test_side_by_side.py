@@ -89,6 +89,7 @@ def pair(
     yield from stage_and_releases(engine_url, f"pair-{PAIRS.index(request.param)}", trees, directory)
 
 
+@pytest.mark.full  # twenty seconds; test_formats.py finds a changed format, the likelier mistake
 def test_nothing_is_lost_or_refused_while_a_release_is_deployed_and_rolled_back(
     pair: tuple[Stage, tuple[Release, Release]],
 ) -> None:

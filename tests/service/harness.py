@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from botocore.httpsession import URLLib3Session
 
 from chalicelib.adapters import order_items
 from chalicelib.aws.json_client import JsonClient
@@ -189,16 +190,13 @@ class ServiceHarness:
         if isinstance(adapter.client, JsonClient):
             self._fail_json(adapter.client, operation, fault)
             return
-        service = adapter.client.meta.service_model.service_id.hyphenize()
-        name = f"before-send.{service}.{operation}"
 
-        def hook(request: Any, **_more: Any) -> None:
+        def hook(request: Any) -> None:
             body = request.body or b""
             if error := fault(body.decode() if isinstance(body, bytes) else str(body)):
                 raise error
 
-        adapter.client.meta.events.register(name, hook)
-        self._hooks.append((adapter.client, name, hook))
+        self._before_send(adapter.client, operation, hook)
 
     def _fail_json(self, client: JsonClient, operation: str, fault: Callable[[str], Exception | None]) -> None:
         send = client.send
@@ -219,23 +217,45 @@ class ServiceHarness:
         self, adapter: Any, operation: str, then: Callable[[], None] = lambda: None, *, once: bool = True
     ) -> None:
         """Lose the response to the next call of an operation, which takes effect; `then` runs before the retry."""
-        is_thin = isinstance(adapter.client, JsonClient)
-        # botocore has no event between a response and its parsing: the sender of its HTTP requests fails.
-        sender = adapter.client if is_thin else adapter.client._endpoint.http_session
-        send = sender.send
         lost: list[str] = []
 
-        def send_and_lose(*request: Any) -> Any:
-            answer = send(*request)
-            called = request[0] if is_thin else request[0].headers["X-Amz-Target"].decode().rpartition(".")[2]
+        def lose() -> None:
+            lost.append(operation)
+            then()
+            raise timed_out()
+
+        if not isinstance(adapter.client, JsonClient):
+            # botocore has no event between a response and its parsing: the request is sent before botocore sends it.
+            session = URLLib3Session()
+
+            def send_first(request: Any) -> None:
+                if not (once and lost):
+                    session.send(request)
+                    lose()
+
+            self._before_send(adapter.client, operation, send_first)
+            return
+        send = adapter.client.send
+
+        def send_and_lose(called: str, body: bytes) -> dict[str, Any]:
+            answer = send(called, body)
             if called == operation and not (once and lost):
-                lost.append(called)
-                then()
-                raise timed_out()
+                lose()
             return answer
 
-        vars(sender)["send"] = send_and_lose
-        self._broken.append(sender)
+        vars(adapter.client)["send"] = send_and_lose
+        self._broken.append(adapter.client)
+
+    def _before_send(self, client: Any, operation: str, hook: Callable[[Any], Any]) -> None:
+        """Have botocore call a hook with each request of an operation, until the faults end."""
+        service = client.meta.service_model.service_id.hyphenize()
+        name = f"before-send.{service}.{operation}"
+
+        def handler(request: Any, **_more: Any) -> None:
+            hook(request)
+
+        client.meta.events.register(name, handler)
+        self._hooks.append((client, name, handler))
 
     def response_sizes(self, adapter: Any) -> list[int]:
         """The bytes of each response that the adapter's client receives from now on, until the faults end."""

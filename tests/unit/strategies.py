@@ -17,26 +17,25 @@ def texts(most: int) -> st.SearchStrategy[str]:
     return st.text(_PRINTABLE, min_size=1, max_size=min(most, 12))
 
 
-LINES = st.builds(
-    LineItem,
-    sku=texts(64),
-    name=st.none() | texts(200),
-    quantity=st.integers(1, 1_000_000),
-    unit_price=st.integers(0, 100_000),
-)
-ADDRESSES = st.builds(
-    Address,
-    name=texts(200),
-    line1=texts(200),
-    line2=st.none() | texts(200),
-    city=texts(100),
-    region=st.none() | texts(100),
-    postal_code=st.none() | texts(20),
-    country=st.sampled_from(sorted(COUNTRIES)),
-)
+# A strategy for each field of LineItem, Address and NewOrder.
+LINE: dict[str, Any] = {
+    "sku": texts(64),
+    "name": st.none() | texts(200),
+    "quantity": st.integers(1, 1_000_000),
+    "unit_price": st.integers(0, 100_000),
+}
+ADDRESS: dict[str, Any] = {
+    "name": texts(200),
+    "line1": texts(200),
+    "line2": st.none() | texts(200),
+    "city": texts(100),
+    "region": st.none() | texts(100),
+    "postal_code": st.none() | texts(20),
+    "country": st.sampled_from(sorted(COUNTRIES)),
+}
 CONTENT: dict[str, Any] = {
-    "items": st.lists(LINES, min_size=1, max_size=4).map(tuple),
-    "shipping_address": st.none() | ADDRESSES,
+    "items": st.lists(st.builds(LineItem, **LINE), min_size=1, max_size=4).map(tuple),
+    "shipping_address": st.none() | st.builds(Address, **ADDRESS),
     "note": st.none() | texts(1_000),
     "currency": st.sampled_from(sorted(CURRENCY_EXPONENTS)),
     "reference": st.none() | texts(64),

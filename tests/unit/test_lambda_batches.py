@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -43,6 +44,15 @@ def test_each_is_done_and_only_failures_are_returned() -> None:
 
     assert lambda_batches.each(range(10), handle, remaining_ms=in_time, longest_ms=0) == [3, 7]
     assert sorted(seen) == list(range(10))
+
+
+def test_a_message_is_handled_in_the_context_of_its_invocation() -> None:
+    """Log lines of a worker thread name the invocation that they belong to."""
+    invocation = ContextVar("invocation", default="none")
+    invocation.set("request-1")
+    seen: list[str] = []
+    lambda_batches.each([1], lambda _: seen.append(invocation.get()), remaining_ms=in_time, longest_ms=0)
+    assert seen == ["request-1"]
 
 
 def test_an_empty_batch_has_no_failures() -> None:
@@ -265,16 +275,3 @@ def test_things_that_wait_behind_one_that_hangs_are_not_begun() -> None:
 def test_waiting_ends_half_a_second_before_the_deadline() -> None:
     _, _, took = hanging(remaining_ms=900)
     assert 0.39 < took < 0.9
-
-
-@pytest.mark.parametrize(
-    ("message", "group"),
-    [
-        ({"eventSourceARN": "arn:aws:sqs:us-east-1:1:q.fifo", "attributes": {"MessageGroupId": "g"}}, "g"),
-        ({"eventSourceARN": "arn:aws:sqs:us-east-1:1:q", "attributes": {"MessageGroupId": "g"}}, None),
-        ({"eventSourceARN": "arn:aws:sqs:us-east-1:1:q", "attributes": {}}, None),
-        ({"attributes": {"MessageGroupId": "g"}}, None),
-    ],
-)
-def test_only_the_groups_of_a_fifo_queue_keep_an_order(message: dict[str, Any], group: str | None) -> None:
-    assert lambda_batches.fifo_group(message) == group

@@ -18,7 +18,7 @@ def identity(claim: object) -> str:
 
 
 def gateway_identity(claim: object) -> str:
-    """The same of a claim from a gateway, which may have made a text of it: what may have been no name names nobody."""
+    """Return the customer or caller that a gateway's claim names; empty when the claim may have been no text before."""
     name = identity(claim)
     return "" if re.fullmatch(_NOT_A_NAME, name) else name
 

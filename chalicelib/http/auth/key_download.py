@@ -1,6 +1,6 @@
 """Downloading the issuer's key set from an https address.
 
-Whoever asks for the keys waits at most DEADLINE, whatever the address does: a thread downloads, and is given up then.
+A caller waits at most DEADLINE seconds, however slow the server is: a thread downloads, and is abandoned after that.
 """
 
 import functools
@@ -18,7 +18,7 @@ _OK = 200
 
 def download(address: str, deadline: float = DEADLINE) -> bytes:
     """What is at the address, within `deadline` seconds. Raises OSError, ValueError."""
-    thread = _Download(address, deadline, _trusted_issuers())
+    thread = _Download(address, deadline, trusted_issuers())
     thread.start()
     thread.join(deadline)
     if thread.is_alive():
@@ -76,5 +76,6 @@ class _Download(threading.Thread):
 
 
 @functools.cache
-def _trusted_issuers() -> ssl.SSLContext:
-    return ssl.create_default_context()  # reads the system's certificates: work of our own, not under the deadline
+def trusted_issuers() -> ssl.SSLContext:
+    """The system's certificates, read once: slow work on this machine, so it does not count towards the deadline."""
+    return ssl.create_default_context()

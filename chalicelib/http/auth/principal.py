@@ -14,15 +14,6 @@ READ, WRITE, SERVICE, ADMIN = "orders/read", "orders/write", "orders/service", "
 _CUSTOMER_ID = re.compile(CUSTOMER_ID_PATTERN)
 
 
-def named_customer(named: str | None) -> str:
-    """The customer whom the query must name. Raises Problem 400."""
-    if named is None:
-        raise Problem("customer-required", 400, "Name the customer: ?customer_id=…")
-    if not _CUSTOMER_ID.fullmatch(named):
-        raise Problem("invalid-parameter", 400, "customer_id is 1 to 64 of A-Z a-z 0-9 . _ -, and not . or ..")
-    return named
-
-
 @dataclass(frozen=True, slots=True)
 class Principal:
     subject: str
@@ -58,17 +49,25 @@ class Principal:
             return
         raise Problem("forbidden", 403, f"This needs the scope {scope}")
 
+    # Each of the next three is given the customer whom the query or the path names, if any, and raises Problem when the
+    # caller may not act for that customer. Whether an order is that owner's: chalicelib/application/manage.py.
+
     def customer_to_act_for(self, named: str | None) -> str:
-        """The customer whom a request is for: a customer's own id, or the one that a service names. Raises Problem."""
-        return named_customer(named) if self.is_service else self._checked(named)
+        """The customer whose orders are placed or listed: the caller's own id, or the one that a service names."""
+        return _required(named) if self.is_service else self._own_or_named(named)
 
     def required_owner(self, named: str | None) -> str | None:
-        """The customer to whom an order must belong; None for a service that names no customer. Raises Problem."""
-        return None if self.is_service and named is None else self._checked(named)
+        """The customer to whom an order must belong; None for a service that names no customer."""
+        return None if self.is_service and named is None else self._own_or_named(named)
 
-    def _checked(self, named: str | None) -> str:
+    def owner_to_erase(self, named: str | None) -> str:
+        """The customer to whom an order must belong to be erased: the one that an administrator names."""
+        self.require(ADMIN)
+        return _required(named)
+
+    def _own_or_named(self, named: str | None) -> str:
         if named is not None:
-            named_customer(named)
+            _required(named)
             if self.is_service:
                 return named
         if not _CUSTOMER_ID.fullmatch(self.customer):
@@ -76,6 +75,14 @@ class Principal:
         if named not in (None, self.customer):
             raise Problem("forbidden", 403, "The token is another customer's")
         return self.customer
+
+
+def _required(named: str | None) -> str:
+    if named is None:
+        raise Problem("customer-required", 400, "Name the customer: ?customer_id=…")
+    if not _CUSTOMER_ID.fullmatch(named):
+        raise Problem("invalid-parameter", 400, "customer_id is 1 to 64 of A-Z a-z 0-9 . _ -, and not . or ..")
+    return named
 
 
 def _refuse_expired(moment: object) -> None:

@@ -22,12 +22,11 @@ from ordersctl.shared import project
 
 DOCUMENT = project.PROJECT_DIR / "chalicelib" / "http" / "openapi.json"
 Routes = Mapping[str, Mapping[str, Any]]  # path -> method -> Chalice's RouteEntry
-PROBLEM = "application/problem+json"
 INFO = {
     "title": "Orders",
     "version": "1",
     "description": f"Places, changes and shows orders.\n\n{schemas.money()}\n\n"
-    "Every refusal is application/problem+json (RFC 9457). A parameter that is not described here is refused.",
+    f"Every refusal is {problem_document.CONTENT_TYPE} (RFC 9457). A parameter that is not described here is refused.",
     "license": {"name": "MIT", "identifier": "MIT"},
 }
 BEARER = {
@@ -123,7 +122,7 @@ def _problem(status: int, slugs: tuple[str, ...]) -> dict[str, Any]:
     return {
         "description": "\n\n".join(f"`{slug}`: {PROBLEMS[slug]}" for slug in slugs),
         "headers": {name: _header(name) for name in headers},
-        "content": {PROBLEM: {"schema": schema, "example": example}},
+        "content": {problem_document.CONTENT_TYPE: {"schema": schema, "example": example}},
     }
 
 

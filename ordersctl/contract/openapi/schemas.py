@@ -22,6 +22,7 @@ from chalicelib.domain.orders import (
     OrderStatus,
 )
 from chalicelib.domain.validation import MAX_AMOUNT
+from chalicelib.http import problem_document
 
 Schema = dict[str, Any]
 _REFERENCE = "#/components/schemas/"
@@ -221,7 +222,7 @@ def _problem() -> Schema:
         "type": "object",
         "description": "What went wrong (RFC 9457).",
         "properties": {
-            "type": {**text, "pattern": "^urn:problem:orders:[a-z-]+$"},
+            "type": {**text, "pattern": f"^{problem_document.type_uri('[a-z-]+')}$"},
             "title": text,
             "status": {"type": "integer", "minimum": 400, "maximum": 599},
             "detail": text,

@@ -212,7 +212,7 @@ def problem(status: int, slug: str, detail: str) -> str:
 
 
 def _answer(
-    status: Any, template: str, headers: Mapping[str, str], content_type: str = "application/problem+json"
+    status: Any, template: str, headers: Mapping[str, str], content_type: str = problem_document.CONTENT_TYPE
 ) -> dict[str, Any]:
     return {
         "statusCode": status,

@@ -43,7 +43,7 @@ def gateway_responses(headers_of_all: Mapping[str, str]) -> dict[str, Any]:
             "responseParameters": {
                 f"gatewayresponse.header.{header}": value
                 for header, value in {
-                    "Content-Type": "'application/problem+json'",
+                    "Content-Type": f"'{problem_document.CONTENT_TYPE}'",
                     "Cache-Control": "'no-store'",
                     "X-Content-Type-Options": "'nosniff'",
                     **headers,

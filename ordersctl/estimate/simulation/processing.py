@@ -11,7 +11,6 @@ from ordersctl.estimate.simulation.parts import Orders, Queue, total
 from ordersctl.estimate.simulation.world import Steps, World
 
 WRITE_ATTEMPTS = wiring.CALL_POLICY.attempts
-FIRST_BACKOFF_SECONDS = retries.FIRST_BACKOFF_SECONDS
 SCALE_SECONDS = 0.2  # between two additions of pollers
 
 
@@ -79,7 +78,7 @@ class Processing:
         for attempt in range(1, WRITE_ATTEMPTS):
             if not refused:
                 break
-            yield self._world.wait(self._world.chance.random() * FIRST_BACKOFF_SECONDS * 2**attempt)
+            yield self._world.wait(retries.pause_seconds(attempt, self._world.chance.random))
             refused = self._write(refused)
         return refused
 

@@ -27,7 +27,7 @@ def discard(stage: Stage, dead_letter: DeadLetter, archive: Path) -> str:
     if (command := _command(dead_letter)) is None:
         return NAMES_NO_ORDER
     stored = process.reject_order(command, f"given up by the operator: {dead_letter.reason}", order_table(stage))
-    return "stored as rejected" if stored is None else "an order with this id stands"
+    return "stored as rejected" if stored is None else "an order with this id is already stored"
 
 
 def _command(dead_letter: DeadLetter) -> commands.PlaceOrder | None:

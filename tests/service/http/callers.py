@@ -13,6 +13,7 @@ import httpx
 from chalice.app import Chalice
 from joserfc.jwk import RSAKey
 
+from chalicelib.http.auth.authorizer import Unauthorized
 from chalicelib.http.auth.key_set import KeysUnavailable
 from ordersctl.local.tokens import PRIVATE_KEY
 from ordersctl.shared import project
@@ -124,7 +125,7 @@ class Service:
             event = {"type": "TOKEN", "authorizationToken": authorization, "methodArn": _arn(method, path)}
             try:
                 self.cached_policies[authorization] = self.functions.authorizer(event, LambdaContext())
-            except self.functions.authorization.Unauthorized as error:
+            except Unauthorized as error:
                 if str(error) != "Unauthorized":
                     raise  # API Gateway makes a 500 of any other message
                 return None

@@ -1,5 +1,6 @@
 """Log lines: one per event, and no text that came from outside."""
 
+import dataclasses
 import io
 import json
 from typing import Any
@@ -10,6 +11,10 @@ from botocore.exceptions import ClientError
 from chalicelib import logs
 from chalicelib.adapters.faults import faults
 from chalicelib.domain.commands import PlaceOrder
+from chalicelib.settings import Settings
+from ordersctl.shared.project import PROJECT_DIR
+from testkit.api_client import ApiClient
+from testkit.fake_aws.lambda_ import copied
 
 SECRET = "1 High Street"
 
@@ -62,3 +67,15 @@ def test_a_traceback_names_places_and_no_values(log: io.StringIO, failing: Any, 
     assert [each.partition(" at ")[0] for each in trace] == kinds
     assert "test_logs.py:" in trace[-1]
     assert failing.__name__ in trace[0]
+
+
+def test_a_wrong_setting_is_named_in_the_log(log: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    for field in dataclasses.fields(Settings):
+        monkeypatch.setenv(field.name.upper(), "orders")
+    monkeypatch.setenv("ORDER_STREAM_ARN", "arn:aws:dynamodb:us-east-1:000000000000:table/orders/stream/1")
+    monkeypatch.setenv("AWS_CLIENT", "nonsense")
+    app = copied("app", PROJECT_DIR / "app.py")
+    vars(app)["wiring"] = copied("chalicelib.wiring", PROJECT_DIR / "chalicelib" / "wiring.py")
+    assert ApiClient(app.app).get("/health").status == 500
+    (trace,) = only_line(log)["exception"]
+    assert trace.startswith("SettingsError: AWS_CLIENT is 'nonsense', and not one of thin, botocore at ")

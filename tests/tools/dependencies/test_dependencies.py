@@ -9,6 +9,8 @@ import pytest
 
 from tests.tools.deploy.project import Project
 
+pytestmark = pytest.mark.full  # pip and chalice in processes; no code of the service
+
 LAMBDA = "manylinux_2_17_aarch64"
 HERE = f"linux_{platform.machine()}"  # Chalice asks for this machine's wheel first, then for Lambda's
 

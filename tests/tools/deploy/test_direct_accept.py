@@ -185,6 +185,7 @@ def test_with_the_queue_down_no_order_is_accepted(gateway: DirectGateway) -> Non
     assert reply.headers["Retry-After"] == "1"
 
 
+@pytest.mark.full  # ten seconds; the other tests here place orders by the same template
 def test_five_hundred_real_orders_end_as_they_do_through_lambda(
     gateway: DirectGateway, sqs: Any, engine_url: str, outputs: dict[str, str]
 ) -> None:

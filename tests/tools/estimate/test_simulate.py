@@ -1,20 +1,26 @@
 """`ordersctl simulate`: its limits are the template's, and it names the bottleneck with advice."""
 
+import random
 import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from chalicelib import wiring
-from chalicelib.aws import retries
-from ordersctl.estimate.simulation import processing
+from chalicelib.aws.json_client import JsonClient
+from chalicelib.aws.sigv4 import Credentials
 from ordersctl.estimate.simulation.command import simulate
-from ordersctl.estimate.simulation.limits import ADVICE, Bottleneck, Limits
+from ordersctl.estimate.simulation.limits import ADVICE, Bottleneck, Limits, Times
 from ordersctl.estimate.simulation.observations import percentile
+from ordersctl.estimate.simulation.parts import Orders, Queue
+from ordersctl.estimate.simulation.processing import Processing
+from ordersctl.estimate.simulation.world import World
 from ordersctl.shared.templates import every_parameter, resources
+from testkit.fake_aws.services import refused
 
 
 def test_a_percentile_counts_orders() -> None:
@@ -41,9 +47,50 @@ def test_the_limits_are_those_of_the_template() -> None:
     assert queue["RedrivePolicy"]["maxReceiveCount"] == limits.max_receives
 
 
-def test_writes_are_retried_as_by_the_processor() -> None:
-    assert wiring.CALL_POLICY.attempts == processing.WRITE_ATTEMPTS
-    assert retries.FIRST_BACKOFF_SECONDS == processing.FIRST_BACKOFF_SECONDS
+class WaitsNoted(World):
+    """A simulated run without work that takes time; it notes for how long its steps wait."""
+
+    def __init__(self) -> None:
+        limits = Limits(write_units=0, index_units=0, pollers=1, max_receives=1, visibility_seconds=0)
+        none = Times(cold_seconds=0, receive_seconds=0, process_seconds=0, process_order_seconds=0)
+        super().__init__(limits, lambda _now: none, seed=7)
+        self.waits: list[float] = []
+
+    def wait(self, seconds: float) -> Any:
+        self.waits.append(seconds)
+        return super().wait(seconds)
+
+
+def pauses_of_the_model() -> list[float]:
+    world = WaitsNoted()
+    queue = Queue(world.event, most_in_flight=10)
+    Processing(world, queue, stored=lambda _orders: None).start()
+    queue.put(Orders(born=0, count=1))
+    world.run(10)
+    return [seconds for seconds in world.waits if seconds > 0]
+
+
+def pauses_of_the_client(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    made: list[float] = []
+    monkeypatch.setattr("time.sleep", made.append)
+    monkeypatch.setattr(JsonClient, "send", refuse)
+    keys = Credentials("key", "secret", None)
+    url = "http://127.0.0.1:1"
+    client = JsonClient("dynamodb", region="", endpoint_url=url, credentials=lambda: keys, policy=wiring.CALL_POLICY)
+    random.seed(7)
+    with pytest.raises(ClientError):
+        client.put_item()
+    return made
+
+
+def refuse(*_request: Any) -> Any:
+    raise refused("PutItem", "ThrottlingException")
+
+
+def test_the_model_retries_writes_after_the_pauses_of_the_processors_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses = pauses_of_the_client(monkeypatch)
+    assert len(pauses) == wiring.CALL_POLICY.attempts - 1
+    assert pauses_of_the_model() == pauses
 
 
 def test_there_is_advice_for_every_bottleneck() -> None:

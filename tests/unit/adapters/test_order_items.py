@@ -227,3 +227,17 @@ def test_poison_names_the_missing_attribute_and_no_value() -> None:
 
 def test_a_tombstone_is_read_as_an_erased_order() -> None:
     assert isinstance(order_items.from_item(order_items.to_item(an_order().erase(LATER))), ErasedOrder)
+
+
+@pytest.mark.parametrize(
+    ("item", "version", "marks"),
+    [
+        ({}, 0, []),
+        ({"version": {"N": "1"}}, 1, []),
+        ({"version": {"N": "12"}, "change_id": {"S": "third second"}}, 12, ["third", "second"]),
+    ],
+)
+def test_the_last_changes_of_an_item_are_its_version_and_the_marks_of_its_writes(
+    item: dict[str, Any], version: int, marks: list[str]
+) -> None:
+    assert order_items.last_changes(item) == (version, marks)

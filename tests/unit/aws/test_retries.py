@@ -1,5 +1,6 @@
 """Retries of both clients: in an outage the quota bounds them, and what a call can take at most is known."""
 
+import random
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -151,6 +152,20 @@ def test_no_call_takes_longer_than_what_is_said(name: str, longest: float, faili
             sqs.send_message(QueueUrl=f"{url}/queue", MessageBody="x")
     longest_pauses = longest - CALL_POLICY.attempts * (CALL_POLICY.connect_timeout + CALL_POLICY.read_timeout)
     assert max(first + second for first, second in zip(pauses[::2], pauses[1::2], strict=True)) <= longest_pauses
+
+
+def test_the_pauses_of_the_thin_client_are_random_and_double_from_a_fifth_of_a_second(
+    failing: Any, pauses: list[float]
+) -> None:
+    _, url = failing("ThrottlingException")
+    sqs = client("thin", url)
+    random.seed(7)
+    for _ in range(40):
+        with pytest.raises(ClientError):
+            sqs.send_message(QueueUrl=f"{url}/queue", MessageBody="x")
+    for made, longest in ((pauses[::2], 0.2), (pauses[1::2], 0.4)):
+        assert len(made) == 40
+        assert 0 < min(made) < 0.2 * longest < 0.8 * longest < max(made) < longest
 
 
 def test_of_several_threads_each_call_counts_on_the_same_quota() -> None:

@@ -32,6 +32,12 @@ def test_times_sort_as_text(one: datetime, other: datetime) -> None:
 @given(moment=MOMENTS.filter(lambda moment: moment.year >= 1970))
 def test_seconds_since_1970_are_the_same_time(moment: datetime) -> None:
     assert clock.from_seconds(moment.timestamp()) == clock.rfc3339(moment)
+    assert clock.to_seconds(clock.rfc3339(moment)) == moment.timestamp()
+
+
+@pytest.mark.parametrize("text", ["1970-01-01T00:01:00Z", "1970-01-01T00:01:00", "1970-01-01T05:31:00+05:30"])
+def test_a_time_without_a_zone_is_utc(text: str) -> None:
+    assert clock.to_seconds(text) == 60
 
 
 @pytest.mark.parametrize(

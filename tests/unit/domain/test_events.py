@@ -33,6 +33,7 @@ def the_event(before: Order | ErasedOrder | None, then: Order | ErasedOrder) -> 
     [
         (None, PLACED, "order.placed"),
         (None, an_order(status=OrderStatus.REJECTED), "order.rejected"),
+        (None, after("confirmed"), "order.placed"),
         (PLACED, after(), "order.changed"),
         (PLACED, after("confirmed"), "order.confirmed"),
         (PLACED, after("cancelled"), "order.cancelled"),

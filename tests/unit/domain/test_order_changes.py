@@ -190,9 +190,11 @@ def test_an_order_that_is_changed_stays_as_it_was() -> None:
 
 
 def test_an_erased_order_keeps_nothing_personal() -> None:
-    order = an_order(new={"shipping_address": ADDRESS, "note": "a note"}, version=4)
+    order = an_order(new={"shipping_address": ADDRESS, "note": "a note"}, version=4, change_id="change-1")
     tombstone = order.erase(LATER)
-    assert tombstone == ErasedOrder(order_id=ORDER_ID, version=5, updated_at=LATER, correlation_id="request-1")
+    assert tombstone == ErasedOrder(
+        order_id=ORDER_ID, version=5, updated_at=LATER, correlation_id="request-1", change_id="change-1"
+    )
     assert CUSTOMER not in tombstone.model_dump_json()
 
 

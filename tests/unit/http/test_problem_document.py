@@ -3,17 +3,22 @@
 import subprocess
 import sys
 
+from chalicelib.domain.errors import Violation
 from chalicelib.http import problem_document
 
 
 def test_a_document_has_the_members_of_rfc_9457_and_those_of_its_type() -> None:
-    assert problem_document.document("not-yet-stored", 409, "Ask again", "request-1", current_status="placed") == {
+    violations = [Violation("/total", "Extra inputs are not permitted")]
+    assert problem_document.document(
+        "not-yet-stored", 409, "Ask again", "request-1", violations=violations, current_status="placed"
+    ) == {
         "type": "urn:problem:orders:not-yet-stored",
         "title": "Not yet stored",
         "status": 409,
         "detail": "Ask again",
         "instance": "request-1",
         "current_status": "placed",
+        "errors": [{"pointer": "/total", "detail": "Extra inputs are not permitted"}],
     }
 
 

@@ -44,7 +44,7 @@ def test_a_dropped_command_does_not_change_a_stored_order(stage: OperatedStage) 
     order = builders.an_order()
     stage.store(order)
     stage.send("queue-dlq", builders.command(order=builders.new_order(currency="EUR")), reason=KEY_REUSED)
-    assert stage.json("dlq", "drop", "--all", "--yes")["done"] == {"an order with this id stands": 1}
+    assert stage.json("dlq", "drop", "--all", "--yes")["done"] == {"an order with this id is already stored": 1}
     assert stage.stored(order.order_id) == order
 
 

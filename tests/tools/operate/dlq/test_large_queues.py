@@ -10,6 +10,8 @@ from ordersctl.operate.dlq.walk import Walk
 from ordersctl.operate.stage_queues import Queue
 from tests.tools.operate.dlq.large_queue import DEAD_LETTERS_URL, LargeQueue, stage_of
 
+pytestmark = pytest.mark.full  # fifty thousand messages of a fake queue; no code of the service
+
 COUNT, ODD_ONES = 50_000, 20
 QUEUE = Queue("orders", "orders", DEAD_LETTERS_URL)
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.http.auth.keys import TokenRoom
+from tests.unit.http.auth.keys import TokenHarness
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> TokenRoom:
-    return TokenRoom(tmp_path / "jwks.json")
+def room(tmp_path: Path) -> TokenHarness:
+    return TokenHarness(tmp_path / "jwks.json")

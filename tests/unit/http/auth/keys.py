@@ -111,7 +111,7 @@ class Issuer:
 
 
 @dataclass
-class TokenRoom:
+class TokenHarness:
     """The issuer's published keys, in a file, and a checker that reads them."""
 
     path: Path

@@ -53,9 +53,9 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """OpenSSL takes the certificates to trust from this variable, when there is one."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    key_download._trusted_issuers.cache_clear()
+    key_download.trusted_issuers.cache_clear()
     yield certificate
-    key_download._trusted_issuers.cache_clear()
+    key_download.trusted_issuers.cache_clear()
 
 
 @contextmanager

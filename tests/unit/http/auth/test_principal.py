@@ -13,7 +13,7 @@ from chalicelib.http.auth.tokens import LEEWAY
 from chalicelib.http.problems import Problem
 from testkit.builders import CUSTOMER
 from testkit.tokens import claims, sign
-from tests.unit.http.auth.keys import EC, RSA, TokenRoom
+from tests.unit.http.auth.keys import EC, RSA, TokenHarness
 
 ARN = "arn:aws:execute-api:us-east-1:000000000000:api/stage/POST/orders"
 
@@ -32,7 +32,7 @@ def refused(call: Any, *arguments: Any) -> tuple[str, int]:
 def test_a_valid_token_is_admitted_to_every_route_as_endpoints_check_scopes(tmp_path: Path) -> None:
     content = claims(scope="orders/read")
     request = AuthRequest("TOKEN", f"Bearer {sign(RSA, content)}", ARN)
-    answer = authorize(request, TokenRoom(tmp_path / "jwks.json").checker(), customer_claim="sub").to_dict(request)
+    answer = authorize(request, TokenHarness(tmp_path / "jwks.json").checker(), customer_claim="sub").to_dict(request)
     assert answer["principalId"] == CUSTOMER
     assert answer["context"] == {"sub": CUSTOMER, "scope": "orders/read", "exp": str(content["exp"] + LEEWAY)}
     (statement,) = answer["policyDocument"]["Statement"]
@@ -43,7 +43,7 @@ def test_a_valid_token_is_admitted_to_every_route_as_endpoints_check_scopes(tmp_
 @pytest.mark.parametrize("scope", [None, 1, ["orders/admin"], {"orders/admin": 1}, True])
 def test_a_scope_claim_that_is_not_text_gives_no_scope(tmp_path: Path, scope: Any) -> None:
     request = AuthRequest("TOKEN", f"Bearer {sign(EC, claims(scope=scope))}", ARN)
-    answer = authorize(request, TokenRoom(tmp_path / "jwks.json").checker(), customer_claim="sub").to_dict(request)
+    answer = authorize(request, TokenHarness(tmp_path / "jwks.json").checker(), customer_claim="sub").to_dict(request)
     assert answer["context"]["scope"] == ""
 
 
@@ -53,7 +53,9 @@ def test_any_other_token_is_refused_with_the_message_that_api_gateway_expects(
 ) -> None:
     with pytest.raises(Unauthorized) as caught:
         authorize(
-            AuthRequest("TOKEN", authorization, ARN), TokenRoom(tmp_path / "jwks.json").checker(), customer_claim="sub"
+            AuthRequest("TOKEN", authorization, ARN),
+            TokenHarness(tmp_path / "jwks.json").checker(),
+            customer_claim="sub",
         )
     assert str(caught.value) == "Unauthorized"
 
@@ -97,7 +99,7 @@ def context_of(tmp_path: Path, **changes: Any) -> Any:
     """What the authorizer hands on of a token with the claims, `customer` being the customer's."""
     content = claims(scope="orders/read orders/write") | changes
     request = AuthRequest("TOKEN", f"Bearer {sign(RSA, content)}", ARN)
-    checker = TokenRoom(tmp_path / "jwks.json").checker()
+    checker = TokenHarness(tmp_path / "jwks.json").checker()
     return authorize(request, checker, customer_claim="customer").to_dict(request)["context"]
 
 

@@ -20,7 +20,7 @@ from testkit.tokens import claims, sign
 from tests.unit.http.auth.keys import (
     EC,
     RSA,
-    TokenRoom,
+    TokenHarness,
     base64url,
     ec_signature,
     pss_signature,
@@ -38,7 +38,7 @@ RS256, PS256, ES256 = (
 DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
 
 
-def refused(room: TokenRoom, forged: str) -> None:
+def refused(room: TokenHarness, forged: str) -> None:
     with pytest.raises(InvalidToken):
         room.claims(forged)
 
@@ -57,23 +57,23 @@ def public_pem() -> bytes:
     "algorithm", ["none", "None", "nOnE", "NONE", "", "none ", "RS256\x00", "rs256", "es256", None, 1, True]
 )
 @pytest.mark.parametrize("signature", ["", "AA", "right"])
-def test_no_signature_is_no_signature(room: TokenRoom, algorithm: Any, signature: str) -> None:
+def test_no_signature_is_no_signature(room: TokenHarness, algorithm: Any, signature: str) -> None:
     message = signing_input({"alg": algorithm, "kid": "rsa-1"})
     signed = base64url(rsa_signature(RSA, message)) if signature == "right" else signature
     refused(room, f"{message.decode()}.{signed}")
 
 
 @pytest.mark.parametrize("algorithm", [[], {}, ["RS256"], {"RS256": 1}], ids=str)
-def test_an_algorithm_that_is_no_text_is_refused(room: TokenRoom, algorithm: Any) -> None:
+def test_an_algorithm_that_is_no_text_is_refused(room: TokenHarness, algorithm: Any) -> None:
     refused(room, raw_jws(RSA, {"alg": algorithm, "kid": "rsa-1"}))
 
 
-def test_a_header_without_algorithm_is_refused(room: TokenRoom) -> None:
+def test_a_header_without_algorithm_is_refused(room: TokenHarness) -> None:
     refused(room, raw_jws(RSA, {"kid": "rsa-1"}))
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
-def test_a_public_key_is_no_secret_for_hmac(room: TokenRoom, algorithm: str) -> None:
+def test_a_public_key_is_no_secret_for_hmac(room: TokenHarness, algorithm: str) -> None:
     jwk = json.dumps(RSA.as_dict(private=False))
     n = RSA.as_dict(private=False)["n"]
     for secret in (public_pem(), public_pem().strip(), jwk.encode(), str(n).encode(), b""):
@@ -83,16 +83,16 @@ def test_a_public_key_is_no_secret_for_hmac(room: TokenRoom, algorithm: str) -> 
 @pytest.mark.parametrize(
     "algorithm", ["RS384", "RS512", "PS384", "PS512", "ES384", "ES512", "ES256K", "EdDSA", "HS256"]
 )
-def test_an_algorithm_that_is_not_taken_is_refused_however_it_is_signed(room: TokenRoom, algorithm: str) -> None:
+def test_an_algorithm_that_is_not_taken_is_refused_however_it_is_signed(room: TokenHarness, algorithm: str) -> None:
     refused(room, raw_jws(RSA, {"alg": algorithm, "kid": "rsa-1"}))
 
 
-def test_an_unknown_signer_is_refused_under_a_known_name(room: TokenRoom) -> None:
+def test_an_unknown_signer_is_refused_under_a_known_name(room: TokenHarness) -> None:
     refused(room, sign(EVIL))
     refused(room, sign(EVIL_EC))
 
 
-def test_a_known_signer_is_refused_under_an_unknown_name(room: TokenRoom) -> None:
+def test_a_known_signer_is_refused_under_an_unknown_name(room: TokenHarness) -> None:
     unknown: list[Any] = [
         "rsa-2",
         "",
@@ -111,7 +111,7 @@ def test_a_known_signer_is_refused_under_an_unknown_name(room: TokenRoom) -> Non
         refused(room, raw_jws(RSA, {"alg": "RS256", "kid": kid}))
 
 
-def test_a_key_is_good_for_its_own_algorithm_only(room: TokenRoom) -> None:
+def test_a_key_is_good_for_its_own_algorithm_only(room: TokenHarness) -> None:
     refused(room, raw_jws(RSA, {"alg": "ES256", "kid": "rsa-1"}))
     refused(room, raw_jws(EC, {"alg": "RS256", "kid": "ec-1"}))
     refused(room, raw_jws(RSA, {"alg": "RS256", "kid": "ec-1"}))
@@ -123,7 +123,7 @@ def test_a_key_is_good_for_its_own_algorithm_only(room: TokenRoom) -> None:
     refused(room, sign(RSA))
 
 
-def test_a_key_that_the_token_brings_along_is_not_used(room: TokenRoom) -> None:
+def test_a_key_that_the_token_brings_along_is_not_used(room: TokenHarness) -> None:
     own = EVIL.as_dict(private=False)
     for more in (
         {"jwk": own},
@@ -135,13 +135,13 @@ def test_a_key_that_the_token_brings_along_is_not_used(room: TokenRoom) -> None:
         refused(room, raw_jws(EVIL, RS256 | more))
 
 
-def test_an_extension_that_is_not_understood_is_refused(room: TokenRoom) -> None:
+def test_an_extension_that_is_not_understood_is_refused(room: TokenHarness) -> None:
     extensions: list[dict[str, Any]] = [{"crit": ["exp"]}, {"crit": []}, {"crit": None}, {"b64": False}, {"b64": True}]
     for more in extensions:
         refused(room, raw_jws(RSA, RS256 | more))
 
 
-def test_no_bit_of_a_token_can_be_changed(room: TokenRoom) -> None:
+def test_no_bit_of_a_token_can_be_changed(room: TokenHarness) -> None:
     for key in (RSA, EC):
         good = sign(key)
         for position in range(0, len(good), 7):
@@ -149,7 +149,7 @@ def test_no_bit_of_a_token_can_be_changed(room: TokenRoom) -> None:
             refused(room, good[:position] + other + good[position + 1 :])
 
 
-def test_claims_cannot_be_swapped_under_a_signature(room: TokenRoom) -> None:
+def test_claims_cannot_be_swapped_under_a_signature(room: TokenHarness) -> None:
     header, _, signature = sign(RSA).split(".")
     content = base64url(json.dumps(claims(sub="17851")).encode())
     refused(room, f"{header}.{content}.{signature}")
@@ -169,7 +169,7 @@ RESHAPED: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("shape", RESHAPED)
-def test_a_signature_of_another_shape_is_refused(room: TokenRoom, shape: str) -> None:
+def test_a_signature_of_another_shape_is_refused(room: TokenHarness, shape: str) -> None:
     message = signing_input(RS256)
     refused(room, token(message, RESHAPED[shape](rsa_signature(RSA, message))))
     message = signing_input(PS256)
@@ -179,7 +179,7 @@ def test_a_signature_of_another_shape_is_refused(room: TokenRoom, shape: str) ->
 
 
 @pytest.mark.parametrize("key", [RSA, EC], ids=["RS256", "ES256"])
-def test_a_signature_is_written_in_one_way_only(room: TokenRoom, key: RSAKey | ECKey) -> None:
+def test_a_signature_is_written_in_one_way_only(room: TokenHarness, key: RSAKey | ECKey) -> None:
     """The last character holds bits that mean nothing: another one must not be another good token (RFC 4648)."""
     good = sign(key)
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -199,7 +199,7 @@ def test_a_signature_is_written_in_one_way_only(room: TokenRoom, key: RSAKey | E
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
-def test_zero_and_the_curves_order_are_no_signature(room: TokenRoom) -> None:
+def test_zero_and_the_curves_order_are_no_signature(room: TokenHarness) -> None:
     message = signing_input(ES256)
     right = ec_signature(EC, message)
     r, s = int.from_bytes(right[:32]), int.from_bytes(right[32:])
@@ -207,20 +207,20 @@ def test_zero_and_the_curves_order_are_no_signature(room: TokenRoom) -> None:
         refused(room, token(message, forged[0].to_bytes(32) + forged[1].to_bytes(32)))
 
 
-def test_a_signature_in_der_is_refused(room: TokenRoom) -> None:
+def test_a_signature_in_der_is_refused(room: TokenHarness) -> None:
     message = signing_input(ES256)
     private = EC.private_key
     assert isinstance(private, ec.EllipticCurvePrivateKey)
     refused(room, token(message, private.sign(message, ec.ECDSA(hashes.SHA256()))))
 
 
-def test_another_hash_under_a_curve_is_refused(room: TokenRoom) -> None:
+def test_another_hash_under_a_curve_is_refused(room: TokenHarness) -> None:
     message = signing_input(ES256)
     refused(room, token(message, ec_signature(EC, message, hashes.SHA384())))
 
 
 @pytest.mark.parametrize("curve", ["P-384", "P-521", "secp256k1"])
-def test_a_key_on_another_curve_is_refused(room: TokenRoom, curve: str) -> None:
+def test_a_key_on_another_curve_is_refused(room: TokenHarness, curve: str) -> None:
     other = ECKey.generate_key(curve, {"kid": "ec-1"})
     room.publish(other)
     private = other.private_key
@@ -230,7 +230,7 @@ def test_a_key_on_another_curve_is_refused(room: TokenRoom, curve: str) -> None:
     refused(room, token(message, bytes(64)))
 
 
-def test_a_key_that_is_not_on_its_curve_is_refused(room: TokenRoom) -> None:
+def test_a_key_that_is_not_on_its_curve_is_refused(room: TokenHarness) -> None:
     room.publish(EC, y=base64url(bytes(32)))
     refused(room, sign(EC))
     room.publish(EC, x="AA")

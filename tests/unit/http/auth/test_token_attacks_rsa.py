@@ -11,7 +11,7 @@ from joserfc.jwk import RSAKey
 from testkit.tokens import claims
 from tests.unit.http.auth.keys import (
     RSA,
-    TokenRoom,
+    TokenHarness,
     base64url,
     pss_signature,
     raw_jws,
@@ -28,12 +28,12 @@ OTHER_HASHES = [hashes.SHA1(), hashes.SHA384(), hashes.SHA512(), hashes.SHA3_256
 
 
 @pytest.mark.parametrize("algorithm", OTHER_HASHES, ids=lambda algorithm: str(algorithm.name))
-def test_another_hash_under_rsa_is_refused(room: TokenRoom, algorithm: hashes.HashAlgorithm) -> None:
+def test_another_hash_under_rsa_is_refused(room: TokenHarness, algorithm: hashes.HashAlgorithm) -> None:
     message = signing_input(RS256)
     refused(room, token(message, rsa_signature(RSA, message, algorithm)))
 
 
-def test_another_padding_is_refused(room: TokenRoom) -> None:
+def test_another_padding_is_refused(room: TokenHarness) -> None:
     message = signing_input(RS256)
     refused(room, token(message, pss_signature(RSA, message)))
     message = signing_input(PS256)
@@ -41,18 +41,18 @@ def test_another_padding_is_refused(room: TokenRoom) -> None:
 
 
 @pytest.mark.parametrize("salt", [0, 20, 31, 33, 222])
-def test_a_salt_of_another_length_is_refused(room: TokenRoom, salt: int) -> None:
+def test_a_salt_of_another_length_is_refused(room: TokenHarness, salt: int) -> None:
     """RFC 7518, section 3.5: as long as the hash."""
     message = signing_input(PS256)
     refused(room, token(message, pss_signature(RSA, message, salt)))
 
 
-def test_another_mask_is_refused(room: TokenRoom) -> None:
+def test_another_mask_is_refused(room: TokenHarness) -> None:
     message = signing_input(PS256)
     refused(room, token(message, pss_signature(RSA, message, mask=hashes.SHA1())))  # noqa: S303 - what is refused
 
 
-def test_a_signature_plus_the_modulus_is_refused(room: TokenRoom) -> None:
+def test_a_signature_plus_the_modulus_is_refused(room: TokenHarness) -> None:
     """It is the same number to the modulus: a second spelling of one signature."""
     # It fits the modulus' length only where both are small enough: a modulus near 2^2047 leaves room for every one.
     key = next(key for key in (RSAKey.generate_key(2048, {"kid": "rsa-1"}) for _ in range(50)) if is_low(modulus(key)))
@@ -71,7 +71,7 @@ def is_low(number: int) -> bool:
     return number < 3 << 2046  # of the numbers of 2048 bits, the lower half: a third of their signatures fit
 
 
-def test_a_weak_key_is_refused(room: TokenRoom) -> None:
+def test_a_weak_key_is_refused(room: TokenHarness) -> None:
     weak = rsa.generate_private_key(65537, 1024)  # noqa: S505 - what is refused
     n = weak.public_key().public_numbers().n
     jwk = {"kty": "RSA", "kid": "rsa-1", "n": base64url(n.to_bytes(128)), "e": "AQAB"}
@@ -80,7 +80,7 @@ def test_a_weak_key_is_refused(room: TokenRoom) -> None:
     refused(room, token(message, weak.sign(message, padding.PKCS1v15(), hashes.SHA256())))
 
 
-def test_where_the_exponent_is_one_the_padded_hash_is_no_signature(room: TokenRoom) -> None:
+def test_where_the_exponent_is_one_the_padded_hash_is_no_signature(room: TokenHarness) -> None:
     """Such a key makes every message its own signature: anyone can sign."""
     room.publish(RSA, e="AQ")
     message = signing_input(RS256)
@@ -103,7 +103,7 @@ def cube_root(number: int) -> int:
     return low
 
 
-def test_rubbish_behind_the_hash_is_refused_where_the_exponent_is_three(room: TokenRoom) -> None:
+def test_rubbish_behind_the_hash_is_refused_where_the_exponent_is_three(room: TokenHarness) -> None:
     """A cube root needs no private key: a checker that reads the padding and stops at the hash would take it."""
     pem = rsa.generate_private_key(3, 2048).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

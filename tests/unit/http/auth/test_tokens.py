@@ -10,12 +10,12 @@ from joserfc.jwk import ECKey, RSAKey
 from chalicelib.http.auth.tokens import LEEWAY, InvalidToken
 from testkit.builders import CUSTOMER
 from testkit.tokens import AUDIENCE, ISSUER, claims, sign
-from tests.unit.http.auth.keys import EC, RSA, TokenRoom, base64url, raw_jws, rsa_signature, token
+from tests.unit.http.auth.keys import EC, RSA, TokenHarness, base64url, raw_jws, rsa_signature, token
 
 NOW = 1_769_860_800  # what the clock shows where a test is about time
 
 
-def at_now(room: TokenRoom, content: str) -> dict[str, Any]:
+def at_now(room: TokenHarness, content: str) -> dict[str, Any]:
     return room.checker(clock=lambda: NOW).claims(f"Bearer {raw_jws(RSA, content=content)}")
 
 
@@ -24,32 +24,32 @@ def claims_at_now(**changes: Any) -> str:
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> TokenRoom:
-    return TokenRoom(tmp_path / "jwks.json")
+def room(tmp_path: Path) -> TokenHarness:
+    return TokenHarness(tmp_path / "jwks.json")
 
 
 @pytest.mark.parametrize(("key", "algorithm"), [(RSA, "RS256"), (RSA, "PS256"), (EC, "ES256")])
-def test_a_token_of_the_issuer_is_believed(room: TokenRoom, key: RSAKey | ECKey, algorithm: str) -> None:
+def test_a_token_of_the_issuer_is_believed(room: TokenHarness, key: RSAKey | ECKey, algorithm: str) -> None:
     content = claims(scope="orders/read orders/write")
     assert room.claims(raw_jws(key, {"alg": algorithm, "kid": key.kid}, json.dumps(content))) == content
 
 
-def test_a_header_may_hold_more_than_is_known(room: TokenRoom) -> None:
+def test_a_header_may_hold_more_than_is_known(room: TokenHarness) -> None:
     """Members that are not understood are ignored (RFC 7515, section 4); issuers send certificates and more."""
     header = {"alg": "RS256", "kid": "rsa-1", "typ": "at+jwt", "x5c": ["A" * 1_500], "x5t": "AA", "nonce": "n", "v": 1}
     assert room.claims(raw_jws(RSA, header))["sub"] == CUSTOMER
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-def test_the_scheme_is_bearer_in_any_case(room: TokenRoom, scheme: str) -> None:
+def test_the_scheme_is_bearer_in_any_case(room: TokenHarness, scheme: str) -> None:
     assert room.checker().claims(f"{scheme} {sign(RSA)}")["sub"] == CUSTOMER
 
 
-def test_a_token_without_kid_is_checked_by_the_only_key_of_its_kind(room: TokenRoom) -> None:
+def test_a_token_without_kid_is_checked_by_the_only_key_of_its_kind(room: TokenHarness) -> None:
     assert room.claims(raw_jws(RSA, {"alg": "RS256"}))["sub"] == CUSTOMER
 
 
-def test_an_audience_may_be_one_of_a_list(room: TokenRoom) -> None:
+def test_an_audience_may_be_one_of_a_list(room: TokenHarness) -> None:
     assert room.claims(sign(RSA, claims(aud=["others", AUDIENCE])))["sub"] == CUSTOMER
 
 
@@ -64,7 +64,7 @@ GOOD_TIMES = [
 
 
 @pytest.mark.parametrize("changes", GOOD_TIMES, ids=str)
-def test_clocks_may_differ_by_the_leeway(room: TokenRoom, changes: dict[str, Any]) -> None:
+def test_clocks_may_differ_by_the_leeway(room: TokenHarness, changes: dict[str, Any]) -> None:
     assert at_now(room, claims_at_now(**changes))
 
 
@@ -106,13 +106,15 @@ BAD_CLAIMS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("changes", BAD_CLAIMS, ids=str)
-def test_claims_that_are_not_for_us_or_not_for_now_are_not_believed(room: TokenRoom, changes: dict[str, Any]) -> None:
+def test_claims_that_are_not_for_us_or_not_for_now_are_not_believed(
+    room: TokenHarness, changes: dict[str, Any]
+) -> None:
     with pytest.raises(InvalidToken):
         at_now(room, claims_at_now(**changes))
 
 
 @pytest.mark.parametrize("exp", ["1e400", "null", "9" * 5_000])
-def test_a_time_that_json_can_write_and_no_clock_can_show_is_not_believed(room: TokenRoom, exp: str) -> None:
+def test_a_time_that_json_can_write_and_no_clock_can_show_is_not_believed(room: TokenHarness, exp: str) -> None:
     with pytest.raises(InvalidToken):
         at_now(room, claims_at_now(exp=0).replace('"exp": 0', f'"exp": {exp}'))
 
@@ -122,18 +124,18 @@ def test_a_time_that_json_can_write_and_no_clock_can_show_is_not_believed(room: 
     ["", "null", "[]", '"x"', "{", "{}x", "[" * 2_000, '{"a":' * 2_000 + "1" + "}" * 2_000, "\ufeff{}"],
     ids=lambda text: text[:10],
 )
-def test_claims_that_are_no_json_object_are_not_believed(room: TokenRoom, content: str) -> None:
+def test_claims_that_are_no_json_object_are_not_believed(room: TokenHarness, content: str) -> None:
     with pytest.raises(InvalidToken):
         room.claims(raw_jws(RSA, content=content))
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
-def test_claims_in_another_encoding_are_not_believed(room: TokenRoom, encoding: str) -> None:
+def test_claims_in_another_encoding_are_not_believed(room: TokenHarness, encoding: str) -> None:
     with pytest.raises(InvalidToken):
         room.claims(raw_jws(RSA, content=json.dumps(claims()).encode(encoding)))
 
 
-def test_claims_that_are_no_utf_8_are_not_believed(room: TokenRoom) -> None:
+def test_claims_that_are_no_utf_8_are_not_believed(room: TokenHarness) -> None:
     with pytest.raises(InvalidToken):
         room.claims(raw_jws(RSA, content=json.dumps(claims()).encode()[:-1] + b',"x":"\xff"}'))
 
@@ -142,7 +144,7 @@ HEADERS = ["", "null", "1", '"alg"', '"alg b64"', '["alg"]', '["alg", "b64"]', "
 
 
 @pytest.mark.parametrize("header", HEADERS, ids=lambda text: text[:10])
-def test_a_header_that_is_no_json_object_is_not_believed(room: TokenRoom, header: str) -> None:
+def test_a_header_that_is_no_json_object_is_not_believed(room: TokenHarness, header: str) -> None:
     message = f"{base64url(header.encode())}.{base64url(json.dumps(claims()).encode())}"
     with pytest.raises(InvalidToken):
         room.claims(token(message.encode(), rsa_signature(RSA, message.encode())))
@@ -176,12 +178,12 @@ def bearer_forms() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("form", bearer_forms())
-def test_what_is_no_bearer_token_is_refused(room: TokenRoom, form: str) -> None:
+def test_what_is_no_bearer_token_is_refused(room: TokenHarness, form: str) -> None:
     with pytest.raises(InvalidToken):
         room.checker().claims(bearer_forms()[form])
 
 
-def test_the_clock_is_the_checkers(room: TokenRoom) -> None:
+def test_the_clock_is_the_checkers(room: TokenHarness) -> None:
     signed = sign(RSA, claims(exp=2_000_000_000))
     assert room.checker(clock=lambda: 2_000_000_000 + LEEWAY - 1).claims(f"Bearer {signed}")
     with pytest.raises(InvalidToken, match="expired"):

@@ -147,7 +147,7 @@ def test_an_invoice_of_two_customers_is_refused() -> None:
     )
 
 
-def test_a_guest_mends_no_bad_line() -> None:
+def test_a_guest_customer_does_not_make_a_bad_line_valid() -> None:
     assert judge_lines(line(customer="", quantity="-10"), guest="guest") == NotPlaced(
         "536366", "refused", "a quantity below 1"
     )

@@ -17,13 +17,13 @@ ERASED = ErasedOrder(order_id=ORDER_ID, version=3, updated_at=LATER, correlation
 
 
 def lines_of(*records: dict[str, Any]) -> list[str]:
-    """What is told of stream records, without clock and durations."""
-    told: list[str] = []
-    order_lines = OrderLines(told.append)
+    """The lines that are printed for stream records, without clock and durations."""
+    printed: list[str] = []
+    order_lines = OrderLines(printed.append)
     for record in records:
         order_lines.read(record)
         order_lines.published(record)
-    return [re.sub(r"\+[\d.]+ m?s", "+n", text[12:].replace(ORDER_ID[:12], "ID")) for text in told]
+    return [re.sub(r"\+[\d.]+ m?s", "+n", text[12:].replace(ORDER_ID[:12], "ID")) for text in printed]
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_minor_units_are_written_as_their_currency_has_them(amount: int, currenc
     assert money(amount, currency) == text
 
 
-def test_a_placed_order_is_told_of_with_its_way() -> None:
+def test_a_placed_order_is_printed_with_the_time_of_each_hop() -> None:
     order = an_order(new=new_order(items=[line(), line()]))
 
     assert lines_of(stream_record(None, order)) == [
@@ -51,7 +51,7 @@ def test_a_placed_order_is_told_of_with_its_way() -> None:
     ]
 
 
-def test_a_rejected_order_is_told_of_with_its_reasons() -> None:
+def test_a_rejected_order_is_printed_with_its_reasons() -> None:
     order = an_order(status=OrderStatus.REJECTED, violations=(Violation("/items/0", "is odd"),))
 
     assert lines_of(stream_record(None, order)) == [
@@ -59,7 +59,7 @@ def test_a_rejected_order_is_told_of_with_its_reasons() -> None:
     ]
 
 
-def test_later_changes_are_told_of_with_their_version() -> None:
+def test_later_changes_are_printed_with_their_version() -> None:
     placed = an_order()
     confirmed = an_order(status=OrderStatus.CONFIRMED, **CHANGED)
     noted = an_order(new=new_order(note="ring twice"), **CHANGED)
@@ -71,7 +71,7 @@ def test_later_changes_are_told_of_with_their_version() -> None:
     ]
 
 
-def test_what_is_no_event_is_not_told_of() -> None:
+def test_a_record_that_makes_no_event_is_not_printed() -> None:
     order = an_order()
 
     assert lines_of(stream_record(order, order), stream_record(order, None)) == []
@@ -81,18 +81,18 @@ def test_a_record_that_is_no_order_is_said_to_be_quarantined() -> None:
     record = stream_record(None, an_order())
     del record["dynamodb"]["NewImage"]["version"]
 
-    [told] = lines_of(record)
+    [printed] = lines_of(record)
 
-    assert "a record that is not an order went to the dead-letter queue" in told
+    assert "a record that is not an order went to the dead-letter queue" in printed
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{}", "null", "{", "1"])
 def test_a_message_that_is_no_command_is_passed_over(body: str) -> None:
-    told: list[str] = []
+    printed: list[str] = []
 
-    OrderLines(told.append).processed(sqs_event(body)["Records"][0])
+    OrderLines(printed.append).processed(sqs_event(body)["Records"][0])
 
-    assert told == []
+    assert printed == []
 
 
 @pytest.mark.parametrize("body", ["[" * 20_000, "", "nonsense", '{"order_id": 7}', "\x00"], ids=lambda each: each[:9])

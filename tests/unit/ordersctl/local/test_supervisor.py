@@ -1,0 +1,27 @@
+"""The environment of the processes of a run: the machine's AWS variables are left behind, the service's own is kept."""
+
+import os
+from unittest.mock import patch
+
+from ordersctl.local.supervisor import enter_environment
+
+ENGINE = "http://127.0.0.1:4566"
+
+
+def entered(**environment: str) -> dict[str, str]:
+    with patch.dict(os.environ, environment, clear=True):
+        enter_environment(ENGINE)
+        return dict(os.environ)
+
+
+def test_the_aws_client_that_was_chosen_is_used() -> None:
+    assert entered(AWS_CLIENT="botocore")["AWS_CLIENT"] == "botocore"
+    assert "AWS_CLIENT" not in entered()
+
+
+def test_no_aws_account_of_the_machine_is_used() -> None:
+    environment = entered(AWS_PROFILE="work", AWS_ACCESS_KEY_ID="key", AWS_ENDPOINT_URL_SQS="https://sqs.invalid")
+    assert {name: value for name, value in environment.items() if name.startswith("AWS_")} == {
+        "AWS_ENDPOINT_URL": ENGINE,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
