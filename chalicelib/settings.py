@@ -8,9 +8,7 @@ from typing import NamedTuple
 LOCAL_ENGINE = "http://127.0.0.1:4566"
 AWS_CLIENTS = ("thin", "botocore")
 
-MOST_INDEX_KEYS = (
-    32  # so that a list's first steps read at most half of what it may read: chalicelib/adapters/merged.py
-)
+MOST_INDEX_KEYS = 32  # the first steps of a list then read half of what it may read: chalicelib/adapters/merged.py
 # As in AllowedPattern of SpreadCustomers (infra/resources.yaml). "," and "=" divide, and direct acceptance writes the
 # value into a template, where quotes and dollar signs would be read otherwise.
 _SPREAD_CUSTOMER = r"([A-Za-z0-9._:@|+~-]{1,128})=(?:([0-9]{1,2})\.\.)?([0-9]{1,2})(:people)?"
