@@ -1,5 +1,6 @@
 """Lists of spread customers: whatever the number of keys was when, each order is listed once, newest first."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -20,6 +21,7 @@ from testkit.fake_aws.services import Table
 
 pytestmark = pytest.mark.full  # more than a thousand histories
 
+PROFILE = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "bounded"))
 STATUSES = [OrderStatus.PLACED, OrderStatus.SHIPPED, OrderStatus.CANCELLED]
 _ANY_ORDER = an_order()
 
@@ -147,8 +149,10 @@ def check(history: History, orders: Sequence[Any], rising: list[int], *, erases:
         assert listed(history, counts[-1], erase_the_cursor_s_order=True, **query) == expected
 
 
+ORDERS = st.tuples(st.integers(0, 12), st.sampled_from(STATUSES), st.booleans())
 HISTORIES: dict[str, Any] = {
-    "orders": st.lists(st.tuples(st.integers(0, 12), st.sampled_from(STATUSES), st.booleans()), max_size=60),
+    # Long ones too: of a list without a least size Hypothesis makes a short one nearly always.
+    "orders": st.lists(ORDERS, max_size=12) | st.lists(ORDERS, min_size=30, max_size=60),
     "rising": st.lists(st.sampled_from([1, 1, 2, 3, 4, 8, 16]), min_size=1, max_size=5),
     "limit": st.integers(1, 60),
     "status": st.sampled_from([None, None, OrderStatus.PLACED, OrderStatus.CANCELLED]),
@@ -158,7 +162,7 @@ HISTORIES: dict[str, Any] = {
 }
 
 
-@settings(max_examples=1_500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1_500, deadline=None, suppress_health_check=list(HealthCheck), phases=PROFILE.phases)
 @given(per_page=st.sampled_from([1_000, 25, 7]), **HISTORIES)
 def test_each_order_is_listed_once_newest_first_whatever_the_number_of_keys_was(per_page: int, **history: Any) -> None:
     # Small bounds: the page's bound and further steps are met by short lists too.
