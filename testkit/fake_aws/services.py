@@ -36,6 +36,18 @@ class Message:
     receives: int = 0
     handle: str = ""
 
+    def lambda_record(self) -> Item:
+        """The message as Lambda's event source mapping hands it over."""
+        return {
+            "messageId": self.message_id,
+            "receiptHandle": self.handle,
+            "body": self.body,
+            "attributes": {"ApproximateReceiveCount": str(self.receives)},
+            "messageAttributes": {},
+            "eventSource": "aws:sqs",
+            "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:orders",
+        }
+
 
 @dataclass
 class Queue:
@@ -56,7 +68,13 @@ class Queue:
         self.messages += [Message(message_id, body, dict(attributes), group) for _ in range(copies)]
         return message_id
 
-    def receive(self, now: float, most: int, shuffle: Callable[[list[Message]], None] | None = None) -> list[Message]:
+    def receive(
+        self,
+        now: float,
+        most: int,
+        shuffle: Callable[[list[Message]], None] | None = None,
+        visibility: float | None = None,
+    ) -> list[Message]:
         """Hand out visible messages; the group with the fewest in flight goes first (SQS guide, "fair queues")."""
         self._move_dead_letters(now)
         visible = [message for message in self.messages if message.visible_at <= now]
@@ -70,7 +88,7 @@ class Queue:
             in_flight[chosen.group] += 1
             self.received += 1
             chosen.receives += 1
-            chosen.visible_at = now + self.visibility
+            chosen.visible_at = now + (self.visibility if visibility is None else visibility)
             chosen.handle = f"{chosen.message_id}/{self.received}"
             taken.append(chosen)
         return taken
