@@ -33,6 +33,7 @@ NOT_OURS = (
     "REPORT_BATCH_ITEM_FAILURES",
     "CUSTOMER_CLAIM",
     "EVENT_BUS_NAME",
+    "SPREAD_CUSTOMERS",
     "http_proxy",
     "HTTP_PROXY",
 )
