@@ -18,6 +18,7 @@ ORDER_ID = "order_id"
 CUSTOMER_ID = "customer_id"  # the index's key: the customer's id, or one of several keys of a spread customer
 PLACED_KEY = "placed_key"  # "<placed_at>#<order_id>": unique, and sorts by time
 STATUS = "status"
+REFERENCE = "reference"
 VERSION = "version"
 ITEM_COUNT = "item_count"
 CHANGE_ID = "change_id"  # the marks of the last writes, newest first: a repeated write recognises its own

@@ -1,7 +1,8 @@
 """The table of orders. Every write is conditional: a repeated one changes nothing."""
 
 import secrets
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from botocore.exceptions import ClientError
 from chalicelib.adapters import order_items
 from chalicelib.adapters.faults import faults
 from chalicelib.adapters.merged import BOUNDS, Bounds, Merged, Step
+from chalicelib.aws import retries, timeouts
 from chalicelib.domain.errors import Fault, OrderNotFound, VersionConflict
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
 from chalicelib.settings import Spread
@@ -24,6 +26,11 @@ _IF_UNCHANGED: Any = {
     "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
 }
 _MARKS = 4  # as many as leave ten lines within one write unit
+
+
+_ANSWERS_WITHOUT_PROGRESS = 3
+
+Stored = tuple[str, Order | ErasedOrder | None]  # an order id, and what is stored under it
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,35 @@ class OrderTable:
 
         return self._found(order_id, owner, read)
 
+    def get_many(self, order_ids: Sequence[str]) -> Iterator[Stored]:
+        """Read up to 100 orders by one call, in no order; None for an order that does not exist. Raises Fault."""
+        absent = yield from self._batch(order_ids, consistent=self.consistent)
+        if absent and not self.consistent:
+            absent = yield from self._batch(absent, consistent=True)  # a cache also remembers that an order was absent
+        for order_id in absent:
+            yield order_id, None
+
+    def _batch(self, order_ids: Sequence[str], *, consistent: bool) -> Generator[Stored, None, list[str]]:
+        """The orders that exist; returns the ids of the others."""
+        absent = dict.fromkeys(order_ids)
+        keys: Any = [order_items.key(order_id) for order_id in order_ids]
+        stuck = 0
+        while keys:
+            with faults("dynamodb"):
+                asked: Any = {self.name: {"Keys": keys, "ConsistentRead": consistent}}
+                answer: Any = self.client.batch_get_item(RequestItems=asked)
+            # Keys are left over where the answer would be larger than 16 MB, and where the table is throttled.
+            left = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+            stuck = stuck + 1 if len(left) == len(keys) else 0
+            for item in answer["Responses"].get(self.name, []):
+                order_id = item[order_items.ORDER_ID]["S"]
+                absent.pop(order_id)
+                yield order_id, order_items.from_item(item)
+            if stuck:
+                _wait_before_retry(stuck)
+            keys = left
+        return list(absent)
+
     def _found(self, order_id: str, owner: str | None, read: Callable[[bool], Any]) -> Order | ErasedOrder:
         item = read(self.consistent)
         if item is None and not self.consistent:
@@ -128,13 +164,16 @@ class OrderTable:
         limit: int,
         start_after: str | None = None,
         status: OrderStatus | None = None,
+        reference: str | None = None,
         placed_after: str | None = None,
         placed_before: str | None = None,
     ) -> Page:
         """List a customer's orders, newest first, `limit` at most; both times are exclusive. Raises Fault."""
         if placed_after and placed_before and placed_after >= placed_before:
             return Page([], None)  # DynamoDB calls an empty range an error
-        query = _query(status, placed_after, placed_before)
+        wanted = {order_items.STATUS: status, order_items.REFERENCE: reference}
+        filters = {name: value for name, value in wanted.items() if value is not None}
+        query = _query(filters, placed_after, placed_before)
 
         def read(index_key: str, start_after: str | None, limit: int) -> Step:
             values = {**query["ExpressionAttributeValues"], ":customer": {"S": index_key}}
@@ -150,7 +189,7 @@ class OrderTable:
             return Step(answer["Items"], answer["ScannedCount"], last_placed_key)
 
         keys = order_items.index_keys(customer_id, self.spread)
-        merged = Merged(keys, read, is_filtered="FilterExpression" in query, bounds=self.bounds)
+        merged = Merged(keys, read, is_filtered=bool(filters), bounds=self.bounds)
         entries, last = merged.page(limit, start_after)
         return Page([order_items.to_summary(entry) for entry in entries], last)
 
@@ -177,7 +216,15 @@ def _recognised_by(order: Order | ErasedOrder) -> Iterator[dict[str, Any]]:
         raise Fault("dynamodb: the marks do not say whether a write was made", may_have_taken_effect=True) from fault
 
 
-def _query(status: OrderStatus | None, placed_after: str | None, placed_before: str | None) -> dict[str, Any]:
+def _wait_before_retry(attempt: int) -> None:
+    """Raises Fault after the last attempt, and when no time is left to wait."""
+    pause = retries.pause_seconds(attempt)
+    if attempt == _ANSWERS_WITHOUT_PROGRESS or timeouts.seconds_left() <= pause:
+        raise Fault("dynamodb: unprocessed keys")
+    time.sleep(pause)
+
+
+def _query(filters: Mapping[str, str], placed_after: str | None, placed_before: str | None) -> dict[str, Any]:
     """A query of the index, without the value of `:customer`."""
     names = {"#customer": order_items.CUSTOMER_ID}
     values: dict[str, Any] = {}
@@ -195,10 +242,11 @@ def _query(status: OrderStatus | None, placed_after: str | None, placed_before: 
         "ExpressionAttributeValues": values,
         "ScanIndexForward": False,
     }
-    if status is not None:
-        names["#status"] = order_items.STATUS
-        values[":status"] = {"S": status.value}
-        query["FilterExpression"] = "#status = :status"
+    for name, value in filters.items():
+        names[f"#{name}"] = name
+        values[f":{name}"] = {"S": str(value)}
+    if filters:
+        query["FilterExpression"] = " AND ".join(f"#{name} = :{name}" for name in filters)
     return query
 
 

@@ -191,6 +191,8 @@ class Order(BaseModel):
         if status is not None and status != self.status:
             self._check_may_become(status, by_service=by_service)
             changes |= {"status": status, "status_reason": reason}
+        elif status is not None and reason not in {None, self.status_reason}:
+            raise NotChangeable(f"the reason of an order that is {self.status} is fixed")
         if not changes:
             return self
         return self.model_copy(update=changes | {"version": self.version + 1, "updated_at": now})

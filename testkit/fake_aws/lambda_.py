@@ -54,7 +54,8 @@ def repeatable(seed: int, **environment: str) -> Iterator[None]:
         patch.setattr(lambda_batches, "WORKERS", 1)
         patch.setattr(logging.getLogger("orders"), "disabled", True)
         patch.setattr(secrets, "token_bytes", source.randbytes)
-        for name in ("AWS_CHALICE_CLI_MODE", "REPORT_BATCH_ITEM_FAILURES", "CUSTOMER_CLAIM", "EVENT_BUS_NAME"):
+        claims = ("CUSTOMER_CLAIM", "SCOPE_CLAIM", "AUDIENCE_CLAIM")
+        for name in ("AWS_CHALICE_CLI_MODE", "REPORT_BATCH_ITEM_FAILURES", "EVENT_BUS_NAME", *claims):
             patch.delenv(name, raising=False)
         # Each Chalice application appends its name to this variable, and a run makes thousands of them.
         patch.setenv("AWS_EXECUTION_ENV", "")
@@ -265,6 +266,9 @@ class FakeAws(OperatorCalls):
 
     def _get_item(self, arguments: dict[str, Any]) -> Any:
         return self.table.get(arguments)
+
+    def _batch_get_item(self, arguments: dict[str, Any]) -> Any:
+        return self.table.batch_get(arguments)
 
     def _query(self, arguments: dict[str, Any]) -> Any:
         return self.table.query(arguments)

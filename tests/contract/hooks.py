@@ -106,4 +106,6 @@ def _key_of(key: str, body: Any) -> str:
         return key
     document = json.dumps([body, len(_erased)], default=str, sort_keys=True)
     order = hashlib.sha256(document.encode()).hexdigest()[:16]
-    return f"{key[:200]}{order}" if not key.endswith('"') else f'{key[:-1][:200]}{order}"'
+    if not key.startswith('"'):
+        return f"{order}{key[:200]}"
+    return f'"{order}{key[1:]}' if len(key) < 200 else f'"{order}"'

@@ -172,14 +172,16 @@ class Model:
         return {**shown, **merged, "total": total(merged)}
 
     def _status(self, shown: Json, patch: Json, actor: Actor) -> Json:
-        asked = patch.get("status")
+        asked, reason = patch.get("status"), patch.get("status_reason")
+        if asked == shown["status"] and reason not in (None, shown.get("status_reason")):
+            raise Refused(409, "conflict", "the reason is fixed")
         if asked in (None, shown["status"]):
             return {}
         if not actor.is_service and asked != "cancelled":
             raise Refused(403, "forbidden", "owners only cancel")
         if asked not in NEXT[shown["status"]]:
             raise Refused(409, "conflict", "status cannot follow")
-        return {"status": asked, "status_reason": patch.get("status_reason")}
+        return {"status": asked, "status_reason": reason}
 
     def erased(self, actor: Actor, named: str | None, order_id: str) -> None:
         if "orders/admin" not in actor.scopes:

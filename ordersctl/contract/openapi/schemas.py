@@ -91,6 +91,8 @@ def schemas() -> dict[str, Schema]:
     found["Order"] = _shown(found["Order"], "An order as it is stored.", ORDER)
     found["Summary"] = _summary(found["Order"])
     found["Accepted"] = _accepted()
+    found["Erased"] = _erased()
+    found["Orders"] = _orders()
     found["Page"] = _page()
     found["Problem"] = _problem()
     return found
@@ -201,6 +203,31 @@ def _accepted() -> Schema:
         "properties": {"order_id": ORDER_ID, "status": {"const": "accepted"}},
         "required": ["order_id", "status"],
         "examples": [ACCEPTED],
+    }
+
+
+def _erased() -> Schema:
+    return {
+        "type": "object",
+        "description": "An order that was erased, among several.",
+        "properties": {"order_id": ORDER_ID, "status": {"const": "erased"}},
+        "required": ["order_id", "status"],
+        "examples": [{"order_id": ACCEPTED["order_id"], "status": "erased"}],
+    }
+
+
+def _orders() -> Schema:
+    kinds = [{"$ref": f"{_REFERENCE}{name}"} for name in ("Order", "Accepted", "Erased")]
+    ids = {"type": "array", "maxItems": 100, "items": {"type": "string"}}
+    return {
+        "type": "object",
+        "properties": {
+            "orders": {"type": "array", "maxItems": 100, "items": {"oneOf": kinds}},
+            "missing": {**ids, "description": "There is no such order, or it is another customer's."},
+            "remaining": {**ids, "description": "The response had no room for these. Ask for them again."},
+        },
+        "required": ["orders", "missing", "remaining"],
+        "examples": [{"orders": [ORDER], "missing": [], "remaining": []}],
     }
 
 

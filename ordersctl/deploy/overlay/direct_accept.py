@@ -18,8 +18,11 @@ CONDITION = "WithDirectAccept"
 _MODEL = "NewOrder"
 _UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-# Where the authorizer's findings are, by the kind of authorizer.
+# Where the authorizer's findings are, by the kind of authorizer. The built-in one has read the claim of the scopes.
 _CLAIMS = {"Fn::If": ["WithCognito", "claims.", ""]}
+_SCOPE = {"Fn::If": ["WithCognito", {"Fn::Join": ["", ["claims.", {"Ref": "ScopeClaim"}]]}, "scope"]}
+# What a reference in a template may name (Velocity user guide, "References").
+RENDERABLE = "[A-Za-z][A-Za-z0-9_-]*"
 # Cognito's authorizer hands claims on as text: what may have been null, a boolean or a fraction names nobody, as in
 # chalicelib/http/auth/claims.py. What else it may have been, _CUSTOMER does not match.
 _NOBODY = "(?i)null|none|undefined|true|false|-?[0-9]+[.][0-9]+(e[0-9]+)?"
@@ -35,8 +38,11 @@ _REFUSALS = {
 }
 
 
-def definition(headers: Mapping[str, str]) -> dict[str, Any]:
-    """Return what is merged over the API's OpenAPI document; each answer has these headers too."""
+def definition(headers: Mapping[str, str], preamble: str = "") -> dict[str, Any]:
+    """Return what is merged over the API's OpenAPI document.
+
+    Each answer has these headers too, and its template begins with the preamble, which may change them.
+    """
     return {
         "definitions": {_MODEL: model()},
         "x-amazon-apigateway-request-validators": {
@@ -54,7 +60,7 @@ def definition(headers: Mapping[str, str]) -> dict[str, Any]:
                     ),
                     "x-amazon-apigateway-request-validator": _when("body-and-key"),
                     "responses": {str(status): _method_response(headers) for status in (202, 400, 403, 413, 503)},
-                    "x-amazon-apigateway-integration": _integration(headers),
+                    "x-amazon-apigateway-integration": _integration(headers, preamble),
                 }
             }
         },
@@ -83,8 +89,9 @@ def _plain(schema: Any, parts: dict[str, Any]) -> Any:
     return schema
 
 
-def _integration(headers: Mapping[str, str]) -> dict[str, Any]:
-    unavailable = problem(503, "unavailable", "The request may have taken effect")
+def _integration(headers: Mapping[str, str], preamble: str) -> dict[str, Any]:
+    accepted, refused = preamble + accepted_template(), preamble + refused_template()
+    unavailable = preamble + problem(503, "unavailable", "The request may have taken effect")
     function = "lambda:path/2015-03-31/functions/${APIHandler.Arn}/invocations"
     queue = "sqs:path/${AWS::AccountId}/${OrderQueue.QueueName}"
     prefix = "arn:${AWS::Partition}:apigateway:${AWS::Region}:"
@@ -97,8 +104,8 @@ def _integration(headers: Mapping[str, str]) -> dict[str, Any]:
         "requestParameters": _when({"integration.request.header.Content-Type": "'application/x-www-form-urlencoded'"}),
         "requestTemplates": _when({"application/json": {"Fn::Join": ["", request_template()]}}),
         "responses": {
-            "2\\d{2}": _when(_answer("202", accepted_template(), headers, "application/json")),
-            "4\\d{2}": _when(_answer("400", refused_template(), headers)),
+            "2\\d{2}": _when(_answer("202", accepted, headers, "application/json")),
+            "4\\d{2}": _when(_answer("400", refused, headers)),
             # Chalice's own default is 200: an unknown answer must not read as accepted.
             "default": {
                 name: value if name == "statusCode" else _when(value)
@@ -118,8 +125,8 @@ def request_template() -> list[Any]:
         '}")',
         _NO_NAME_IS_NOBODY,
         '#set($scope=" ${context.authorizer.',
-        _CLAIMS,
-        'scope} ")#set($spread="',
+        _SCOPE,
+        '} ")#set($spread="',
         {"Ref": "SpreadCustomers"},
         '")' + _checks() + _group() + _parts() + form + _envelope(),
     ]

@@ -91,7 +91,7 @@ class DirectGateway:
     ) -> "DirectGateway":
         body = template["Resources"]["RestAPI"]["Properties"]["Body"]
         conditions = {"WithDirectAccept": True, "WithCognito": with_cognito}
-        parameters = {"CustomerClaim": "sub", "SpreadCustomers": spread_customers}
+        parameters = {"CustomerClaim": "sub", "ScopeClaim": "scope", "SpreadCustomers": spread_customers}
         post = resolved(body["paths"]["/orders"]["post"], conditions, parameters)
         return cls(post, body["definitions"], queue_url, http, with_cognito)
 
