@@ -91,11 +91,12 @@ def place_order(request: Request) -> Response:
 
     principal = requests.principal(request, WRITE, wiring.settings())
     customer_id = requests.named_customer(request)
+    context = requests.context(request, clock.now())
     accepted = accept_order(
         customer_id=principal.customer_to_act_for(customer_id),
         idempotency_key=requests.idempotency_key(request),
-        new=orders.parse(orders.NewOrder, requests.json_body(request)),
-        context=requests.context(request, clock.now()),
+        new=orders.parse(orders.NewOrder, requests.json_body(request), now=context.now),
+        context=context,
         secret=wiring.id_secret(),
         queue=wiring.order_queue(),
         find=wiring.fail_fast_order_table().get,  # recognises a retry; a slow table delays no order

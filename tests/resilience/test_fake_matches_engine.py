@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.adapters import order_items
-from chalicelib.domain.orders import Address
+from chalicelib.domain.parts import Address
 from ordersctl.local.engine import deploy
 from ordersctl.shared.engine_client import client_options
 from testkit.builders import ADDRESS, an_order

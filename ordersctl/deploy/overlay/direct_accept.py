@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from chalicelib.domain.orders import CUSTOMER_ID_PATTERN, NewOrder
+from chalicelib.domain import commands
+from chalicelib.domain.orders import NewOrder
 from chalicelib.http import problem_document
 from chalicelib.http.requests import MAX_BODY_BYTES
 
 CONDITION = "WithDirectAccept"
 _MODEL = "NewOrder"
+_OF_OBJECTS = ("type", "required", "additionalProperties", "anyOf")
 _UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 # Where the authorizer's findings are, by the kind of authorizer. The built-in one has read the claim of the scopes.
@@ -24,9 +26,15 @@ _SCOPE = {"Fn::If": ["WithCognito", {"Fn::Join": ["", ["claims.", {"Ref": "Scope
 # What a reference in a template may name (Velocity user guide, "References").
 RENDERABLE = "[A-Za-z][A-Za-z0-9_-]*"
 # Cognito's authorizer hands claims on as text: what may have been null, a boolean or a fraction names nobody, as in
-# chalicelib/http/auth/claims.py. What else it may have been, _CUSTOMER does not match.
-_NOBODY = "(?i)null|none|undefined|true|false|-?[0-9]+[.][0-9]+(e[0-9]+)?"
-_NO_NAME_IS_NOBODY = {"Fn::If": ["WithCognito", f'#if($own.matches("{_NOBODY}"))#set($own="")#end', ""]}
+# chalicelib/http/auth/claims.py. A list begins with a bracket, which no expression can name without a backslash.
+_NOBODY = "(?i)null|none|<nil>|undefined|true|false|-?[0-9]+[.][0-9]+(e[+-]?[0-9]+)?|-?[0-9]+e[+-][0-9]+|(map)?[{].*"
+_NO_NAME_IS_NOBODY = {
+    "Fn::If": [
+        "WithCognito",
+        f'#if($own.matches("{_NOBODY}") || $own.startsWith("[") || $own.startsWith("map["))#set($own="")#end',
+        "",
+    ]
+}
 
 # A request template cannot answer by itself. To refuse a request it calls an SQS action that does not exist, named
 # after the reason; SQS's error repeats the name, and the response template answers accordingly.
@@ -81,8 +89,13 @@ def _plain(schema: Any, parts: dict[str, Any]) -> Any:
         case {"anyOf": [value, {"type": "null"}]}:
             return _plain(value, parts)
         case {"properties": dict(properties)}:
-            kept = {name: schema[name] for name in ("type", "required", "additionalProperties") if name in schema}
+            kept = {name: schema[name] for name in _OF_OBJECTS if name in schema}
             return kept | {"properties": {name: _plain(each, parts) for name, each in properties.items()}}
+        case {"patternProperties": dict(by_pattern), "propertyNames": dict(names)}:  # draft 4 has no propertyNames
+            kept = {name: schema[name] for name in ("type", "maxProperties", "additionalProperties")}
+            of_length = f"{{1,{names['maxLength']}}}$"
+            values = {name.replace("+$", of_length): _plain(each, parts) for name, each in by_pattern.items()}
+            return kept | {"patternProperties": values}
         case dict():
             left_out = {"title", "default", "description", "$defs"}
             return {name: _plain(each, parts) for name, each in schema.items() if name not in left_out}
@@ -143,8 +156,12 @@ def _checks() -> str:
         '#if($named=="")#set($action="NoCustomerNamed")#end'
         '#elseif(!$scope.contains(" orders/write "))#set($action="NotPermitted")'
         '#elseif($named!="" && $named!=$own)#set($action="NotPermitted")#end'
-        f'#if($action=="SendMessage" && !$customer.matches("{CUSTOMER_ID_PATTERN.strip("^$")}"))'
-        '#set($action="NotPermitted")#end'
+        # What chalicelib.domain.orders.CUSTOMER_ID_PATTERN says, in words that no reader of templates changes: a
+        # template has its own meanings for backslash, # and $.
+        "#set($id=$util.urlEncode($customer))"
+        '#if($action=="SendMessage" && (!$customer.matches("[!-~]{1,128}") || $customer.matches("[.]{1,2}")'
+        ' || $id.matches(".*%(2F|5C|23|3F|25).*")))#set($action="NotPermitted")#end'
+        '#set($id=$id.replaceAll("%22","%5C%22"))'  # a quotation mark, within the envelope's JSON
         f'#if(!$key.matches("{_UUID}"))#set($action="NoUuidInIdempotencyKey")#end'
         f'#if($input.body.length()>{MAX_BODY_BYTES})#set($action="BodyTooLarge")#end'
     )
@@ -179,9 +196,10 @@ def _envelope() -> str:
     """Write the command as commands.encode does, encoded for a form body."""
     members = {
         "type": "PlaceOrder",
-        "version": 1,
+        "version": commands.VERSION,
+        "revision": commands.REVISION,  # any: a template cannot see which of them the order needs
         "order_id": "ord_${hex}",
-        "customer_id": "$util.urlEncode($customer)",
+        "customer_id": "$id",
         "placed_at": "${time.substring(7,11)}-${month}-${time.substring(0,2)}"
         "T$util.urlEncode($time.substring(12,20)).${epoch.substring(10,13)}Z",
         "correlation_id": "$util.urlEncode($context.requestId)",

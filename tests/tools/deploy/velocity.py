@@ -41,6 +41,9 @@ class JavaText(str):
     def replaceAll(self, pattern: str, replacement: str) -> "JavaText":  # noqa: N802 - Java's name
         return JavaText(re.sub(pattern, replacement, self))
 
+    def startsWith(self, beginning: str) -> bool:  # noqa: N802 - Java's name
+        return self.startswith(beginning)
+
     def toLowerCase(self) -> str:  # noqa: N802 - Java's name
         return self.lower()
 
@@ -63,8 +66,8 @@ class Input:
 class Util:
     """$util: urlEncode is Java's URLEncoder, which writes a space as +."""
 
-    def urlEncode(self, text: str) -> str:  # noqa: N802 - API Gateway's name
-        return quote_plus(text)
+    def urlEncode(self, text: str) -> JavaText:  # noqa: N802 - API Gateway's name
+        return JavaText(quote_plus(text))
 
 
 @dataclass

@@ -227,14 +227,14 @@ def test_a_service_names_the_customer_that_it_acts_for() -> None:
     assert refused(principal.customer_to_act_for, None) == ("customer-required", 400)
 
 
-@pytest.mark.parametrize("named", ["", "a b", "a" * 65, "a\n", "é", "../17850", "17850,17851"])
+@pytest.mark.parametrize("named", ["", "a b", "a" * 129, "a\n", "é", "../17850", "a%2Fb", "a?b", "a#b", "a\\b"])
 def test_no_customer_has_such_a_name(named: str) -> None:
     principal = a_principal("orders/service")
     assert refused(principal.customer_to_act_for, named) == ("invalid-parameter", 400)
     assert refused(principal.required_owner, named) == ("invalid-parameter", 400)
 
 
-@pytest.mark.parametrize("sub", ["", "ann@example.com", "a" * 65, "auth0|1"])
+@pytest.mark.parametrize("sub", ["", "ann lee", "a" * 129, "auth0/1"])
 def test_a_token_that_names_no_customer_sees_no_orders(sub: str) -> None:
     principal = a_principal(sub=sub)
     assert refused(principal.customer_to_act_for, None) == ("forbidden", 403)
