@@ -1,15 +1,33 @@
 """The service's settings, read once from the environment."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
+from typing import NamedTuple
 
 LOCAL_ENGINE = "http://127.0.0.1:4566"
 AWS_CLIENTS = ("thin", "botocore")
 CUSTOMER_PRICES = ("trusted", "checked")
 
+MOST_INDEX_KEYS = 32  # the first steps of a list then read half of what it may read: chalicelib/adapters/merged.py
+# As in AllowedPattern of SpreadCustomers (infra/resources.yaml). "," and "=" divide, and direct acceptance writes the
+# value into a template, where quotes and dollar signs would be read otherwise.
+_SPREAD_CUSTOMER = r"([A-Za-z0-9._:@|+~-]{1,128})=(?:([0-9]{1,2})\.\.)?([0-9]{1,2})(:people)?"
+
 
 class SettingsError(Exception):
     """A setting is missing, or its value is not an allowed one; the message names the setting."""
+
+
+class SpreadCustomer(NamedTuple):
+    """A customer with so many orders that the index keeps them under several keys (docs/adr/0025)."""
+
+    written: int  # keys over which new orders are spread
+    read: int  # keys that a list reads; more than are written only while the number is being raised
+    is_people: bool  # many persons share the customer's id, as guests do
+
+
+Spread = Mapping[str, SpreadCustomer]  # by customer id
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +56,7 @@ class Settings:
     # "1" only where the event source mappings read what a handler returns. Any other mapping takes a returned
     # failure for success, and the message is lost: so the default is "no".
     report_batch_item_failures: str = ""
+    spread_customers: str = ""  # as in "guest=16:people,market-7=8"; "4..16" while a 4 is being raised to 16
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -53,11 +72,16 @@ class Settings:
             raise SettingsError(f"CUSTOMER_PRICES is {values['customer_prices']!r}, and not one of {named}")
         if values["customer_prices"] == "checked" and not values["price_table"]:
             raise SettingsError("not set in the environment: PRICE_TABLE, which CUSTOMER_PRICES=checked needs")
+        parse_spread(str(values["spread_customers"]))
         return cls(**values)  # type: ignore[arg-type]  # MISSING was refused above
 
     @property
     def checks_customer_prices(self) -> bool:
         return self.customer_prices == "checked"
+
+    @property
+    def spread(self) -> Spread:
+        return parse_spread(self.spread_customers)
 
     @property
     def reports_batch_item_failures(self) -> bool:
@@ -67,3 +91,19 @@ class Settings:
     def endpoint_url(self) -> str | None:
         """AWS's address; None for AWS itself. Stage local has the embedded engine's."""
         return self.aws_endpoint_url or (LOCAL_ENGINE if self.stage == "local" else None)
+
+
+def parse_spread(text: str) -> Spread:
+    """Read SPREAD_CUSTOMERS; raises SettingsError naming the part that cannot be used."""
+    spread: dict[str, SpreadCustomer] = {}
+    for part in filter(None, text.split(",")):
+        if not (found := re.fullmatch(_SPREAD_CUSTOMER, part)):
+            raise SettingsError(f"SPREAD_CUSTOMERS: {part!r} is not like guest=16:people or market-7=8")
+        customer_id, written, read, people = found.groups()
+        each = SpreadCustomer(int(written or read), int(read), people is not None)
+        if not 1 <= each.written <= each.read <= MOST_INDEX_KEYS:
+            raise SettingsError(f"SPREAD_CUSTOMERS: {part!r} has not from 1 to {MOST_INDEX_KEYS} keys")
+        if customer_id in spread:
+            raise SettingsError(f"SPREAD_CUSTOMERS: {customer_id} is there twice")
+        spread[customer_id] = each
+    return spread

@@ -126,7 +126,7 @@ def _credentials() -> "Callable[[], Credentials]":
 def order_table() -> "OrderTable":
     from chalicelib.adapters.order_table import OrderTable
 
-    return OrderTable(_client("dynamodb"), settings().order_table)
+    return OrderTable(_client("dynamodb"), settings().order_table, spread=settings().spread)
 
 
 @_once
@@ -151,7 +151,7 @@ def read_table() -> "OrderTable":
     with faults("dax"):
         config = botocore_client.config(CALL_POLICY)
         cache = AmazonDaxClient(_session(), endpoint_url=settings().dax_endpoint, config=config)
-    return OrderTable(cache, settings().order_table, consistent=False)
+    return OrderTable(cache, settings().order_table, consistent=False, spread=settings().spread)
 
 
 @_once
@@ -168,7 +168,8 @@ def price_table() -> "PriceTable | None":
 def order_queue() -> "OrderQueue":
     from chalicelib.adapters.queues import OrderQueue
 
-    return OrderQueue(_client("sqs"), settings().order_queue_url)
+    shared_ids = {customer for customer, spread in settings().spread.items() if spread.is_people}
+    return OrderQueue(_client("sqs"), settings().order_queue_url, frozenset(shared_ids))
 
 
 @_once

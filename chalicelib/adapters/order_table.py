@@ -4,16 +4,18 @@ import secrets
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from chalicelib.adapters import order_items
 from chalicelib.adapters.faults import faults
+from chalicelib.adapters.merged import BOUNDS, Bounds, Merged, Step
 from chalicelib.aws import retries, timeouts
 from chalicelib.domain.errors import Fault, OrderNotFound, VersionConflict
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
+from chalicelib.settings import Spread
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,9 +26,6 @@ _IF_UNCHANGED: Any = {
     "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
 }
 _MARKS = 4  # marks kept in an item; with more, an order of ten lines would no longer fit in one write unit
-_STEP = 100
-# index entries read per call: a list whose filter matches few orders ends early, with a cursor
-_READ_AT_MOST = 1_000
 
 
 _ANSWERS_WITHOUT_PROGRESS = 3
@@ -45,6 +44,8 @@ class OrderTable:
     client: "DynamoDBClient"
     name: str
     consistent: bool = True  # whether a read sees every write before it; a read from a cache does not
+    spread: Spread = field(default_factory=dict)  # customers whose orders the index has under several keys
+    bounds: Bounds = BOUNDS  # of lists
 
     def add(self, order: Order | ErasedOrder) -> Order | ErasedOrder | None:
         """Store a new order, or the tombstone of one that never was stored.
@@ -55,7 +56,7 @@ class OrderTable:
             with faults("dynamodb", writes=True):
                 self.client.put_item(
                     TableName=self.name,
-                    Item=order_items.to_item(order),
+                    Item=order_items.to_item(order, self.spread),
                     ConditionExpression=_ABSENT,
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
@@ -89,9 +90,15 @@ class OrderTable:
                     TableName=self.name,
                     KeyConditionExpression="#order = :order",
                     # a tombstone has no customer
-                    FilterExpression="#customer = :customer OR attribute_not_exists(#customer)",
+                    FilterExpression=(
+                        "#customer = :customer OR begins_with(#customer, :further) OR attribute_not_exists(#customer)"
+                    ),
                     ExpressionAttributeNames={"#order": order_items.ORDER_ID, "#customer": order_items.CUSTOMER_ID},
-                    ExpressionAttributeValues={":order": {"S": order_id}, ":customer": {"S": owner}},
+                    ExpressionAttributeValues={
+                        ":order": {"S": order_id},
+                        ":customer": {"S": owner},
+                        ":further": {"S": order_items.first_of_further_keys(owner)},
+                    },
                     ConsistentRead=consistent,
                 )
             return next(iter(answer["Items"]), None)
@@ -172,28 +179,25 @@ class OrderTable:
             return Page([], None)  # DynamoDB calls an empty range an error
         wanted = {order_items.STATUS: status, order_items.REFERENCE: reference}
         filters = {name: value for name, value in wanted.items() if value is not None}
-        query = _query(customer_id, filters, placed_after, placed_before)
-        found: list[dict[str, str | int]] = []
-        read = 0
-        last = start_after
-        while len(found) < limit and read < _READ_AT_MOST:
-            if last is not None:
-                query["ExclusiveStartKey"] = order_items.index_key(customer_id, last)
-            room = limit - len(found)
+        query = _query(filters, placed_after, placed_before)
+
+        def read(index_key: str, start_after: str | None, limit: int) -> Step:
+            values = {**query["ExpressionAttributeValues"], ":customer": {"S": index_key}}
+            start: Any = {}
+            if start_after is not None:
+                start["ExclusiveStartKey"] = order_items.start_key(index_key, start_after)
             with faults("dynamodb"):
-                # One entry more than the page shows tells whether there is a next page. With a filter, larger steps
-                # save calls.
-                answer = self.client.query(TableName=self.name, Limit=_STEP if filters else room + 1, **query)
-            entries = answer["Items"]
-            read += answer["ScannedCount"]
-            found += [order_items.to_summary(entry) for entry in entries[:room]]
-            if len(entries) > room:
-                last = entries[room - 1][order_items.PLACED_KEY]["S"]
-            elif "LastEvaluatedKey" in answer:
-                last = answer["LastEvaluatedKey"][order_items.PLACED_KEY]["S"]
-            else:
-                return Page(found, None)
-        return Page(found, last)
+                answer = self.client.query(
+                    TableName=self.name, Limit=limit, **query | {"ExpressionAttributeValues": values}, **start
+                )
+            last = answer.get("LastEvaluatedKey")
+            last_placed_key = None if last is None else last[order_items.PLACED_KEY]["S"]
+            return Step(answer["Items"], answer["ScannedCount"], last_placed_key)
+
+        keys = order_items.index_keys(customer_id, self.spread)
+        merged = Merged(keys, read, is_filtered=bool(filters), bounds=self.bounds)
+        entries, last = merged.page(limit, start_after)
+        return Page([order_items.to_summary(entry) for entry in entries], last)
 
 
 @contextmanager
@@ -229,11 +233,10 @@ def _wait_before_retry(attempt: int) -> None:
     time.sleep(pause)
 
 
-def _query(
-    customer_id: str, filters: Mapping[str, str], placed_after: str | None, placed_before: str | None
-) -> dict[str, Any]:
+def _query(filters: Mapping[str, str], placed_after: str | None, placed_before: str | None) -> dict[str, Any]:
+    """A query of the index, without the value of `:customer`."""
     names = {"#customer": order_items.CUSTOMER_ID}
-    values: dict[str, Any] = {":customer": {"S": customer_id}}
+    values: dict[str, Any] = {}
     keys = "#customer = :customer"
     if placed_after or placed_before:
         names["#placed"] = order_items.PLACED_KEY

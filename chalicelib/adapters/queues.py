@@ -22,14 +22,20 @@ _NO_MESSAGE_TEXT = re.compile("[\ud800-\udfff\ufffe\uffff]")
 class OrderQueue:
     client: "SQSClient"
     url: str
+    shared_ids: frozenset[str] = frozenset()  # ids of customers that are many persons each
 
     def send(self, command: str, *, order_id: str, customer_id: str) -> None:
         """Send a command; on return SQS has stored it on several servers. Raises Fault."""
-        # On a standard queue a message group does not keep messages in order: it keeps one customer's many
-        # orders from delaying another's few (SQS guide, "Amazon SQS fair queues").
-        group = order_id if is_fifo(self.url) else customer_id
+        # On a standard queue a message group does not keep messages in order: it keeps one customer's many orders from
+        # delaying another's few (SQS guide, "Amazon SQS fair queues"). Persons who share an id must not delay each
+        # other: a message without a group waits for no other message.
+        group: Any = {"MessageGroupId": customer_id}
+        if is_fifo(self.url):
+            group = {"MessageGroupId": order_id}
+        elif customer_id in self.shared_ids:
+            group = {}
         with faults("sqs", writes=True):
-            self.client.send_message(QueueUrl=self.url, MessageBody=command, MessageGroupId=group)
+            self.client.send_message(QueueUrl=self.url, MessageBody=command, **group)
 
     def delete(self, receipt_handles: Sequence[str]) -> None:
         """Delete processed messages. Raises Fault when SQS kept some: those are delivered again, and change nothing."""

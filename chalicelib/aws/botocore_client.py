@@ -31,6 +31,7 @@ def config(policy: CallPolicy) -> Config:
         retries={"total_max_attempts": policy.attempts, "mode": "standard"},
         user_agent="orders",  # botocore's own is put together anew for every call
         parameter_validation=False,
+        max_pool_connections=32,  # as many queries as a list of a spread customer makes at once
     )
 
 

@@ -26,7 +26,8 @@ def record(stage: str, outputs: Mapping[str, str], parameters: Mapping[str, str]
     config = json.loads(file.read_text())
     settings = config["stages"].setdefault(stage, {"api_gateway_stage": stage})
     settings.setdefault("environment_variables", {})["STAGE"] = stage
-    settings["environment_variables"] |= {variable(name): outputs[name] for name in recorded_outputs(outputs)}
+    # An output that the settings switch off is empty.
+    settings["environment_variables"] |= {variable(name): outputs.get(name, "") for name in recorded_outputs()}
     settings["environment_variables"]["EVENT_BUS_NAME"] = parameters.get("EventBusName", "")
     settings["environment_variables"]["CUSTOMER_PRICES"] = parameters.get("CustomerPrices", "trusted")
     settings["environment_variables"]["DAX_ENDPOINT"] = parameters.get("DaxEndpoint", "")
@@ -44,13 +45,9 @@ def record(stage: str, outputs: Mapping[str, str], parameters: Mapping[str, str]
     file.write_text(json.dumps(config, indent=2) + "\n")
 
 
-def recorded_outputs(outputs: Mapping[str, str]) -> list[str]:
-    """Return the names of a stack's outputs that its functions' environment carries.
-
-    An output with a condition is left out by a stack in which the condition does not hold.
-    """
-    declared = templates.load(templates.RESOURCES)["Outputs"]
-    return [name for name, output in declared.items() if "Condition" not in output or name in outputs]
+def recorded_outputs() -> list[str]:
+    """Return the names of the stack's outputs that the functions' environment carries."""
+    return list(templates.load(templates.RESOURCES)["Outputs"])
 
 
 def variable(output: str) -> str:

@@ -4,10 +4,12 @@ import json
 
 import click
 
-from ordersctl.deploy import settings
+from chalicelib.settings import Spread
+from ordersctl.deploy import settings, spreading
 from ordersctl.deploy.chalice_config import environment_variables, record
 from ordersctl.deploy.stack import Stack, carry_out
 from ordersctl.shared import options, templates
+from ordersctl.shared.functions import Function
 from ordersctl.shared.output import echo
 from ordersctl.shared.project import CHALICE_CONFIG, PROJECT_DIR
 from ordersctl.shared.stage import Stage, with_stage
@@ -34,8 +36,27 @@ def provision(stage: Stage, *, yes: bool) -> None:
             f"{stack.name} was deployed whole: provisioning would remove its functions and its API. "
             f"Use: make package STAGE={stage.name}, then ordersctl deploy --stage {stage.name}"
         )
+    spreading.check_only_rises(stack.parameters(), given)
+    spread_settings = spreading.steps(_functions_spread(stage), given)
+    parameters[spreading.SETTING] = given[spreading.SETTING] = spread_settings[0]
     body = json.dumps(template, separators=(",", ":"))  # CloudFormation takes at most 51,200 bytes in a call
     carry_out(stack, stack.plan({"TemplateBody": body}, parameters, tags), yes=yes)
     record(stage.name, stack.outputs(), given)
     where = CHALICE_CONFIG.relative_to(PROJECT_DIR)
     echo(f"written to {where}; next: chalice deploy --stage {stage.name}")
+    if len(spread_settings) > 1:
+        echo(
+            f"{spreading.SETTING} is {spread_settings[0]} for now. Then provision and deploy once more: orders are "
+            "spread over more keys once the deployed functions read them."
+        )
+
+
+def _functions_spread(stage: Stage) -> Spread | None:
+    """Return the customers that the API's function spreads; None where it is not deployed."""
+    if stage.is_local:
+        return None
+    configuration = Function(stage.client("lambda"), f"orders-{stage.name}").configuration()
+    if configuration is None:
+        return None
+    variables = (configuration.get("Environment") or {}).get("Variables", {})
+    return spreading.spread_of({spreading.SETTING: variables.get("SPREAD_CUSTOMERS", "")})

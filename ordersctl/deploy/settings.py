@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import click
 from chalice.config import Config
 
+from ordersctl.deploy import spreading
 from ordersctl.deploy.overlay import direct_accept
 from ordersctl.shared import templates
 from ordersctl.shared.project import INFRA, PROJECT_DIR, chalice_config
@@ -60,6 +61,8 @@ def checked_parameters(template: Template, given: Mapping[str, str]) -> dict[str
         for name, definition in known.items()
         if (complaint := _complaint(definition, given.get(name)))
     ]
+    if not wrong:
+        spreading.spread_of(given)  # which a pattern cannot check as a whole
     if wrong:
         raise click.ClickException("the stage's settings cannot be used:\n  " + "\n  ".join(wrong))
     return {name: value for name, value in given.items() if name in known}

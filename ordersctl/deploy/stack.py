@@ -61,6 +61,11 @@ class Stack:
             raise click.ClickException(f"there is no stack {self.name}")
         return _outputs(stack)
 
+    def parameters(self) -> dict[str, str]:
+        """Return the values of the stack's parameters; none when there is no stack."""
+        given = (self.describe() or {}).get("Parameters", [])
+        return {each["ParameterKey"]: each["ParameterValue"] for each in given}
+
     @property
     def is_whole(self) -> bool:
         """Whether functions and API are in the stack, as `ordersctl deploy` makes it."""

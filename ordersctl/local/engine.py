@@ -1,5 +1,6 @@
 """The embedded AWS engine (ministack) and the stack of a stage in it."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,8 +49,14 @@ def deploy(endpoint_url: str, *, stage: str, customer_prices: str = "trusted") -
 
     cloudformation: CloudFormationClient = boto3.client("cloudformation", **client_options(endpoint_url))
     name = f"orders-{stage}"
+    spread = os.environ.get("SPREAD_CUSTOMERS", "")  # which the functions read too
+    parameters = {
+        "Stage": stage,
+        "DeletionProtection": "false",
+        "CustomerPrices": customer_prices,
+        "SpreadCustomers": spread,
+    }
     try:
-        parameters = {"Stage": stage, "DeletionProtection": "false", "CustomerPrices": customer_prices}
         create_stack(cloudformation, name, TEMPLATE, parameters)
         wait_for_stack(cloudformation, name)
     except (BotoCoreError, ClientError) as error:

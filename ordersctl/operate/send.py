@@ -47,7 +47,8 @@ def send_command(stage: Stage, queue: Queue, body: str, *, once: str) -> None:
     if queue.is_fifo:
         _send(stage, queue, body, attributes={}, group=command.order_id, once=once)
     else:
-        order_queue = OrderQueue(stage.client("sqs"), queue.url)
+        shared_ids = frozenset(customer for customer, spread in stage.spread.items() if spread.is_people)
+        order_queue = OrderQueue(stage.client("sqs"), queue.url, shared_ids)
         order_queue.send(body, order_id=command.order_id, customer_id=command.customer_id)
 
 

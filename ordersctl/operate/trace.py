@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from chalicelib.adapters.order_table import OrderTable
 from chalicelib.domain import clock
 from chalicelib.domain.errors import OrderNotFound
 from chalicelib.domain.orders import ErasedOrder, Order
 from ordersctl.operate import order_logs
 from ordersctl.operate.dlq.dead_letters import DeadLetter
 from ordersctl.operate.dlq.walk import Walk
+from ordersctl.operate.order_table import order_table
 from ordersctl.operate.stage_queues import StageQueues
 from ordersctl.shared import options, project
 from ordersctl.shared.output import echo, show
@@ -51,7 +51,7 @@ def trace(*, stage: Stage, order_id: str, hours: int, as_json: bool) -> None:
 
 def _stored(stage: Stage, order_id: str) -> Order | ErasedOrder | None:
     try:
-        return OrderTable(stage.client("dynamodb"), stage.output("OrderTable")).get(order_id)
+        return order_table(stage).get(order_id)
     except OrderNotFound:
         return None
 

@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.errors import Fault
+from chalicelib.settings import Spread, parse_spread
 from ordersctl.shared import project
 from ordersctl.shared.engine_client import client_options
 
@@ -69,6 +70,11 @@ class Stage:
     def event_bus(self) -> str | None:
         """The EventBridge bus that events go to in place of the topic; None when there is none."""
         return _described(self)["parameters"].get("EventBusName") or None
+
+    @property
+    def spread(self) -> Spread:
+        """The customers whose orders the index has under several keys."""
+        return parse_spread(_described(self)["parameters"].get("SpreadCustomers", ""))
 
     def queue_attributes(self, url: str, *names: str) -> dict[str, str]:
         """Return attributes of a queue, by name."""

@@ -37,6 +37,7 @@ NOT_OURS = (
     "SCOPE_CLAIM",
     "AUDIENCE_CLAIM",
     "EVENT_BUS_NAME",
+    "SPREAD_CUSTOMERS",
     "http_proxy",
     "HTTP_PROXY",
 )

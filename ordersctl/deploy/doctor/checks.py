@@ -11,6 +11,7 @@ from ordersctl.deploy.stack import deployed_whole
 from ordersctl.shared import templates
 from ordersctl.shared.functions import Function
 from ordersctl.shared.stage import Stage
+from ordersctl.shared.throttles import MINUTES, Throttle, throttles
 
 
 class Finding(NamedTuple):
@@ -80,7 +81,7 @@ class _Checks:
 
     def recorded(self) -> Iterator[Finding]:
         recorded, outputs = environment_variables(self.stage.name), self.stage.outputs()
-        stale = [name for name in recorded_outputs(outputs) if recorded.get(variable(name)) != outputs.get(name)]
+        stale = [name for name in recorded_outputs() if recorded.get(variable(name), "") != outputs.get(name, "")]
         yield _none(stale, "outputs that .chalice/config.json lacks", self.remedies.stack)
 
     def order_queue(self) -> Iterator[Finding]:
@@ -135,6 +136,7 @@ class _Checks:
         backups = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
         status = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
         yield Finding(status == "ENABLED", f"point-in-time recovery is {status}", remedy)
+        yield _throttling(throttles(self.stage))
 
     def dead_letters(self) -> Iterator[Finding]:
         for output in ("OrderDeadLetterQueueUrl", "EventDeadLetterQueueUrl"):
@@ -157,6 +159,12 @@ class _Checks:
         yield _none(missing, "alarms that are missing", self.remedies.stack)
         ringing = [alarm["AlarmName"] for alarm in alarms if alarm["StateValue"] == "ALARM"]
         yield _none(ringing, "alarms that ring", "docs/operate/operations.md")
+
+
+def _throttling(found: list[Throttle]) -> Finding:
+    said = ", ".join(f"{each.resource} {each.reason} {each.events:,} times" for each in found) or "nothing"
+    page = "huge-customers.md" if any(each.is_hot_key for each in found) else "operations.md"
+    return Finding(not found, f"throttled by DynamoDB in {MINUTES} minutes: {said}", f"docs/operate/{page}")
 
 
 def _none(names: list[str], what: str, remedy: str) -> Finding:

@@ -130,7 +130,7 @@ def _integration(headers: Mapping[str, str], preamble: str) -> dict[str, Any]:
 
 def request_template() -> list[Any]:
     """Return the parts of the template that turns a client's request into SQS's; CloudFormation joins them."""
-    form = "Action=${action}&Version=2012-11-05&MessageGroupId=$util.urlEncode($customer)&MessageBody="
+    form = "Action=${action}&Version=2012-11-05${group}&MessageBody="
     return [
         '#set($own="${context.authorizer.',
         _CLAIMS,
@@ -139,7 +139,9 @@ def request_template() -> list[Any]:
         _NO_NAME_IS_NOBODY,
         '#set($scope=" ${context.authorizer.',
         _SCOPE,
-        '} ")' + _checks() + _parts() + form,
+        '} ")#set($spread="',
+        {"Ref": "SpreadCustomers"},
+        '")' + _checks() + _group() + _parts() + form,
         *_envelope(),
     ]
 
@@ -163,6 +165,19 @@ def _checks() -> str:
         '#set($id=$id.replaceAll("%22","%5C%22"))'  # a quotation mark, within the envelope's JSON
         f'#if(!$key.matches("{_UUID}"))#set($action="NoUuidInIdempotencyKey")#end'
         f'#if($input.body.length()>{MAX_BODY_BYTES})#set($action="BodyTooLarge")#end'
+    )
+
+
+def _group() -> str:
+    """Write the message's group ($group): the customer, and none where many persons share the customer's id.
+
+    As OrderQueue.send has it. An id in the setting has no "=" and no comma.
+    """
+    return (
+        '#set($group="&MessageGroupId=$util.urlEncode($customer)")'
+        '#foreach($each in $spread.split(","))'
+        '#if($each.startsWith("${customer}=") && $each.matches(".+:people"))#set($group="")#end'
+        "#end"
     )
 
 

@@ -18,6 +18,7 @@ from chalicelib.domain import commands
 from chalicelib.domain.errors import Fault, OrderNotFound, Poison
 from chalicelib.domain.orders import ErasedOrder, Order
 from ordersctl.operate.dlq.dead_letters import DeadLetter, at, cloud_event
+from ordersctl.operate.order_table import order_table
 from ordersctl.operate.send import publisher, send_command, send_event, source_of
 from ordersctl.shared.stage import Stage
 from ordersctl.shared.streams import lambda_record
@@ -39,7 +40,7 @@ class Redrive:
 
     @property
     def _table(self) -> OrderTable:
-        return OrderTable(self.stage.client("dynamodb"), self.stage.output("OrderTable"))
+        return order_table(self.stage)
 
     def send(self, dead_letter: DeadLetter, body: str) -> str:
         """Send a dead letter, with its own body or a fixed one, and return the outcome.

@@ -11,6 +11,7 @@ from chalicelib.domain.errors import OrderNotFound
 from chalicelib.domain.orders import ErasedOrder, Order
 from ordersctl.operate.dlq.dead_letters import DeadLetter, at, cloud_event
 from ordersctl.operate.dlq.walk import Walk
+from ordersctl.operate.order_table import order_table
 from ordersctl.operate.send import RateLimit
 from ordersctl.operate.stage_queues import StageQueues
 from ordersctl.shared.stage import Stage
@@ -28,7 +29,7 @@ class CustomerOrders:
 
     @property
     def _table(self) -> OrderTable:
-        return OrderTable(self.stage.client("dynamodb"), self.stage.output("OrderTable"))
+        return order_table(self.stage)
 
     def stored(self) -> Iterator[tuple[str, str]]:
         """Yield the id and status of each order that the index lists; erased ones are not in it."""

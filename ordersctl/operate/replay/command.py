@@ -9,9 +9,9 @@ from functools import partial
 
 import click
 
-from chalicelib.adapters.order_table import OrderTable
 from chalicelib.domain import clock
 from chalicelib.domain.orders import ErasedOrder, Order
+from ordersctl.operate.order_table import order_table
 from ordersctl.operate.replay import orders, targets
 from ordersctl.operate.replay.progress import ProgressFile, ReplayProgress
 from ordersctl.operate.replay.publisher_lag import PublisherLag
@@ -34,7 +34,7 @@ class Question:
 
     def pages(self, stage: Stage, progress: ReplayProgress) -> Iterator[orders.Page]:
         """Yield the orders, starting where the progress ends."""
-        table = OrderTable(stage.client("dynamodb"), stage.output("OrderTable"))
+        table = order_table(stage)
         if self.order_ids:
             return orders.by_id(table, self.order_ids, progress.after)
         if self.customer is not None:

@@ -267,3 +267,22 @@ def test_five_hundred_real_orders_end_as_they_do_through_lambda(
         assert isinstance(stored, Order)
         assert stored == process.order_of(commands.decode(through_lambda))
     assert len(posted) == 500
+
+
+def test_persons_who_share_an_id_do_not_wait_for_each_other(
+    template: dict[str, Any], url: str, sqs: Any, outputs: dict[str, str]
+) -> None:
+    """As OrderQueue.send: no message group for guests, the customer's own for everyone else."""
+    assert outputs
+    customers = ["guest", "gues", "guest2", "market-7", "17850"]
+    with httpx.Client(timeout=30, trust_env=False) as http:
+        gateway = DirectGateway.of(template, url, http, spread_customers="guest=4:people,market-7=8")
+        for customer in customers:
+            assert gateway.post(order(), KEY, sub=customer).status == 202
+    groups = {}
+    for _ in customers:
+        (message,) = sqs.receive_message(QueueUrl=url, MessageSystemAttributeNames=["MessageGroupId"])["Messages"]
+        customer = json.loads(message["Body"])["customer_id"]
+        groups[customer] = message.get("Attributes", {}).get("MessageGroupId")
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    assert groups == {"guest": None, "gues": "gues", "guest2": "guest2", "market-7": "market-7", "17850": "17850"}

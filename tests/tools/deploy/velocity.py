@@ -91,6 +91,7 @@ class DirectGateway:
         *,
         with_cognito: bool = False,
         with_checked_prices: bool = False,
+        spread_customers: str = "",
     ) -> "DirectGateway":
         body = template["Resources"]["RestAPI"]["Properties"]["Body"]
         conditions = {
@@ -98,7 +99,8 @@ class DirectGateway:
             "WithCognito": with_cognito,
             "WithCheckedPrices": with_checked_prices,
         }
-        post = resolved(body["paths"]["/orders"]["post"], conditions, {"CustomerClaim": "sub", "ScopeClaim": "scope"})
+        parameters = {"CustomerClaim": "sub", "ScopeClaim": "scope", "SpreadCustomers": spread_customers}
+        post = resolved(body["paths"]["/orders"]["post"], conditions, parameters)
         return cls(post, body["definitions"], queue_url, http, with_cognito)
 
     def post(

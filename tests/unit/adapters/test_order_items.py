@@ -141,7 +141,7 @@ def test_an_index_entry_is_one_write_unit_even_of_the_largest_order() -> None:
 
 
 def test_a_cursor_names_the_whole_key_of_an_index_entry() -> None:
-    assert order_items.index_key(CUSTOMER, f"{NOW}#{ORDER_ID}") == {
+    assert order_items.start_key(CUSTOMER, f"{NOW}#{ORDER_ID}") == {
         "order_id": {"S": ORDER_ID},
         "customer_id": {"S": CUSTOMER},
         "placed_key": {"S": f"{NOW}#{ORDER_ID}"},
