@@ -37,7 +37,9 @@ class Migration:
         answer = stage.client("secretsmanager").get_secret_value(SecretId=stage.output("IdSecretArn"))
         mapper = Mapper(mapping, str(answer["SecretString"]).encode())
         name, state = stage.output("OrderTable"), State.of(stage, mapping)
-        table = ImportTable(patient_client(stage), name, mapping.name, mapping.rules["deleted"], state.generation())
+        table = ImportTable(
+            patient_client(stage), name, mapping.name, mapping.rules["deleted"], stage.spread, state.generation()
+        )
         return cls(stage, mapping, server, mapper, table, state)
 
     def reader(self) -> Reader:

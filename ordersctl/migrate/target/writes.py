@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.adapters import order_items
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
+from chalicelib.settings import Spread
 from ordersctl.migrate.mapping.rows import Gone
 from ordersctl.migrate.position import Position
 from ordersctl.migrate.target import imported_items as items
@@ -76,6 +77,7 @@ class ImportTable:
     name: str
     source: str
     deleted: str  # the rule: erase, cancel or keep
+    spread: Spread = field(default_factory=dict)  # customers whose orders the index has under several keys
     generation: int = 0  # of the copy: one that was begun again replaces what was read at the same place
 
     def put(self, key: int, order: Order | Gone, at: Position, *, quiet: bool) -> Outcome:
@@ -144,7 +146,7 @@ class ImportTable:
                 "updated_at": {"S": order.at},
                 "status_reason": {"S": f"deleted in {self.source}"},
             }
-        item = _tombstone(order, self.source) if isinstance(order, Gone) else order_items.to_item(order)
+        item = _tombstone(order, self.source) if isinstance(order, Gone) else order_items.to_item(order, self.spread)
         counted = {order_items.VERSION, order_items.ORDER_ID}
         for name in sorted(order_items.ATTRIBUTES - item.keys() - counted):
             update.remove(name)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ordersctl.client import invoices
+from ordersctl.client import invoice_file, invoices
 from ordersctl.client.invoices import Placeable
 
 SHIPPING, DISCOUNT = 495, 100  # pence, of every second and every third order
@@ -37,7 +37,7 @@ class RetailOrder:
 
 def read(file: Path) -> Iterator[RetailOrder]:
     """The orders of a CSV of invoice lines that this service takes."""
-    for number, (name, rows) in enumerate(sorted(invoices.read(file.read_bytes()).items()), 1):
+    for number, (name, rows) in enumerate(sorted(invoice_file.read(file.read_bytes()).invoices.items()), 1):
         judged = invoices.judge(name, rows, currency="GBP", guest="guest")
         if isinstance(judged, Placeable) and sum(_price(line) for line in judged.order["items"]) > DISCOUNT:
             yield RetailOrder(number, judged)

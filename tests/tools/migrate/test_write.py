@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from chalicelib.adapters import order_items
 from chalicelib.adapters.order_table import OrderTable
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
+from chalicelib.settings import SpreadCustomer
 from ordersctl.migrate.context import patient_client
 from ordersctl.migrate.mapping.rows import Gone
 from ordersctl.migrate.position import Position
+from ordersctl.migrate.target import imported_items
 from ordersctl.migrate.target.writes import ImportTable, Outcome
 from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.stage import Stage
@@ -178,3 +180,15 @@ class Throttled:
 
     def stream(self) -> Iterator[bytes]:
         yield b'{"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException", "message": "Rate exceeded"}'
+
+
+def test_an_order_of_a_spread_customer_lies_under_one_of_the_customers_keys(target: Target) -> None:
+    spread = {"guest": SpreadCustomer(written=32, read=32, is_people=True)}
+    imports = ImportTable(target.client, TABLE, "shop", "erase", spread)
+    order = builders.an_order(order_id=builders.fresh_order_id(), customer_id="guest", version=0)
+    assert imports.put(1, order, at(1), quiet=True) is Outcome.WRITTEN
+    item, stored = target.item(order.order_id), target.stored(order.order_id)
+    assert item["customer_id"]["S"].partition("#")[0] == "guest"
+    assert item["customer_id"]["S"] == order_items.to_item(order, spread)["customer_id"]["S"]
+    assert isinstance(stored, Order)
+    assert imported_items.digest(stored) == imported_items.digest(order)
