@@ -41,6 +41,24 @@ class ReverseSync:
     line: str | None
     key: str | None  # a SELECT of a new order's key, where the table has no AUTO_INCREMENT
 
+    # The ledger's name is checked to be letters, digits and underscores.
+
+    @property
+    def ledger_keys(self) -> str:
+        """The keys of all orders that were written back."""
+        return f"SELECT order_key FROM `{self.ledger}`"  # noqa: S608  # nosec B608
+
+    @property
+    def ledger_row(self) -> str:
+        """The key and the last sequence of an order, locked."""
+        return f"SELECT order_key, sequence FROM `{self.ledger}` WHERE order_id = %s FOR UPDATE"  # noqa: S608  # nosec B608
+
+    @property
+    def ledger_write(self) -> str:
+        """Note an order's id, key and sequence."""
+        insert = f"INSERT INTO `{self.ledger}` (order_id, order_key, sequence) VALUES (%s, %s, %s) "  # noqa: S608  # nosec B608
+        return insert + "ON DUPLICATE KEY UPDATE sequence = VALUES(sequence)"
+
 
 @dataclass(frozen=True)
 class ShopMapping:

@@ -95,7 +95,7 @@ class Snapshot:
         reverse = self.mapper.mapping.reverse
         if reverse is None:
             return set()
-        rows = self.select(f"SELECT order_key FROM `{reverse.ledger}` WHERE order_key IN :keys", keys=keys)  # noqa: S608
+        rows = self.select(f"{reverse.ledger_keys} WHERE order_key IN :keys", keys=keys)
         return {int(row["order_key"]) for row in rows}
 
 

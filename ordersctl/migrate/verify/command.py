@@ -31,9 +31,9 @@ def _written_back(migration: Migration) -> set[int]:
     if (reverse := migration.mapping.reverse) is None:
         return set()
     reader = migration.reader()
-    rows = reader.query(f"SELECT order_key AS k FROM `{reverse.ledger}`")  # noqa: S608 - a name, checked as one
+    rows = reader.query(reverse.ledger_keys)
     reader.close()
-    return {int(row["k"]) for row in rows}
+    return {int(row["order_key"]) for row in rows}
 
 
 def chosen_keys(migration: Migration, count: int) -> list[int]:

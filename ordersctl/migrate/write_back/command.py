@@ -15,6 +15,7 @@ from typing import Any
 import pymysql
 
 from chalicelib.adapters import order_items
+from chalicelib.domain.orders import OrderStatus
 from ordersctl.migrate.context import Migration
 from ordersctl.migrate.errors import SourceLost, Stopped
 from ordersctl.migrate.mapping import sql
@@ -27,6 +28,7 @@ from ordersctl.shared.output import echo
 
 WRITTEN, LATE, THEIRS = "written", "late or repeated", "the shop's own"
 _PAUSE_SECONDS = 2
+_KEYS = 5_000  # that are tried at once
 
 
 @dataclass
@@ -69,8 +71,8 @@ class WriteBack:
         return self._connection
 
     def _write(self, cursor: Any, event: Mapping[str, Any]) -> str:
-        ledger, order_id, sequence = self.reverse.ledger, str(event["subject"]), int(event["sequence"])
-        cursor.execute(f"SELECT order_key, sequence FROM `{ledger}` WHERE order_id = %s FOR UPDATE", (order_id,))  # noqa: S608
+        order_id, sequence = str(event["subject"]), int(event["sequence"])
+        cursor.execute(self.reverse.ledger_row, (order_id,))
         known = cursor.fetchone()
         if known is not None and int(known[1]) >= sequence:
             return LATE
@@ -79,15 +81,28 @@ class WriteBack:
             return THEIRS  # follow brought it
         key = int(known[0]) if known is not None else key_of(item, self.migration.mapping.name)
         order = event.get("data") or _as_it_is(item, order_id)
+        if key is None and _is_erased(item):
+            # Its tombstone does not say where it came from. An event of before must not make a new order of it.
+            key, order = self._searched(order_id), {"order_id": order_id, "status": "erased"}
+            if key is None:
+                return LATE
         if order["status"] == "rejected":
             return LATE  # it never was an order
         key = self._insert(cursor, order) if key is None else self._update(cursor, order, key)
-        cursor.execute(
-            f"INSERT INTO `{ledger}` (order_id, order_key, sequence) VALUES (%s, %s, %s) "  # noqa: S608
-            "ON DUPLICATE KEY UPDATE sequence = VALUES(sequence)",
-            (order_id, key, sequence),
-        )
+        cursor.execute(self.reverse.ledger_write, (order_id, key, sequence))
         return WRITTEN
+
+    def _searched(self, order_id: str) -> int | None:
+        """The key of an order of the shop by its id here: an id is made of the key, so all keys are tried."""
+        reader, after = self.migration.reader(), 0
+        while True:
+            with reader.snapshot() as shop:
+                keys = shop.keys(after, _KEYS)
+            found = next((key for key in keys if self.migration.mapper.order_id(key) == order_id), None)
+            if found is not None or not keys:
+                reader.close()
+                return found
+            after = keys[-1]
 
     def _insert(self, cursor: Any, order: Mapping[str, Any]) -> int:
         key = None
@@ -146,6 +161,10 @@ def _handled(writer: WriteBack, event: Mapping[str, Any]) -> None:
             time.sleep(_PAUSE_SECONDS)
         else:
             return
+
+
+def _is_erased(item: Mapping[str, Any]) -> bool:
+    return not item or item[order_items.STATUS]["S"] == OrderStatus.ERASED
 
 
 def _as_it_is(item: Mapping[str, Any], order_id: str) -> Mapping[str, Any]:

@@ -188,6 +188,23 @@ def test_an_event_that_comes_twice_or_late_is_written_once(moving: Moving) -> No
     assert shop.server.rows("SELECT status FROM orders WHERE orderNumber = 10102", shop.database) == [("Shipped",)]
 
 
+def test_an_order_that_is_erased_here_is_emptied_in_the_shop(moving: Moving) -> None:
+    shop = moving.shop
+    moving.patch(shop.order_id(10101), "112", note="personal")
+    token = tokens.local_token(subject="admin", scope=tokens.ADMIN_SCOPE)
+    answer = moving.api.delete(
+        f"/orders/{shop.order_id(10101)}",
+        params={"customer_id": "112"},
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    assert answer.status_code == 204
+    eventually(lambda: shop.stage.depth_of(moving.queue_url) == 2)
+    shop.json("write-back", "--queue-url", moving.queue_url, "--until-empty")
+    rows = shop.server.rows("SELECT status, comments FROM orders WHERE orderNumber = 10101", shop.database)
+    assert rows == [("Cancelled", None)]
+    assert shop.server.rows("SELECT COUNT(*) FROM orders", shop.database) == [(24,)]
+
+
 def test_differences_are_grouped_by_field_and_cause(moving: Moving) -> None:
     shop = moving.shop
     mapping = shop.mapping.read_text()

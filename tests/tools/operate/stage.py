@@ -83,6 +83,10 @@ class OperatedStage:
         answer = self.sqs.get_queue_attributes(QueueUrl=self.url(queue), AttributeNames=["QueueArn"])
         return answer["Attributes"]["QueueArn"]
 
+    def depth_of(self, url: str) -> int:
+        """Messages waiting and in flight in any queue."""
+        return depth_of(self.sqs, url)
+
     def queue_arn(self, url: str) -> str:
         """The ARN of any queue, by its URL."""
         return self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
