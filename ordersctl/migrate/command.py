@@ -102,7 +102,7 @@ def follow(*, migration: Migration, events: str, accept: tuple[str, ...], until_
     from ordersctl.migrate import follow as following  # noqa: PLC0415
 
     counts = following.follow(
-        migration, loud=events == "follow", accepted=frozenset(accept), until_caught_up=until_caught_up
+        migration, publishes=events == "follow", accepted=frozenset(accept), until_caught_up=until_caught_up
     )
     _report(counts, as_json=as_json)
 

@@ -38,7 +38,7 @@ class Migration:
         mapper = Mapper(mapping, str(answer["SecretString"]).encode())
         name, state = stage.output("OrderTable"), State.of(stage, mapping)
         table = ImportTable(
-            patient_client(stage), name, mapping.name, mapping.rules["deleted"], stage.spread, state.generation()
+            waiting_client(stage), name, mapping.name, mapping.rules["deleted"], stage.spread, state.generation()
         )
         return cls(stage, mapping, server, mapper, table, state)
 
@@ -47,9 +47,9 @@ class Migration:
         return Reader(self.server, self.mapper)
 
 
-def patient_client(stage: Stage) -> Any:
+def waiting_client(stage: Stage) -> Any:
     """Return a client of DynamoDB that waits while the table is throttled: a long copy should not end for it."""
-    patient = Config(retries={"mode": "standard", "total_max_attempts": 12}, max_pool_connections=THREADS)
+    waiting = Config(retries={"mode": "standard", "total_max_attempts": 12}, max_pool_connections=THREADS)
     options = dict(stage.options)
     config = options.pop("config", None)
-    return stage.session.client("dynamodb", config=config.merge(patient) if config else patient, **options)
+    return stage.session.client("dynamodb", config=config.merge(waiting) if config else waiting, **options)

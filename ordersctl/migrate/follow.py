@@ -106,16 +106,16 @@ class _Follower:
 
 
 def follow(
-    migration: Migration, *, loud: bool, accepted: frozenset[str] = frozenset(), until_caught_up: bool = False
+    migration: Migration, *, publishes: bool, accepted: frozenset[str] = frozenset(), until_caught_up: bool = False
 ) -> dict[str, Any]:
     """Follow the source's log; with `until_caught_up` to where it ends now. Returns counts. Raises Stopped."""
     state = migration.state
     if state.position() is None:
         raise Stopped("there is no place to follow from: begin with `migrate snapshot`.")
     progress = state.snapshot()
-    if loud and not progress.get("done"):
-        raise Stopped("events would tell of orders that are not copied yet: --events follow is for after the snapshot.")
-    with state.only_one("follow"), copier(migration.table, quiet=not loud) as copying:
+    if publishes and not progress.get("done"):
+        raise Stopped("an order that is not copied yet has no first event: --events follow is for after the snapshot.")
+    with state.only_one("follow"), copier(migration.table, quiet=not publishes) as copying:
         reader = migration.reader()
         until = reader.end_of_log() if until_caught_up else None
         _Follower(migration, copying, accepted, reader, until).run()

@@ -81,7 +81,7 @@ def _begin(migration: Migration, reader: Reader) -> dict[str, Any]:
         raise Stopped(f"[source] epoch was {at.epoch} before: it never falls.")
     with reader.snapshot() as shop:
         total = _estimate(reader, migration)
-    if not shop.position.number:  # the server does not tell where in its log a snapshot is
+    if not shop.position.number:  # the server does not say where in its log a snapshot is
         time.sleep(_SETTLE_SECONDS)
     floor = state.followed()
     return {"after": 0, "copied": 0, "done": False, "began": shop.at, "total": total, "floor": floor}

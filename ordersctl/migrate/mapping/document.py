@@ -33,9 +33,9 @@ def read(path: Path) -> ShopMapping:
 
 
 def _mistakes(document: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
-    for name in document.keys() - _SECTIONS.keys():
-        yield (name,), f"[{name}] is not a section; the sections are {', '.join(f'[{each}]' for each in _SECTIONS)}"
-    for name, section in _SECTIONS.items():
+    for name in document.keys() - SECTIONS.keys():
+        yield (name,), f"[{name}] is not a section; the sections are {', '.join(f'[{each}]' for each in SECTIONS)}"
+    for name, section in SECTIONS.items():
         if name not in document:
             if name in _REQUIRED:
                 yield (), f"the section [{name}] is missing"
@@ -151,7 +151,7 @@ def _country(_legacy: str, value: Any) -> str | None:
     return None if value in COUNTRIES else "should be a country code of ISO 3166-1 alpha-2"
 
 
-_SECTIONS: Mapping[str, Any] = {
+SECTIONS: Mapping[str, Any] = {
     "source": {
         "name": (True, _name),
         "database": (True, _text),

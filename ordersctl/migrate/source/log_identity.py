@@ -16,7 +16,7 @@ _NEW_EPOCH = (
 
 
 def of(reader: Reader) -> dict[str, Any]:
-    """What tells this server from others: its id, and on MySQL its UUID."""
+    """What distinguishes this server from others: its id, and on MySQL its UUID."""
     found: dict[str, Any] = {"server_id": int(reader.query("SELECT @@GLOBAL.server_id AS n")[0]["n"])}
     if not is_mariadb(reader):
         found["server_uuid"] = str(reader.query("SELECT @@GLOBAL.server_uuid AS n")[0]["n"])
@@ -40,8 +40,8 @@ def check(reader: Reader, position: Position, saved: Mapping[str, Any]) -> None:
     if "server_uuid" in here:
         is_known = reader.query("SELECT GTID_SUBSET(%s, @@GLOBAL.gtid_executed) AS known", gtid)[0]["known"]
     else:
-        told = reader.query("SELECT BINLOG_GTID_POS(%s, %s) AS g", position.file, position.offset)[0]["g"]
-        is_known = gtid in str(told or "").split(",")
+        known = reader.query("SELECT BINLOG_GTID_POS(%s, %s) AS g", position.file, position.offset)[0]["g"]
+        is_known = gtid in str(known or "").split(",")
     if not is_known:
         raise Stopped(f"the source's log has another history at {position}: it does not know {gtid}. {_NEW_EPOCH}")
 

@@ -113,7 +113,7 @@ class Reader:
     ) -> Iterator[Snapshot]:
         """A consistent snapshot, in which everything up to a place of the log (and its GTID) is visible.
 
-        Its position is exact on MariaDB and Percona Server. MySQL does not tell it: there it is `at_least`, or else
+        Its position is exact on MariaDB and Percona Server. MySQL does not report it: there it is `at_least`, or else
         `floor`, a place up to which all is known to be visible, or else the beginning of the epoch; what is read is of
         that place or of a later one. Raises SourceLost, Stopped.
         """
@@ -164,12 +164,13 @@ class Reader:
         for _ in range(_WAITS):
             cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
             cursor.execute("SHOW STATUS LIKE 'binlog_snapshot_%'")
-            told = {name.lower(): value for name, value in cursor.fetchall()}
+            reported = {name.lower(): value for name, value in cursor.fetchall()}
             cursor.execute("SELECT UNIX_TIMESTAMP(NOW(3))")
             at = clock.from_seconds(float(cursor.fetchone()[0]))
             epoch = self.mapper.mapping.epoch
-            if told.get("binlog_snapshot_file"):
-                position = Position.of(epoch, told["binlog_snapshot_file"], int(told["binlog_snapshot_position"]))
+            if reported.get("binlog_snapshot_file"):
+                offset = reported["binlog_snapshot_position"]
+                position = Position.of(epoch, reported["binlog_snapshot_file"], int(offset))
                 if at_least is None or position.is_at_least(at_least):
                     return position, at
             elif at_least is None:

@@ -16,7 +16,7 @@ from chalicelib.adapters import order_items
 from chalicelib.adapters.order_table import OrderTable
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
 from chalicelib.settings import SpreadCustomer
-from ordersctl.migrate.context import patient_client
+from ordersctl.migrate.context import waiting_client
 from ordersctl.migrate.mapping.rows import Gone
 from ordersctl.migrate.position import Position
 from ordersctl.migrate.target import imported_items
@@ -159,7 +159,7 @@ def test_an_order_deleted_before_it_was_copied_is_not_copied_late(target: Target
 
 def test_a_throttled_table_is_waited_for(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", target.client.meta.endpoint_url)
-    client = patient_client(Stage.at("local"))
+    client = waiting_client(Stage.at("local"))
     refused: list[str] = []
 
     def refuse_twice(request: Any, **_more: Any) -> AWSResponse | None:
