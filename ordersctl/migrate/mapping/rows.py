@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from chalicelib.adapters import order_items
 from chalicelib.domain import order_ids, orders
 from chalicelib.domain.errors import InvalidOrder
+from chalicelib.domain.iso_codes import COUNTRIES
 from chalicelib.domain.orders import CUSTOMER_ID_PATTERN, NewOrder, Order
 from chalicelib.domain.parts import Address, LineItem
 from ordersctl.migrate import item_size
@@ -104,11 +105,17 @@ class Mapper:
             if name.startswith(prefix)
         }
         part = {name: value for name, value in found.items() if value is not None}
-        if "country" in part and model is Address:
-            part["country"] = self.mapping.countries.get(part["country"], part["country"])
         if model is Address and not part.keys() & _WHERE:
             return {}  # a form that was not filled in, or the name of a customer who collects the order
+        if "country" in part and model is Address:
+            part["country"] = self._country(part["country"])
         return part
+
+    def _country(self, legacy: str) -> str:
+        found = self.mapping.countries.get(legacy, legacy)
+        if found not in COUNTRIES:
+            raise Refused(f"the country {legacy[:40]!r} has no line in [country]")
+        return found
 
     def _line(self, row: Row, currency: str) -> dict[str, Any]:
         line = {

@@ -161,6 +161,7 @@ def test_the_id_of_an_order_is_of_its_number_and_stays_when_its_customer_changes
         ({"status": "Lost"}, "no line in \\[status\\]"),
         ({"customer_id": None}, "customer_id cannot be one"),
         ({"customer_id": "103\n"}, "customer_id cannot be one"),
+        ({"ship_city": "Atlantis", "ship_country": "Atlantis"}, "the country 'Atlantis' has no line"),
         ({"placed_at": None}, "no placed_at"),
         ({"currency": "XXX"}, "not one of ISO 4217"),
         ({"total": Decimal("3.01")}, "its total is 301 minor units, and its parts make 300"),
