@@ -10,7 +10,8 @@ from ordersctl.deploy import settings
 from ordersctl.deploy.artifacts import upload
 from ordersctl.deploy.overlay.api_version import set_version
 from ordersctl.deploy.package import BUILD, TEMPLATE
-from ordersctl.deploy.stack import Stack, carry_out
+from ordersctl.deploy.retained.take_over import change
+from ordersctl.deploy.stack import Stack
 from ordersctl.shared import options
 from ordersctl.shared.functions import Function
 from ordersctl.shared.output import echo
@@ -33,7 +34,7 @@ def deploy(stage: Stage, directory: Path | None, bucket: str | None, *, yes: boo
     stack = Stack(stage.client("cloudformation"), stage.stack_name)
     _check_not_plain(stage, stack)
     url = upload(stage, template, directory, bucket)
-    carry_out(stack, stack.plan({"TemplateURL": url}, parameters, tags), yes=yes)
+    change(stage, stack, template, parameters, tags, source={"TemplateURL": url}, yes=yes)
     echo(stack.outputs()["EndpointURL"])
 
 

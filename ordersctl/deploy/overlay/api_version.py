@@ -1,8 +1,8 @@
 """The version of a stage's API: a hash of what the API does, so that a changed setting goes live.
 
-SAM names an API's deployment by the text of its definition, in which a setting is only the name of a parameter: a stage would
-keep the deployment that it has (https://github.com/aws/serverless-application-model/issues/914). With this hash in the text,
-the deployment changes whenever the definition does under the stage's settings, and never otherwise.
+SAM names an API's deployment by the text of its definition, in which a setting is only the name of a parameter: a
+stage would keep its deployment (https://github.com/aws/serverless-application-model/issues/914). With this hash in the
+text, the deployment changes whenever the definition does under the stage's settings, and never otherwise.
 """
 
 import hashlib

@@ -20,7 +20,9 @@ class Evaluation:
     @classmethod
     def of(cls, template: Template, given: Mapping[str, str]) -> "Evaluation":
         """Return the evaluation of a template whose other parameters have their defaults."""
-        defaults = {name: str(each["Default"]) for name, each in template["Parameters"].items() if "Default" in each}
+        defaults = {
+            name: str(each["Default"]) for name, each in template.get("Parameters", {}).items() if "Default" in each
+        }
         return cls(template.get("Conditions", {}), defaults | dict(given))
 
     def holds(self, condition: Any) -> bool:

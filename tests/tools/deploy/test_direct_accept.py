@@ -174,7 +174,7 @@ def test_the_built_in_authorizer_says_what_is_a_name(gateway: DirectGateway, sqs
     ],
 )
 def test_a_caller_who_may_not_place_orders_is_refused(
-    claims: dict[str, str], named: dict[str, str], expected: tuple[int, str], gateway: DirectGateway, sqs: Any
+    claims: dict[str, Any], named: dict[str, str], expected: tuple[int, str], gateway: DirectGateway, sqs: Any
 ) -> None:
     assert problem(gateway.post(order(), KEY, query=named, **claims)) == expected
     assert queued(gateway, sqs) == []

@@ -94,8 +94,11 @@ def test_a_rule_of_the_template_is_checked_before_aws_sees_the_settings(given: d
 
 @pytest.mark.parametrize(
     "given",
-    [*({"OrderBatchSize": str(size)} for size in range(1, 11)), {"OrderBatchSize": "11", "OrderBatchingWindow": "1"}]
-    + [{"Fifo": "true", "OrderBatchSize": "2"}],
+    [
+        *({"OrderBatchSize": str(size)} for size in range(1, 11)),
+        {"OrderBatchSize": "11", "OrderBatchingWindow": "1"},
+        {"Fifo": "true", "OrderBatchSize": "2"},
+    ],
 )
 def test_batches_of_up_to_ten_need_no_window(given: dict[str, str]) -> None:
     """AWS Lambda guide, "Using Lambda with Amazon SQS": a batch of more than 10 needs a window of at least 1 second."""
