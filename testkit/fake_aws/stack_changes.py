@@ -12,7 +12,7 @@ def refused(operation: str, message: str) -> ClientError:
     return ClientError({"Error": {"Code": "ValidationError", "Message": message}}, operation)
 
 
-def resolved(template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+def resolved(template: dict[str, Any], parameters: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """Return the resources of a template that its conditions let be, their parameters filled in."""
     evaluation = Evaluation.of(template, parameters)
     return {

@@ -113,7 +113,7 @@ def test_a_rollback_that_fails_has_to_be_continued() -> None:
 
 def test_events_come_by_pages_newest_first() -> None:
     cloudformation = CloudFormation()
-    queues = {f"Queue{number}": {"Type": "AWS::SQS::Queue", "Properties": {}} for number in range(60)}
+    queues: dict[str, Any] = {f"Queue{number}": {"Type": "AWS::SQS::Queue", "Properties": {}} for number in range(60)}
     changed(cloudformation, "CREATE", **queues)
     first = cloudformation.describe_stack_events("stack")
     second = cloudformation.describe_stack_events("stack", first["NextToken"])

@@ -12,8 +12,9 @@ from ordersctl.deploy.retained.take_over import change
 from ordersctl.deploy.stack import Stack
 from ordersctl.shared import templates
 from ordersctl.shared.stage import Stage
-from testkit.fake_aws.cloudformation import CloudFormation, Resource
+from testkit.fake_aws.cloudformation import CloudFormation
 from testkit.fake_aws.stack_changes import resolved
+from testkit.fake_aws.stack_rules import Resource
 
 TABLE, SECRET = ("AWS::DynamoDB::GlobalTable", "orders-dev"), ("AWS::SecretsManager::Secret", "orders-dev-id-secret")
 TEMPLATE = templates.resources()
