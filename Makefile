@@ -28,10 +28,13 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
 # Nothing is installed whose hash is not in its requirements file. A package without a wheel is built by the setuptools
-# of requirements-build.txt: in isolation, pip would fetch another one, by no hash.
-INSTALL = python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation
+# of requirements-build.txt: in isolation, pip would fetch another one, by no hash. uv takes seconds where pip takes most
+# of a minute. Without uv, or when it fails, the same files are installed by pip.
+PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation
+UV = .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes --no-build-isolation
+INSTALL = $(UV) -r $(1) 2>/dev/null || $(PIP) -r $(1)
 
-run: .venv/installed
+run: .venv/run
 	@.venv/bin/python -m ordersctl run $(ARGS)
 
 # The tests of a file stay in one worker, which has engines and local runs of its own. Files start in their order, the
@@ -92,9 +95,11 @@ audit: .venv/audit
 LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" $(ARGS)
 lock: .venv/audit
+	$(LOCK) --group uv --output-file requirements-uv.txt
 	$(LOCK) --group build --output-file requirements-build.txt
 	$(LOCK) pyproject.toml --output-file requirements.txt
 	$(LOCK) pyproject.toml --group dev --constraint requirements.txt --output-file requirements-dev.txt
+	$(LOCK) pyproject.toml --group run --constraint requirements-dev.txt --output-file requirements-run.txt
 	$(LOCK) --group dax --no-deps --output-file requirements-dax.txt
 	$(LOCK) --group audit --constraint requirements-dev.txt --output-file requirements-audit.txt
 	$(LOCK) --group bench --constraint requirements-dev.txt --output-file requirements-bench.txt
@@ -153,18 +158,26 @@ format: .venv/installed
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-# Installed again when a requirements file changes, or when an installation was interrupted.
-.venv/installed: requirements-build.txt requirements-dev.txt
+# Each stamp is made anew when its requirements file changes, or when an installation was interrupted. What `make run`
+# needs is installed first, and by itself: the rest is several times as large.
+.venv/run: requirements-uv.txt requirements-build.txt requirements-run.txt
 	@test -n "$(PYTHON)" || { echo "Orders needs Python 3.11 or newer; name one with PYTHON=…" >&2; exit 1; }
-	$(PYTHON) -m venv .venv
-	.venv/bin/$(INSTALL) -r requirements-build.txt
-	.venv/bin/$(INSTALL) -r requirements-dev.txt
+	@echo "Installing what the local run needs into .venv (once)"
+	@$(PYTHON) -m venv .venv
+	@$(PIP) -r requirements-uv.txt 2>/dev/null || echo "There is no uv for this machine: installing takes longer"
+	@$(call INSTALL,requirements-build.txt)
+	@$(call INSTALL,requirements-run.txt)
+	@touch $@
+
+.venv/installed: .venv/run requirements-dev.txt
+	@echo "Installing what tests and checks need (once)"
+	@$(call INSTALL,requirements-dev.txt)
 	@touch $@
 
 .venv/audit: .venv/installed requirements-audit.txt
-	.venv/bin/$(INSTALL) -r requirements-audit.txt
+	@$(call INSTALL,requirements-audit.txt)
 	@touch $@
 
 .venv/bench-installed: .venv/installed requirements-bench.txt
-	.venv/bin/$(INSTALL) -r requirements-bench.txt
+	@$(call INSTALL,requirements-bench.txt)
 	@touch $@

@@ -31,6 +31,7 @@ if "CORS_ALLOW_ORIGIN" in os.environ:
 
 API_GATEWAY_TIMEOUT_MS = 29_000  # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 MERGE_PATCH = ["application/merge-patch+json", "application/json"]  # RFC 7396, and what most clients send
+READING = ["GET", "HEAD"]  # RFC 9110, section 9.1: every server supports both
 
 
 def _remaining_ms(lambda_context: Any) -> Callable[[], float]:
@@ -46,14 +47,20 @@ def _remaining_ms(lambda_context: Any) -> Callable[[], float]:
 def authorizer(request: AuthRequest) -> AuthResponse:
     from chalicelib.http.auth.authorizer import authorize
 
-    return authorize(request, wiring.token_checker(), customer_claim=wiring.settings().customer_claim)
+    settings = wiring.settings()
+    return authorize(
+        request,
+        wiring.token_checker(),
+        customer_claim=settings.customer_claim,
+        scope_claim=settings.scope_claim,
+    )
 
 
 @app.middleware("http")
 def framework_errors_as_problems(event: Request, get_response: Any) -> Response:
     from chalicelib.http import problems
 
-    return problems.replace_framework_error(get_response(event), event)
+    return problems.finished(get_response(event), event, app)
 
 
 def endpoint(function: Callable[..., Response]) -> Callable[..., Response]:
@@ -82,13 +89,14 @@ def place_order(request: Request) -> Response:
     from chalicelib.http import requests, responses
     from chalicelib.http.auth.principal import WRITE
 
-    principal = requests.principal(request, WRITE, customer_claim=wiring.settings().customer_claim)
+    principal = requests.principal(request, WRITE, wiring.settings())
     customer_id = requests.named_customer(request)
+    context = requests.context(request, clock.now())
     accepted = accept_order(
         customer_id=principal.customer_to_act_for(customer_id),
         idempotency_key=requests.idempotency_key(request),
-        new=orders.parse(orders.NewOrder, requests.json_body(request)),
-        context=requests.context(request, clock.now()),
+        new=orders.parse(orders.NewOrder, requests.json_body(request), now=context.now),
+        context=context,
         secret=wiring.id_secret(),
         queue=wiring.order_queue(),
         find=wiring.fail_fast_order_table().get,  # recognises a retry; a slow table delays no order
@@ -96,14 +104,32 @@ def place_order(request: Request) -> Response:
     return responses.accepted(request, accepted, customer_id)
 
 
-@app.route("/orders/{order_id}", methods=["GET"], authorizer=authorizer, content_types=["*/*"])
+@app.route("/orders", methods=READING, authorizer=authorizer, content_types=["*/*"])
+@endpoint
+def read_orders(request: Request) -> Response:
+    from chalicelib.application import read_many
+    from chalicelib.http import requests, responses
+    from chalicelib.http.auth.principal import READ
+
+    principal = requests.principal(request, READ, wiring.settings())
+    order_ids, customer_id = requests.order_ids_and_customer(request)
+    found = read_many.read_orders(
+        order_ids,
+        owner=principal.required_owner(customer_id),
+        secret=wiring.id_secret(),
+        table=wiring.read_table(),
+    )
+    return responses.orders(request, order_ids, found)
+
+
+@app.route("/orders/{order_id}", methods=READING, authorizer=authorizer, content_types=["*/*"])
 @endpoint
 def read_order(request: Request, order_id: str) -> Response:
     from chalicelib.application import manage
     from chalicelib.http import requests, responses
     from chalicelib.http.auth.principal import READ
 
-    principal = requests.principal(request, READ, customer_claim=wiring.settings().customer_claim)
+    principal = requests.principal(request, READ, wiring.settings())
     order = manage.read_order(
         order_id,
         owner=principal.required_owner(requests.named_customer(request)),
@@ -120,7 +146,7 @@ def change_order(request: Request, order_id: str) -> Response:
     from chalicelib.http import requests, responses
     from chalicelib.http.auth.principal import WRITE
 
-    principal = requests.principal(request, WRITE, customer_claim=wiring.settings().customer_claim)
+    principal = requests.principal(request, WRITE, wiring.settings())
     customer_id = requests.named_customer(request)
     order = manage.change_order(
         order_id,
@@ -142,7 +168,7 @@ def erase_order(request: Request, order_id: str) -> Response:
     from chalicelib.http import requests, responses
     from chalicelib.http.auth.principal import ADMIN
 
-    principal = requests.principal(request, ADMIN, customer_claim=wiring.settings().customer_claim)
+    principal = requests.principal(request, ADMIN, wiring.settings())
     manage.erase_order(
         order_id,
         owner=principal.owner_to_erase(requests.named_customer(request)),
@@ -153,30 +179,33 @@ def erase_order(request: Request, order_id: str) -> Response:
     return responses.erased(request)
 
 
-@app.route("/customers/{customer_id}/orders", methods=["GET"], authorizer=authorizer, content_types=["*/*"])
+@app.route("/customers/{customer_id}/orders", methods=READING, authorizer=authorizer, content_types=["*/*"])
 @endpoint
 def list_orders(request: Request, customer_id: str) -> Response:
     from chalicelib.http import cursors, requests, responses
     from chalicelib.http.auth.principal import READ
 
-    principal = requests.principal(request, READ, customer_claim=wiring.settings().customer_claim)
+    principal = requests.principal(request, READ, wiring.settings())
     customer_id = principal.customer_to_act_for(customer_id)
-    parameters = requests.query(request, "status", "placed_after", "placed_before", "limit", "cursor")
+    parameters = requests.query(request, "status", "reference", "placed_after", "placed_before", "limit", "cursor")
     filters = {name: parameters.get(name) for name in ("status", "placed_after", "placed_before")}
-    cursor_scope = (principal.subject, customer_id, *filters.values())  # a cursor is good for this list only
+    reference = requests.reference(parameters.get("reference"))
+    # A cursor is good for this list only. Earlier releases know no reference, and their cursors stay good.
+    cursor_scope = (principal.subject, customer_id, *filters.values(), *([] if reference is None else [reference]))
     page = wiring.read_table().list_for_customer(
         customer_id,
         limit=requests.page_size(parameters.get("limit")),
         start_after=cursors.unseal(wiring.id_secret(), parameters.get("cursor"), *cursor_scope),
         status=requests.status(filters["status"]),
-        placed_after=requests.timestamp("placed_after", filters["placed_after"]),
-        placed_before=requests.timestamp("placed_before", filters["placed_before"]),
+        reference=reference,
+        placed_after=requests.placed_after(filters["placed_after"]),
+        placed_before=requests.placed_before(filters["placed_before"]),
     )
     next_cursor = cursors.seal(wiring.id_secret(), page.last_placed_key, *cursor_scope)
     return responses.page(request, page, parameters, next_cursor)
 
 
-@app.route("/openapi.json", methods=["GET"], content_types=["*/*"])
+@app.route("/openapi.json", methods=READING, content_types=["*/*"])
 @endpoint
 def openapi(request: Request) -> Response:
     from chalicelib.http import responses
@@ -184,7 +213,7 @@ def openapi(request: Request) -> Response:
     return responses.openapi(request)
 
 
-@app.route("/health", methods=["GET"], content_types=["*/*"])
+@app.route("/health", methods=READING, content_types=["*/*"])
 @endpoint
 def health(request: Request) -> Response:
     from chalicelib.http import responses

@@ -28,6 +28,8 @@ class Settings:
     event_bus_name: str = ""  # publish to this EventBridge bus in place of the topic
     dax_endpoint: str = ""  # answer reads from this DAX cluster
     customer_claim: str = "sub"
+    scope_claim: str = "scope"  # or several names, separated by spaces
+    audience_claim: str = ""  # of tokens without aud, as Cognito's access tokens: client_id
     aws_endpoint_url: str = ""
     aws_client: str = "thin"  # or "botocore": chalicelib/wiring.py says when
     # "1" only where the event source mappings read what a handler returns. To any other mapping a returned failure is

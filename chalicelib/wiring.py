@@ -204,4 +204,9 @@ def token_checker() -> "TokenChecker":
     from chalicelib.http.auth.key_set import KeySet
     from chalicelib.http.auth.tokens import TokenChecker
 
-    return TokenChecker(KeySet(settings().jwt_jwks), issuer=settings().jwt_issuer, audience=settings().jwt_audience)
+    return TokenChecker(
+        KeySet(settings().jwt_jwks),
+        issuer=settings().jwt_issuer,
+        audience=settings().jwt_audience,
+        audience_claim=settings().audience_claim,
+    )

@@ -77,7 +77,8 @@ def full_document(model: Any, *, flags: bool = True) -> dict[str, Any]:
             case {"enum": values}:
                 value = values[number % len(values)]
             case {"type": "string"}:
-                value = f"{name}-{number}"[-schema.get("maxLength", 100) :]
+                special = {"email": f"{number}@example.com", "ordered_at": f"2025-12-24T18:30:00.{number:03}Z"}
+                value = special.get(name, f"{name}-{number}"[-schema.get("maxLength", 100) :])
             case {"type": "integer"}:
                 value = number
             case {"type": "boolean"}:
@@ -86,6 +87,10 @@ def full_document(model: Any, *, flags: bool = True) -> dict[str, Any]:
                 value = [value_of(name, schema["items"]) for _ in range(2)]
             case {"type": "object", "properties": fields}:
                 value = {field: value_of(field, each) for field, each in fields.items()}
+                if value.get("type") == "discount":
+                    value["amount"] = -value["amount"]
+            case {"type": "object"}:  # metadata: names of the client's own
+                value = {f"name-{n}": f"value-{number}-{n}" for n in range(2)}
             case _:
                 raise AssertionError(f"full_document makes no value for {name}, whose schema is {schema}")
         return value

@@ -25,6 +25,8 @@ def value_size(value: Mapping[str, Any]) -> int:
             return text_size(content)
         case "N":
             return number_size(content)
+        case "BOOL":
+            return 1
         case "L":
             return 3 + sum(1 + value_size(each) for each in content)
         case "M":

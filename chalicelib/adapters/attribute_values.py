@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from enum import StrEnum
 from types import NoneType, UnionType
-from typing import Annotated, Any, Generic, NamedTuple, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -131,6 +131,10 @@ def _form(kind: Any, names: Names) -> Form:
         return _form(inner[0], names)
     if origin is tuple and inner[1:] == (...,):
         return _list_of(_form(inner[0], names))
+    if origin is dict and inner[0] is str:
+        return _map_of(_form(inner[1], names))
+    if origin is Literal:
+        kind = type(inner[0])
     if kind in _SCALARS:
         return _SCALARS[kind]
     if isinstance(kind, type) and issubclass(kind, StrEnum):
@@ -147,4 +151,14 @@ def _list_of(form: Form) -> Form:
         "L",
         lambda values: [{tag: dump(value)} for value in values],
         lambda contents: tuple([load(content[tag]) for content in contents]),
+    )
+
+
+def _map_of(form: Form) -> Form:
+    tag, dump, load = form
+    return (
+        "M",
+        lambda values: {name: {tag: dump(value)} for name, value in values.items()},
+        # DynamoDB keeps no order of names, and an order should be shown the same way each time.
+        lambda contents: {name: load(content[tag]) for name, content in sorted(contents.items())},
     )

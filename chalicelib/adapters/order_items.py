@@ -1,20 +1,23 @@
 """Orders as items of the table: the only module that knows the attribute names.
 
-Each field of Order has an attribute of its own name, but for those in NAMES. Inside a line item names are one letter
-long: they are stored as often as there are lines, and ten lines should stay within 1 KB, one write unit.
+Each field of Order has an attribute of its own name, but for those in NAMES. Inside a line item and an adjustment
+names are one letter long: they are stored as often as there are lines, and ten lines should stay within 1 KB, one write
+unit.
 """
 
 from typing import Any
 
 from chalicelib.adapters.attribute_values import Attributes, Codec, Names, update_expression
 from chalicelib.domain.errors import Poison
-from chalicelib.domain.orders import SUMMARY, ErasedOrder, LineItem, Order, OrderStatus
+from chalicelib.domain.orders import SUMMARY, ErasedOrder, Order, OrderStatus
+from chalicelib.domain.parts import Adjustment, LineItem
 
 INDEX = "by-customer"
 ORDER_ID = "order_id"
 CUSTOMER_ID = "customer_id"
 PLACED_KEY = "placed_key"  # "<placed_at>#<order_id>": unique, and sorts by time
 STATUS = "status"
+REFERENCE = "reference"
 VERSION = "version"
 ITEM_COUNT = "item_count"
 CHANGE_ID = "change_id"  # the marks of the last writes, newest first: a repeated write recognises its own
@@ -22,6 +25,7 @@ CHANGE_ID = "change_id"  # the marks of the last writes, newest first: a repeate
 NAMES: Names = {
     Order: {"placed_at": PLACED_KEY},
     LineItem: {"sku": "s", "name": "n", "quantity": "q", "unit_price": "p"},
+    Adjustment: {"type": "t", "label": "l", "amount": "a", "included": "i"},
 }
 
 Item = Attributes

@@ -1,7 +1,8 @@
 """The table of orders. Every write is conditional: a repeated one changes nothing."""
 
 import secrets
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.adapters import order_items
 from chalicelib.adapters.faults import faults
+from chalicelib.aws import retries, timeouts
 from chalicelib.domain.errors import Fault, OrderNotFound, VersionConflict
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
 
@@ -24,6 +26,11 @@ _IF_UNCHANGED: Any = {
 _MARKS = 4  # as many as leave ten lines within one write unit
 _STEP = 100
 _READ_AT_MOST = 1_000  # index entries per call: a filter that matches few orders ends in a cursor, not in a long wait
+
+
+_ANSWERS_WITHOUT_PROGRESS = 3
+
+Stored = tuple[str, Order | ErasedOrder | None]  # an order id, and what is stored under it
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,35 @@ class OrderTable:
 
         return self._found(order_id, owner, read)
 
+    def get_many(self, order_ids: Sequence[str]) -> Iterator[Stored]:
+        """Read up to 100 orders by one call, in no order; None for an order that does not exist. Raises Fault."""
+        absent = yield from self._batch(order_ids, consistent=self.consistent)
+        if absent and not self.consistent:
+            absent = yield from self._batch(absent, consistent=True)  # a cache also remembers that an order was absent
+        for order_id in absent:
+            yield order_id, None
+
+    def _batch(self, order_ids: Sequence[str], *, consistent: bool) -> Generator[Stored, None, list[str]]:
+        """The orders that exist; returns the ids of the others."""
+        absent = dict.fromkeys(order_ids)
+        keys: Any = [order_items.key(order_id) for order_id in order_ids]
+        stuck = 0
+        while keys:
+            with faults("dynamodb"):
+                asked: Any = {self.name: {"Keys": keys, "ConsistentRead": consistent}}
+                answer: Any = self.client.batch_get_item(RequestItems=asked)
+            # Keys are left over where the answer would be larger than 16 MB, and where the table is throttled.
+            left = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+            stuck = stuck + 1 if len(left) == len(keys) else 0
+            for item in answer["Responses"].get(self.name, []):
+                order_id = item[order_items.ORDER_ID]["S"]
+                absent.pop(order_id)
+                yield order_id, order_items.from_item(item)
+            if stuck:
+                _wait_before_retry(stuck)
+            keys = left
+        return list(absent)
+
     def _found(self, order_id: str, owner: str | None, read: Callable[[bool], Any]) -> Order | ErasedOrder:
         item = read(self.consistent)
         if item is None and not self.consistent:
@@ -119,13 +155,16 @@ class OrderTable:
         limit: int,
         start_after: str | None = None,
         status: OrderStatus | None = None,
+        reference: str | None = None,
         placed_after: str | None = None,
         placed_before: str | None = None,
     ) -> Page:
         """List a customer's orders, newest first, `limit` at most; both times are exclusive. Raises Fault."""
         if placed_after and placed_before and placed_after >= placed_before:
             return Page([], None)  # DynamoDB calls an empty range an error
-        query = _query(customer_id, status, placed_after, placed_before)
+        wanted = {order_items.STATUS: status, order_items.REFERENCE: reference}
+        filters = {name: value for name, value in wanted.items() if value is not None}
+        query = _query(customer_id, filters, placed_after, placed_before)
         found: list[dict[str, str | int]] = []
         read = 0
         last = start_after
@@ -135,7 +174,7 @@ class OrderTable:
             room = limit - len(found)
             with faults("dynamodb"):
                 # One entry more than is shown says whether there is a next page. With a filter larger steps save calls.
-                answer = self.client.query(TableName=self.name, Limit=room + 1 if status is None else _STEP, **query)
+                answer = self.client.query(TableName=self.name, Limit=_STEP if filters else room + 1, **query)
             entries = answer["Items"]
             read += answer["ScannedCount"]
             found += [order_items.to_summary(entry) for entry in entries[:room]]
@@ -170,8 +209,16 @@ def _recognised_by(order: Order | ErasedOrder) -> Iterator[dict[str, Any]]:
         raise Fault("dynamodb: the marks do not say whether a write was made", may_have_taken_effect=True) from fault
 
 
+def _wait_before_retry(attempt: int) -> None:
+    """Raises Fault after the last attempt, and when no time is left to wait."""
+    pause = retries.pause_seconds(attempt)
+    if attempt == _ANSWERS_WITHOUT_PROGRESS or timeouts.seconds_left() <= pause:
+        raise Fault("dynamodb: unprocessed keys")
+    time.sleep(pause)
+
+
 def _query(
-    customer_id: str, status: OrderStatus | None, placed_after: str | None, placed_before: str | None
+    customer_id: str, filters: Mapping[str, str], placed_after: str | None, placed_before: str | None
 ) -> dict[str, Any]:
     names = {"#customer": order_items.CUSTOMER_ID}
     values: dict[str, Any] = {":customer": {"S": customer_id}}
@@ -189,10 +236,11 @@ def _query(
         "ExpressionAttributeValues": values,
         "ScanIndexForward": False,
     }
-    if status is not None:
-        names["#status"] = order_items.STATUS
-        values[":status"] = {"S": status.value}
-        query["FilterExpression"] = "#status = :status"
+    for name, value in filters.items():
+        names[f"#{name}"] = name
+        values[f":{name}"] = {"S": str(value)}
+    if filters:
+        query["FilterExpression"] = " AND ".join(f"#{name} = :{name}" for name in filters)
     return query
 
 

@@ -6,8 +6,9 @@ from chalicelib import logs
 from chalicelib.adapters.order_table import OrderTable
 from chalicelib.application.accept import Accepted
 from chalicelib.domain import order_ids, orders
+from chalicelib.domain.changes import OrderChange
 from chalicelib.domain.errors import Fault, NotYetStored, OrderErased, OrderNotFound, VersionConflict
-from chalicelib.domain.orders import ErasedOrder, Order, OrderChange
+from chalicelib.domain.orders import ErasedOrder, Order
 from chalicelib.domain.request_context import RequestContext
 
 _ERASE_ATTEMPTS = 5

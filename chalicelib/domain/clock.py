@@ -1,7 +1,12 @@
 """Times as this service writes them: RFC 3339, UTC, milliseconds. As text they sort in the order of time."""
 
+import re
 import time
 from datetime import UTC, datetime
+
+# Section 5.6: the letters may be lower case.
+RFC_3339_PATTERN = "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
+_RFC_3339 = re.compile(RFC_3339_PATTERN)
 
 
 def now() -> str:
@@ -12,6 +17,13 @@ def rfc3339(moment: datetime) -> str:
     """Write a moment that has a time zone; raises OverflowError when its year in UTC is not 1 to 9999."""
     # Not strftime: its %Y has fewer than four digits before the year 1000, and these times are compared as text.
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def read(text: str) -> datetime:
+    """Read a time of RFC 3339; raises ValueError for any other text."""
+    if not _RFC_3339.fullmatch(text):
+        raise ValueError("not a time of RFC 3339")
+    return datetime.fromisoformat(text.upper())
 
 
 def from_seconds(seconds: float) -> str:

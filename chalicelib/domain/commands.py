@@ -5,6 +5,7 @@ a new field from a wrong one: the envelope says by its `revision` what a reader 
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -21,8 +22,24 @@ CORRELATION_ID_PATTERN = r"^[\x21-\x7e]{1,128}$"
 TRACEPARENT_PATTERN = r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"  # W3C Trace Context, section 3.2
 
 VERSION = 1
+_CUSTOMER_OF_1 = re.compile("[A-Za-z0-9._-]{1,64}")
+
+
+def _needs_2(order: NewOrder, customer_id: str) -> bool:
+    new_fields = (order.adjustments, order.billing_address, order.contact, order.metadata, order.ordered_at)
+    address, note = order.shipping_address, order.note or ""
+    return (
+        new_fields != (None,) * len(new_fields)
+        or (address is not None and bool(address.company or address.phone or address.country == "XK"))
+        or len(note) > 1_000  # noqa: PLR2004 - these were the limits of revision 1
+        or any(each in note for each in "\t\n\r")
+        or any(line.name is not None and len(line.name) > 200 for line in order.items)  # noqa: PLR2004
+        or not _CUSTOMER_OF_1.fullmatch(customer_id)
+    )
+
+
 # Each revision above the first, with whether an order needs it: a field or a value that an earlier revision refuses.
-NEEDS: Mapping[int, Callable[[NewOrder], bool]] = {}
+NEEDS: Mapping[int, Callable[[NewOrder, str], bool]] = {2: _needs_2}
 REVISION = max(NEEDS, default=1)  # the newest that this release reads
 
 
@@ -49,7 +66,7 @@ class PlaceOrder(BaseModel):
 
 def encode(order: NewOrder, *, order_id: str, customer_id: str, context: RequestContext) -> str:
     """The envelope of an order as JSON, of the lowest revision that can carry it: older processors read that too."""
-    revision = max((each for each, needs in NEEDS.items() if needs(order)), default=1)
+    revision = max((each for each, needs in NEEDS.items() if needs(order, customer_id)), default=1)
     trace = {} if context.traceparent is None else {"traceparent": context.traceparent}
     head = json.dumps(
         {

@@ -1,6 +1,6 @@
 """The code lists that an order is checked against.
 
-Currencies: ISO 4217 list one as of 2026, without funds, metals and test codes. Countries: ISO 3166-1 alpha-2.
+Currencies: ISO 4217 list one as of 2026, without funds, metals and test codes. Countries: ISO 3166-1 alpha-2, and XK.
 """
 
 _ZERO = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
@@ -19,9 +19,10 @@ GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN
 KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW
 MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC
 SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY
-UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
+UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW
 """
 
+# XK is Kosovo, which has no code in the standard; carriers and the European Union use this one.
 COUNTRIES = frozenset(_COUNTRIES.split())
 
 # Currency code -> number of decimal digits of its minor unit.

@@ -6,21 +6,42 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_field, model_validator
 from pydantic_core import PydanticCustomError
 
 from chalicelib.domain.errors import IllegalTransition, InvalidOrder, NotChangeable, NotPermitted, Violation
-from chalicelib.domain.validation import MAX_AMOUNT, Amount, Count, Country, Currency, at_most, text, violations
+from chalicelib.domain.parts import (
+    Address,
+    Adjustment,
+    Contact,
+    Document,
+    LineItem,
+    OptionalAdjustments,
+    OptionalContact,
+    OptionalMetadata,
+    subtotal_of,
+)
+from chalicelib.domain.validation import (
+    MAX_AMOUNT,
+    Currency,
+    MayBeEmpty,
+    Moment,
+    at_most,
+    empty_texts,
+    lines,
+    text,
+    violations,
+    without,
+)
 
 MAX_ITEMS = 2_000
 MAX_STATUS_REASON = 200  # characters
 
-# Not "." or "..": clients and gateways resolve those in a path. Without lookahead, which pydantic's expressions lack,
-# and without backslashes, which VTL (direct acceptance) reads otherwise.
-CUSTOMER_ID_PATTERN = (
-    "^([A-Za-z0-9_-][A-Za-z0-9._-]{0,63}|[.][A-Za-z0-9_-][A-Za-z0-9._-]{0,62}|[.]{2}[A-Za-z0-9._-]{1,62})$"
-)
-STORED_CUSTOMER_ID_PATTERN = "^[A-Za-z0-9._-]{1,64}$"  # earlier releases accepted . and .., and such orders remain
+# Visible ASCII without / \ # ? %, which would end a path, or be decoded in it. Not "." or "..": clients and gateways
+# resolve those in a path. Without lookahead, which pydantic's expressions lack.
+_ID, _ID_BUT_DOT = r'[!"$&-.0->@-\[\]-~]', r'[!"$&-\-0->@-\[\]-~]'
+CUSTOMER_ID_PATTERN = f"^({_ID_BUT_DOT}{_ID}{{0,127}}|[.]{_ID_BUT_DOT}{_ID}{{0,126}}|[.]{{2}}{_ID}{{1,126}})$"
+STORED_CUSTOMER_ID_PATTERN = f"^{_ID}{{1,128}}$"  # earlier releases accepted . and .., and such orders remain
 TIMESTAMP_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
 
 
@@ -45,44 +66,27 @@ TRANSITIONS: Mapping[str, frozenset[OrderStatus]] = {
 OWNER_MAY_ASK_FOR = frozenset({OrderStatus.CANCELLED})
 
 
-class _Document(BaseModel):
-    """A part of what a client sends: frozen, and no field in it that is not declared."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class LineItem(_Document):
-    sku: Annotated[str, text(64)]
-    name: Annotated[str, text(200)] | None = None
-    quantity: Count
-    unit_price: Amount
-
-
-class Address(_Document):
-    name: Annotated[str, text(200)]
-    line1: Annotated[str, text(200)]
-    line2: Annotated[str, text(200)] | None = None
-    city: Annotated[str, text(100)]
-    region: Annotated[str, text(100)] | None = None
-    postal_code: Annotated[str, text(20)] | None = None
-    country: Country
-
-
-class OrderContent(_Document):
+class OrderContent(Document):
     """What a client may change later."""
 
     items: Annotated[tuple[LineItem, ...], Field(min_length=1, max_length=MAX_ITEMS), at_most(MAX_ITEMS)]
     shipping_address: Address | None = None
-    note: Annotated[str, text(1_000)] | None = None
+    note: Annotated[str, lines(2_000), MayBeEmpty()] | None = None
+    adjustments: OptionalAdjustments = None
+    billing_address: Address | None = None
+    contact: OptionalContact = None
+    metadata: OptionalMetadata = None
 
     @property
     def total(self) -> int:
-        return sum(item.quantity * item.unit_price for item in self.items)
+        return subtotal_of(self.items) + sum(each.amount for each in self.adjustments or () if not each.included)
 
     @model_validator(mode="after")
-    def _total_is_payable(self) -> Self:
-        if self.total > MAX_AMOUNT:
-            raise PydanticCustomError("total", "The total should be at most 10^12 minor units")
+    def _is_payable(self) -> Self:
+        if subtotal_of(self.items) > MAX_AMOUNT:
+            raise PydanticCustomError("subtotal", "The items should cost at most 10^12 minor units together")
+        if self.adjustments and not 0 <= self.total <= MAX_AMOUNT:
+            raise PydanticCustomError("total", "The total should be 0 to 10^12 minor units")
         return self
 
 
@@ -90,13 +94,23 @@ class NewOrder(OrderContent):
     """What a client sends to place an order."""
 
     currency: Currency
-    reference: Annotated[str, text(64)] | None = None
+    reference: Annotated[str, text(64), MayBeEmpty()] | None = None
+    ordered_at: Moment | None = None
 
 
 # Which fields of the content become fixed together: what a refusal calls them, and the statuses they may change in.
-_ITEMS = ("items", frozenset({OrderStatus.PLACED}))
-_DELIVERY = ("address and note", frozenset({OrderStatus.PLACED, OrderStatus.CONFIRMED}))
-CHANGE_RULES = {"items": _ITEMS, "shipping_address": _DELIVERY, "note": _DELIVERY}
+_PRICE = ("items and adjustments", frozenset({OrderStatus.PLACED}))
+_DELIVERY = ("addresses, contact and note", frozenset({OrderStatus.PLACED, OrderStatus.CONFIRMED}))
+_ALWAYS = ("metadata", frozenset(OrderStatus))
+CHANGE_RULES = {
+    "items": _PRICE,
+    "adjustments": _PRICE,
+    "shipping_address": _DELIVERY,
+    "billing_address": _DELIVERY,
+    "contact": _DELIVERY,
+    "note": _DELIVERY,
+    "metadata": _ALWAYS,
+}
 
 # Fields of Order that the API and the events do not show, and those that a list shows.
 INTERNAL = {"fingerprint", "correlation_id", "traceparent", "change_id"}
@@ -117,10 +131,15 @@ class Order(BaseModel):
     status_reason: str | None = None
     currency: str | None = None
     items: tuple[LineItem, ...]
+    adjustments: tuple[Adjustment, ...] | None = None
     total: int
     shipping_address: Address | None = None
+    billing_address: Address | None = None
+    contact: Contact | None = None
     note: str | None = None
     reference: str | None = None
+    metadata: dict[str, str] | None = None
+    ordered_at: str | None = None
     violations: tuple[Violation, ...] | None = None
     version: int
     placed_at: str
@@ -152,12 +171,17 @@ class Order(BaseModel):
             "traceparent": traceparent,
         }
         try:
-            new = parse(NewOrder, document)
+            new = parse(NewOrder, document, now=placed_at)
         except InvalidOrder as refusal:
             facts |= {"status": OrderStatus.REJECTED, "items": (), "total": 0, "violations": refusal.violations}
             return cls(**facts, fingerprint=fingerprint(document))
         sent = {name: getattr(new, name) for name in NewOrder.model_fields}
         return cls(**facts, **sent, status=OrderStatus.PLACED, total=new.total, fingerprint=fingerprint(new))
+
+    @computed_field  # type: ignore[prop-decorator]  # https://docs.pydantic.dev/latest/api/fields: mypy's own limitation
+    @property
+    def subtotal(self) -> int:
+        return subtotal_of(self.items)
 
     @property
     def item_count(self) -> int:
@@ -191,6 +215,8 @@ class Order(BaseModel):
         if status is not None and status != self.status:
             self._check_may_become(status, by_service=by_service)
             changes |= {"status": status, "status_reason": reason}
+        elif status is not None and reason not in {None, self.status_reason}:
+            raise NotChangeable(f"the reason of an order that is {self.status} is fixed")
         if not changes:
             return self
         return self.model_copy(update=changes | {"version": self.version + 1, "updated_at": now})
@@ -211,7 +237,7 @@ class Order(BaseModel):
             what, statuses = CHANGE_RULES[name]
             if self.status not in statuses:
                 raise NotChangeable(f"the {what} of an order that is {self.status} are fixed")
-        if "items" in changes:
+        if not changes.keys().isdisjoint({"items", "adjustments"}):
             changes["total"] = content.total
         return changes
 
@@ -221,35 +247,6 @@ class Order(BaseModel):
         allowed = TRANSITIONS.get(self.status, frozenset())
         if target not in allowed:
             raise IllegalTransition(self.status, target, allowed if by_service else allowed & OWNER_MAY_ASK_FOR)
-
-
-class _Change(_Document):
-    status: OrderStatus | None = None
-    status_reason: Annotated[str, text(MAX_STATUS_REASON)] | None = None
-
-    @model_validator(mode="after")
-    def _status_is_meant(self) -> Self:
-        fields = self.model_fields_set & {"status", "status_reason"}
-        if fields and (self.status is None or (self.status_reason is None and "status_reason" in fields)):
-            raise PydanticCustomError("status", "The status cannot be removed, and status_reason requires a status")
-        return self
-
-    def content_of(self, order: Order) -> OrderContent | None:
-        """The order's content with this change applied; None when it asks for none. Raises as Order.change does."""
-        patch = self.model_dump(include=set(OrderContent.model_fields), exclude_unset=True)
-        if patch and order.status == OrderStatus.REJECTED:
-            raise NotChangeable("an order that is rejected has nothing to change")
-        return parse(OrderContent, merge_patch(order.content, patch)) if patch else None
-
-
-# A field of the content may hold anything in a patch: content_of checks what the patch makes of the order.
-_ANYTHING: dict[str, Any] = dict.fromkeys(OrderContent.model_fields, (Any, None))
-OrderChange = create_model(
-    "OrderChange",
-    __base__=_Change,
-    __doc__="A merge patch (RFC 7396) of an order: null takes an optional field away. Items are replaced as a whole.",
-    **_ANYTHING,
-)
 
 
 class ErasedOrder(BaseModel):
@@ -268,25 +265,23 @@ class ErasedOrder(BaseModel):
 DocumentT = TypeVar("DocumentT", bound=BaseModel)
 
 
-def parse(model: type[DocumentT], value: Any) -> DocumentT:
-    """Check a JSON value against a model; raises InvalidOrder with every violation's place."""
+def parse(model: type[DocumentT], value: Any, *, now: str | None = None) -> DocumentT:
+    """Check a JSON value against a model; raises InvalidOrder with every violation's place.
+
+    An empty text is a field left out. After `now` (RFC 3339) no time may be; None permits any.
+    """
+    context = None if now is None else {"now": now}
     try:
-        return model.model_validate(value)
+        return model.model_validate(value, context=context)
     except ValidationError as error:
-        raise InvalidOrder(violations(error)) from None
-
-
-def merge_patch(target: Any, patch: Any) -> Any:
-    """Apply a JSON Merge Patch (RFC 7396, section 2)."""
-    if not isinstance(patch, dict):
-        return patch
-    merged = dict(target) if isinstance(target, dict) else {}
-    for name, value in patch.items():
-        if value is None:
-            merged.pop(name, None)
-        else:
-            merged[name] = merge_patch(merged.get(name), value)
-    return merged
+        # Only here: looking for empty texts before would cost every order, and most have none.
+        empty = empty_texts(error)
+        if not empty:
+            raise InvalidOrder(violations(error)) from None
+    try:
+        return model.model_validate(without(value, empty), context=context)
+    except ValidationError as error:
+        raise InvalidOrder(violations(error, empty)) from None
 
 
 def fingerprint(order: Any) -> str:

@@ -1,24 +1,46 @@
 """What a client's values may be, and how a wrong one is described."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError, ValidationInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from chalicelib.domain import clock
 from chalicelib.domain.errors import Violation
 from chalicelib.domain.iso_codes import COUNTRIES, CURRENCY_EXPONENTS
 
 MAX_AMOUNT = 10**12  # minor units, for a price and for a total
+Place = tuple[int | str, ...]  # of a value in a JSON document: names and positions, from the outside in
+
+# No control characters, and not the two others that no SQS message may hold.
+_TEXT = r"^[^\x00-\x1f\x7f-\x9f\uFFFE\uFFFF]+$"
+_LINES = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\uFFFE\uFFFF]+$"  # line breaks and tabs are text
+_EMAIL = r"^[^\x00-\x20\x7f-\x9f\uFFFE\uFFFF]+@[^@\x00-\x20\x7f-\x9f\uFFFE\uFFFF]+$"
+_A_TIME = "Input should be a time like 2026-01-31T12:00:00Z (RFC 3339)"
+_PATTERN_WORDS: Mapping[str, str] = {
+    _TEXT: "Text should have no control characters, such as line breaks",
+    _LINES: "Text should have no control characters but line breaks and tabs",
+    _EMAIL: "Input should be an e-mail address",
+    clock.RFC_3339_PATTERN: _A_TIME,
+}
+_CLOCKS_DIFFER = timedelta(minutes=1)  # by so much a client's clock may be ahead of ours
 _MAX_VIOLATIONS = 20  # of one document: a client that has fixed these asks again
 _MAX_POINTER = 200  # characters
 # pydantic's own words for these name Python's types and our classes.
 _PLAIN_WORDS: Mapping[str, str] = {
     "model_type": "Input should be an object",
+    "dict_type": "Input should be an object",
     "tuple_type": "Input should be an array",
+    "bool_type": "Input should be true or false",
+    "string_unicode": "Text should be valid Unicode",
     "too_short": "There should be at least {min_length} item",
     "too_long": "There should be at most {max_length} items",
 }
+_NOT_EMPTY = "String should have at least 1 character"
+# Where to look for what is wrong with several fields together.
+_PLACES: Mapping[str, Place] = {"subtotal": ("items",), "total": ("adjustments",), "status": ("status",)}
 
 
 def _whole(value: Any) -> Any:
@@ -38,23 +60,51 @@ def _known_country(code: str) -> str:
     return code
 
 
-def text(max_length: int) -> Any:
-    """The rules of a text, for Annotated: 1 to max_length characters, spaces and odd printable ones included.
+def _moment(text: str, info: ValidationInfo) -> str:
+    """A time as this service writes times; not after the `now` of the validation's context, where there is one."""
+    try:
+        moment = clock.read(text)
+        written = clock.rfc3339(moment)
+    except (ValueError, OverflowError):
+        raise PydanticCustomError("time", _A_TIME) from None
+    if info.context and moment > clock.read(info.context["now"]) + _CLOCKS_DIFFER:
+        raise PydanticCustomError("future", "Input should not be in the future")
+    return written
 
-    No control characters, and not the two others that no SQS message may hold.
+
+def text(max_length: int, pattern: str = _TEXT) -> Any:
+    """The rules of a text, for Annotated: 1 to max_length characters, spaces and odd printable ones included."""
+    return StringConstraints(strict=True, min_length=1, max_length=max_length, pattern=pattern)
+
+
+def lines(max_length: int) -> Any:
+    """The rules of a text that may have line breaks and tabs."""
+    return text(max_length, _LINES)
+
+
+class MayBeEmpty:
+    """Marks an optional text, for Annotated: an empty one is the field left out. `orders.parse` sees to it.
+
+    Only the JSON Schema is changed here: a validator in Python would be called for each text of each line.
     """
-    return StringConstraints(
-        strict=True, min_length=1, max_length=max_length, pattern=r"^[^\x00-\x1f\x7f-\x9f\uFFFE\uFFFF]+$"
-    )
+
+    def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> dict[str, Any]:
+        schema: dict[str, Any] = handler(core_schema)
+        del schema["minLength"]
+        return schema | {"pattern": f"^$|{schema['pattern']}"}
 
 
 def at_most(max_items: int) -> BeforeValidator:
-    """Refuse a longer list by its length alone: what is in it is not looked at, so that refusing stays cheap."""
+    """Refuse a longer list or object by its length alone: its content is not read, so that refusing stays cheap."""
 
     def check(value: Any) -> Any:
         if isinstance(value, list) and len(value) > max_items:
             raise PydanticCustomError(
                 "too_long", "There should be at most {max_length} items", {"max_length": max_items}
+            )
+        if isinstance(value, dict) and len(value) > max_items:
+            raise PydanticCustomError(
+                "too_many_names", "There should be at most {max_length} names", {"max_length": max_items}
             )
         return value
 
@@ -64,6 +114,9 @@ def at_most(max_items: int) -> BeforeValidator:
 # Bounds stand before the validator that runs before them: pydantic puts those into the JSON Schema that it can see.
 Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000), BeforeValidator(_whole)]
 Amount = Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT), BeforeValidator(_whole)]
+SignedAmount = Annotated[int, Field(strict=True, ge=-MAX_AMOUNT, le=MAX_AMOUNT), BeforeValidator(_whole)]
+Email = Annotated[str, text(254, _EMAIL), MayBeEmpty()]  # RFC 5321: a path of 256 octets, with its brackets
+Moment = Annotated[str, text(64, clock.RFC_3339_PATTERN), MayBeEmpty(), AfterValidator(_moment)]
 Currency = Annotated[
     str,
     Field(strict=True, json_schema_extra={"enum": sorted(CURRENCY_EXPONENTS)}),
@@ -74,21 +127,68 @@ Country = Annotated[
 ]
 
 
-def violations(error: ValidationError) -> list[Violation]:
-    """Each wrong value's place and what it should be, in plain words; never the value itself."""
+def empty_texts(error: ValidationError) -> list[Place]:
+    """The places of empty texts among what is wrong."""
+    found = error.errors(include_url=False)
+    wrong_names = {each["loc"][:-1] for each in found if _is_a_name(each["loc"])}
+    return [
+        each["loc"]
+        for each in found
+        if each["type"] == "string_too_short"
+        and each["input"] == ""
+        and not _is_a_name(each["loc"])
+        and each["loc"] not in wrong_names  # with its value the wrong name would be gone, too
+    ]
+
+
+def without(document: Any, places: Collection[Place]) -> Any:
+    """A copy of a JSON document without the values at these places, which are all in objects."""
+    for place in places:
+        document = _without(document, place)
+    return document
+
+
+def _without(value: Any, place: Place) -> Any:
+    first, *rest = place
+    kept = value.copy()
+    if rest:
+        kept[first] = _without(value[first], tuple(rest))
+    else:
+        del kept[first]
+    return kept
+
+
+def violations(error: ValidationError, emptied: Collection[Place] = ()) -> list[Violation]:
+    """Each wrong value's place and what it should be, in plain words; never the value itself.
+
+    `emptied` are the places of empty texts that were left out of the document.
+    """
     found = error.errors(include_url=False, include_input=False)
     # pydantic counts only the items that are right: with a wrong one among few it also says that there are too few.
     lists_with_a_wrong_item = {each["loc"][0] for each in found if len(each["loc"]) > 1}
     meant = [each for each in found if each["type"] != "too_short" or each["loc"][0] not in lists_with_a_wrong_item]
-    return [Violation(_pointer(each["loc"]), _plain(each)) for each in meant[:_MAX_VIOLATIONS]]
+    places = set(emptied)
+    return [
+        Violation(_pointer(each), _NOT_EMPTY if each["loc"] in places else _plain(each))
+        for each in meant[:_MAX_VIOLATIONS]
+    ]
 
 
 def _plain(error: ErrorDetails) -> str:
-    words = _PLAIN_WORDS.get(error["type"])
-    return error["msg"] if words is None else words.format_map(error.get("ctx", {}))
+    words, context = _PLAIN_WORDS.get(error["type"]), error.get("ctx", {})
+    if error["type"] == "string_pattern_mismatch":
+        words = _PATTERN_WORDS[context["pattern"]]
+    said = error["msg"] if words is None else words.format_map(context)
+    return f"A name in it is wrong: {said}" if _is_a_name(error["loc"]) else said
 
 
-def _pointer(location: tuple[int | str, ...]) -> str:
+def _is_a_name(place: Place) -> bool:
+    """Whether it is not a value that is wrong, but its name (in `metadata`)."""
+    return len(place) > 2 and place[-1] == "[key]"  # noqa: PLR2004 - pydantic adds this to the object and the name
+
+
+def _pointer(error: ErrorDetails) -> str:
     """A place in a JSON document (RFC 6901)."""
-    escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in location)
+    place = error["loc"] or _PLACES.get(error["type"], ())
+    escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in place[: -1 if _is_a_name(place) else None])
     return "".join(f"/{part}" for part in escaped)[:_MAX_POINTER]

@@ -4,8 +4,9 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
-from chalice.app import Request, Response
+from chalice.app import Chalice, Request, Response
 
 from chalicelib import logs
 from chalicelib.domain import errors, order_ids
@@ -21,6 +22,7 @@ _FRAMEWORK_SLUGS = {
     500: "internal-server-error",
 }
 _NO_HEADERS: Mapping[str, str] = {}
+Routes = Mapping[str, Mapping[str, Any]]  # path -> method -> Chalice's RouteEntry
 
 
 class Problem(Exception):
@@ -97,7 +99,7 @@ def document(problem: Problem, instance: str) -> dict[str, Any]:
 def response_or_problem(endpoint: Callable[..., Response], request: Request, path: Mapping[str, str]) -> Response:
     """An endpoint's response, or a problem for the error that it raises. Chalice would answer 500 for any of them."""
     try:
-        return endpoint(request, **path)
+        return endpoint(request, **_decoded(path))
     except Problem as problem:
         return _refuse(problem, request)
     except OrdersError as error:
@@ -105,6 +107,15 @@ def response_or_problem(endpoint: Callable[..., Response], request: Request, pat
             return _refuse(from_error(error), request)
         logger.exception("request.failed", extra={"correlation_id": responses.request_id(request)})
         return response(from_error(error), request)
+
+
+def _decoded(path: Mapping[str, str]) -> Mapping[str, str]:
+    """The path's parameters without percent-encoding.
+
+    API Gateway's documentation does not say whether it has decoded them. No id has a percent sign of its own, so
+    decoding twice changes nothing.
+    """
+    return {name: unquote(value) for name, value in path.items()} if path else path
 
 
 def _refuse(problem: Problem, request: Request) -> Response:
@@ -118,10 +129,21 @@ def _refuse(problem: Problem, request: Request) -> Response:
     return response(problem, request)
 
 
-def replace_framework_error(given: Response, request: Request) -> Response:
+def finished(given: Response, request: Request, app: Chalice) -> Response:
+    """A response of Chalice's as the client gets it."""
+    response = replace_framework_error(given, request, app.routes)
+    return responses.as_the_client_may_read_it(response, request, app.api.cors)
+
+
+def replace_framework_error(given: Response, request: Request, routes: Routes) -> Response:
     """A problem in place of Chalice's own error response (405, 415, 500); any other response as it is."""
     if given.status_code < 400 or problem_document.CONTENT_TYPE in str(given.headers.get("Content-Type")):  # noqa: PLR2004 - RFC 9110
         return given
     slug = _FRAMEWORK_SLUGS.get(given.status_code, "bad-request")
-    allow = {name: str(value) for name, value in given.headers.items() if name.lower() == "allow"}
-    return response(Problem(slug, given.status_code, problem_document.title(slug), headers=allow), request)
+    detail = problem_document.title(slug)
+    headers = {name: str(value) for name, value in given.headers.items() if name.lower() == "allow"}
+    if slug == "unsupported-media-type":
+        accepted = routes[request.path][request.method].content_types
+        detail = f"Send {' or '.join(accepted)}"
+        headers["Accept"] = ", ".join(accepted)  # RFC 9110, section 15.5.16
+    return response(Problem(slug, given.status_code, detail, headers=headers), request)

@@ -2,29 +2,69 @@
 
 import functools
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote, urlencode
 
 from chalice.app import CORSConfig, Request, Response
 
 from chalicelib.adapters.order_table import Page
 from chalicelib.application.accept import Accepted
-from chalicelib.domain.orders import Order
+from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
 
+if TYPE_CHECKING:
+    from chalicelib.application.read_many import Found
+
+_PLAIN_PATH = re.compile("[A-Za-z0-9/._~-]*")
 RETRY_SOON = {"Retry-After": "1"}  # seconds
+# Of a body. A Lambda function's response is at most 6 MB, and holds the body as a JSON text, of up to twice the length.
+# One order is never longer.
+_MOST_CHARACTERS = 3_000_000
 
 
-def cors(origin: str | None) -> CORSConfig | bool:
-    """The CORS settings for browser clients of one origin (https://fetch.spec.whatwg.org/#http-cors-protocol)."""
-    if not origin:
-        return False
-    return CORSConfig(
-        allow_origin=origin,
-        allow_headers=["Content-Type", "Authorization", "Idempotency-Key", "If-Match", "If-None-Match", "traceparent"],
-        expose_headers=["ETag", "Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Request-Id"],
-        max_age=600,
-    )
+class Origins(CORSConfig):
+    """The CORS settings for browser clients of some origins (https://fetch.spec.whatwg.org/#http-cors-protocol)."""
+
+    def __init__(self, origins: Sequence[str]) -> None:
+        super().__init__(
+            allow_origin=origins[0],
+            allow_headers=[
+                "Content-Type",
+                "Authorization",
+                "Idempotency-Key",
+                "If-Match",
+                "If-None-Match",
+                "traceparent",
+            ],
+            expose_headers=["ETag", "Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Request-Id"],
+            max_age=600,
+        )
+        self.all = tuple(origins)
+
+    def headers_for(self, origin: str | None) -> dict[str, str]:
+        """The headers of a response to a page of that origin; of the first allowed one if it is not allowed."""
+        headers: dict[str, str] = self.get_access_control_headers()
+        if len(self.all) > 1:
+            headers["Vary"] = "Origin"
+            if origin in self.all:
+                headers["Access-Control-Allow-Origin"] = str(origin)
+        return headers
+
+
+def cors(origins: str | None) -> Origins | bool:
+    """The CORS settings for origins that are separated by spaces; False for none."""
+    return Origins(origins.split()) if origins and origins.split() else False
+
+
+def as_the_client_may_read_it(given: Response, request: Request, allowed: object) -> Response:
+    """A response without its body if the request is HEAD, and with the headers that let a page read it."""
+    if request.method == "HEAD":
+        given.body = ""
+    if isinstance(allowed, Origins):
+        given.headers.update(allowed.headers_for(request.headers.get("origin")))
+    return given
 
 
 def request_id(request: Request) -> str:
@@ -65,6 +105,38 @@ def order(request: Request, found: Order | Accepted, known_versions: frozenset[i
     return response(request, json.dumps(found.shown()), 200, etag)
 
 
+def orders(request: Request, asked: Sequence[str], found: "Iterable[tuple[str, Found]]") -> Response:
+    """200: the orders that were found, and the ids of those that were not.
+
+    The response is limited in size. Ids of orders that have no more room are `remaining`, and can be asked for again.
+    """
+    shown: dict[str, str] = {}
+    missing: dict[str, str] = {}
+    size = 0
+    for order_id, each in found:
+        text = json.dumps(order_id) if each is None else _in_bulk(each)
+        size += len(text)
+        if size > _MOST_CHARACTERS:
+            break
+        (missing if each is None else shown)[order_id] = text
+    answered = {**shown, **missing}
+    remaining = (json.dumps(order_id) for order_id in dict.fromkeys(asked) if order_id not in answered)
+    parts = {
+        "orders": (shown[order_id] for order_id in dict.fromkeys(asked) if order_id in shown),
+        "missing": missing.values(),
+        "remaining": remaining,
+    }
+    body = ", ".join(f'"{name}": [{", ".join(texts)}]' for name, texts in parts.items())
+    return response(request, f"{{{body}}}", 200, {})
+
+
+def _in_bulk(order: Order | Accepted | ErasedOrder) -> str:
+    if isinstance(order, Order):
+        return json.dumps(order.shown())
+    status = "accepted" if isinstance(order, Accepted) else OrderStatus.ERASED.value
+    return json.dumps({"order_id": order.order_id, "status": status})
+
+
 def erased(request: Request) -> Response:
     return response(request, "", 204, {})
 
@@ -97,5 +169,7 @@ def _pending(order: Accepted) -> str:
 
 
 def _path(request: Request) -> str:
-    """The path as the client sees it: with API Gateway's stage in front."""
-    return str(request.context["path"]).rstrip("/")
+    """The path as a client writes it, percent-encoded, and with API Gateway's stage in front."""
+    # API Gateway's documentation does not say whether it has decoded the path. No id has a percent sign of its own.
+    path = str(request.context["path"]).rstrip("/")
+    return path if _PLAIN_PATH.fullmatch(path) else quote(unquote(path))

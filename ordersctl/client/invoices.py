@@ -16,7 +16,7 @@ from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
 from chalicelib.domain.orders import CUSTOMER_ID_PATTERN
 
 COLUMNS = ("InvoiceNo", "StockCode", "Description", "Quantity", "UnitPrice", "CustomerID")
-NAME_LENGTH = 200
+NAME_LENGTH = 500
 
 Row = dict[str, str]
 

@@ -22,7 +22,7 @@ from ordersctl.shared.output import Console, progress_bar
 
 def _guest(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
     if value is not None and not re.fullmatch(CUSTOMER_ID_PATTERN, value):
-        raise click.BadParameter("1 to 64 of A-Z a-z 0-9 . _ - are allowed.")
+        raise click.BadParameter("1 to 128 visible ASCII characters are allowed, none of / \\ # ? %, and not . or ..")
     return value
 
 

@@ -84,7 +84,8 @@ def _order_data(statuses: list[str], required: list[str]) -> Schema:
     found = openapi_schemas.schemas()
     order = _for_consumers(found["Order"], found)
     before = [str(each) for each, nexts in TRANSITIONS.items() if nexts & set(statuses)]
-    properties = order["properties"] | {"status": {"enum": statuses}}
+    customer = {"type": "string", "description": order["properties"]["customer_id"]["description"]}
+    properties = order["properties"] | {"status": {"enum": statuses}, "customer_id": customer}
     if before:
         known = before if len(statuses) == 1 else statuses
         properties["previous_status"] = {"enum": known, "description": "Absent from an event that was replayed."}
@@ -97,13 +98,14 @@ def _for_consumers(schema: Any, definitions: Mapping[str, Schema]) -> Any:
         return [_for_consumers(each, definitions) for each in schema]
     if not isinstance(schema, dict):
         return schema
+    said = {"description": schema["description"]} if "description" in schema else {}
     if "$ref" in schema:
-        return _for_consumers(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+        return _for_consumers(definitions[schema["$ref"].rpartition("/")[2]], definitions) | said
     kept = [kind for kind in schema.get("anyOf", []) if kind != _NULL]
     if len(kept) == 1:
-        return _for_consumers(kept[0], definitions)
-    if schema.get("enum") == sorted(COUNTRIES):  # a new country breaks no promise
-        return {"type": "string", "pattern": "^[A-Z]{2}$", "description": "ISO 3166-1 alpha-2."}
+        return _for_consumers(kept[0], definitions) | said
+    if (value := _value_for_consumers(schema)) is not None:
+        return value | said
     left_out = {"additionalProperties", "examples", "default", "title"}
     return {
         name: {key: _for_consumers(each, definitions) for key, each in value.items()}
@@ -112,6 +114,17 @@ def _for_consumers(schema: Any, definitions: Mapping[str, Schema]) -> Any:
         for name, value in schema.items()
         if name not in left_out
     }
+
+
+def _value_for_consumers(schema: Schema) -> Schema | None:
+    """What an event promises of a text or of metadata: not the API's rules for them, which may change."""
+    if schema.get("enum") == sorted(COUNTRIES):  # a new country breaks no promise
+        return {"type": "string", "pattern": "^[A-Z]{2}$"}
+    if "maxLength" in schema:
+        return {"type": "string"}
+    if "patternProperties" in schema:
+        return {"type": "object", "additionalProperties": {"type": "string"}}
+    return None
 
 
 def sample_events() -> list[OrderEvent]:

@@ -15,7 +15,8 @@ import click
 from ordersctl.deploy import dependencies
 from ordersctl.deploy.bytecode import add_bytecode
 from ordersctl.deploy.overlay.api_version import set_version
-from ordersctl.deploy.overlay.template import allowed_origin, overlay
+from ordersctl.deploy.overlay.cors import allowed_origins
+from ordersctl.deploy.overlay.template import overlay
 from ordersctl.deploy.sam import translated
 from ordersctl.deploy.settings import check_dax_client, stage_file, stage_settings
 from ordersctl.shared.output import echo
@@ -66,7 +67,7 @@ def build(project: Path, stage: str, out: Path) -> None:
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     merge = out / "merge.json"
-    merge.write_text(json.dumps(overlay(allowed_origin(project, stage))))
+    merge.write_text(json.dumps(overlay(allowed_origins(project, stage))))
     chalice = [sys.executable, "-c", "import sys; from chalice.cli import main; sys.exit(main())"]
     arguments = ["package", "--stage", stage, "--merge-template", str(merge.resolve()), str(out.resolve())]
     done = subprocess.run(

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import click
 from chalice.config import Config
 
+from ordersctl.deploy.overlay import direct_accept
 from ordersctl.deploy.overlay.intrinsics import broken_rules
 from ordersctl.shared import templates
 from ordersctl.shared.project import INFRA, PROJECT_DIR, chalice_config
@@ -89,8 +90,20 @@ def check_together(given: Mapping[str, str], *, region: str, timeout_seconds: in
         wrong.append(f"MaxCapacity: {most} is not above MinCapacity, {fewest}")
     if values["ReplicaRegion"] == region:
         wrong.append(f"ReplicaRegion: {region} is the region of the stage itself")
+    if values["DirectAccept"] == "true":
+        wrong += _not_renderable(values)
     if wrong:
         raise click.ClickException("the stage's settings do not go together:\n  " + "\n  ".join(wrong))
+
+
+def _not_renderable(values: Mapping[str, str]) -> list[str]:
+    """Complaints about claims that no template of API Gateway can name: only templates run with DirectAccept."""
+    names = ["CustomerClaim", "ScopeClaim"] if values["CognitoUserPoolArn"] else ["CustomerClaim"]
+    return [
+        f"{name}: with DirectAccept {values[name]!r} cannot be read: a name of letters, digits, - and _ is needed"
+        for name in names
+        if not re.fullmatch(direct_accept.RENDERABLE, values[name])
+    ]
 
 
 def processor_timeout(stage: str) -> int:

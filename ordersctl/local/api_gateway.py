@@ -11,6 +11,7 @@ import uuid
 from contextlib import suppress
 from email.errors import MultipartInvariantViolationDefect, NoBoundaryInMultipartDefect, StartBoundaryNotFoundDefect
 from http import HTTPStatus
+from http.client import HTTPMessage
 from typing import Any
 from urllib.parse import unquote
 
@@ -28,9 +29,10 @@ from chalice.local import (
 
 from chalicelib.http import problem_document, problems
 from chalicelib.http.problems import Problem
-from ordersctl.local import docs_page
+from chalicelib.http.responses import Origins
+from ordersctl.local import docs_page, request_body
+from ordersctl.local.request_body import UnreadableBodyError
 
-MAX_BODY_BYTES = 10 * 1024 * 1024  # API Gateway quotas, "Payload size"
 IDLE_SECONDS = 65
 _WITHOUT_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
 # Defects that the standard library's parser finds in every multipart request, because it reads the head only.
@@ -61,7 +63,7 @@ class Server(ThreadedHTTPServer):
         with suppress(OSError):
             request.shutdown(socket.SHUT_WR)
             request.settimeout(1)
-            left = 4 * MAX_BODY_BYTES
+            left = 4 * request_body.MAX_BODY_BYTES
             while left > 0 and (got := len(request.recv(65536))):
                 left -= got
         self.close_request(request)
@@ -76,6 +78,7 @@ class Gateway(LocalGateway):
         # Chalice passes path parameters as they are in the request line, API Gateway decodes them.
         parameters = event["pathParameters"]
         event["pathParameters"] = {name: unquote(value) for name, value in parameters.items()}
+        event["multiValueHeaders"] = headers.every
         return event
 
     def handle_request(self, method: str, path: str, headers: Any, body: Any) -> Any:
@@ -94,6 +97,14 @@ class Gateway(LocalGateway):
             # What else an authorizer fails with: the gateway responses AUTHORIZER_FAILURE and …_CONFIGURATION_ERROR.
             logger.exception("authorizer.failed")
             raise Problem("unavailable", 503, "Nothing was changed", headers={"Retry-After": "5"}) from error
+
+
+class Headers(dict[str, str]):
+    """A request's headers, of those sent more than once the last; `every` has all."""
+
+    def __init__(self, message: HTTPMessage) -> None:
+        super().__init__(message.items())
+        self.every = {name: message.get_all(name, []) for name in self}
 
 
 def _unauthorized() -> Problem:
@@ -116,13 +127,20 @@ class RequestHandler(ChaliceRequestHandler):
 
     def _generic_handle(self) -> None:
         try:
-            body = self._body()
+            if any(not isinstance(defect, _OF_A_BODY) for defect in self.headers.defects):
+                raise UnreadableBodyError(Problem("bad-request", 400, "The headers cannot be read"))
+            body = request_body.read(self.headers, self.rfile)
             if self.command == "GET" and (found := docs_page.page(self.path)):
                 self._answer(200, {"Content-Type": found[0], "Content-Security-Policy": docs_page.POLICY}, found[1])
                 return
-            answer = self.local_gateway.handle_request(self.command, self.path, dict(self.headers), body)
+            body = request_body.decompressed(body, self.headers)
+            answer = self.local_gateway.handle_request(self.command, self.path, Headers(self.headers), body or None)
             headers = {**answer["headers"], **answer["multiValueHeaders"]}
+            if self.command == "OPTIONS":
+                headers |= self._cors()
             self._answer(answer["statusCode"], headers, self._handle_binary(answer)["body"])
+        except UnreadableBodyError as error:
+            self._refuse(self._closing(error.problem))
         except Problem as problem:
             self._refuse(problem)
         except (ConnectionError, TimeoutError):
@@ -131,24 +149,15 @@ class RequestHandler(ChaliceRequestHandler):
             logger.exception("gateway.failed")
             self._refuse(Problem("internal-server-error", 500, "Try again"))
 
+    def _cors(self) -> dict[str, str]:
+        """The headers that let a page read an answer that is not the service's own."""
+        allowed = self.local_gateway._app_object.api.cors  # noqa: SLF001 - the server knows its application nowhere else
+        sent = getattr(self, "headers", None)  # none of a request whose first line cannot be read
+        return allowed.headers_for(sent.get("Origin") if sent else None) if isinstance(allowed, Origins) else {}
+
     # The standard library's server looks its methods up by these names.
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _generic_handle  # noqa: N815
     do_TRACE = do_QUERY = _generic_handle  # noqa: N815 - for 405, as no operation has them; the library answers 501
-
-    def _body(self) -> bytes | None:
-        lengths = set(self.headers.get_all("Content-Length", ["0"]))
-        length = lengths.pop()
-        if "Transfer-Encoding" in self.headers:
-            raise self._closing(Problem("bad-request", 411, "Send a Content-Length"))
-        unreadable = any(not isinstance(defect, _OF_A_BODY) for defect in self.headers.defects)
-        if unreadable or lengths or not (length.isascii() and length.isdigit()):
-            raise self._closing(Problem("bad-request", 400, "The headers cannot be read"))
-        if len(length) > len(str(MAX_BODY_BYTES)) or int(length) > MAX_BODY_BYTES:
-            raise self._closing(Problem("content-too-large", 413, f"The most is {MAX_BODY_BYTES} bytes"))
-        body: bytes = self.rfile.read(int(length))
-        if len(body) < int(length):
-            raise ConnectionResetError("the body ended early")
-        return body or None
 
     def _closing(self, problem: Problem) -> Problem:
         self.close_connection = True  # the beginning of the next request is unknown
@@ -168,13 +177,15 @@ class RequestHandler(ChaliceRequestHandler):
     def _refuse(self, problem: Problem) -> None:
         self._headers_buffer: list[bytes] = []  # what an answer that failed half way has left
         instance = str(uuid.uuid4())
-        headers = {"Content-Type": problem_document.CONTENT_TYPE, **problem.headers}
+        headers = {"Content-Type": problem_document.CONTENT_TYPE, **problem.headers, **self._cors()}
         self._answer(problem.status, headers, json.dumps(problems.document(problem, instance)))
 
     def _answer(self, status: int, headers: Any, body: str | bytes | None) -> None:
         content = body.encode() if isinstance(body, str) else body or b""
         if status not in _WITHOUT_BODY:
-            headers = {"Content-Type": "application/json", **headers, "Content-Length": str(len(content))}
+            headers = {"Content-Type": "application/json", **headers}
+        if status not in _WITHOUT_BODY and self.command != "HEAD":  # the length of GET's content is not known
+            headers["Content-Length"] = str(len(content))
         if self.close_connection:
             headers = {**headers, "Connection": "close"}
         self.send_response(status)

@@ -30,6 +30,12 @@ def printable(text: str, *, keep: str = "") -> str:
     return _UNPRINTABLE.sub(lambda found: found[0] if found[0] in keep else ascii(found[0])[1:-1], text)
 
 
+def printable_json(document: Any) -> str:
+    """A JSON value as indented text, with what a terminal would obey written as JSON's escapes, such as \\u009b."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    return _UNPRINTABLE.sub(lambda found: found[0] if found[0] == "\n" else json.dumps(found[0])[1:-1], text)
+
+
 def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
     """Print lines. A value from outside that must stay within its line goes through `printable` first."""
     click.echo(printable(text, keep="\n\t"), err=err, nl=nl)

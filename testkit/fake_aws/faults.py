@@ -34,6 +34,7 @@ class Odds:
     interleaved: float = 0.0  # something else runs between a request and its effect
     overtaken: float = 0.0  # others change the order between a put whose answer is lost and its retry
     duplicated: float = 0.0  # a message is delivered twice or three times
+    abandoned: float = 0.0  # the stream's mapping waits no longer for an invocation that runs
 
 
 NO_FAULTS = Odds()
@@ -48,6 +49,7 @@ ALL_FAULTS = Odds(
     interleaved=0.25,
     overtaken=0.5,
     duplicated=0.25,
+    abandoned=0.5,
 )
 
 

@@ -3,9 +3,11 @@
 import contextlib
 import importlib.util
 import logging
+import math
 import random
 import secrets
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,7 +24,8 @@ from chalicelib.aws.retries import DeadlineExceededError
 from chalicelib.domain import clock
 from ordersctl.shared.project import PROJECT_DIR
 from testkit.fake_aws.faults import FaultInjection, Killed
-from testkit.fake_aws.services import Message, Queue, Table, Topic
+from testkit.fake_aws.operator_calls import OperatorCalls
+from testkit.fake_aws.services import Queue, Table, Topic
 
 SECRET = "a secret of the fake AWS"
 START = 1_800_000_000.0  # seconds; where virtual time begins
@@ -44,13 +47,15 @@ _READ_TIMEOUT = 2.0  # seconds that a call without an answer takes
 
 @contextlib.contextmanager
 def repeatable(seed: int, **environment: str) -> Iterator[None]:
-    """What makes a run repeatable: one thread, a seeded source of random bytes, and an environment of its own."""
+    """What makes a run repeatable: one thread, a seeded source of random bytes, an environment and files of its own."""
     source = random.Random(seed)
-    with pytest.MonkeyPatch.context() as patch:
+    with tempfile.TemporaryDirectory() as state_dir, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ORDERS_STATE_DIR", state_dir)
         patch.setattr(lambda_batches, "WORKERS", 1)
         patch.setattr(logging.getLogger("orders"), "disabled", True)
         patch.setattr(secrets, "token_bytes", source.randbytes)
-        for name in ("AWS_CHALICE_CLI_MODE", "REPORT_BATCH_ITEM_FAILURES", "CUSTOMER_CLAIM", "EVENT_BUS_NAME"):
+        claims = ("CUSTOMER_CLAIM", "SCOPE_CLAIM", "AUDIENCE_CLAIM")
+        for name in ("AWS_CHALICE_CLI_MODE", "REPORT_BATCH_ITEM_FAILURES", "EVENT_BUS_NAME", *claims):
             patch.delenv(name, raising=False)
         # Each Chalice application appends its name to this variable, and a run makes thousands of them.
         patch.setenv("AWS_EXECUTION_ENV", "")
@@ -83,14 +88,20 @@ class Context:
         return (self.deadline - self.clock()) * 1000
 
 
+@dataclass(eq=False, kw_only=True)
+class Process:
+    """Something that calls AWS, and can be killed."""
+
+    handler: str = ""  # what runs: an HTTP method, a function's name, or a command
+    dead: bool = False
+    deadline: float = math.inf
+
+
 @dataclass(eq=False)
-class Container:
+class Container(Process):
     """One Lambda container: its own copy of app.py and the wiring, so that what it has cached dies with it."""
 
     aws: "FakeAws"
-    dead: bool = False
-    deadline: float = 0.0
-    handler: str = ""  # of the invocation that runs: an HTTP method, or the function's name
     clock_skew: float = 0.0  # seconds that its clock is ahead
     app: ModuleType = field(init=False)
 
@@ -134,7 +145,7 @@ def copied(name: str, path: Path) -> ModuleType:
 
 
 @dataclass
-class FakeAws:
+class FakeAws(OperatorCalls):
     """The services of one account. Each attempt of a call takes virtual time and may meet a fault."""
 
     faults: FaultInjection
@@ -151,19 +162,20 @@ class FakeAws:
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     repeats_allowed: Counter[str] = field(default_factory=Counter)  # dead letters by source: faults may repeat them
     failed_letters: int = 0  # calls that quarantine, and failed
+    seconds_behind: Callable[[], float] = lambda: 0.0  # how far the publisher is behind
 
     def __post_init__(self) -> None:
         # Three receives, not five as on AWS, so that dead letters happen.
         self.order_queue = Queue("orders", dead_letters=self.order_dlq, max_receives=3)
 
-    def call(self, container: Container, client: FakeClient, operation: str, arguments: dict[str, Any]) -> Any:
+    def call(self, process: Process, client: FakeClient, operation: str, arguments: dict[str, Any]) -> Any:
         """One call of a client, with its attempts. Raises Killed, and what the last attempt raises."""
-        self.calls.append((container.handler, operation))
+        self.calls.append((process.handler, operation))
         self.requests.append((operation, arguments))
         try:
-            return self._attempts(container, client, operation, arguments)
+            return self._attempts(process, client, operation, arguments)
         except Killed:
-            container.dead = True
+            process.dead = True
             raise
         except Exception:
             self.failed_letters += _source_of(arguments) is not None
@@ -171,11 +183,11 @@ class FakeAws:
         finally:
             self.faults.call_ended()
 
-    def _attempts(self, container: Container, client: FakeClient, operation: str, arguments: dict[str, Any]) -> Any:
+    def _attempts(self, process: Process, client: FakeClient, operation: str, arguments: dict[str, Any]) -> Any:
         ambiguous = 0
         for attempt in range(1, client.attempts + 1):
             try:
-                return self._attempt(container, client.service, operation, arguments)
+                return self._attempt(process, client.service, operation, arguments)
             except Exception as error:
                 status = 0
                 if isinstance(error, ClientError):
@@ -188,12 +200,12 @@ class FakeAws:
                     raise
         raise AssertionError("a client makes at least one attempt")
 
-    def _attempt(self, container: Container, service: str, operation: str, arguments: dict[str, Any]) -> Any:
+    def _attempt(self, process: Process, service: str, operation: str, arguments: dict[str, Any]) -> Any:
         if timeouts.seconds_left() <= 0:
             raise DeadlineExceededError(endpoint_url="https://aws.invalid")
         self.attempts += 1
         self.now += 0.001 * self.faults.random.randint(2, 40)
-        self.check_alive(container)
+        self.check_alive(process)
         if self.faults.kills(after_effect=False):
             raise Killed
         if self.faults.happens("interleaved"):
@@ -211,12 +223,12 @@ class FakeAws:
             if operation in {"put_item", "update_item"} and self.faults.happens("overtaken"):
                 self.overtake(arguments.get("Item", arguments.get("Key", {}))["order_id"]["S"])
             raise lost
-        self.check_alive(container)
+        self.check_alive(process)
         return answer
 
-    def check_alive(self, container: Container) -> None:
-        self.faults.happened["deadline"] += not container.dead and self.now >= container.deadline
-        if container.dead or self.now >= container.deadline:
+    def check_alive(self, process: Process) -> None:
+        self.faults.happened["deadline"] += not process.dead and self.now >= process.deadline
+        if process.dead or self.now >= process.deadline:
             raise Killed
 
     def perform(self, operation: str, arguments: dict[str, Any]) -> Any:
@@ -255,6 +267,9 @@ class FakeAws:
     def _get_item(self, arguments: dict[str, Any]) -> Any:
         return self.table.get(arguments)
 
+    def _batch_get_item(self, arguments: dict[str, Any]) -> Any:
+        return self.table.batch_get(arguments)
+
     def _query(self, arguments: dict[str, Any]) -> Any:
         return self.table.query(arguments)
 
@@ -278,16 +293,3 @@ def _source_of(arguments: dict[str, Any]) -> str | None:
 def _wait_for(fault: Exception) -> float:
     """The seconds that a client waits before it raises an error."""
     return min(_READ_TIMEOUT, timeouts.seconds_left()) if "Timeout" in type(fault).__name__ else 0.0
-
-
-def sqs_record(message: Message) -> dict[str, Any]:
-    """A message as Lambda's event source mapping hands it over."""
-    return {
-        "messageId": message.message_id,
-        "receiptHandle": message.handle,
-        "body": message.body,
-        "attributes": {"ApproximateReceiveCount": str(message.receives)},
-        "messageAttributes": {},
-        "eventSource": "aws:sqs",
-        "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:orders",
-    }

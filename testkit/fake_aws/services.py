@@ -36,6 +36,18 @@ class Message:
     receives: int = 0
     handle: str = ""
 
+    def lambda_record(self) -> Item:
+        """The message as Lambda's event source mapping hands it over."""
+        return {
+            "messageId": self.message_id,
+            "receiptHandle": self.handle,
+            "body": self.body,
+            "attributes": {"ApproximateReceiveCount": str(self.receives)},
+            "messageAttributes": {},
+            "eventSource": "aws:sqs",
+            "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:orders",
+        }
+
 
 @dataclass
 class Queue:
@@ -56,7 +68,13 @@ class Queue:
         self.messages += [Message(message_id, body, dict(attributes), group) for _ in range(copies)]
         return message_id
 
-    def receive(self, now: float, most: int, shuffle: Callable[[list[Message]], None] | None = None) -> list[Message]:
+    def receive(
+        self,
+        now: float,
+        most: int,
+        shuffle: Callable[[list[Message]], None] | None = None,
+        visibility: float | None = None,
+    ) -> list[Message]:
         """Hand out visible messages; the group with the fewest in flight goes first (SQS guide, "fair queues")."""
         self._move_dead_letters(now)
         visible = [message for message in self.messages if message.visible_at <= now]
@@ -70,7 +88,7 @@ class Queue:
             in_flight[chosen.group] += 1
             self.received += 1
             chosen.receives += 1
-            chosen.visible_at = now + self.visibility
+            chosen.visible_at = now + (self.visibility if visibility is None else visibility)
             chosen.handle = f"{chosen.message_id}/{self.received}"
             taken.append(chosen)
         return taken
@@ -139,6 +157,12 @@ class Table:
         found = items.get(arguments["Key"]["order_id"]["S"])
         return {} if found is None else {"Item": copy.deepcopy(found)}
 
+    def batch_get(self, arguments: Mapping[str, Any]) -> Item:
+        """Read items of this table by their keys; in no order, as DynamoDB has it: here the last key comes first."""
+        ((name, asked),) = arguments["RequestItems"].items()
+        read = (self.get({"Key": key, "ConsistentRead": asked["ConsistentRead"]}) for key in reversed(asked["Keys"]))
+        return {"Responses": {name: [answer["Item"] for answer in read if answer]}, "UnprocessedKeys": {}}
+
     def query(self, arguments: Mapping[str, Any]) -> Item:
         """One page of the index by customer, newest first; or an order by its id, with a filter."""
         if "IndexName" not in arguments:
@@ -156,8 +180,10 @@ class Table:
             entries = [item for item in entries if _placed_key(item) < start["placed_key"]["S"]]
         page = entries[: arguments["Limit"]]
         answer: Item = {"ScannedCount": len(page), "Items": [_projected(item) for item in page]}
-        if "FilterExpression" in arguments:
-            answer["Items"] = [item for item in answer["Items"] if item["status"]["S"] == values[":status"]]
+        wanted = _wanted(arguments.get("FilterExpression"), values)
+        answer["Items"] = [
+            item for item in answer["Items"] if wanted.items() <= {n: v.get("S") for n, v in item.items()}.items()
+        ]
         if len(page) == arguments["Limit"]:
             last = page[-1]
             answer["LastEvaluatedKey"] = {name: last[name] for name in ("order_id", "customer_id", "placed_key")}
@@ -189,6 +215,13 @@ class Table:
             "eventSource": "aws:dynamodb",
             "dynamodb": change,
         }
+
+
+def _wanted(expression: str | None, values: Mapping[str, str]) -> dict[str, str]:
+    """The attributes that a filter of the form "#status = :status AND …" asks for."""
+    parts = expression.split(" AND ") if expression else []
+    assert all(re.fullmatch(r"#(\w+) = :\1", part) for part in parts), f"this filter is not modelled: {expression}"
+    return {part.partition(" ")[0][1:]: values[part.rpartition(" ")[2]] for part in parts}
 
 
 def _holds(condition: str | None, old: Item | None, values: Mapping[str, Any]) -> bool:

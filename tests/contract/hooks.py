@@ -12,16 +12,19 @@ from http import HTTPStatus
 from typing import Any
 
 import schemathesis
+from jsonschema import Draft202012Validator
 
+from chalicelib.domain import clock
 from chalicelib.domain.errors import InvalidOrder
 from chalicelib.domain.orders import CUSTOMER_ID_PATTERN, OrderContent, parse
 from ordersctl.contract.openapi.operations import PARAMETERS
-from ordersctl.contract.openapi.schemas import ACCEPTED, NEW_ORDER
+from ordersctl.contract.openapi.schemas import ACCEPTED, NEW_ORDER, schemas
 
 Case = schemathesis.Case[Any]
 SERVICE, ITS_CUSTOMER = "service-1", "customer-1"
 _KEY = re.compile(PARAMETERS["idempotency_key"]["schema"]["pattern"])
 _erased: list[str] = []
+_VALID = Draft202012Validator(schemas()["Adjustment"])
 _IF_MATCH = re.compile(PARAMETERS["if_match"]["schema"]["pattern"])
 
 
@@ -35,6 +38,7 @@ def before_call(context: schemathesis.HookContext, case: Case, **_: Any) -> None
     _drop_made_up_cursor(case.query)
     if isinstance(case.body, dict):
         _keep_total_payable(case.body)
+        _keep_time_past(case.body)
         _complete_address(case.body)
     if "Idempotency-Key" in case.headers:
         case.headers["Idempotency-Key"] = _key_of(str(case.headers["Idempotency-Key"]), case.body)
@@ -84,20 +88,37 @@ def _drop_made_up_cursor(query: dict[str, Any]) -> None:
 
 
 def _keep_total_payable(body: dict[str, Any]) -> None:
-    """The sum of quantities times prices has a limit too."""
+    """The sums of lines and of adjustments have limits too."""
     try:
-        parse(OrderContent, {"items": body.get("items")})
+        parse(OrderContent, {name: body[name] for name in ("items", "adjustments") if name in body})
     except InvalidOrder as refusal:
-        if [each.pointer for each in refusal.violations] == [""]:  # of the whole, not of a part
+        words = " ".join(each.detail for each in refusal.violations)
+        if "together" in words or "The total" in words:  # what is wrong is no single value
             for item in body["items"]:
                 item["unit_price"] = 0
+            for each in body.get("adjustments") or []:
+                each["included"] = True
+    if "items" not in body and isinstance(body.get("adjustments"), list):
+        body["adjustments"] = [each for each in body["adjustments"] if not _reduces(each)]
+
+
+def _reduces(adjustment: Any) -> bool:
+    """Whether it may bring the total of an order below 0, or above the limit."""
+    amount = adjustment.get("amount") if isinstance(adjustment, dict) else None
+    return isinstance(amount, int | float) and (amount < 0 or amount > 10**9) and bool(_VALID.is_valid(adjustment))
+
+
+def _keep_time_past(body: dict[str, Any]) -> None:
+    """The schema knows how a time is written, not which day there is, and which is past."""
+    if re.fullmatch(clock.RFC_3339_PATTERN, str(body.get("ordered_at"))):
+        body["ordered_at"] = "2026-01-31T12:00:00Z"
 
 
 def _complete_address(body: dict[str, Any]) -> None:
     """An order without an address accepts only a complete one."""
-    address = body.get("shipping_address")
-    if isinstance(address, dict):
-        body["shipping_address"] = NEW_ORDER["shipping_address"] | address
+    for name in ("shipping_address", "billing_address"):
+        if isinstance(address := body.get(name), dict):
+            body[name] = NEW_ORDER["shipping_address"] | address
 
 
 def _key_of(key: str, body: Any) -> str:
@@ -106,4 +127,6 @@ def _key_of(key: str, body: Any) -> str:
         return key
     document = json.dumps([body, len(_erased)], default=str, sort_keys=True)
     order = hashlib.sha256(document.encode()).hexdigest()[:16]
-    return f"{key[:200]}{order}" if not key.endswith('"') else f'{key[:-1][:200]}{order}"'
+    if not key.startswith('"'):
+        return f"{order}{key[:200]}"
+    return f'"{order}{key[1:]}' if len(key) < 200 else f'"{order}"'

@@ -1,6 +1,8 @@
 """The workflows of .github: they call targets of the Makefile, and actions by commit."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import yaml
 from ordersctl.shared.project import PROJECT_DIR
 
 WORKFLOWS = sorted((PROJECT_DIR / ".github" / "workflows").glob("*.yml"))
+CI = PROJECT_DIR / ".github" / "workflows" / "ci.yml"
 NIGHTLY = PROJECT_DIR / ".github" / "workflows" / "nightly.yml"
 
 
@@ -34,6 +37,30 @@ def made(path: Path) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize(
+    ("schema", "pattern"),
+    [
+        ("github-workflows", "workflows/*.yml"),
+        ("dependabot", "dependabot.yml"),
+        ("github-issue-forms", "ISSUE_TEMPLATE/[!c]*.yml"),
+        ("github-issue-config", "ISSUE_TEMPLATE/config.yml"),
+    ],
+)
+def test_every_file_is_what_github_reads(schema: str, pattern: str) -> None:
+    files = [str(path) for path in (PROJECT_DIR / ".github").glob(pattern)]
+    assert files
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", *files]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_change_is_tested_on_every_python_that_is_supported() -> None:
+    lowest = re.search(r'requires-python = ">=3\.(\d+)"', (PROJECT_DIR / "pyproject.toml").read_text())
+    assert lowest is not None
+    tested = read(CI)["jobs"]["test"]["strategy"]["matrix"]["python"]
+    assert tested == [f"3.{minor}" for minor in range(int(lowest[1]), 15)]
+
+
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_every_target_that_a_workflow_makes_exists(path: Path) -> None:
     rules = re.findall(r"^([\w -]+):(?!=)", (PROJECT_DIR / "Makefile").read_text(), re.MULTILINE)
@@ -53,6 +80,8 @@ def test_every_night_what_takes_long_or_depends_on_the_day_is_made() -> None:
     assert {goal.split()[0] for goal in made(NIGHTLY)} == {"audit", "fuzz", "mutants", "faults"}
 
 
-def test_the_nightly_workflow_can_only_read() -> None:
-    assert read(NIGHTLY)["permissions"] == {"contents": "read"}
-    assert all("permissions" not in job for job in read(NIGHTLY)["jobs"].values())
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_can_only_read_except_for_the_one_that_releases(path: Path) -> None:
+    assert read(path)["permissions"] == {"contents": "read"}
+    permissions = [job["permissions"] for job in read(path)["jobs"].values() if "permissions" in job]
+    assert permissions == ([{"contents": "write"}] if path.name == "release.yml" else [])

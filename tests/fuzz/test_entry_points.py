@@ -6,7 +6,7 @@ import json
 import os
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from testkit.builders import ORDER_ID, command, new_order
@@ -83,6 +83,8 @@ def test_the_api_answers_any_request(  # noqa: PLR0917 - Hypothesis fills them
 
 @fuzzed
 @given(near(command()).map(json.dumps) | TEXT)
+@example(json.dumps(command(version=2)))
+@example(json.dumps(command(revision=99)))
 def test_any_message_is_stored_rejected_or_quarantined(entry_points: EntryPoints, body: str) -> None:
     entry_points.queue(body)
 

@@ -7,6 +7,7 @@ may follow which, what a patch changes, which order a key names.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 NEXT = {
@@ -18,7 +19,11 @@ NEXT = {
     "rejected": set[str](),
 }
 STATUSES = [*NEXT, "erased"]
-SERVER_OWNED = {"order_id", "customer_id", "total", "version", "placed_at", "updated_at", "currency", "reference"}
+SERVER_OWNED = {"order_id", "customer_id", "subtotal", "total", "version", "placed_at", "updated_at"}
+FOREVER = {"currency", "reference", "ordered_at"}
+PRICE = ("items", "adjustments")
+DELIVERY = ("shipping_address", "billing_address", "contact", "note")
+CONTENT = (*PRICE, *DELIVERY, "metadata")
 Json = dict[str, Any]
 
 
@@ -69,7 +74,7 @@ class Model:
             if placing:
                 raise Refused(400, "customer-required")
             return None
-        if named is not None and not re.fullmatch(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}", named):
+        if named is not None and not re.fullmatch(r"(?!\.{1,2}$)[^\s/\\#?%]{1,128}", named):
             raise Refused(400, "invalid-parameter")
         if actor.is_service:
             return named
@@ -101,14 +106,14 @@ class Model:
             return False
         if known.erased:
             raise Refused(410, "gone")
-        if known.posted != without_nulls(posted):
+        if known.posted != tidy(posted):
             raise Refused(422, "idempotency-key-reused")
         return True
 
     def processed(self, command: Json, *, valid: bool) -> bool:
         """Store the order of a command; False when the command belongs into quarantine."""
         known = self.orders[command["order_id"]]
-        posted = without_nulls(command["order"])
+        posted = tidy(command["order"])
         if known.erased:
             return True
         if known.shown is not None:
@@ -125,7 +130,7 @@ class Model:
             "placed_at": command["placed_at"],
             "updated_at": command["placed_at"],
         }
-        known.shown["total"] = total(known.shown)
+        known.shown |= amounts(known.shown)
         return True
 
     def patched(
@@ -138,7 +143,7 @@ class Model:
         versions = None if if_match == "*" else {int(v) for v in re.findall(r'"([0-9]+)"', if_match)}
         if versions == set():
             raise Refused(400, "invalid-parameter")
-        if patch.keys() & SERVER_OWNED:
+        if patch.keys() & (SERVER_OWNED | FOREVER):
             raise Refused(422, "invalid-order")
         known = self.see(order_id, customer)
         if known.shown is None:
@@ -152,34 +157,43 @@ class Model:
         return known, after | {"version": known.shown["version"] + 1}
 
     def _content(self, shown: Json, patch: Json) -> Json:
-        merged = {name: shown.get(name) for name in ("items", "shipping_address", "note")}
-        changes = {name: patch[name] for name in merged if name in patch}
+        changes = {name: patch[name] for name in CONTENT if name in patch}
         if not changes:
             return dict(shown)
+        merged = {name: shown[name] for name in CONTENT if name in shown}
         for name, value in changes.items():
-            merged[name] = {**(merged[name] or {}), **value} if isinstance(value, dict) else value
-        merged = without_nulls(merged) | {name: None for name, value in merged.items() if value is None}
-        address = merged["shipping_address"]
+            merged[name] = {**merged.get(name, {}), **value} if isinstance(value, dict) else value
+        merged = tidy(merged)
         if shown["status"] == "rejected":
             raise Refused(409, "conflict")
-        if not merged["items"] or not isinstance(merged["note"], str | None) or (address and len(address) < 4):
+        addresses = [merged[name] for name in ("shipping_address", "billing_address") if name in merged]
+        if (
+            "items" not in merged
+            or not isinstance(merged.get("note", ""), str)
+            or any(len(each) < 4 for each in addresses)
+        ):
             raise Refused(422, "invalid-order")
-        if merged["items"] != shown["items"] and shown["status"] != "placed":
+        if amounts(merged)["total"] < 0:
+            raise Refused(422, "invalid-order", "below 0")
+        if shown["status"] != "placed" and any(merged.get(name) != shown.get(name) for name in PRICE):
             raise Refused(409, "conflict", "items are fixed")
-        rest = [merged[name] != shown.get(name) for name in ("shipping_address", "note")]
-        if any(rest) and shown["status"] not in {"placed", "confirmed"}:
+        delivery = [merged.get(name) != shown.get(name) for name in DELIVERY]
+        if shown["status"] not in {"placed", "confirmed"} and any(delivery):
             raise Refused(409, "conflict", "address and note are fixed")
-        return {**shown, **merged, "total": total(merged)}
+        kept: Json = {name: value for name, value in shown.items() if name not in CONTENT}
+        return {**kept, **merged, **amounts(merged)}
 
     def _status(self, shown: Json, patch: Json, actor: Actor) -> Json:
-        asked = patch.get("status")
+        asked, reason = patch.get("status"), patch.get("status_reason") or None
+        if asked == shown["status"] and reason not in (None, shown.get("status_reason")):
+            raise Refused(409, "conflict", "the reason is fixed")
         if asked in (None, shown["status"]):
             return {}
         if not actor.is_service and asked != "cancelled":
             raise Refused(403, "forbidden", "owners only cancel")
         if asked not in NEXT[shown["status"]]:
             raise Refused(409, "conflict", "status cannot follow")
-        return {"status": asked, "status_reason": patch.get("status_reason")}
+        return {"status": asked, "status_reason": reason}
 
     def erased(self, actor: Actor, named: str | None, order_id: str) -> None:
         if "orders/admin" not in actor.scopes:
@@ -206,16 +220,21 @@ class Model:
         return [summary(shown) for shown in fitting]
 
 
-def total(shown: Mapping[str, Any]) -> int:
-    return sum(item["quantity"] * item["unit_price"] for item in shown["items"])
+def amounts(shown: Mapping[str, Any]) -> Json:
+    """Subtotal and total, counted exactly and in another way than the service counts them."""
+    prices = [Fraction(item["unit_price"]) for item in shown["items"] for _ in range(item["quantity"])]
+    added = [Fraction(each["amount"]) for each in shown.get("adjustments", []) if each.get("included") is not True]
+    return {"subtotal": int(sum(prices)), "total": int(sum(prices) + sum(added))}
 
 
 def summary(shown: Json) -> Json:
-    hidden = {"items", "shipping_address", "note", "status_reason"}
+    hidden = {*CONTENT, "status_reason", "subtotal", "ordered_at"}
     return {name: value for name, value in shown.items() if name not in hidden} | {"item_count": len(shown["items"])}
 
 
-def without_nulls(value: Any) -> Any:
+def tidy(value: Any) -> Any:
+    """What the service keeps of a document: no null, and no empty text, list or object."""
     if isinstance(value, dict):
-        return {name: without_nulls(each) for name, each in value.items() if each is not None}
-    return [without_nulls(each) for each in value] if isinstance(value, list) else value
+        kept = {name: tidy(each) for name, each in value.items()}
+        return {name: each for name, each in kept.items() if each not in (None, "", [], {})}
+    return [tidy(each) for each in value] if isinstance(value, list) else value

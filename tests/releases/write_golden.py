@@ -16,6 +16,7 @@ from typing import Any
 from ordersctl.shared.project import PROJECT_DIR
 from testkit.builders import ADDRESS, line, new_order
 from testkit.engine import running_engine
+from testkit.shop_basket import shop_basket
 from tests.releases.side_by_side import SOURCES, STORED, Release, Stage, change, stored_tree
 
 SECRET = "the secret of the golden files"
@@ -34,6 +35,7 @@ POSTED: dict[str, dict[str, Any]] = {
         note="Ring twice",
         reference="536365",
     ),
+    "a shop's basket": shop_basket(),
     "other letters": new_order(
         items=[line(sku="ß/ü", name="Tee 茶 🍵 \"'<>&\\")], note="Grüße\N{NO-BREAK SPACE}", currency="JPY"
     ),
@@ -47,6 +49,7 @@ CHANGED: dict[str, list[dict[str, Any]]] = {
     "delivered": [{"status": "confirmed"}, {"status": "shipped"}, {"status": "delivered"}],
     "cancelled": [{"status": "cancelled", "status_reason": "ordered twice"}],
     "changed": [{"note": "new", "shipping_address": ADDRESS}, {"items": [line(quantity=7)], "note": None}],
+    "changed metadata": [{"metadata": {"a": "1", "b": "2"}}, {"metadata": {"a": None}}],
 }
 
 

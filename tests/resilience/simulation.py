@@ -2,7 +2,6 @@
 
 import json
 import random
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,23 +16,24 @@ from testkit.fake_aws.faults import (
     Killed,
     Odds,
 )
-from testkit.fake_aws.lambda_ import Container, FakeAws, sqs_record
+from testkit.fake_aws.lambda_ import Container, FakeAws
 from testkit.fake_aws.services import Message
 from testkit.lambda_events import http_event
 from tests.resilience import scenarios
-from tests.resilience.evidence import Evidence, impossible_command, reported_failures
+from tests.resilience.history.evidence import Evidence, impossible_command, reported_failures
+from tests.resilience.operators import Operators
 from tests.resilience.scenarios import Client, Exchange, Request
+from tests.resilience.stream_mapping import MappingSettings, StreamMapping
 
 CUSTOMERS = ["anna", "ben", "cleo", "dora"]
 _RESOURCES = {"orders": "/orders/{order_id}", "customers": "/customers/{customer_id}/orders"}
-_SHARDS = 2
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 @dataclass
 class SimulationRun:
     seed: int
-    reporting: bool = False  # whether the mappings read the batch item failures that handlers return
+    mapping: MappingSettings = field(default_factory=MappingSettings)  # the queue's has the same `reporting`
     odds: Odds = ALL_FAULTS
     always_cold: bool = False  # a new container for each invocation
     aws: FakeAws = field(init=False)
@@ -42,14 +42,15 @@ class SimulationRun:
     injected_items: list[str] = field(default_factory=list)
     clients: list[Client] = field(default_factory=list)
     _containers: dict[int, Container] = field(default_factory=dict)
-    _checkpoints: list[int] = field(default_factory=lambda: [0] * _SHARDS)
-    _busy_shards: set[int] = field(default_factory=set)
     _depth: int = 0
     _clock: int = 0
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
         self.aws = FakeAws(FaultInjection(self.random), interleave=self._interleave, overtake=self._overtake)
+        self.stream = StreamMapping(self.aws, self.random, self._invoke, self.mapping)
+        self.operators = Operators(self.aws, self.random, CUSTOMERS, self.stream)
+        self.aws.seconds_behind = self.stream.seconds_behind
 
     # --- the course of a run
 
@@ -86,8 +87,8 @@ class SimulationRun:
                 self.advance(client)
             self._redrive()
             self.queue_turn()
-            for shard in range(_SHARDS):
-                self.stream_turn(shard)
+            for lane in self.stream.lanes:
+                self.stream.turn(lane)
             self.aws.now += 30
             if self._at_rest():
                 break
@@ -95,19 +96,19 @@ class SimulationRun:
 
     def _at_rest(self) -> bool:
         to_redrive = [message for message in self.aws.order_dlq.messages if "reason" not in message.attributes]
-        to_publish = any(self._unread(shard) for shard in range(_SHARDS))
         done = all(client.done for client in self.clients)
-        return done and not (self.aws.order_queue.messages or to_redrive or to_publish)
+        return done and not (self.aws.order_queue.messages or to_redrive or self.stream.is_behind)
 
     def _turn(self) -> None:
         turns: list[tuple[float, Callable[[], None]]] = [
             (60, self._any_client),
             (10, self.queue_turn),
-            (5, lambda: self.stream_turn(self.random.randrange(_SHARDS))),
+            (40 if self.stream.is_running else 8, self.stream.any_turn),
             (10, self._let_time_pass),
             (2, self._begin_outage),
             (0.5, self._inject),
-            (1, self._lose_checkpoint),
+            (1, self.stream.lose_checkpoint),
+            (2, self.operators.turn),
         ]
         (turn,) = self.random.choices([turn for _, turn in turns], [weight for weight, _ in turns])
         turn()
@@ -214,12 +215,14 @@ class SimulationRun:
         batch = self.aws.order_queue.receive(self.aws.now, size, self.random.shuffle)
         if not batch:
             return
-        records = [sqs_record(message) for message in batch]
+        records = [message.lambda_record() for message in batch]
         report, error = self._invoke("process_orders", {"Records": records}, seconds=15)
         if error:
             self.aws.repeats_allowed.update(message.message_id for message in batch)  # they are not known to be deleted
             return
-        failed = reported_failures(report, {message.message_id for message in batch}) if self.reporting else set()
+        failed = (
+            reported_failures(report, {message.message_id for message in batch}) if self.mapping.reporting else set()
+        )
         for message in batch:
             if failed is not None and message.message_id not in failed:
                 self._delete(message)
@@ -230,32 +233,6 @@ class SimulationRun:
         else:
             self.aws.order_queue.delete(message.handle)
 
-    def stream_turn(self, shard: int) -> None:
-        """One batch of a shard's event source mapping: in order, and again from the first that failed."""
-        records = self._unread(shard)[: self.random.randint(1, 100)]
-        if not records or shard in self._busy_shards:
-            return
-        self._busy_shards.add(shard)
-        failed_letters = self.aws.failed_letters
-        try:
-            report, error = self._invoke("publish_events", {"Records": [dict(record) for record in records]}, 60)
-        finally:
-            self._busy_shards.discard(shard)
-        numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
-        failed = reported_failures(report, set(numbers)) if self.reporting else set()
-        if isinstance(error, Killed) or (error and self.aws.failed_letters > failed_letters):
-            self.aws.repeats_allowed.update(record["eventID"] for record in records)
-        if not error and failed is not None:
-            self._checkpoints[shard] += min((numbers.index(number) for number in failed), default=len(numbers))
-
-    def _unread(self, shard: int) -> list[Any]:
-        return self._records(shard)[self._checkpoints[shard] :]
-
-    def _records(self, shard: int) -> list[Any]:
-        """A shard's records: all of one order are in one shard."""
-        keys = ((record["dynamodb"]["Keys"]["order_id"]["S"], record) for record in self.aws.table.records)
-        return [record for key, record in keys if zlib.crc32(key.encode()) % _SHARDS == shard]
-
     def _invoke(self, function: str, event: Any, seconds: float) -> tuple[Any, BaseException | None]:
         """What a function returned, and what it raised."""
         try:
@@ -263,20 +240,12 @@ class SimulationRun:
         except (Exception, Killed) as error:  # noqa: BLE001 - any error at all fails the batch
             return None, error
 
-    def _lose_checkpoint(self) -> None:
-        """Set a shard's checkpoint back, so that records are delivered again."""
-        shard = self.random.randrange(_SHARDS)
-        if shard not in self._busy_shards:
-            before = self._checkpoints[shard]
-            self._checkpoints[shard] = after = max(0, before - self.random.randint(1, 10))
-            self.aws.repeats_allowed.update(record["eventID"] for record in self._records(shard)[after:before])
-
     def _redrive(self) -> None:
         """Redrive, as an operator would, the messages that SQS moved to the dead-letter queue, not the quarantined."""
         for message in list(self.aws.order_dlq.messages):
             if "reason" not in message.attributes:
                 self.aws.order_dlq.messages.remove(message)
-                self.aws.faults.happened["dead letter"] += 1
+                message.receives, message.visible_at = 0, 0.0
                 self.aws.order_queue.messages.append(message)
 
     def _evidence(self) -> Evidence:
@@ -292,6 +261,9 @@ class SimulationRun:
             published=[json.loads(message) for message in self.aws.topic.log],
             quarantined=dead_letters(self.aws.order_dlq.messages),
             quarantined_records=dead_letters(self.aws.event_dlq.messages),
+            dropped=self.operators.dropped(),
+            replays=self.operators.replays,
+            written=self.operators.written(),
             repeats_allowed=self.aws.repeats_allowed,
             injected_messages=self.injected_messages,
             injected_items=self.injected_items,

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.adapters import order_items
-from chalicelib.domain.orders import Address
+from chalicelib.domain.parts import Address
 from ordersctl.local.engine import deploy
 from ordersctl.shared.engine_client import client_options
 from testkit.builders import ADDRESS, an_order
@@ -57,6 +57,18 @@ def puts(clients: Clients, names: Names) -> list[Any]:
             for customer_id in (placed.customer_id, "another")
         ],
     ]
+
+
+def batches(clients: Clients, names: Names) -> list[Any]:
+    """Items by their keys, of which one is not there."""
+    table = names["OrderTable"]
+    ids = ["ord_" + letter * 32 for letter in "cde"]
+    for order_id in ids:
+        clients["dynamodb"].put_item(TableName=table, Item=order_items.to_item(an_order(order_id=order_id)))
+    keys = [order_items.key(order_id) for order_id in (*ids, "none")]
+    answer = clients["dynamodb"].batch_get_item(RequestItems={table: {"Keys": keys, "ConsistentRead": True}})
+    found = sorted(answer["Responses"][table], key=lambda item: str(item["order_id"]))
+    return [found, answer["UnprocessedKeys"]]
 
 
 def one_of(names: Names, order_id: str, customer_id: str) -> dict[str, Any]:
@@ -167,6 +179,7 @@ def fake(aws: FakeAws) -> Clients:
 
 def test_conditional_writes_get_the_engine_s_answers(engine: Clients, fake: Clients, names: Names) -> None:
     assert puts(fake, names) == puts(engine, names)
+    assert batches(fake, names) == batches(engine, names)
 
 
 def test_updates_get_the_engine_s_answers(engine: Clients, fake: Clients, names: Names) -> None:

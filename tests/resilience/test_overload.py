@@ -1,16 +1,18 @@
 """Overload: bounded calls, bounded time, nothing lost; and a noisy customer does not starve a quiet one."""
 
 import random
+from typing import Any
 
 import pytest
 
 from testkit.fake_aws.faults import NO_ANSWER, NO_FAULTS, THROTTLED
 from testkit.fake_aws.lambda_ import Container, repeatable
 from testkit.fake_aws.services import Message, Queue
-from tests.resilience.checker import check
-from tests.resilience.evidence import Evidence
-from tests.resilience.scenarios import Client, Request, Scenario, new_order
+from tests.resilience.history.checker import check
+from tests.resilience.history.evidence import Evidence
+from tests.resilience.scenarios import ADMIN, Client, Request, Scenario, new_order
 from tests.resilience.simulation import SimulationRun
+from tests.resilience.stream_mapping import MappingSettings
 
 FOREVER = 1e12
 
@@ -64,6 +66,60 @@ def test_while_the_table_is_throttled_orders_are_accepted() -> None:
     assert len(evidence.table) == 140
 
 
+def sent(run: SimulationRun, request: Request) -> tuple[int | None, Any]:
+    """A request without faults: its status and body."""
+
+    def scenario() -> Scenario:
+        yield request
+
+    run.advance(Client(scenario()))
+    return run.history[-1].status, run.history[-1].body
+
+
+def posted_while_the_table_is_slow(run: SimulationRun, request: Request) -> tuple[int | None, Any]:
+    """A post, months after the first one, which the table does not answer."""
+    run.aws.now += 90 * 86_400
+    run.aws.faults.outages, run.aws.attempts = {"dynamodb": (FOREVER, NO_ANSWER)}, 0
+    answer = sent(run, request)
+    assert run.aws.attempts == 2  # one of the table, for 300 ms at most, and the queue's
+    return answer
+
+
+def test_the_key_of_an_erased_order_places_nothing_though_the_table_is_slow() -> None:
+    """202 in place of 410 is what docs/guide/api.md says under "Idempotency"; what follows is the same."""
+    post = Request("POST", "/orders", "anna", body=new_order(random.Random(1), "1"), headers={"Idempotency-Key": "1"})
+    with repeatable(1):
+        run = SimulationRun(1, odds=NO_FAULTS)
+        _, accepted = sent(run, post)
+        run.come_to_rest()
+        read = Request("GET", f"/orders/{accepted['order_id']}", "anna")
+        assert sent(run, Request("DELETE", f"{read.path}?customer_id=anna", "admin", ADMIN))[0] == 204
+        run.come_to_rest()
+        published = list(run.aws.topic.log)
+        assert posted_while_the_table_is_slow(run, post) == (202, accepted)
+        evidence = run.come_to_rest()
+        assert sent(run, read)[0] == 410
+        assert run.aws.topic.log == published
+        assert not check(evidence)
+
+
+def test_another_body_under_a_key_is_quarantined_though_the_table_is_slow() -> None:
+    """202 in place of 422 is what docs/guide/api.md says under "Idempotency"; the first order stands."""
+    first, second = (new_order(random.Random(name), name) for name in ("1", "2"))
+    post = Request("POST", "/orders", "anna", body=first, headers={"Idempotency-Key": "1"})
+    with repeatable(1):
+        run = SimulationRun(1, odds=NO_FAULTS)
+        _, accepted = sent(run, post)
+        run.come_to_rest()
+        again = posted_while_the_table_is_slow(run, Request(**{**vars(post), "body": second}))
+        assert again == (202, accepted)
+        evidence = run.come_to_rest()
+        status, shown = sent(run, Request("GET", f"/orders/{accepted['order_id']}", "anna"))
+        assert (status, shown["reference"], shown["version"]) == (200, "1", 1)
+        assert ["idempotency-key-reused" in each["reason"] for each in evidence.quarantined] == [True]
+        assert not check(evidence)
+
+
 def test_under_full_throttling_there_are_at_most_three_times_the_calls() -> None:
     _, _, usual = burst({})
     for services in (["dynamodb"], ["sqs"], ["dynamodb", "sqs", "sns"]):
@@ -98,15 +154,16 @@ def test_a_cold_accept_is_answered_before_its_deadline_though_two_services_are_s
 @pytest.mark.parametrize("setting", ["1", ""], ids=["reporting", "not reporting"])
 def test_while_the_topic_is_down_each_poison_record_is_quarantined_once(setting: str) -> None:
     with repeatable(1, REPORT_BATCH_ITEM_FAILURES=setting):
-        run = SimulationRun(1, reporting=bool(setting), odds=NO_FAULTS)
+        run = SimulationRun(1, mapping=MappingSettings(reporting=bool(setting)), odds=NO_FAULTS)
         run.aws.faults.outages = {"sns": (FOREVER, THROTTLED)}
         for number in range(18):
             if number % 2 == 0:
                 run.inject_item(f"ord_{number:032}")
             run.advance(Client(posting("anna", f"order-{number}")))
             run.queue_turn(10)
-        for turn in range(60):
-            run.stream_turn(turn % 2)
+        for _ in range(30):
+            for lane in run.stream.lanes:
+                run.stream.turn(lane)
         evidence = run.come_to_rest()
     assert not check(evidence)
     assert len(evidence.quarantined_records) == len(run.injected_items) == 9

@@ -7,9 +7,10 @@ import pytest
 
 from testkit.fake_aws.faults import Odds
 from testkit.fake_aws.lambda_ import repeatable
-from tests.resilience.checker import check
-from tests.resilience.evidence import Evidence
+from tests.resilience.history.checker import check
+from tests.resilience.history.evidence import Evidence
 from tests.resilience.simulation import SimulationRun
+from tests.resilience.stream_mapping import MappingSettings
 
 ORDERS, TURNS = 50, 900
 SEEDS = (
@@ -17,12 +18,18 @@ SEEDS = (
 )
 
 
+def mapping_of(seed: int) -> MappingSettings:
+    """Every second seed reports batch item failures, as the package does; some of the others bisect all the same."""
+    reporting = seed % 2 == 1
+    return MappingSettings(reporting, bisecting=reporting or seed % 4 == 0, parallel=(1, 2, 5)[seed // 2 % 3])
+
+
 def simulated(seed: int, *, orders: int = ORDERS, turns: int = TURNS) -> Evidence:
-    """One run; every second seed with mappings that read batch item failures, every third with an event bus."""
-    reporting, bus = seed % 2 == 1, seed % 3 == 2
-    environment = {"REPORT_BATCH_ITEM_FAILURES": "1"} if reporting else {}
+    """One run; every third seed has an event bus."""
+    mapping, bus = mapping_of(seed), seed % 3 == 2
+    environment = {"REPORT_BATCH_ITEM_FAILURES": "1"} if mapping.reporting else {}
     with repeatable(seed, **environment, **({"EVENT_BUS_NAME": "orders"} if bus else {})):
-        run = SimulationRun(seed, reporting=reporting)
+        run = SimulationRun(seed, mapping)
         run.plan(orders)
         return run.run(turns)
 
@@ -45,12 +52,12 @@ def test_the_same_seed_gives_the_same_history() -> None:
 def test_every_kind_of_fault_happens() -> None:
     """A run in which nothing goes wrong proves nothing."""
     with repeatable(3):
-        run = SimulationRun(3)
+        run = SimulationRun(3, MappingSettings(bisecting=True))
         run.plan(2 * ORDERS)
         evidence = run.run(2 * TURNS)
     happened = run.aws.faults.happened
     drawn = {each.name for each in fields(Odds)}
-    assert drawn | {"outage", "clock", "deadline", "dead letter"} <= {
-        fault for fault, times in happened.items() if times
-    }
+    assert drawn | {"outage", "clock", "deadline", "bisected"} <= {fault for fault, times in happened.items() if times}
+    assert {("ordersctl redrive", "delete_message"), ("ordersctl drop", "delete_message")} <= set(run.aws.calls)
+    assert any(event.get("replayed") for event in evidence.published)
     assert {None, 200, 202, 204, 404, 409, 410, 412, 422, 503} <= {exchange["status"] for exchange in evidence.history}

@@ -32,6 +32,8 @@ NOT_OURS = (
     "AWS_CLIENT",
     "REPORT_BATCH_ITEM_FAILURES",
     "CUSTOMER_CLAIM",
+    "SCOPE_CLAIM",
+    "AUDIENCE_CLAIM",
     "EVENT_BUS_NAME",
     "http_proxy",
     "HTTP_PROXY",

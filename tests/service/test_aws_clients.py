@@ -85,6 +85,11 @@ def test_read_list_and_erase(harness: ServiceHarness) -> None:
     rest = api.get(f"/customers/{customer}/orders?limit=2&cursor={page.json['next_cursor']}")
     assert len(page.json["orders"]) + len(rest.json["orders"]) == 3
     assert api.get(f"/orders/{order_id}").json["reference"] == "2"
+    several = api.get(f"/orders?order_id={order_id}&order_id={fresh_order_id(customer)}&order_id=none").json
+    assert [each["order_id"] for each in several["orders"]] == [order_id]
+    assert len(several["missing"]) == 2
+    referenced = api.get(f"/customers/{customer}/orders?reference=1&status=placed").json["orders"]
+    assert [each["reference"] for each in referenced] == ["1"]
     admin = harness.api(subject="ann", scope="orders/admin orders/read orders/service")
     assert admin.call("DELETE", f"/orders/{order_id}?customer_id={customer}").status == 204
     assert isinstance(harness.stored(order_id), ErasedOrder)

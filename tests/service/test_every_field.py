@@ -13,23 +13,15 @@ import pytest
 
 from chalicelib.adapters import order_items
 from chalicelib.domain import events
-from chalicelib.domain.orders import (
-    CHANGE_RULES,
-    INTERNAL,
-    SUMMARY,
-    Address,
-    LineItem,
-    NewOrder,
-    Order,
-    OrderContent,
-)
+from chalicelib.domain.orders import CHANGE_RULES, INTERNAL, SUMMARY, NewOrder, Order, OrderContent
+from chalicelib.domain.parts import Address, Adjustment, Contact, LineItem
 from ordersctl.contract import event_schemas
 from ordersctl.contract.openapi import schemas as openapi_schemas
 from testkit.builders import full_document
 from testkit.item_sizes import index_entry
 from testkit.lambda_events import stream_event
 from tests.service.harness import ServiceHarness
-from tests.unit.strategies import ADDRESS, CONTENT, LINE
+from tests.unit.strategies import ADDRESS, ADJUSTMENT, CONTENT, LINE
 
 
 def parts(value: Any, path: str = "") -> dict[str, Any]:
@@ -43,6 +35,7 @@ def parts(value: Any, path: str = "") -> dict[str, Any]:
     return {place: part for name, each in value for place, part in parts(each, f"{path}/{name}").items()}
 
 
+PARTS = (NewOrder, LineItem, Address, Adjustment, Contact)
 SENT, PATCH = full_document(NewOrder), full_document(OrderContent, flags=False)
 STORED = Order.model_validate(full_document(Order) | {"status": "placed"})
 
@@ -128,16 +121,16 @@ def test_a_field_that_a_client_may_change_says_until_when(field: str) -> None:
     assert field in CHANGE_RULES, f"CHANGE_RULES has no rule for {field}"
 
 
-@pytest.mark.parametrize(
-    ("model", "field"), [(model, field) for model in (NewOrder, LineItem, Address) for field in model.model_fields]
-)
+@pytest.mark.parametrize(("model", "field"), [(model, field) for model in PARTS for field in model.model_fields])
 def test_a_field_that_may_be_left_out_is_none_then(model: Any, field: str) -> None:
     """Any other default would change the fingerprints of orders that were placed before the field was declared."""
     declared = model.model_fields[field]
     assert declared.is_required() or declared.default is None, f"{field} has a default that is not None"
 
 
-@pytest.mark.parametrize(("model", "generated"), [(NewOrder, CONTENT), (LineItem, LINE), (Address, ADDRESS)])
+@pytest.mark.parametrize(
+    ("model", "generated"), [(NewOrder, CONTENT), (LineItem, LINE), (Address, ADDRESS), (Adjustment, ADJUSTMENT)]
+)
 def test_the_property_tests_generate_every_field(model: Any, generated: dict[str, Any]) -> None:
     missing = sorted(model.model_fields.keys() - generated.keys())
     assert missing == [], f"tests/unit/strategies.py has no strategy for these fields of {model.__name__}"

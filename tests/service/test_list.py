@@ -99,6 +99,22 @@ def test_a_time_range_excludes_its_ends(harness: ServiceHarness, customer: str) 
     assert listed(harness, customer, placed_before="0999-01-01T00:00:00Z") == []
 
 
+@pytest.mark.parametrize("limit", [1, 100])
+def test_an_order_is_found_by_its_reference(harness: ServiceHarness, customer: str, limit: int) -> None:
+    assert listed(harness, customer, reference="17", limit=limit) == [17]
+    assert listed(harness, customer, reference="17", status=STATUSES[17 % 3].value, limit=limit) == [17]
+    assert listed(harness, customer, reference="17", status=STATUSES[0].value, limit=limit) == []
+    assert listed(harness, customer, reference="017", limit=limit) == []
+
+
+def test_a_cursor_serves_one_reference(harness: ServiceHarness, customer: str) -> None:
+    api = harness.api(subject=customer)
+    path = f"/customers/{customer}/orders"
+    cursor = api.get(f"{path}?limit=1").json["next_cursor"]
+    assert api.get(f"{path}?limit=1&cursor={cursor}").status == 200
+    assert api.get(f"{path}?limit=1&cursor={cursor}&reference=17").problem == "invalid-cursor"
+
+
 def test_filters_combine(harness: ServiceHarness, customer: str) -> None:
     found = listed(harness, customer, status="confirmed", placed_after=at(10), placed_before=at(20), limit=1)
     assert found == [19, 16, 13]
@@ -159,7 +175,8 @@ def test_a_cursor_serves_only_its_caller_and_query(harness: ServiceHarness, cust
 @pytest.mark.parametrize(
     "query",
     ["limit=0", "limit=101", "limit=x", "limit=", "limit=001000", "status=accepted", "status=", "placed_after=now",
-     "placed_before=2026-01-31", "placed_after=", "surplus=1", "limit=1&limit=2", "page=2"],
+     "placed_before=2026-01-31", "placed_after=", "surplus=1", "reference=",
+     "reference=" + "r" * 65, "limit=1&limit=2", "page=2"],
 )  # fmt: skip
 def test_an_invalid_parameter_is_a_problem(harness: ServiceHarness, query: str) -> None:
     answer = harness.api().get(f"/customers/17850/orders?{query}")
@@ -179,3 +196,29 @@ def test_a_list_is_for_its_owner_and_services(
     harness: ServiceHarness, who: dict[str, str], customer_id: str, slug: str
 ) -> None:
     assert harness.api(**who).get(f"/customers/{customer_id}/orders").problem == slug
+
+
+@pytest.mark.parametrize(
+    ("until", "since"),
+    [
+        # Between two milliseconds no order is placed: the same moment ends one window and begins the next.
+        ("2026-01-31T12:00:20.0005Z", "2026-01-31T12:00:20.0005Z"),
+        ("2026-01-31T12:20:00.0000001Z", "2026-01-31T12:20:00.0000001Z"),
+        ("2026-01-31T12:19:59.9999999Z", "2026-01-31T12:19:59.9999999Z"),
+        # Of a whole millisecond the next window begins one millisecond earlier.
+        ("2026-01-31T12:20:00.000Z", "2026-01-31T12:19:59.999Z"),
+        ("2026-01-31T12:20:00.001Z", "2026-01-31T12:20:00.000Z"),
+    ],
+)
+def test_windows_that_meet_lose_no_order_and_have_none_in_common(
+    harness: ServiceHarness, customer: str, until: str, since: str
+) -> None:
+    earlier = listed(harness, customer, placed_before=until)
+    later = listed(harness, customer, placed_after=since)
+    assert sorted(earlier + later) == list(range(45))
+
+
+def test_both_bounds_are_exclusive(harness: ServiceHarness, customer: str) -> None:
+    assert 25 not in listed(harness, customer, placed_before=at(25))
+    assert 25 not in listed(harness, customer, placed_after=at(25))
+    assert 25 in listed(harness, customer, placed_before=at(25).replace(".000Z", ".0000001Z"))

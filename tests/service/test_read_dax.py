@@ -41,10 +41,14 @@ class Cache:
     def query(self, **asked: Any) -> Any:
         return self._answer("query", asked)
 
+    def batch_get_item(self, **asked: Any) -> Any:
+        return self._answer("batch_get_item", asked)
+
     def _answer(self, operation: str, asked: dict[str, Any]) -> Any:
         if self.fault:
             raise self.fault
-        consistent = asked.get("ConsistentRead", False)
+        (request,) = asked["RequestItems"].values() if "RequestItems" in asked else (asked,)
+        consistent = request.get("ConsistentRead", False)
         self.calls.append((operation, consistent))
         if consistent:  # passes through, and is not cached
             return getattr(self.table, operation)(**asked)
@@ -117,6 +121,18 @@ def test_lists_are_read_from_the_cache(harness: ServiceHarness, cache: Cache) ->
     harness.fail(harness.wiring.order_table(), "*", lambda _body: AssertionError("the table was asked"))
     assert harness.api().get("/customers/17850/orders?limit=1").status == 200
     assert cache.calls == [("query", False)]
+
+
+def test_several_orders_are_read_from_the_cache_and_absent_ones_again_from_the_table(
+    harness: ServiceHarness, cache: Cache
+) -> None:
+    there = an_order_in(harness)
+    waiting = harness.api().post("/orders", new_order()).json["order_id"]
+    path = f"/orders?order_id={waiting}&order_id={there}"
+    assert [each["status"] for each in harness.api().get(path).json["orders"]] == ["accepted", "placed"]
+    harness.process_queue()
+    assert [each["status"] for each in harness.api().get(path).json["orders"]] == ["placed", "placed"]
+    assert cache.calls == [("batch_get_item", False), ("batch_get_item", True)] * 2
 
 
 def test_an_order_that_is_not_stored_yet_is_not_remembered_as_missing(harness: ServiceHarness, cache: Cache) -> None:

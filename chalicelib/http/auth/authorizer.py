@@ -4,7 +4,7 @@ import logging
 
 from chalice.app import AuthRequest, AuthResponse
 
-from chalicelib.http.auth.claims import identity, scope_text
+from chalicelib.http.auth.claims import identity, scopes
 from chalicelib.http.auth.tokens import LEEWAY, InvalidToken, TokenChecker
 
 logger = logging.getLogger("orders")
@@ -21,7 +21,9 @@ class Unauthorized(Exception):
         super().__init__("Unauthorized")
 
 
-def authorize(request: AuthRequest, checker: TokenChecker, *, customer_claim: str) -> AuthResponse:
+def authorize(
+    request: AuthRequest, checker: TokenChecker, *, customer_claim: str, scope_claim: str = "scope"
+) -> AuthResponse:
     """Allow a request that has a valid token. Raises Unauthorized, KeysUnavailable."""
     try:
         claims = checker.claims(request.token)
@@ -37,7 +39,7 @@ def authorize(request: AuthRequest, checker: TokenChecker, *, customer_claim: st
         context={
             "sub": claims["sub"],
             customer_claim: identity(claims.get(customer_claim)),
-            "scope": scope_text(claims.get("scope")),
+            "scope": " ".join(scopes(claims, scope_claim)),
             "exp": str(claims["exp"] + LEEWAY),
         },
     )

@@ -4,6 +4,7 @@ The authorizer reads claims from a token; Principal reads what API Gateway made 
 """
 
 import re
+from collections.abc import Mapping
 
 # How gateways write, as text, what is not a name: null, a boolean, a fraction, a list, an object. Compiled when it is
 # first used: most stages have the built-in authorizer.
@@ -23,6 +24,19 @@ def gateway_identity(claim: object) -> str:
     return "" if re.fullmatch(_NOT_A_NAME, name) else name
 
 
-def scope_text(claim: object) -> str:
-    """The scopes of a claim, separated by spaces (RFC 8693, section 4.2); a claim that is not a text has none."""
-    return claim if isinstance(claim, str) else ""
+def scopes(claims: Mapping[str, object], names: str) -> list[str]:
+    """The scopes in the claims that `names` names, separated by spaces.
+
+    A claim is a text with spaces between its scopes (RFC 8693, section 4.2), or a list of scopes; any other has none.
+    """
+    found: list[str] = []
+    for name in names.split():
+        found += _scopes(claims.get(name))
+    return found
+
+
+def _scopes(claim: object) -> list[str]:
+    if isinstance(claim, str):
+        return claim.split()
+    listed = claim if isinstance(claim, list) else []
+    return [each for each in listed if isinstance(each, str) and each.split() == [each]]

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.domain.orders import CUSTOMER_ID_PATTERN
-from chalicelib.http.auth.claims import gateway_identity, identity, scope_text
+from chalicelib.http.auth.claims import gateway_identity, identity, scopes
 from chalicelib.http.problems import Problem
 
 READ, WRITE, SERVICE, ADMIN = "orders/read", "orders/write", "orders/service", "orders/admin"
 _CUSTOMER_ID = re.compile(CUSTOMER_ID_PATTERN)
+_WHAT_A_CUSTOMER_ID_IS = "customer_id is 1 to 128 visible ASCII characters, none of / \\ # ? %, and not . or .."
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,9 @@ class Principal:
     scopes: frozenset[str]
 
     @classmethod
-    def from_authorizer(cls, context: Mapping[str, Any], *, customer_claim: str) -> "Principal":
+    def from_authorizer(
+        cls, context: Mapping[str, Any], *, customer_claim: str, scope_claim: str = "scope"
+    ) -> "Principal":
         """Read the request context of the built-in authorizer, or of a gateway that checked the token itself.
 
         Raises Problem 401 for a token that has expired.
@@ -30,13 +33,13 @@ class Principal:
         if isinstance(claims, Mapping):
             customer = gateway_identity(claims.get(customer_claim))
         else:
-            claims = context
+            claims, scope_claim = context, "scope"  # the authorizer has read the claim, and gives it this name
             _refuse_expired(context.get("exp"))
             customer = identity(context.get(customer_claim))
         return cls(
             subject=identity(claims.get("sub")),
             customer=customer,
-            scopes=frozenset(scope_text(claims.get("scope")).split()),
+            scopes=frozenset(scopes(claims, scope_claim)),
         )
 
     @property
@@ -81,7 +84,7 @@ def _required(named: str | None) -> str:
     if named is None:
         raise Problem("customer-required", 400, "Name the customer: ?customer_id=…")
     if not _CUSTOMER_ID.fullmatch(named):
-        raise Problem("invalid-parameter", 400, "customer_id is 1 to 64 of A-Z a-z 0-9 . _ -, and not . or ..")
+        raise Problem("invalid-parameter", 400, _WHAT_A_CUSTOMER_ID_IS)
     return named
 
 

@@ -29,6 +29,7 @@ class TokenChecker:
     keys: KeySet
     issuer: str
     audience: str
+    audience_claim: str = ""  # names the audience of a token that has no aud
     clock: Callable[[], float] = time.time
 
     def claims(self, authorization: str) -> dict[str, Any]:
@@ -54,11 +55,15 @@ class TokenChecker:
             exp={"essential": True},
         )
         try:
-            expected.validate(claims)
+            expected.validate(self._with_audience(claims))
         except errors.JoseError as error:
             raise InvalidToken(error.description) from error
         if not identity(claims["sub"]):
             raise InvalidToken("a subject with unprintable characters")
+
+    def _with_audience(self, claims: dict[str, Any]) -> dict[str, Any]:
+        named = claims.get(self.audience_claim)
+        return {**claims, "aud": named} if "aud" not in claims and isinstance(named, str) else claims
 
 
 def _signed(authorization: str) -> jws.CompactSignature:

@@ -26,7 +26,8 @@ INFO = {
     "title": "Orders",
     "version": "1",
     "description": f"Places, changes and shows orders.\n\n{schemas.money()}\n\n"
-    f"Every refusal is {problem_document.CONTENT_TYPE} (RFC 9457). A parameter that is not described here is refused.",
+    f"Every refusal is {problem_document.CONTENT_TYPE} (RFC 9457). A parameter that is not described here is refused. "
+    "HEAD is answered as GET is, without the body.",
     "license": {"name": "MIT", "identifier": "MIT"},
 }
 BEARER = {
@@ -63,7 +64,7 @@ def document(routes: Routes) -> dict[str, Any]:
         "info": INFO,
         "servers": [{"url": ".", "description": "Where this document is."}],
         "paths": {
-            path: {method.lower(): _operation(entry.view_name) for method, entry in methods.items()}
+            path: {method.lower(): _operation(entry.view_name) for method, entry in methods.items() if method != "HEAD"}
             for path, methods in routes.items()
         },
         "components": {

@@ -6,7 +6,7 @@ from typing import Any
 
 from chalicelib.domain.orders import OrderStatus
 from chalicelib.http.auth.principal import ADMIN, READ, WRITE
-from chalicelib.http.requests import MAX_BODY_BYTES, MAX_PAGE
+from chalicelib.http.requests import KEY_PATTERN, MAX_BODY_BYTES, MAX_PAGE, MAX_REFERENCE
 from ordersctl.contract.openapi import schemas as models
 
 JSON = "application/json"
@@ -97,6 +97,16 @@ _ETAG = r'(W/)?"[\x21\x23-\x7e]*"'
 _TIME = {"type": "string", "format": "date-time"}
 PARAMETERS: dict[str, dict[str, Any]] = {
     "order_id": {"name": "order_id", **_PATH, "schema": models.ORDER_ID, "example": models.ACCEPTED["order_id"]},
+    "order_ids": {
+        "name": "order_id",
+        **_QUERY,
+        "required": True,
+        "description": f"The orders to read: the parameter is repeated, up to {MAX_PAGE} times.",
+        "style": "form",
+        "explode": True,
+        "schema": {"type": "array", "minItems": 1, "maxItems": MAX_PAGE, "items": {"type": "string"}},
+        "example": [models.ACCEPTED["order_id"]],
+    },
     "customer_in_path": {"name": "customer_id", **_PATH, "schema": models.CUSTOMER_ID, "example": "17850"},
     "customer_id": {
         "name": "customer_id",
@@ -116,8 +126,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "name": "Idempotency-Key",
         **_HEADER,
         "description": "Names this order permanently: repeated requests with one key place it once. 1 to 255 "
-        "visible ASCII characters, bare or as a quoted string.",
-        "schema": {"type": "string", "pattern": '^(?!""$)[\\x21-\\x7e]{1,255}$'},
+        "visible ASCII characters; or a string in quotes, which may have spaces (RFC 8941).",
+        "schema": {"type": "string", "pattern": KEY_PATTERN},
         "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
     },
     "if_match": {
@@ -136,8 +146,20 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "example": '"1"',
     },
     "status": {"name": "status", **_QUERY, "schema": {"enum": list(OrderStatus)}},
-    "placed_after": {"name": "placed_after", **_QUERY, "schema": _TIME, "example": TIME_EXAMPLE},
-    "placed_before": {"name": "placed_before", **_QUERY, "schema": _TIME},
+    "reference": {
+        "name": "reference",
+        **_QUERY,
+        "description": "The client's own number, which an order was placed with.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_REFERENCE},
+    },
+    "placed_after": {
+        "name": "placed_after",
+        **_QUERY,
+        "description": "Exclusive.",
+        "schema": _TIME,
+        "example": TIME_EXAMPLE,
+    },
+    "placed_before": {"name": "placed_before", **_QUERY, "description": "Exclusive.", "schema": _TIME},
     "limit": {
         "name": "limit",
         **_QUERY,
@@ -203,6 +225,19 @@ OPERATIONS: Mapping[str, Operation] = {
         parameters=("order_id", "customer_id", "if_none_match"),
         problems={404: ("not-found",), 410: ("gone",)},
     ),
+    "read_orders": Operation(
+        "Read several orders",
+        {
+            200: Success(
+                "The orders that there are, in the order in which they were named, and the ids of the others.",
+                _ref("Orders"),
+            )
+        },
+        "Each id is answered once. `missing`: there is no such order, or it is another customer's. `remaining`: the "
+        "response had no room for it; ask for these again.",
+        scope=READ,
+        parameters=("order_ids", "customer_id"),
+    ),
     "change_order": Operation(
         "Change an order",
         {
@@ -251,9 +286,10 @@ OPERATIONS: Mapping[str, Operation] = {
                 links={"next": _NEXT, "newest": _NEWEST},
             )
         },
-        "Both times are exclusive. A page may be short, and still have a next one.",
+        "Both times are exclusive, and a fraction of a millisecond counts. With a filter a page may be short or empty, "
+        "and still have a next one.",
         scope=READ,
-        parameters=("customer_in_path", "status", "placed_after", "placed_before", "limit", "cursor"),
+        parameters=("customer_in_path", "status", "reference", "placed_after", "placed_before", "limit", "cursor"),
         problems={400: ("invalid-parameter", "invalid-cursor", "bad-request")},
     ),
     "openapi": Operation("This document", {200: Success("OpenAPI 3.1.", {"type": "object"})}),

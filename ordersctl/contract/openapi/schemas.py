@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from chalicelib.domain.changes import OrderChange
 from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
 from chalicelib.domain.order_ids import ORDER_ID_PATTERN
 from chalicelib.domain.orders import (
@@ -13,16 +14,15 @@ from chalicelib.domain.orders import (
     STORED_CUSTOMER_ID_PATTERN,
     SUMMARY,
     TIMESTAMP_PATTERN,
-    Address,
-    LineItem,
     NewOrder,
     Order,
-    OrderChange,
     OrderContent,
     OrderStatus,
 )
+from chalicelib.domain.parts import Address, Adjustment, Contact, LineItem
 from chalicelib.domain.validation import MAX_AMOUNT
 from chalicelib.http import problem_document
+from ordersctl.contract.openapi.descriptions import described
 
 Schema = dict[str, Any]
 _REFERENCE = "#/components/schemas/"
@@ -43,6 +43,8 @@ NEW_ORDER: Schema = {
         "country": "GB",
     },
     "reference": "536365",
+    "adjustments": [{"type": "shipping", "label": "Royal Mail Tracked 48", "amount": 495}],
+    "contact": {"email": "a.customer@example.com"},
 }
 ACCEPTED: Schema = {"order_id": "ord_2y7m1x9qk4c8v5t3w6z0b2d7f9h1j3k5", "status": "accepted"}
 ORDER: Schema = {
@@ -50,14 +52,15 @@ ORDER: Schema = {
     "customer_id": "17850",
     "status": "placed",
     **NEW_ORDER,
-    "total": 3564,
+    "subtotal": 3564,
+    "total": 4059,
     "version": 1,
     "placed_at": "2026-01-31T12:00:00.000Z",
     "updated_at": "2026-01-31T12:00:00.000Z",
 }
 CHANGE: Schema = {"status": "cancelled", "status_reason": "ordered twice"}
 
-_MODELS = (LineItem, Address, NewOrder, OrderChange)
+_MODELS = (LineItem, Address, Adjustment, Contact, NewOrder, OrderChange)
 
 
 def money() -> str:
@@ -82,7 +85,8 @@ def schemas() -> dict[str, Schema]:
     )
     found: dict[str, Schema] = _without_noise(both["$defs"])
     found["NewOrder"] |= {
-        "description": f"An order to place. Its total, quantities times prices, is at most {MAX_AMOUNT}. {money()}",
+        "description": f"An order to place. Its lines together, and its total, are at most {MAX_AMOUNT}, and the "
+        f"total is not below 0. An empty text, list or object is a field left out. {money()}",
         "examples": [NEW_ORDER],
     }
     content = {name: found["NewOrder"]["properties"][name] for name in OrderContent.model_fields}
@@ -91,9 +95,11 @@ def schemas() -> dict[str, Schema]:
     found["Order"] = _shown(found["Order"], "An order as it is stored.", ORDER)
     found["Summary"] = _summary(found["Order"])
     found["Accepted"] = _accepted()
+    found["Erased"] = _erased()
+    found["Orders"] = _orders()
     found["Page"] = _page()
     found["Problem"] = _problem()
-    return found
+    return described(found)
 
 
 def _without_noise(value: Any) -> Any:
@@ -112,16 +118,15 @@ def _objects(properties: Iterable[Schema]) -> list[str]:
 def _part_change(name: str, schema: Schema) -> Schema:
     part = name.lower()
     optional = {word: value for word, value in schema.items() if word != "required"}
-    return {
-        **optional,
-        "description": f"What becomes different in the {part}; an order without one takes a whole {part} only.",
-    }
+    whole = f"; an order without one takes a whole {part} only" if "required" in schema else ""
+    return {**optional, "description": f"What becomes different in the {part}{whole}."}
 
 
 def _order_change(change: Schema, content: Mapping[str, Schema]) -> Schema:
     return {
         **change,
-        "description": "A JSON merge patch (RFC 7396). Items are replaced as a whole. null removes an optional field.",
+        "description": "A JSON merge patch (RFC 7396). Lists are replaced as a whole. null or an "
+        "empty text removes an optional field.",
         "properties": {
             "status": {"enum": list(OrderStatus)},
             "status_reason": _not_null(change["properties"]["status_reason"]),
@@ -138,6 +143,9 @@ def _patch(schema: Schema) -> Schema:
         return {"$ref": f"{schema['$ref']}Change"}
     if "anyOf" in schema:
         return schema | {"anyOf": [_patch(kind) for kind in schema["anyOf"]]}
+    if "patternProperties" in schema:  # names of the client's own: null takes one away
+        ((names, value),) = schema["patternProperties"].items()
+        return schema | {"patternProperties": {names: {"anyOf": [value, {"type": "null"}]}}}
     return schema
 
 
@@ -168,14 +176,16 @@ def _shown(schema: Schema, description: str, example: Schema) -> Schema:
 
 # Order checks little, for it is read from our own table; what these fields hold is known more exactly.
 TIME: Schema = {"type": "string", "format": "date-time", "pattern": TIMESTAMP_PATTERN}
-_AMOUNT: Schema = {"type": "integer", "minimum": 0, "maximum": MAX_AMOUNT, "description": "In minor units."}
+_AMOUNT: Schema = {"type": "integer", "minimum": 0, "maximum": MAX_AMOUNT}
 _PRECISELY: dict[str, Schema] = {
     "order_id": ORDER_ID,
     "customer_id": {"type": "string", "pattern": STORED_CUSTOMER_ID_PATTERN},
     "status": {"enum": [each for each in OrderStatus if each is not OrderStatus.ERASED]},
-    "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "description": "ISO 4217; absent where it was refused."},
+    "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
+    "subtotal": _AMOUNT,
     "total": _AMOUNT,
-    "version": {"type": "integer", "minimum": 1, "description": "It is also the ETag."},
+    "ordered_at": TIME,
+    "version": {"type": "integer", "minimum": 1},
     "placed_at": TIME,
     "updated_at": TIME,
 }
@@ -204,8 +214,33 @@ def _accepted() -> Schema:
     }
 
 
+def _erased() -> Schema:
+    return {
+        "type": "object",
+        "description": "An order that was erased, among several.",
+        "properties": {"order_id": ORDER_ID, "status": {"const": "erased"}},
+        "required": ["order_id", "status"],
+        "examples": [{"order_id": ACCEPTED["order_id"], "status": "erased"}],
+    }
+
+
+def _orders() -> Schema:
+    kinds = [{"$ref": f"{_REFERENCE}{name}"} for name in ("Order", "Accepted", "Erased")]
+    ids = {"type": "array", "maxItems": 100, "items": {"type": "string"}}
+    return {
+        "type": "object",
+        "properties": {
+            "orders": {"type": "array", "maxItems": 100, "items": {"oneOf": kinds}},
+            "missing": {**ids, "description": "There is no such order, or it is another customer's."},
+            "remaining": {**ids, "description": "The response had no room for these. Ask for them again."},
+        },
+        "required": ["orders", "missing", "remaining"],
+        "examples": [{"orders": [ORDER], "missing": [], "remaining": []}],
+    }
+
+
 def _page() -> Schema:
-    cursor = {"type": ["string", "null"], "description": "Of the next page; null on the last."}
+    cursor = {"type": ["string", "null"]}
     return {
         "type": "object",
         "properties": {
@@ -226,7 +261,7 @@ def _problem() -> Schema:
             "title": text,
             "status": {"type": "integer", "minimum": 400, "maximum": 599},
             "detail": text,
-            "instance": {**text, "description": "The request's id, to name in a report."},
+            "instance": text,
             "errors": {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Violation"}},
             "current_status": text,
             "allowed_statuses": {"type": "array", "items": text},

@@ -10,20 +10,31 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from chalicelib.domain.orders import CUSTOMER_ID_PATTERN, NewOrder
+from chalicelib.domain import commands
+from chalicelib.domain.orders import NewOrder
 from chalicelib.http import problem_document
 from chalicelib.http.requests import MAX_BODY_BYTES
 
 CONDITION = "WithDirectAccept"
 _MODEL = "NewOrder"
+_OF_OBJECTS = ("type", "required", "additionalProperties", "anyOf")
 _UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-# Where the authorizer's findings are, by the kind of authorizer.
+# Where the authorizer's findings are, by the kind of authorizer. The built-in one has read the claim of the scopes.
 _CLAIMS = {"Fn::If": ["WithCognito", "claims.", ""]}
+_SCOPE = {"Fn::If": ["WithCognito", {"Ref": "ScopeClaim"}, "scope"]}
+# What a reference in a template may name (Velocity user guide, "References").
+RENDERABLE = "[A-Za-z][A-Za-z0-9_-]*"
 # Cognito's authorizer hands claims on as text: what may have been null, a boolean or a fraction names nobody, as in
-# chalicelib/http/auth/claims.py. What else it may have been, _CUSTOMER does not match.
-_NOBODY = "(?i)null|none|undefined|true|false|-?[0-9]+[.][0-9]+(e[0-9]+)?"
-_NO_NAME_IS_NOBODY = {"Fn::If": ["WithCognito", f'#if($own.matches("{_NOBODY}"))#set($own="")#end', ""]}
+# chalicelib/http/auth/claims.py. A list begins with a bracket, which no expression can name without a backslash.
+_NOBODY = "(?i)null|none|<nil>|undefined|true|false|-?[0-9]+[.][0-9]+(e[+-]?[0-9]+)?|-?[0-9]+e[+-][0-9]+|(map)?[{].*"
+_NO_NAME_IS_NOBODY = {
+    "Fn::If": [
+        "WithCognito",
+        f'#if($own.matches("{_NOBODY}") || $own.startsWith("[") || $own.startsWith("map["))#set($own="")#end',
+        "",
+    ]
+}
 
 # $input.params(name) would look into the query string first, and know a header in one case only (API Gateway guide,
 # "Variables for data transformations"): the key is a header, in any case, and the customer a query parameter.
@@ -46,8 +57,11 @@ _REFUSALS = {
 }
 
 
-def definition(headers: Mapping[str, str]) -> dict[str, Any]:
-    """Return what is merged over the API's OpenAPI document; each answer has these headers too."""
+def definition(headers: Mapping[str, str], preamble: str = "") -> dict[str, Any]:
+    """Return what is merged over the API's OpenAPI document.
+
+    Each answer has these headers too, and its template begins with the preamble, which may change them.
+    """
     return {
         "definitions": {_MODEL: model()},
         # The key is checked by the template, which finds the header in any case.
@@ -66,7 +80,7 @@ def definition(headers: Mapping[str, str]) -> dict[str, Any]:
                     ),
                     "x-amazon-apigateway-request-validator": _when("body"),
                     "responses": {str(status): _method_response(headers) for status in (202, 400, 403, 413, 503)},
-                    "x-amazon-apigateway-integration": _integration(headers),
+                    "x-amazon-apigateway-integration": _integration(headers, preamble),
                 }
             }
         },
@@ -87,16 +101,22 @@ def _plain(schema: Any, parts: dict[str, Any]) -> Any:
         case {"anyOf": [value, {"type": "null"}]}:
             return _plain(value, parts)
         case {"properties": dict(properties)}:
-            kept = {name: schema[name] for name in ("type", "required", "additionalProperties") if name in schema}
+            kept = {name: schema[name] for name in _OF_OBJECTS if name in schema}
             return kept | {"properties": {name: _plain(each, parts) for name, each in properties.items()}}
+        case {"patternProperties": dict(by_pattern), "propertyNames": dict(names)}:  # draft 4 has no propertyNames
+            kept = {name: schema[name] for name in ("type", "maxProperties", "additionalProperties")}
+            of_length = f"{{1,{names['maxLength']}}}$"
+            values = {name.replace("+$", of_length): _plain(each, parts) for name, each in by_pattern.items()}
+            return kept | {"patternProperties": values}
         case dict():
             left_out = {"title", "default", "description", "$defs"}
             return {name: _plain(each, parts) for name, each in schema.items() if name not in left_out}
     return schema
 
 
-def _integration(headers: Mapping[str, str]) -> dict[str, Any]:
-    unavailable = problem(503, "unavailable", "The request may have taken effect")
+def _integration(headers: Mapping[str, str], preamble: str) -> dict[str, Any]:
+    accepted, refused = preamble + accepted_template(), preamble + refused_template()
+    unavailable = preamble + problem(503, "unavailable", "The request may have taken effect")
     function = "lambda:path/2015-03-31/functions/${APIHandler.Arn}/invocations"
     queue = "sqs:path/${AWS::AccountId}/${OrderQueue.QueueName}"
     prefix = "arn:${AWS::Partition}:apigateway:${AWS::Region}:"
@@ -109,8 +129,8 @@ def _integration(headers: Mapping[str, str]) -> dict[str, Any]:
         "requestParameters": _when({"integration.request.header.Content-Type": "'application/x-www-form-urlencoded'"}),
         "requestTemplates": _when({"application/json": {"Fn::Join": ["", request_template()]}}),
         "responses": {
-            "2\\d{2}": _when(_answer("202", accepted_template(), headers, "application/json")),
-            "4\\d{2}": _when(_answer("400", refused_template(), headers)),
+            "2\\d{2}": _when(_answer("202", accepted, headers, "application/json")),
+            "4\\d{2}": _when(_answer("400", refused, headers)),
             # Chalice's own default is 200: an unknown answer must not read as accepted.
             "default": {
                 name: value if name == "statusCode" else _when(value)
@@ -131,7 +151,8 @@ def request_template() -> list[Any]:
         _NO_NAME_IS_NOBODY,
         '#set($scope=" ${context.authorizer.',
         _CLAIMS,
-        'scope} ")' + _checks() + _parts() + form + _envelope(),
+        _SCOPE,
+        '} ")' + _checks() + _parts() + form + _envelope(),
     ]
 
 
@@ -145,8 +166,12 @@ def _checks() -> str:
         '#if($named=="")#set($action="NoCustomerNamed")#end'
         '#elseif(!$scope.contains(" orders/write "))#set($action="NotPermitted")'
         '#elseif($named!="" && $named!=$own)#set($action="NotPermitted")#end'
-        f'#if($action=="SendMessage" && !$customer.matches("{CUSTOMER_ID_PATTERN.strip("^$")}"))'
-        '#set($action="NotPermitted")#end'
+        # What chalicelib.domain.orders.CUSTOMER_ID_PATTERN says, in words that no reader of templates changes: a
+        # template has its own meanings for backslash, # and $.
+        "#set($id=$util.urlEncode($customer))"
+        '#if($action=="SendMessage" && (!$customer.matches("[!-~]{1,128}") || $customer.matches("[.]{1,2}")'
+        ' || $id.matches(".*%(2F|5C|23|3F|25).*")))#set($action="NotPermitted")#end'
+        '#set($id=$id.replaceAll("%22","%5C%22"))'  # a quotation mark, within the envelope's JSON
         f'#if(!$key.matches("{_UUID}"))#set($action="NoUuidInIdempotencyKey")#end'
         f'#if($input.body.length()>{MAX_BODY_BYTES})#set($action="BodyTooLarge")#end'
     )
@@ -168,9 +193,10 @@ def _envelope() -> str:
     """Write the command as commands.encode does, encoded for a form body."""
     members = {
         "type": "PlaceOrder",
-        "version": 1,
+        "version": commands.VERSION,
+        "revision": commands.REVISION,  # any: a template cannot see which of them the order needs
         "order_id": "ord_${hex}",
-        "customer_id": "$util.urlEncode($customer)",
+        "customer_id": "$id",
         "placed_at": "${time.substring(7,11)}-${month}-${time.substring(0,2)}"
         "T$util.urlEncode($time.substring(12,20)).${epoch.substring(10,13)}Z",
         "correlation_id": "$util.urlEncode($context.requestId)",

@@ -33,7 +33,13 @@ _ANSWERS: dict[str, tuple[int, str, str, dict[str, str]]] = {
     "RESOURCE_NOT_FOUND": (404, "not-found", "No such path", {}),
     "THROTTLED": (429, "too-many-requests", "Slow down", _RETRY),
     "UNAUTHORIZED": (401, "unauthorized", "Send a valid token", _TOKEN),
-    "UNSUPPORTED_MEDIA_TYPE": (415, "unsupported-media-type", "Send application/json", {}),
+    # Also for a body that API Gateway cannot decompress ("Call an API method with a compressed payload").
+    "UNSUPPORTED_MEDIA_TYPE": (
+        415,
+        "unsupported-media-type",
+        "Send application/json, as it is or compressed by gzip or deflate",
+        {"Accept": "'application/json'", "Accept-Encoding": "'gzip, deflate'"},
+    ),
     "WAF_FILTERED": (403, "forbidden", "The request was blocked", {}),
 }
 

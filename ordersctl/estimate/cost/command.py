@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import click
 
-from ordersctl.estimate.cost.order_sizes import sizes
+from ordersctl.estimate.cost.order_sizes import SHOP_BASKET, sizes
 from ordersctl.estimate.cost.per_order import LambdaReport, Load, dollars_per_million, prices, units
 from ordersctl.estimate.cost.standing import kept_per_month, standing_per_month
 from ordersctl.shared.options import Finite
@@ -64,6 +64,7 @@ def cost(
     by_lambda, direct = (dollars_per_million(units(each), price) for each in (load, replace(load, direct=True)))
     show_orders(by_lambda, direct, orders_per_month / 1e6, f"US dollars, list prices as of {price['as_of']}")
     show_assumptions(load, price)
+    show_baskets(load, price)
     kept = orders_per_month if kept is None else kept
     standing = standing_per_month(price, own_key=own_key)
     show_standing({**standing, f"{kept:,} orders kept": kept_per_month(kept, load.size, price)})
@@ -98,6 +99,20 @@ def show_assumptions(load: Load, price: Mapping[str, Any]) -> None:
         f"With {load.authorized:g} authorizer runs per order: one is valid for a token's requests for five minutes. "
         f"If each order has a token of its own, a million cost {both(authorized=1)}.\n"
     )
+
+
+def show_baskets(load: Load, price: Mapping[str, Any]) -> None:
+    """Print what the orders of a shop's checkout cost beside these, which have lines only."""
+    table = Table(title="An order by what is in it, accepted by Lambda", title_justify="left")
+    table.add_column("Order", no_wrap=True)
+    for column in ("KB", "write units", "per million"):
+        table.add_column(column, justify="right")
+    rows = {"lines alone": load.size, "a shop's basket: 20 lines and every field": SHOP_BASKET}
+    for name, size in rows.items():
+        used = units(replace(load, size=size))
+        dollars = sum(dollars_per_million(used, price).values())
+        table.add_row(name, f"{size.item:.2f}", f"{used.write_units:g}", f"{dollars:.2f}")
+    Console().print(table)
 
 
 def show_standing(standing: Mapping[str, float]) -> None:

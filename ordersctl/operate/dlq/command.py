@@ -19,7 +19,7 @@ from ordersctl.operate.dlq.selection import Result, Selection, handle_each
 from ordersctl.operate.dlq.walk import HOLD_SECONDS, Walk
 from ordersctl.shared import options, project
 from ordersctl.shared.files import open_private
-from ordersctl.shared.output import duration, echo, printable, show
+from ordersctl.shared.output import duration, echo, printable, printable_json, show
 from ordersctl.shared.stage import Stage, with_stage
 
 _SHORTEST_ID = 6
@@ -112,8 +112,7 @@ def show_dead_letter(*, stage: Stage, id_: str, queue: str | None, out: Path | N
     if len(found) != 1:
         raise click.ClickException(f"{len(found)} dead letters have an id that begins with {id_}.")
     (dead_letter,) = found
-    document = dead_letter.document
-    body = dead_letter.body if document is None else json.dumps(document, indent=2, ensure_ascii=False)
+    body = dead_letter.body if dead_letter.document is None else printable_json(dead_letter.document)
     if out is not None:
         with open_private(out, "w") as file:
             file.write(body + "\n")

@@ -1,5 +1,6 @@
 """Dead letters: the messages of a dead-letter queue, which order each is about, and why it is there."""
 
+import hashlib
 import json
 import time
 from dataclasses import dataclass
@@ -34,6 +35,12 @@ class DeadLetter:
     def age(self) -> float:
         """Seconds since it was sent."""
         return max(0.0, time.time() - int(self.message["Attributes"]["SentTimestamp"]) / 1_000)
+
+    @property
+    def repeats(self) -> tuple[str, str, str] | None:
+        """What repetitions have in common: the same was quarantined twice. None when its source is not known."""
+        source = self.attributes.get("source", {}).get("StringValue")
+        return None if source is None else (self.queue.url, source, hashlib.sha256(self.body.encode()).hexdigest())
 
     @property
     def document(self) -> Any:

@@ -16,6 +16,8 @@ from ordersctl.operate.send import RateLimit
 from ordersctl.operate.stage_queues import StageQueues
 from ordersctl.shared.stage import Stage
 
+REPEATED = "repeated, and deleted with the first"  # the outcome of a dead letter that is in the queue twice
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -59,10 +61,15 @@ def handle_each(
 ) -> Result:
     """Handle each dead letter, then delete it; those that `handle` raises an error for stay in their queue.
 
-    `handle` returns the outcome; `rate` is per second.
+    A repetition of one that was handled is deleted with it. `handle` returns the outcome; `rate` is per second.
     """
     limit, result = RateLimit(rate), Result(Counter(), [])
+    handled: set[tuple[str, str, str]] = set()
     for dead_letter in selected:
+        if (repeats := dead_letter.repeats) in handled:
+            walk.delete(dead_letter)
+            result.done[REPEATED] += 1
+            continue
         limit.wait()
         walk.renew_when_due()
         try:
@@ -72,4 +79,6 @@ def handle_each(
             continue
         walk.delete(dead_letter)
         result.done[outcome] += 1
+        if repeats is not None:
+            handled.add(repeats)
     return result

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from joserfc.jwk import RSAKey
@@ -59,6 +60,17 @@ OUTCOMES: dict[str, dict[str, tuple[int, str | None]]] = {
         "other customer naming the customer": FORBIDDEN,
         "admin": FORBIDDEN,
     },
+    "GET /orders": UNTRUSTED
+    | {
+        "no scope": FORBIDDEN,
+        "reading only": (200, None),
+        "owner": (200, None),
+        "other customer": (200, None),  # the order is missing
+        "service": (200, None),
+        "service naming the customer": (200, None),
+        "other customer naming the customer": FORBIDDEN,
+        "admin": FORBIDDEN,
+    },
     "GET /orders/{order_id}": UNTRUSTED
     | {
         "no scope": FORBIDDEN,
@@ -104,7 +116,13 @@ OUTCOMES: dict[str, dict[str, tuple[int, str | None]]] = {
         "admin": FORBIDDEN,
     },
 }
-PUBLIC = {"GET /openapi.json", "GET /health"}
+# HEAD is answered as GET is, without the body.
+OUTCOMES |= {
+    operation.replace("GET ", "HEAD "): {kind: (status, None) for kind, (status, _) in outcomes.items()}
+    for operation, outcomes in OUTCOMES.items()
+    if operation.startswith("GET ")
+}
+PUBLIC = {f"{method} {path}" for path in ("/openapi.json", "/health") for method in ("GET", "HEAD")}
 CASES = [(operation, kind) for operation, outcomes in OUTCOMES.items() for kind in outcomes]
 
 
@@ -119,14 +137,16 @@ class World:
     def ask(self, operation: str, kind: str) -> tuple[int, str | None]:
         method, template = operation.split()
         path = template.format(order_id=self.order_id, customer_id=self.owner)
-        # An erasure always names the customer.
-        path += f"?customer_id={self.owner}" if "naming the customer" in kind or method == "DELETE" else ""
+        query = {"order_id": self.order_id} if template == "/orders" and method != "POST" else {}
+        if "naming the customer" in kind or method == "DELETE":  # an erasure always names the customer
+            query["customer_id"] = self.owner
+        path += f"?{urlencode(query)}" if query else ""
         value: Any = {"POST": new_order(), "PATCH": {"note": uuid.uuid4().hex}}.get(method)
         headers = {"If_Match": "*"} if method == "PATCH" else {}
         answer = Caller(self.send, authorization(kind, self.owner)).call(method, path, value, **headers)
         if answer.status == 401:
             return 401, None
-        return answer.status, answer.problem if answer.status >= 400 else None
+        return answer.status, answer.problem if answer.status >= 400 and method != "HEAD" else None
 
 
 def authorization(kind: str, owner: str) -> str | None:

@@ -81,6 +81,6 @@ def test_claims_from_cognito_make_the_same_principal(service: Service) -> None:
     assert status({"claims": {"sub": "ann", "scope": READER, "exp": "Sun Nov 22 15:00:00 UTC 2026"}}) == 200
     assert status({"claims": {"sub": "bob", "scope": READER}}) == 403
     assert status({"claims": {"sub": "ann", "scope": ""}}) == 403
-    assert status({"claims": {"sub": "ann", "scope": [READER]}}) == 403
+    assert status({"claims": {"sub": "ann", "scope": [[READER]]}}) == 403
     for nobody in (None, True, "null", "true", "1.0", "[ann]"):
         assert status({"claims": {"sub": nobody, "scope": READER}}) == 403

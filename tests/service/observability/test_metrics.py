@@ -2,10 +2,12 @@
 
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chalicelib.http.auth.key_set import KeySet, KeysUnavailable
 from ordersctl.estimate.cost.per_order import Load
 from testkit.builders import an_order, command, fresh_order_id, new_order
 from testkit.lambda_events import stream_event
@@ -56,6 +58,12 @@ def test_the_publishers_outcomes_are_counted(harness: ServiceHarness, log: io.St
     harness.publish(event)
     found = counted(log)
     assert (len(found["Published"]), len(found["PublishedAfter"]), len(found["Quarantined"])) == (2, 2, 1)
+
+
+def test_a_failed_download_of_the_issuers_keys_is_counted(log: io.StringIO, tmp_path: Path) -> None:
+    with pytest.raises(KeysUnavailable):
+        KeySet(str(tmp_path / "missing.json")).current()
+    assert counts(log) == {"KeysUnreadable": 1}
 
 
 def test_each_metric_is_of_one_stage_and_costs_nothing_while_it_has_no_value() -> None:

@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from ordersctl.shared.project import PROJECT_DIR
 
 PROJECT = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text())
-SHIPS, DEVELOPS = "requirements.txt", "requirements-dev.txt"
+SHIPS, RUNS, DEVELOPS = "requirements.txt", "requirements-run.txt", "requirements-dev.txt"
 FILES = sorted(PROJECT_DIR.glob("requirements*.txt"))
 OWN_ENVIRONMENT = "requirements-checkov.txt"  # all others are installed together
 
@@ -63,7 +63,7 @@ def named(file: str) -> list[Requirement]:
     ships = [Requirement(each) for each in PROJECT["project"]["dependencies"]]
     if file == SHIPS:
         return ships
-    return group(file.removeprefix("requirements-").removesuffix(".txt")) + (ships if file == DEVELOPS else [])
+    return group(file.removeprefix("requirements-").removesuffix(".txt")) + (ships if file in (RUNS, DEVELOPS) else [])
 
 
 def installed_closure(requirements: Iterable[Requirement]) -> dict[str, str]:
@@ -101,7 +101,7 @@ def test_every_requirement_of_pyproject_is_pinned_there_and_locked_as_it_is_ther
     assert pins == {name: f"=={found.get(name)}" for name in pins}
 
 
-@pytest.mark.parametrize("file", [SHIPS, DEVELOPS])
+@pytest.mark.parametrize("file", [SHIPS, RUNS, DEVELOPS])
 def test_a_file_locks_all_that_its_requirements_need_and_nothing_else(file: str) -> None:
     here = {each.name: each.version for each in locked(PROJECT_DIR / file) if each.is_for_here}
     assert here == installed_closure(named(file))

@@ -14,7 +14,7 @@ from ordersctl.shared import templates
 from ordersctl.shared.stage import Stage
 from testkit.fake_aws.cloudformation import CloudFormation
 from testkit.fake_aws.stack_changes import resolved
-from testkit.fake_aws.stack_rules import Resource
+from testkit.fake_aws.stack_rules import STABLE, Resource
 
 TABLE, SECRET = ("AWS::DynamoDB::GlobalTable", "orders-dev"), ("AWS::SecretsManager::Secret", "orders-dev-id-secret")
 TEMPLATE = templates.resources()
@@ -59,12 +59,15 @@ class Account:
         return table.number, secret.number
 
     def has_what_is_wanted(self, **settings: str) -> bool:
-        """Whether stack and resources are as the template says under these settings."""
+        """Whether the stack can be changed, and its resources are as the template says under these settings.
+
+        A rolled-back update that is followed by a change to what it rolled back to is no change for CloudFormation.
+        """
         stack = self.cloudformation.stacks["orders-dev"]
         wanted = resolved(TEMPLATE, {"Stage": "dev", **settings})
-        return stack.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"} and {
-            name: each.properties for name, each in stack.held.items()
-        } == {name: each["Properties"] for name, each in wanted.items()}
+        return stack.status in STABLE and {name: each.properties for name, each in stack.held.items()} == {
+            name: each["Properties"] for name, each in wanted.items()
+        }
 
     # --- what the commands ask of DynamoDB and Secrets Manager ------------------------------------------------------
 

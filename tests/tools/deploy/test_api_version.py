@@ -24,6 +24,8 @@ OTHERS = {
     "EventBusName": "orders",
     "DaxEndpoint": "daxs://orders.x1y2z3.dax-clusters.eu-west-1.amazonaws.com",
     "CustomerClaim": "customer",
+    "ScopeClaim": "scp",
+    "AudienceClaim": "client_id",
     "CognitoUserPoolArn": POOL,
 }
 # API Gateway applies throttling, tracing and access logs to a stage without a deployment: they are the stage's own.
@@ -67,8 +69,12 @@ def test_a_setting_changes_the_deployment_exactly_when_it_changes_what_the_api_d
     assert (after != before) == (setting in IN_THE_DEFINITION)
 
 
-def test_the_claim_that_names_the_customer_is_the_apis_own_matter_with_direct_acceptance(api: Template) -> None:
-    assert deployment(api, DirectAccept="true") != deployment(api, DirectAccept="true", CustomerClaim="customer")
+def test_claims_are_in_the_apis_definition_where_api_gateway_reads_them_itself(api: Template) -> None:
+    direct = {"DirectAccept": "true"}
+    assert deployment(api, **direct) != deployment(api, **direct, CustomerClaim="customer")
+    assert deployment(api, **direct) == deployment(api, **direct, ScopeClaim="scp")  # the built-in authorizer's matter
+    cognito = {"DirectAccept": "true", "CognitoUserPoolArn": POOL}
+    assert deployment(api, **cognito) != deployment(api, **cognito, ScopeClaim="scp")
 
 
 def test_the_same_settings_are_the_same_deployment_however_often_they_are_deployed(api: Template, before: str) -> None:

@@ -4,17 +4,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+import airspeed
 import click
 import pytest
 
-from chalicelib.http.responses import cors
+from chalicelib.http.responses import Origins, cors
 from ordersctl.deploy import package
-from ordersctl.deploy.overlay import template as overlay
+from ordersctl.deploy.overlay import cors as overlay
 from ordersctl.deploy.sam import translated
 from tests.tools.deploy.template_parts import Template, gateway_answers, properties
 from tests.tools.deploy.test_template import complaints
+from tests.tools.deploy.velocity import Input, Parameters, Util
 
 ORIGIN = "https://shop.example.com"
+SEVERAL = f"{ORIGIN} https://admin.example.com http://localhost:3000"
 ALLOW, EXPOSE = "Access-Control-Allow-Origin", "Access-Control-Expose-Headers"
 
 
@@ -51,7 +54,7 @@ def answers_of(template: Template) -> list[dict[str, str]]:
 def test_gateway_responses_and_direct_acceptance_name_the_origin_as_the_code_does(with_cors: Template) -> None:
     template = translated(with_cors)
     allowed = cors(ORIGIN)
-    assert not isinstance(allowed, bool)
+    assert isinstance(allowed, Origins)
     expected = {name: f"'{allowed.get_access_control_headers()[name]}'" for name in (ALLOW, EXPOSE)}
     answers = answers_of(template)
     assert len(answers) == len(gateway_answers(template)) + 3
@@ -71,12 +74,80 @@ def test_without_an_origin_no_answer_names_one(template: Template) -> None:
     assert not any(ALLOW in each for each in answers_of(template))
 
 
-@pytest.mark.parametrize("origin", ["shop.example.com", "https://a.example/", "https://a' x", "null", "${Stage}"])
+@pytest.mark.parametrize(
+    "origin",
+    ["shop.example.com", "https://a.example/", "https://a' x", "null", "${Stage}", f"{ORIGIN} *", f"{ORIGIN},{ORIGIN}",
+     f"{ORIGIN}  {ORIGIN}"],
+)  # fmt: skip
 def test_an_invalid_origin_is_not_packaged(origin: str, tmp_path: Path) -> None:
     with pytest.raises(click.ClickException, match="CORS_ALLOW_ORIGIN"):
-        overlay.allowed_origin(project_with(tmp_path, origin), "prod")
+        overlay.allowed_origins(project_with(tmp_path, origin), "prod")
 
 
-@pytest.mark.parametrize("origin", ["", "*", ORIGIN, "http://localhost:3000"])
+@pytest.mark.parametrize("origin", ["", "*", ORIGIN, "http://localhost:3000", SEVERAL])
 def test_a_valid_origin_is_packaged(origin: str, tmp_path: Path) -> None:
-    assert overlay.allowed_origin(project_with(tmp_path, origin), "prod") == origin
+    assert overlay.allowed_origins(project_with(tmp_path, origin), "prod") == origin
+
+
+# --- several origins -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def with_several(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    out = tmp_path_factory.mktemp("out")
+    package.build(project_with(tmp_path_factory.mktemp("project"), SEVERAL), "prod", out)
+    template: Template = json.loads((out / package.TEMPLATE).read_text())
+    return translated(template)
+
+
+def chosen(template: str, asking: dict[str, str]) -> str | None:
+    """The origin that a template of API Gateway names to the one that asks; None where it changes nothing."""
+    headers: dict[str, str] = {}
+    known = {
+        "input": Input("", Parameters.of(asking, {})),
+        "context": {"responseOverride": {"header": headers, "status": 200}},
+    }
+    airspeed.Template(template).merge({**known, "util": Util()})
+    return headers.get(ALLOW)
+
+
+ASKING = [
+    ({"Origin": ORIGIN}, ORIGIN),
+    ({"origin": "https://admin.example.com"}, "https://admin.example.com"),
+    ({"Origin": "http://localhost:3000"}, "http://localhost:3000"),
+    ({"Origin": "https://evil.example"}, None),
+    ({"Origin": ORIGIN + ".evil.example"}, None),
+    ({}, None),
+]
+
+
+@pytest.mark.parametrize(("asking", "named"), ASKING, ids=str)
+def test_every_preflight_names_the_origin_that_asks_if_it_is_allowed(
+    with_several: Template, asking: dict[str, str], named: str | None
+) -> None:
+    paths = properties(with_several, "RestAPI")["Body"]["paths"]
+    assert set(paths) == set(overlay.PATHS)
+    for path in paths.values():
+        answer = path["options"]["x-amazon-apigateway-integration"]["responses"]["default"]
+        assert answer["responseParameters"][f"method.response.header.{ALLOW}"] == f"'{ORIGIN}'"
+        assert answer["responseParameters"]["method.response.header.Vary"] == "'Origin'"
+        assert "Vary" in path["options"]["responses"]["200"]["headers"]
+        assert chosen(answer["responseTemplates"]["application/json"], asking) == named
+
+
+@pytest.mark.parametrize(("asking", "named"), ASKING, ids=str)
+def test_direct_acceptance_names_the_origin_that_asks_if_it_is_allowed(
+    with_several: Template, asking: dict[str, str], named: str | None
+) -> None:
+    post = properties(with_several, "RestAPI")["Body"]["paths"]["/orders"]["post"]
+    answers = post["x-amazon-apigateway-integration"]["responses"]
+    for status in ("2\\d{2}", "4\\d{2}"):
+        assert chosen(answers[status]["Fn::If"][1]["responseTemplates"]["application/json"], asking) == named
+    assert chosen(answers["default"]["responseTemplates"]["Fn::If"][1]["application/json"], asking) == named
+
+
+def test_gateway_responses_name_the_origin_that_asks(with_several: Template) -> None:
+    for answer in gateway_answers(with_several).values():
+        headers = answer["responseParameters"]
+        assert headers[f"gatewayresponse.header.{ALLOW}"] == "method.request.header.Origin"
+        assert headers["gatewayresponse.header.Vary"] == "'Origin'"

@@ -2,9 +2,11 @@
 
 import itertools
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import httpx
@@ -14,7 +16,7 @@ from chalicelib.adapters.order_table import OrderTable
 from chalicelib.adapters.queues import DeadLetterQueue
 from chalicelib.application import process
 from chalicelib.domain import commands, order_ids
-from chalicelib.domain.orders import NewOrder, Order, parse
+from chalicelib.domain.orders import CUSTOMER_ID_PATTERN, NewOrder, Order, parse
 from chalicelib.domain.request_context import RequestContext
 from chalicelib.http.auth.principal import READ, SERVICE
 from ordersctl.client import invoices
@@ -22,6 +24,7 @@ from ordersctl.local.engine import deploy
 from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.project import PROJECT_DIR
 from testkit import builders
+from testkit.shop_basket import shop_basket
 from tests.tools.deploy.velocity import PLACED_AT, DirectGateway, Reply
 
 KEY = "0F8FAD5B-D9CB-469F-A165-70867728950E"
@@ -35,6 +38,13 @@ HOSTILE = [
     "İstanbul 漢字 😀",
     "a+b c%20d=e;f",
 ]
+
+
+CUSTOMERS = [
+    "auth0|0123", "ann@example.com", "eu-west-1:4f2e", "...", "a.", "x" * 128, "!\"$&'()*+,-.0:;<=>@A[]^_`a{|}~",
+    'x"&Action=PurgeQueue', 'x","order_id":"y', "$context.requestId", "${hex}", "$util.urlEncode($key)",
+]  # fmt: skip
+NO_CUSTOMERS = [".", "..", "x" * 129, "a b", "a/b", "a\\b", "a#b", "a?b", "a%b", "a%2Fb", "ä", "a\n", "a\x00b", "%22"]
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +96,9 @@ def test_an_order_is_queued_as_by_lambda_and_the_client_gets_its_location(gatewa
     assert reply.headers["Location"] == f"/prod/orders/{order_id}"
     assert reply.headers["Retry-After"] == "1"
     (envelope,) = queued(gateway, sqs)
-    assert envelope == builders.command(order_id=order_id, placed_at=PLACED_AT, order=builders.new_order())
+    assert envelope == builders.command(
+        order_id=order_id, placed_at=PLACED_AT, order=builders.new_order(), revision=commands.REVISION
+    )
     assert commands.decode(json.dumps(envelope)).order_id == order_id
     assert order_ids.is_well_formed(order_id)
 
@@ -135,8 +147,10 @@ def test_a_header_names_no_customer(gateway: DirectGateway, sqs: Any) -> None:
     [
         "", "{", "[]", "null", order(items=[]), order(total=1), order(currency="XXX"),
         order(items=[builders.line(quantity=0)]), order(items=[builders.line(quantity="1")]),
+        order(adjustments=[{"type": "discount", "amount": 1}]), order(metadata={"": "x"}), order(metadata={"a": 1}),
+        order(metadata={"a" * 41: "x"}), order(contact={"email": "ann"}), order(adjustments=[{"type": "tax"}] * 2),
         order(items=[builders.line(unit_price=0.5)]), order(items=[builders.line(sku="")]),
-        order(note="x" * 1_001), order() + ', "customer_id": "18000"',
+        order(note="x" * 2_001), order() + ', "customer_id": "18000"',
     ],
 )  # fmt: skip
 def test_a_body_that_is_no_order_is_refused_by_the_model(body: str, gateway: DirectGateway, sqs: Any) -> None:
@@ -169,8 +183,8 @@ def test_the_built_in_authorizer_says_what_is_a_name(gateway: DirectGateway, sqs
         ({"scope": ""}, {}, (403, "forbidden")),
         ({}, {"customer_id": "18000"}, (403, "forbidden")),
         ({"scope": SERVICE}, {}, (400, "customer-required")),
-        ({"scope": SERVICE}, {"customer_id": 'x"&Action=PurgeQueue'}, (403, "forbidden")),
-        ({"sub": 'x","order_id":"y'}, {}, (403, "forbidden")),
+        *(({"scope": SERVICE}, {"customer_id": each}, (403, "forbidden")) for each in NO_CUSTOMERS),
+        *(({"sub": each}, {}, (403, "forbidden")) for each in NO_CUSTOMERS if each),
     ],
 )
 def test_a_caller_who_may_not_place_orders_is_refused(
@@ -178,6 +192,21 @@ def test_a_caller_who_may_not_place_orders_is_refused(
 ) -> None:
     assert problem(gateway.post(order(), KEY, query=named, **claims)) == expected
     assert queued(gateway, sqs) == []
+
+
+@pytest.mark.parametrize("customer", CUSTOMERS)
+def test_an_order_is_that_customers_whatever_is_in_the_id(customer: str, gateway: DirectGateway, sqs: Any) -> None:
+    named = gateway.post(order(), KEY, query={"customer_id": customer}, sub="shop", scope=SERVICE)
+    assert parse_qs(urlsplit(named.headers["Location"]).query)["customer_id"] == [customer]
+    gateway.post(order(), KEY, sub=customer)
+    envelopes = queued(gateway, sqs)
+    assert [each["customer_id"] for each in envelopes] == [customer, customer]
+    assert [commands.decode(json.dumps(each)).customer_id for each in envelopes] == [customer, customer]
+
+
+def test_customer_ids_are_those_of_the_api() -> None:
+    assert all(re.fullmatch(CUSTOMER_ID_PATTERN, each) for each in CUSTOMERS)
+    assert not any(re.fullmatch(CUSTOMER_ID_PATTERN, each) for each in NO_CUSTOMERS)
 
 
 def test_a_body_that_is_too_large_is_refused(gateway: DirectGateway, sqs: Any) -> None:
@@ -196,7 +225,7 @@ def test_no_text_breaks_out_of_its_field(text: str, gateway: DirectGateway, sqs:
     (envelope,) = queued(gateway, sqs)
     assert envelope["order"] == posted
     assert envelope["customer_id"] == builders.CUSTOMER
-    assert set(envelope) == set(builders.command())
+    assert set(envelope) == {*builders.command(), "revision"}
 
 
 def test_with_the_queue_down_no_order_is_accepted(gateway: DirectGateway) -> None:
@@ -204,6 +233,16 @@ def test_with_the_queue_down_no_order_is_accepted(gateway: DirectGateway) -> Non
     reply = gateway.post(order(), KEY)
     assert problem(reply) == (503, "unavailable")
     assert reply.headers["Retry-After"] == "1"
+
+
+def test_the_basket_of_a_shop_is_the_same_order_either_way(gateway: DirectGateway, sqs: Any) -> None:
+    assert gateway.post(json.dumps(shop_basket()), KEY).status == 202
+    (envelope,) = queued(gateway, sqs)
+    new = parse(NewOrder, shop_basket(), now=PLACED_AT)
+    context = RequestContext(PLACED_AT, "request-1")
+    by_lambda = commands.encode(new, order_id=envelope["order_id"], customer_id=builders.CUSTOMER, context=context)
+    direct, other = (process.order_of(commands.decode(each)) for each in (json.dumps(envelope), by_lambda))
+    assert (direct, direct.status) == (other, "placed")
 
 
 @pytest.mark.full  # ten seconds; the other tests here place orders by the same template

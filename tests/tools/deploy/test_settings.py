@@ -18,6 +18,9 @@ from ordersctl.shared.project import CHALICE_CONFIG, INFRA, PROJECT_DIR
 DAX = "daxs://orders.x1y2z3.dax-clusters.eu-west-1.amazonaws.com"
 FIT = {"Stage": "dev", "JwtIssuer": "https://issuer.example", "JwtAudience": "orders", "JwtJwks": "keys.json"}
 
+DIRECT = {"DirectAccept": "true"}
+COGNITO = {"CognitoUserPoolArn": "arn:aws:cognito-idp:eu-west-1:000000000000:userpool/eu-west-1_a"}
+
 
 def complaint(**given: str) -> str:
     """The message about settings that cannot be used."""
@@ -53,6 +56,9 @@ def test_an_invalid_setting_is_named_with_the_reason(given: dict[str, str], said
         ({}, 21, "OrderQueueVisibility: 120 is less than 126"),
         ({"BillingMode": "PROVISIONED", "MaxCapacity": "4"}, 15, "MaxCapacity: 4 is not above MinCapacity, 5"),
         ({"ReplicaRegion": "eu-west-1"}, 15, "ReplicaRegion: eu-west-1 is the region of the stage itself"),
+        (DIRECT | {"CustomerClaim": "custom:id"}, 15, "CustomerClaim: with DirectAccept 'custom:id' cannot be read"),
+        (DIRECT | {"CustomerClaim": "https://shop.example/id"}, 15, "CustomerClaim: with DirectAccept 'https:"),
+        (DIRECT | COGNITO | {"ScopeClaim": "scp roles"}, 15, "ScopeClaim: with DirectAccept 'scp roles' "),
     ],
 )
 def test_settings_that_contradict_each_other_are_named(given: dict[str, str], seconds: int, said: str) -> None:
@@ -69,6 +75,8 @@ def test_settings_that_contradict_each_other_are_named(given: dict[str, str], se
         {"MaxCapacity": "4"},  # of no effect on demand
         {"BillingMode": "PROVISIONED", "MinCapacity": "9"},
         {"ReplicaRegion": "eu-west-2"},
+        {"CustomerClaim": "https://shop.example/id"},
+        DIRECT | {"CustomerClaim": "customer_id", "ScopeClaim": "scp roles"},  # the authorizer reads the scopes
     ],
 )
 def test_settings_that_just_fit_together_are_accepted(given: dict[str, str]) -> None:

@@ -41,6 +41,9 @@ class JavaText(str):
     def replaceAll(self, pattern: str, replacement: str) -> "JavaText":  # noqa: N802 - Java's name
         return JavaText(re.sub(pattern, replacement, self))
 
+    def startsWith(self, beginning: str) -> bool:  # noqa: N802 - Java's name
+        return self.startswith(beginning)
+
     def toLowerCase(self) -> str:  # noqa: N802 - Java's name
         return self.lower()
 
@@ -97,8 +100,8 @@ class Input:
 class Util:
     """$util: urlEncode is Java's URLEncoder, which writes a space as +."""
 
-    def urlEncode(self, text: str) -> str:  # noqa: N802 - API Gateway's name
-        return quote_plus(text)
+    def urlEncode(self, text: str) -> JavaText:  # noqa: N802 - API Gateway's name
+        return JavaText(quote_plus(text))
 
 
 @dataclass
@@ -119,7 +122,7 @@ class DirectGateway:
     ) -> "DirectGateway":
         body = template["Resources"]["RestAPI"]["Properties"]["Body"]
         conditions = {"WithDirectAccept": True, "WithCognito": with_cognito}
-        post = resolved(body["paths"]["/orders"]["post"], conditions, {"CustomerClaim": "sub"})
+        post = resolved(body["paths"]["/orders"]["post"], conditions, {"CustomerClaim": "sub", "ScopeClaim": "scope"})
         return cls(post, body["definitions"], queue_url, http, with_cognito)
 
     def post(

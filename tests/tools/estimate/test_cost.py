@@ -12,11 +12,12 @@ from chalicelib.domain import commands, events, orders
 from chalicelib.domain.orders import NewOrder
 from chalicelib.domain.request_context import RequestContext
 from ordersctl.estimate.cost.command import cost
-from ordersctl.estimate.cost.order_sizes import INDEX_ENTRY, KB, sizes
+from ordersctl.estimate.cost.order_sizes import INDEX_ENTRY, KB, SHOP_BASKET, Sizes, sizes
 from ordersctl.estimate.cost.per_order import Load, Units, dollars_per_million, prices, units
 from ordersctl.estimate.cost.standing import kept_per_month, standing_per_month
 from testkit.builders import CUSTOMER, NOW, ORDER_ID, an_order
 from testkit.item_sizes import index_entry, item_size
+from testkit.shop_basket import shop_basket
 from tests.unit.adapters.test_order_items import real_lines
 
 PAGE = Path(__file__).parents[3] / "docs" / "explain" / "performance.md"
@@ -42,7 +43,22 @@ def test_every_price_has_a_date_a_source_and_a_confirmation() -> None:
 
 @pytest.mark.parametrize("lines", [1, 10, 100, 500])
 def test_the_assumed_sizes_are_those_of_real_orders(lines: int) -> None:
-    posted = {"currency": "GBP", "items": real_lines(lines), "reference": "536365"}
+    check_sizes(sizes(lines), {"currency": "GBP", "items": real_lines(lines), "reference": "536365"})
+
+
+def test_the_sizes_of_a_shops_basket_are_its_own() -> None:
+    check_sizes(SHOP_BASKET, shop_basket())
+
+
+def test_a_shops_basket_is_priced_beside_lines_alone() -> None:
+    shown = CliRunner().invoke(cost, ["--orders-per-month", "1000000"]).output
+    used = units(Load(size=SHOP_BASKET))
+    (row,) = [each for each in shown.splitlines() if "every field" in each]
+    assert used.write_units == 3
+    assert f"{total(Load(size=SHOP_BASKET)):.2f}" in row
+
+
+def check_sizes(size: Sizes, posted: dict[str, Any]) -> None:
     order = an_order(new=posted)
     context = RequestContext(NOW, "c" * 36)
     command = commands.encode(orders.parse(NewOrder, posted), order_id=ORDER_ID, customer_id=CUSTOMER, context=context)
@@ -52,7 +68,6 @@ def test_the_assumed_sizes_are_those_of_real_orders(lines: int) -> None:
         len(name) + len(each["DataType"]) + len(each["StringValue"].encode())
         for name, each in event_topic.message_attributes(event).items()
     )
-    size = sizes(lines)
     assert size.item * KB == pytest.approx(item_size(order_items.to_item(order)), rel=0.02)
     assert size.command * KB == pytest.approx(len(command.encode()), rel=0.02)
     assert size.event * KB == pytest.approx(len(event.to_json().encode()) + attributes, rel=0.02)

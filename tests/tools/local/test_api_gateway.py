@@ -1,11 +1,13 @@
 """The local API server over raw connections: it answers as API Gateway does, and drops no connection."""
 
+import gzip
 import http.client
 import json
 import socket
 import statistics
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -16,6 +18,7 @@ from chalice.app import AuthRequest, AuthResponse, Chalice, Response
 from chalice.config import Config
 
 from ordersctl.local import api_gateway
+from ordersctl.local.request_body import MAX_BODY_BYTES
 
 app = Chalice("gateway-test", configure_logs=False)
 
@@ -173,8 +176,9 @@ def test_a_content_length_that_is_no_number_is_refused(port: int, length: bytes)
     [
         (b"Content-Length: 5\r\nContent-Length: 6", (400, "bad-request")),
         (b"no colon here\r\nContent-Length: 5", (400, "bad-request")),
-        (b"Transfer-Encoding: chunked", (411, "bad-request")),
-        (b"Content-Length: 5\r\nTransfer-Encoding: chunked", (411, "bad-request")),
+        (b"Content-Length: 5\r\nTransfer-Encoding: chunked", (400, "bad-request")),
+        (b"Transfer-Encoding: gzip, chunked", (501, "bad-request")),
+        (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", (501, "bad-request")),
         (b"Content-Length: 10485761", (413, "content-too-large")),
         (b"Content-Length: 99999999999999999999999999", (413, "content-too-large")),
         (b"X: " + b"a" * 70_000, (431, "bad-request")),
@@ -185,6 +189,72 @@ def test_a_request_of_unknown_length_is_refused(port: int, head: bytes, refused:
     answer = raw(port, b"POST /things/a HTTP/1.1\r\n" + head + b"\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
 
     assert raw_problem(answer) == refused
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [b"5\r\nhello\r\n0\r\n\r\n", b"2;x=y\r\nhe\r\n03\r\nllo\r\n0\r\nTrailer: t\r\n\r\n", b"5 \r\nhello\r\n0\r\n\r\n"],
+)
+def test_a_body_in_chunks_is_read_and_the_connection_goes_on(port: int, chunks: bytes) -> None:
+    head = b"POST /things/a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n"
+    last = b"GET /things/b HTTP/1.1\r\nConnection: close\r\n\r\n"
+
+    answer = raw(port, head + b"\r\n" + chunks + last)
+
+    assert b'"name":"a","bytes":5' in answer
+    assert b'"name":"b"' in answer
+
+
+@pytest.mark.parametrize(
+    ("chunks", "refused"),
+    [
+        (b"\r\nhello", (400, "bad-request")),
+        (b"x\r\nhello", (400, "bad-request")),
+        (b"-5\r\nhello", (400, "bad-request")),
+        (b"5\r\nhello!\r\n", (400, "bad-request")),
+        (b"5\nhello\r\n", (400, "bad-request")),
+        (b"a00001\r\nhello", (413, "content-too-large")),
+        (b"ffffffffffffffff\r\nhello", (400, "bad-request")),
+    ],
+)
+def test_chunks_that_cannot_be_read_are_refused(port: int, chunks: bytes, refused: Any) -> None:
+    answer = raw(port, b"POST /things/a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks)
+
+    assert raw_problem(answer) == refused
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [("gzip", gzip.compress(b"hello")), ("deflate", zlib.compress(b"hello")), ("GZIP", gzip.compress(b"hello"))],
+)
+def test_a_compressed_body_is_decompressed_as_by_api_gateway(port: int, coding: str, body: bytes) -> None:
+    status, _, answer = ask(port, "POST", "/things/a", body=body, headers={"Content-Encoding": coding})
+
+    assert (status, json.loads(answer)["bytes"]) == (200, 5)
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip", b"hello"),
+        ("gzip", gzip.compress(b"hello")[:-1]),
+        ("gzip", gzip.compress(b"hello") + b"!"),
+        ("br", b"hello"),
+        ("gzip, gzip", gzip.compress(gzip.compress(b"hello"))),
+    ],
+)
+def test_a_body_that_cannot_be_decompressed_is_of_the_wrong_type(port: int, coding: str, body: bytes) -> None:
+    status, headers, answer = ask(port, "POST", "/things/a", body=body, headers={"Content-Encoding": coding})
+
+    assert problem(status, headers, answer) == (415, "unsupported-media-type")
+    assert headers["Accept-Encoding"] == "gzip, deflate"
+
+
+def test_a_body_that_becomes_too_large_is_refused(port: int) -> None:
+    bomb = gzip.compress(b"0" * (MAX_BODY_BYTES + 1))
+    answer = ask(port, "POST", "/things/a", body=bomb, headers={"Content-Encoding": "gzip"})
+
+    assert problem(*answer) == (413, "content-too-large")
 
 
 @pytest.mark.parametrize(
@@ -202,7 +272,7 @@ def test_a_body_over_the_limit_is_refused_although_the_client_sends_all_of_it(po
 
 
 def test_a_body_of_exactly_the_limit_is_accepted(port: int) -> None:
-    body = b"x" * api_gateway.MAX_BODY_BYTES
+    body = b"x" * MAX_BODY_BYTES
     status, _, answer = ask(port, "POST", "/things/a", body=body, headers={"Content-Type": "text/plain"})
 
     assert (status, json.loads(answer)["bytes"]) == (200, len(body))

@@ -87,6 +87,12 @@ def test_json_is_exact_and_has_no_control_character_either(hostile: OperatedStag
         assert json.dumps(SENT, ensure_ascii=False)[1:-1] in shown
 
 
+def test_a_dead_letter_is_shown_as_exact_json(hostile: OperatedStage) -> None:
+    rows = [row for row in hostile.json("dlq", "list") if row["queue"] == "inventory"]
+    (shown,) = [hostile.run("dlq", "show", row["id"]).stdout.partition("\n")[2] for row in rows]
+    assert json.loads(shown)["type"] == HOSTILE
+
+
 def test_a_file_has_the_body_as_it_was_sent(hostile: OperatedStage, tmp_path: Path) -> None:
     (row,) = [row for row in hostile.json("dlq", "list") if row["queue"] == "inventory"]
     assert hostile.run("dlq", "show", row["id"], "--out", str(tmp_path / "body.json")).exit_code == 0

@@ -122,7 +122,7 @@ class Ambiguous(BaseModel):
 
 
 class Free(BaseModel):
-    metadata: dict[str, str]
+    metadata: dict[int, str]
 
 
 class Pair(BaseModel):

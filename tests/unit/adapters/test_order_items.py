@@ -13,7 +13,8 @@ from hypothesis import given
 from chalicelib.adapters import order_items
 from chalicelib.adapters.attribute_values import Codec
 from chalicelib.domain.errors import Poison
-from chalicelib.domain.orders import SUMMARY, ErasedOrder, LineItem, Order
+from chalicelib.domain.orders import SUMMARY, ErasedOrder, Order
+from chalicelib.domain.parts import LineItem
 from testkit.builders import ADDRESS, CUSTOMER, LATER, NOW, ORDER_ID, an_order, line
 from testkit.item_sizes import WRITE_UNIT, index_entry, item_size, number_size, value_size
 from tests.unit.strategies import erased_orders, rejected_orders, stored_orders

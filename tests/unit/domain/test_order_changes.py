@@ -7,21 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain import orders
+from chalicelib.domain.changes import OrderChange, merge_patch
 from chalicelib.domain.errors import IllegalTransition, InvalidOrder, NotChangeable, NotPermitted
-from chalicelib.domain.orders import (
-    TRANSITIONS,
-    ErasedOrder,
-    LineItem,
-    Order,
-    OrderChange,
-    OrderContent,
-    OrderStatus,
-    merge_patch,
-)
+from chalicelib.domain.orders import TRANSITIONS, ErasedOrder, Order, OrderContent, OrderStatus
+from chalicelib.domain.parts import LineItem
 from testkit.builders import ADDRESS, CUSTOMER, LATER, ORDER_ID, an_order, line
 from tests.unit.strategies import stored_orders
 
 STORED = [status for status in OrderStatus if status is not OrderStatus.ERASED]
+SHIPPING = {"type": "shipping", "amount": 495}
 LEGAL = {
     ("placed", "confirmed"),
     ("placed", "cancelled"),
@@ -92,25 +86,44 @@ def test_new_items_make_a_new_total() -> None:
     assert (after.total, after.version, after.updated_at, after.item_count) == (7, 2, LATER, 1)
 
 
+@pytest.mark.parametrize("content", [{"items": [line(quantity=1)]}, {"adjustments": [SHIPPING]}])
 @pytest.mark.parametrize("status", STORED)
-def test_items_change_only_while_placed(status: OrderStatus) -> None:
+def test_items_and_adjustments_change_only_while_placed(status: OrderStatus, content: dict[str, Any]) -> None:
     order = an_order(status=status)
     if status is OrderStatus.PLACED:
-        assert changed(order, content={"items": [line(quantity=1)]}).version == 2
+        assert changed(order, content=content).version == 2
     else:
         with pytest.raises(NotChangeable):
-            changed(order, content={"items": [line(quantity=1)]})
+            changed(order, content=content)
 
 
-@pytest.mark.parametrize("content", [{"note": "new"}, {"shipping_address": ADDRESS}])
 @pytest.mark.parametrize("status", STORED)
-def test_address_and_note_change_until_shipped(status: OrderStatus, content: dict[str, Any]) -> None:
+def test_metadata_changes_always(status: OrderStatus) -> None:
+    after = changed(an_order(status=status), content={"metadata": {"parcel": "1"}})
+    assert (after.metadata, after.version) == ({"parcel": "1"}, 2)
+
+
+DELIVERY = [{"note": "new"}, {"shipping_address": ADDRESS}, {"billing_address": ADDRESS}, {"contact": {"phone": "1"}}]
+
+
+@pytest.mark.parametrize("content", DELIVERY)
+@pytest.mark.parametrize("status", STORED)
+def test_addresses_contact_and_note_change_until_shipped(status: OrderStatus, content: dict[str, Any]) -> None:
     order = an_order(status=status)
     if status in {OrderStatus.PLACED, OrderStatus.CONFIRMED}:
         assert changed(order, content=content).version == 2
     else:
         with pytest.raises(NotChangeable):
             changed(order, content=content)
+
+
+def test_new_adjustments_make_a_new_total() -> None:
+    order = an_order(new={"adjustments": [SHIPPING]})
+    coupon = {"type": "discount", "amount": -530}
+    after = changed(order, content={"adjustments": [SHIPPING, coupon]})
+    assert (order.total, after.subtotal, after.total) == (2025, 1530, 1495)
+    assert changed(after, content={"adjustments": None}).total == 1530
+    assert changed(after, content={"items": [line(quantity=2)]}).total == 475
 
 
 def test_content_and_status_change_in_one_version() -> None:
@@ -134,6 +147,9 @@ def test_a_reason_alone_changes_nothing() -> None:
         ({"status": "confirmed"}, "old", ADDRESS),
         ({"note": "new"}, "new", ADDRESS),
         ({"note": None}, None, ADDRESS),
+        ({"note": ""}, None, ADDRESS),
+        ({"shipping_address": {"line2": ""}}, "old", ADDRESS),
+        ({"shipping_address": {"postal_code": ""}}, "old", {n: v for n, v in ADDRESS.items() if n != "postal_code"}),
         ({"shipping_address": None}, "old", None),
         ({"shipping_address": {"city": "York"}}, "old", ADDRESS | {"city": "York"}),
         ({"shipping_address": {"postal_code": None}}, "old", {n: v for n, v in ADDRESS.items() if n != "postal_code"}),
@@ -153,7 +169,7 @@ def test_a_change_names_only_what_differs(patch: Any, note: str | None, address:
         {"items": []},
         {"items": {"0": {"quantity": 1}}},
         {"items": [line(quantity="1")]},
-        {"note": ""},
+        {"shipping_address": {"city": ""}},
         {"shipping_address": {"city": None}},
         {"shipping_address": {"zip": "1"}},
         {"note": {"a": {"b": None}}},
@@ -206,6 +222,7 @@ def test_what_is_shown_holds_nothing_internal() -> None:
         "status": "placed",
         "currency": "GBP",
         "items": [line()],
+        "subtotal": 1530,
         "total": 1530,
         "note": "n",
         "version": 1,
@@ -259,9 +276,9 @@ def test_items_note_and_address_change_together() -> None:
 
 
 def test_a_refusal_says_what_is_fixed_and_what_was_asked_for() -> None:
-    with pytest.raises(NotChangeable, match=r"^the items of an order that is confirmed are fixed$"):
+    with pytest.raises(NotChangeable, match=r"^the items and adjustments of an order that is confirmed are fixed$"):
         changed(an_order(status=OrderStatus.CONFIRMED), content={"items": [line(quantity=1)]})
-    with pytest.raises(NotChangeable, match=r"^the address and note of an order that is shipped are fixed$"):
+    with pytest.raises(NotChangeable, match=r"^the addresses, contact and note of an order that is shipped are fixed$"):
         changed(an_order(status=OrderStatus.SHIPPED), content={"note": "new"})
     with pytest.raises(NotPermitted, match=r"^only a service may ask for shipped$"):
         changed(an_order(), status=OrderStatus.SHIPPED, by_service=False)

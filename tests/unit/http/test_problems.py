@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from chalice.app import Request, Response
@@ -14,6 +15,7 @@ from chalicelib.http.problems import Problem
 from testkit.lambda_events import LambdaContext, http_event
 
 REQUEST = Request(http_event("GET", "/orders/x", request_id="request-7"), LambdaContext())
+ROUTES = {"/orders/x": {"GET": SimpleNamespace(content_types=["application/json", "text/plain"])}}
 ARGUMENTS = {
     errors.InvalidOrder: ([Violation("/items/0/sku", "too long")],),
     errors.IllegalTransition: ("shipped", "placed", ["delivered"]),
@@ -103,25 +105,31 @@ def test_an_illegal_transition_is_answered_with_the_legal_ones() -> None:
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 413, 415, 429, 500, 502, 503])
 def test_the_frameworks_own_errors_become_problems(status: int) -> None:
     own = Response({"Code": "Secret", "Message": "Internal"}, {"Allow": "GET", "X-Own": "1"}, status)
-    answer = problems.replace_framework_error(own, REQUEST)
+    answer = problems.replace_framework_error(own, REQUEST, ROUTES)
     document = json.loads(answer.body)
     assert (answer.status_code, document["status"], answer.headers["Allow"]) == (status, status, "GET")
     assert "Secret" not in answer.body
     assert "X-Own" not in answer.headers
 
 
+def test_a_wrong_media_type_is_told_the_right_ones() -> None:
+    answer = problems.replace_framework_error(Response("", {}, 415), REQUEST, ROUTES)
+    assert json.loads(answer.body)["detail"] == "Send application/json or text/plain"
+    assert answer.headers["Accept"] == "application/json, text/plain"
+
+
 def test_a_slug_is_the_same_on_every_python() -> None:
     """HTTPStatus renames its phrases: 413 is "Request Entity Too Large" up to Python 3.12 and not after."""
-    answer = problems.replace_framework_error(Response("", {}, 413), REQUEST)
+    answer = problems.replace_framework_error(Response("", {}, 413), REQUEST, ROUTES)
     assert json.loads(answer.body)["type"] == "urn:problem:orders:content-too-large"
 
 
 @pytest.mark.parametrize("status", [200, 202, 204, 304])
 def test_other_answers_stay_as_they_are(status: int) -> None:
     own = Response("", {}, status)
-    assert problems.replace_framework_error(own, REQUEST) is own
+    assert problems.replace_framework_error(own, REQUEST, ROUTES) is own
 
 
 def test_a_problem_is_not_rewritten() -> None:
     own = problems.response(Problem("not-found", 404, "x"), REQUEST)
-    assert problems.replace_framework_error(own, REQUEST) is own
+    assert problems.replace_framework_error(own, REQUEST, ROUTES) is own

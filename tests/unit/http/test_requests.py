@@ -1,5 +1,6 @@
 """Reading requests: strict JSON, and parameters with one meaning."""
 
+import gzip
 import json
 from contextlib import suppress
 from typing import Any
@@ -47,8 +48,6 @@ NOT_JSON: dict[str, str | bytes] = {
     "a name twice": '{"a": 1, "a": 1}',
     "a name twice inside": '{"a": [{"b": 1, "b": 2}]}',
     "a name twice by escape": '{"a": 1, "\\u0061": 2}',
-    "a byte order mark": "\ufeff{}",
-    "a byte order mark in bytes": b"\xef\xbb\xbf{}",
     "UTF-16": '{"a": 1}'.encode("utf-16"),
     "bad UTF-8": b'{"note": "\xff"}',
     "overlong UTF-8": b'{"note": "\xc0\x80"}',
@@ -76,6 +75,13 @@ def test_a_body_that_is_not_strict_json_is_refused(what: str) -> None:
     assert refused(requests.json_body, a_request(body=NOT_JSON[what])) == ("malformed-json", 400)
 
 
+def test_a_body_that_arrives_compressed_is_of_the_wrong_type() -> None:
+    compressed = a_request(body=gzip.compress(b"{}"), Content_Encoding="gzip")
+    assert refused(requests.json_body, compressed) == ("unsupported-media-type", 415)
+    # API Gateway has decompressed it, and tells how it came.
+    assert requests.json_body(a_request(body="{}", Content_Encoding="gzip")) == {}
+
+
 def test_a_missing_body_is_refused() -> None:
     assert refused(requests.json_body, a_request()) == ("malformed-json", 400)
 
@@ -91,6 +97,8 @@ def test_a_missing_body_is_refused() -> None:
         ("9" * 4_000, int("9" * 4_000)),
         ("[" * 200 + "]" * 200, None),
         ('"é"'.encode(), "é"),
+        ("\ufeff{}", {}),  # a byte order mark
+        (b"\xef\xbb\xbf{}", {}),
     ],
     ids=lambda each: str(each)[:20],
 )
@@ -129,10 +137,20 @@ def test_any_body_is_read_or_refused(body: bytes | str) -> None:
         ("~!#$%&'()*+,-./:;<=>?@[]^_`{|}", "~!#$%&'()*+,-./:;<=>?@[]^_`{|}"),
         ("k" * 255, "k" * 255),
         ('"' + "k" * 255 + '"', "k" * 255),
+        ('"order 17 of May"', "order 17 of May"),
+        ('"k";retry', "k"),
+        ('"k"; retry=?1;a="x;\\"y"', "k"),
+        ("k;retry", "k;retry"),  # a bare key has no parameters
     ],
 )
 def test_a_key_is_bare_or_quoted(header: str, key: str) -> None:
     assert requests.idempotency_key(a_request(Idempotency_Key=header)) == key
+
+
+def test_a_key_that_is_sent_twice_is_refused() -> None:
+    event = http_event("POST", "/orders", headers={"Idempotency-Key": "b"})
+    event["multiValueHeaders"] = {"idempotency-key": ["a", "b"]}
+    assert refused(requests.idempotency_key, Request(event, LambdaContext())) == ("invalid-parameter", 400)
 
 
 def test_a_header_is_found_in_any_case_or_not_at_all() -> None:
@@ -141,7 +159,24 @@ def test_a_header_is_found_in_any_case_or_not_at_all() -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["", " ", '""', "a b", '"a b"', "é", "a\tb", "a\n", "k" * 256, '"' + "k" * 256 + '"', "\x7f", "٣"]
+    "header",
+    [
+        "",
+        " ",
+        '""',
+        "a b",
+        '"a" b',
+        '"a',
+        '"a"b',
+        '"a";',
+        "é",
+        "a\tb",
+        "a\n",
+        "k" * 256,
+        '"' + "k" * 256 + '"',
+        "\x7f",
+        "٣",
+    ],
 )
 def test_a_key_of_other_characters_or_length_is_refused(header: str) -> None:
     assert refused(requests.idempotency_key, a_request(Idempotency_Key=header)) == ("invalid-parameter", 400)
@@ -178,23 +213,30 @@ def test_a_status_that_no_order_has_is_refused(given: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "time"),
+    ("given", "down", "up"),
     [
-        ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00.000Z"),
-        ("2026-01-31T12:00:00.5Z", "2026-01-31T12:00:00.500Z"),
-        ("2026-01-31T12:00:00.123456789Z", "2026-01-31T12:00:00.123Z"),
-        ("2026-01-31T12:00:00.999999Z", "2026-01-31T12:00:00.999Z"),
-        ("2026-01-31T12:00:00+05:30", "2026-01-31T06:30:00.000Z"),
-        ("2024-02-29T23:59:59-01:00", "2024-03-01T00:59:59.000Z"),
-        ("0999-01-01T00:00:00Z", "0999-01-01T00:00:00.000Z"),
-        ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59.000Z"),
-        ("9999-12-31T23:59:59-01:00", "9999-12-31T23:59:59.999Z"),
-        ("0001-01-01T00:00:00+01:00", "0001-01-01T00:00:00.000Z"),
-        (None, None),
+        ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00.000Z", "2026-01-31T12:00:00.000Z"),
+        ("2026-01-31T12:00:00.5Z", "2026-01-31T12:00:00.500Z", "2026-01-31T12:00:00.500Z"),
+        ("2026-01-31T12:00:00.123456789Z", "2026-01-31T12:00:00.123Z", "2026-01-31T12:00:00.124Z"),
+        ("2026-01-31T12:00:00.000000001Z", "2026-01-31T12:00:00.000Z", "2026-01-31T12:00:00.001Z"),
+        ("2026-01-31T12:00:00.999999Z", "2026-01-31T12:00:00.999Z", "2026-01-31T12:00:01.000Z"),
+        ("2026-01-31T12:00:00.123000000Z", "2026-01-31T12:00:00.123Z", "2026-01-31T12:00:00.123Z"),
+        ("2026-01-31T12:00:00+05:30", "2026-01-31T06:30:00.000Z", "2026-01-31T06:30:00.000Z"),
+        ("2026-01-31t12:00:00z", "2026-01-31T12:00:00.000Z", "2026-01-31T12:00:00.000Z"),  # RFC 3339, section 5.6
+        ("2024-02-29T23:59:59-01:00", "2024-03-01T00:59:59.000Z", "2024-03-01T00:59:59.000Z"),
+        ("0999-01-01T00:00:00Z", "0999-01-01T00:00:00.000Z", "0999-01-01T00:00:00.000Z"),
+        ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59.000Z", "9999-12-31T23:59:59.000Z"),
+        ("9999-12-31T23:59:59.9999Z", "9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999Z"),
+        ("9999-12-31T23:59:59-01:00", "9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999Z"),
+        ("0001-01-01T00:00:00+01:00", "0001-01-01T00:00:00.000Z", "0001-01-01T00:00:00.000Z"),
+        (None, None, None),
     ],
 )
-def test_a_time_is_written_as_this_service_writes_times(given: str | None, time: str | None) -> None:
-    assert requests.timestamp("placed_after", given) == time
+def test_the_lower_bound_is_rounded_down_and_the_upper_one_up(
+    given: str | None, down: str | None, up: str | None
+) -> None:
+    assert requests.placed_after(given) == down
+    assert requests.placed_before(given) == up
 
 
 @pytest.mark.parametrize(
@@ -204,7 +246,6 @@ def test_a_time_is_written_as_this_service_writes_times(given: str | None, time:
         "2026-01-31",
         "2026-01-31T12:00:00",
         "2026-01-31 12:00:00Z",
-        "2026-01-31t12:00:00z",
         "20260131T120000Z",
         "2026-W05-6T12:00:00Z",
         "2026-02-30T12:00:00Z",
@@ -224,9 +265,9 @@ def test_a_time_is_written_as_this_service_writes_times(given: str | None, time:
     ],
 )
 def test_any_other_time_is_refused(given: str) -> None:
-    assert refused(requests.timestamp, "placed_after", given) == ("invalid-parameter", 400)
+    assert refused(requests.placed_after, given) == ("invalid-parameter", 400)
 
 
 @given(given=st.text(max_size=40))
 def test_random_text_is_not_a_time(given: str) -> None:
-    assert refused(requests.timestamp, "placed_after", given) == ("invalid-parameter", 400)
+    assert refused(requests.placed_after, given) == ("invalid-parameter", 400)

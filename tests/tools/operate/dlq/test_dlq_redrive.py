@@ -45,6 +45,20 @@ def test_a_command_whose_order_is_stored_already_is_redriven(stage: OperatedStag
     assert stage.json("dlq", "redrive", "--all", "--yes")["done"] == {"redriven": 1}
 
 
+@pytest.mark.parametrize(("command", "outcome"), [("redrive", "redriven"), ("drop", "stored as rejected")])
+def test_a_dead_letter_that_is_in_the_queue_twice_is_handled_once(
+    stage: OperatedStage, command: str, outcome: str
+) -> None:
+    body = builders.command(order_id=builders.fresh_order_id())
+    for source in ("m1", "m1", "m2"):
+        stage.send("queue-dlq", body, reason="the table was away", source=source)
+    done = stage.json("dlq", command, "--all", "--yes")["done"]
+    assert sum(done.values()) == 3
+    assert done["repeated, and deleted with the first"] == 1
+    assert (stage.depth("queue-dlq"), stage.depth("queue")) == (0, 2 if command == "redrive" else 0)
+    assert outcome in done
+
+
 def test_records_of_the_stream_that_all_come_back_are_not_reported_as_redriven(stage: OperatedStage) -> None:
     stage.dynamodb.put_item(TableName="orders-local", Item={"order_id": {"S": "no order"}, "status": {"S": "placed"}})
     (record,) = stage.stream_records("no order")

@@ -122,8 +122,8 @@ class TokenHarness:
     def publish(self, *keys: RSAKey | ECKey, **more: Any) -> None:
         self.path.write_bytes(jwks(*keys, **more))
 
-    def checker(self, clock: Callable[[], float] = time.time) -> TokenChecker:
-        return TokenChecker(KeySet(str(self.path)), issuer=ISSUER, audience=AUDIENCE, clock=clock)
+    def checker(self, clock: Callable[[], float] = time.time, audience_claim: str = "") -> TokenChecker:
+        return TokenChecker(KeySet(str(self.path)), ISSUER, AUDIENCE, audience_claim, clock)
 
     def claims(self, signed: str) -> dict[str, Any]:
         return self.checker().claims(f"Bearer {signed}")

@@ -53,6 +53,42 @@ def test_an_audience_may_be_one_of_a_list(room: TokenHarness) -> None:
     assert room.claims(sign(RSA, claims(aud=["others", AUDIENCE])))["sub"] == CUSTOMER
 
 
+def test_without_an_audience_another_claim_may_name_it(room: TokenHarness) -> None:
+    """As in Cognito's access tokens: the setting names client_id."""
+    checker = room.checker(audience_claim="client_id")
+    assert checker.claims(f"Bearer {sign(RSA, claims(aud=None, client_id=AUDIENCE))}")["sub"] == CUSTOMER
+    assert checker.claims(f"Bearer {sign(RSA, claims())}")["sub"] == CUSTOMER
+
+
+NOT_FOR_US: list[dict[str, Any]] = [
+    {"aud": None},
+    {"aud": None, "client_id": "others"},
+    {"aud": None, "client_id": [AUDIENCE]},
+    {"aud": None, "client_id": True},
+    {"aud": "others", "client_id": AUDIENCE},
+    {"aud": [], "client_id": AUDIENCE},
+]
+
+
+@pytest.mark.parametrize("changes", NOT_FOR_US, ids=str)
+def test_a_token_for_others_is_not_believed_whichever_claim_names_them(
+    room: TokenHarness, changes: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidToken):
+        room.checker(audience_claim="client_id").claims(f"Bearer {sign(RSA, claims(**changes))}")
+
+
+def test_a_null_audience_is_none_that_another_claim_replaces(room: TokenHarness) -> None:
+    content = claims(client_id=AUDIENCE) | {"aud": None}
+    with pytest.raises(InvalidToken):
+        room.checker(audience_claim="client_id").claims(f"Bearer {sign(RSA, content)}")
+
+
+def test_unless_the_setting_says_so_every_token_needs_an_audience(room: TokenHarness) -> None:
+    with pytest.raises(InvalidToken):
+        room.claims(sign(RSA, claims(aud=None, client_id=AUDIENCE)))
+
+
 GOOD_TIMES = [
     {"exp": NOW - LEEWAY + 10},
     {"exp": NOW + 600.5},

@@ -137,7 +137,7 @@ def test_the_command_prints_the_token_of_a_role_and_nothing_else(
         ["--service", "a", "--admin", "b"],
         ["--customer", ""],
         ["--customer", "a b"],
-        ["--customer", "a" * 65],
+        ["--customer", "a" * 129],
         ["--customer", "a\n"],
         ["--customer", "a", "--scope", "orders/reed"],
         ["--customer", "a", "--ttl", "0"],

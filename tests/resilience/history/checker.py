@@ -5,12 +5,13 @@ docs/explain/access-patterns.md promise to clients and consumers.
 """
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
-from tests.resilience.evidence import Evidence
+from tests.resilience.history import operator_checks
+from tests.resilience.history.book import Book, Finding, order_id_of, reference_of
+from tests.resilience.history.evidence import Evidence
 
 NEXT = {
     "placed": {"confirmed", "cancelled"},
@@ -19,45 +20,14 @@ NEXT = {
 }
 
 
-@dataclass(frozen=True)
-class Finding:
-    kind: str  # lost, unexpected, doubled, repeated, out of order, foreign, contradicted, unresolved, failed
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.kind}: {self.what}"
-
-
 def check(evidence: Evidence) -> list[Finding]:
     """Every promise that this history breaks."""
-    book = _Book(evidence)
-    checks = (_answers, _posts, _orders, _events, _shown, _reads, _changes, _foreign, _dead_letters, _repeats, _ends)
-    return [finding for each in checks for finding in each(book)]
+    book = Book(evidence)
+    own = (_answers, _posts, _orders, _events, _shown, _reads, _changes, _foreign, _ends)
+    return [finding for each in (*own, *operator_checks.ALL) for finding in each(book)]
 
 
-@dataclass
-class _Book:
-    """The evidence, arranged as the checks need it."""
-
-    evidence: Evidence
-    posts: list[dict[str, Any]] = field(default_factory=list)
-    by_order: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
-    events: dict[str, dict[int, dict[str, Any]]] = field(default_factory=lambda: defaultdict(dict))
-    owner: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for event in self.evidence.published:
-            self.events[event["subject"]].setdefault(int(event["sequence"]), event)
-        for each in self.evidence.history:
-            if each["path"] == "/orders":
-                self.posts.append(each)
-                if each["status"] == 202:
-                    self.owner[each["answer"]["order_id"]] = each["subject"]
-            elif each["path"].startswith("/orders/"):
-                self.by_order[each["path"].split("/")[2].split("?")[0]].append(each)
-
-
-def _answers(book: _Book) -> Iterator[Finding]:
+def _answers(book: Book) -> Iterator[Finding]:
     """No answer is a 5xx but 503, and every 503 has Retry-After."""
     for each in book.evidence.history:
         if each["status"] is not None and each["status"] >= 500 and each["status"] != 503:
@@ -66,7 +36,7 @@ def _answers(book: _Book) -> Iterator[Finding]:
             yield Finding("failed", f"{each['method']} {each['path']}: 503 without Retry-After")
 
 
-def _posts(book: _Book) -> Iterator[Finding]:
+def _posts(book: Book) -> Iterator[Finding]:
     """One key of a customer names one order; different keys, and no key, name different ones."""
     names: dict[Any, set[str]] = defaultdict(set)
     for number, post in enumerate(book.posts):
@@ -81,23 +51,23 @@ def _posts(book: _Book) -> Iterator[Finding]:
         yield Finding("contradicted", "two orders were given one id")
 
 
-def _orders(book: _Book) -> Iterator[Finding]:
+def _orders(book: Book) -> Iterator[Finding]:
     """An accepted order is in the table once, or quarantined as the second body of a key; nothing else is there."""
     posted = {post["body"]["reference"]: post for post in book.posts}
     stored: dict[str, list[str]] = defaultdict(list)
-    injected = {_order_id_of(body) for body in book.evidence.injected_messages}
+    injected = {order_id_of(body) for body in book.evidence.injected_messages}
     for order_id, versions in book.events.items():
         reference = str((versions.get(1, {}).get("data") or {}).get("reference"))
         if reference in posted:
             stored[reference].append(order_id)
         elif 1 in versions and order_id not in injected:
             yield Finding("unexpected", f"{order_id} was placed by nobody")
-    quarantined = {_reference_of(each["body"]) for each in book.evidence.quarantined}
+    kept = {reference_of(each["body"]) for each in book.evidence.quarantined + book.evidence.dropped}
     for reference, post in posted.items():
         if len(stored[reference]) > 1:
             yield Finding("doubled", f"{reference} is {len(stored[reference])} orders")
         # Of two bodies of one key (docs/guide/api.md, "Idempotency"): a tombstone does not show which was stored.
-        may_be_missing = _shares_its_key(book, post) and (reference in quarantined or _is_erased(book, post))
+        may_be_missing = _shares_its_key(book, post) and (reference in kept or _is_erased(book, post))
         if post["status"] == 202 and not (stored[reference] or may_be_missing):
             yield Finding("lost", f"{reference} was accepted and is nowhere")
     for post in book.posts:
@@ -109,11 +79,13 @@ def _orders(book: _Book) -> Iterator[Finding]:
         yield Finding("unexpected", f"an event of {order_id} was published, which is not in the table")
 
 
-def _events(book: _Book) -> Iterator[Finding]:
+def _events(book: Book) -> Iterator[Finding]:
     """Each version has one event, first published in order, and the last one agrees with the table."""
     contents: dict[str, str] = {}
     highest: dict[str, int] = defaultdict(int)
     for event in book.evidence.published:
+        if event.get("replayed"):
+            continue
         content = json.dumps(event, sort_keys=True)
         for name in (event["id"], f"version {event['sequence']} of {event['subject']}"):
             if contents.setdefault(name, content) != content:
@@ -147,7 +119,7 @@ def _one_order(order_id: str, versions: dict[int, dict[str, Any]], item: Any) ->
         status = data["status"]
 
 
-def _shown(book: _Book) -> Iterator[Finding]:
+def _shown(book: Book) -> Iterator[Finding]:
     """The first event shows what the client sent, and every answer agrees with the event of its version."""
     by_reference = {post["body"]["reference"]: post for post in book.posts}
     for order_id, versions in book.events.items():
@@ -169,7 +141,7 @@ def _shown(book: _Book) -> Iterator[Finding]:
                 yield Finding("contradicted", f"{order_id} was shown other than version {each['answer']['version']}")
 
 
-def _reads(book: _Book) -> Iterator[Finding]:
+def _reads(book: Book) -> Iterator[Finding]:
     """No answer is taken back: an accepted order stays known, a version is not unseen, erased stays erased."""
     accepted_at = [(post["answer"]["order_id"], post["end"]) for post in book.posts if post["status"] == 202]
     for order_id, at in accepted_at:
@@ -192,7 +164,7 @@ def _rank(exchange: dict[str, Any]) -> float:
     return 0 if exchange["answer"]["status"] == "accepted" else float(exchange["answer"]["version"])
 
 
-def _changes(book: _Book) -> Iterator[Finding]:
+def _changes(book: Book) -> Iterator[Finding]:
     """A change that was answered 200 happened once, as answered; a refused change did not happen."""
     for order_id, exchanges in book.by_order.items():
         for each in exchanges:
@@ -223,7 +195,7 @@ def _marks(event: dict[str, Any]) -> set[str | None]:
     return {event["data"].get("note"), event["data"].get("status_reason")}
 
 
-def _foreign(book: _Book) -> Iterator[Finding]:
+def _foreign(book: Book) -> Iterator[Finding]:
     """Tenant isolation: no customer sees or changes another's order, or learns that it exists."""
     for each in book.evidence.history:
         if "orders/service" in each["scope"] or "orders/admin" in each["scope"]:
@@ -239,62 +211,18 @@ def _foreign(book: _Book) -> Iterator[Finding]:
                 yield Finding("foreign", f"{each['subject']} was answered {each['status']} for an order of {owner}")
 
 
-def _dead_letters(book: _Book) -> Iterator[Finding]:
-    """Quarantine holds injected messages and second bodies of a key: each whole, and with its reason."""
-    sent = {post["body"]["reference"] for post in book.posts}
-    injected = set(book.evidence.injected_messages)
-    quarantined = {dead_letter["body"] for dead_letter in book.evidence.quarantined}
-    for dead_letter in book.evidence.quarantined:
-        body, reason = dead_letter["body"], dead_letter["reason"]
-        is_second_body = _reference_of(body) in sent and "idempotency-key-reused" in reason
-        if not reason or not (body in injected or is_second_body):
-            yield Finding("lost", f"dead letter {body[:80]!r} ({reason or 'no reason'})")
-    for body in injected:
-        if body not in quarantined and _order_id_of(body) not in book.evidence.table:
-            yield Finding("lost", f"an injected message was dropped: {body[:80]!r}")
-    records = [_command(dead_letter["body"])["dynamodb"] for dead_letter in book.evidence.quarantined_records]
-    for order_id in {record["Keys"]["order_id"]["S"] for record in records} ^ set(book.evidence.injected_items):
-        yield Finding("lost", f"a readable record of {order_id} was quarantined, or an unreadable one was dropped")
-
-
-def _repeats(book: _Book) -> Iterator[Finding]:
-    """What is poison is quarantined once, and again only where a fault hid that it had been quarantined."""
-    evidence = book.evidence
-    counts = Counter(each["source"] for each in evidence.quarantined + evidence.quarantined_records if each["source"])
-    for source, count in counts.items():
-        if count > 1 + evidence.repeats_allowed.get(source, 0):
-            yield Finding("repeated", f"{source} was quarantined {count} times")
-
-
-def _shares_its_key(book: _Book, post: dict[str, Any]) -> bool:
+def _shares_its_key(book: Book, post: dict[str, Any]) -> bool:
     """Whether another body was sent under a post's idempotency key."""
     key, who = post["headers"].get("Idempotency-Key"), post["subject"]
     others = [each for each in book.posts if each["subject"] == who and each["body"] != post["body"]]
     return key is not None and any(each["headers"].get("Idempotency-Key") == key for each in others)
 
 
-def _is_erased(book: _Book, post: dict[str, Any]) -> bool:
+def _is_erased(book: Book, post: dict[str, Any]) -> bool:
     item = book.evidence.table.get((post["answer"] or {}).get("order_id", ""))
     return item is not None and item["status"]["S"] == "erased"
 
 
-def _ends(book: _Book) -> Iterator[Finding]:
+def _ends(book: Book) -> Iterator[Finding]:
     if book.evidence.unfinished:
         yield Finding("unresolved", f"{book.evidence.unfinished} clients and messages never came to an end")
-
-
-def _reference_of(body: str) -> str | None:
-    command = _command(body)
-    return command["order"].get("reference") if isinstance(command.get("order"), dict) else None
-
-
-def _order_id_of(body: str) -> str | None:
-    return _command(body).get("order_id")
-
-
-def _command(body: str) -> dict[str, Any]:
-    try:
-        value = json.loads(body)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}

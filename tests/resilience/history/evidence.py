@@ -15,6 +15,9 @@ class Evidence:
     published: list[dict[str, Any]]  # events, in the order in which the topic took them
     quarantined: list[dict[str, str]]  # {body, reason, source}: of the order dead-letter queue
     quarantined_records: list[dict[str, str]]  # {body, reason, source}: of the event dead-letter queue
+    dropped: list[dict[str, str]]  # {body, queue}: what operators dropped and kept in their file
+    replays: list[tuple[int, int]]  # as each replay began: events published, versions that must be
+    written: list[str]  # the versions of orders in the order of the stream, named as events are
     repeats_allowed: dict[str, int]  # source -> how often a fault may have repeated its dead letter
     injected_messages: list[str]  # bodies that the API did not send
     injected_items: list[str]  # order ids of items that the service did not write

@@ -1,0 +1,53 @@
+"""A change of an order as a client asks for it: a JSON Merge Patch (RFC 7396) of its content, a status, or both."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import create_model, model_validator
+from pydantic_core import PydanticCustomError
+
+from chalicelib.domain.errors import NotChangeable
+from chalicelib.domain.orders import MAX_STATUS_REASON, Order, OrderContent, OrderStatus, parse
+from chalicelib.domain.parts import Document
+from chalicelib.domain.validation import MayBeEmpty, text
+
+
+class _Change(Document):
+    status: OrderStatus | None = None
+    status_reason: Annotated[str, text(MAX_STATUS_REASON), MayBeEmpty()] | None = None
+
+    @model_validator(mode="after")
+    def _status_is_meant(self) -> Self:
+        fields = self.model_fields_set & {"status", "status_reason"}
+        if fields and (self.status is None or (self.status_reason is None and "status_reason" in fields)):
+            raise PydanticCustomError("status", "The status cannot be removed, and status_reason requires a status")
+        return self
+
+    def content_of(self, order: Order) -> OrderContent | None:
+        """The order's content with this change applied; None when it asks for none. Raises as Order.change does."""
+        patch = self.model_dump(include=set(OrderContent.model_fields), exclude_unset=True)
+        if patch and order.status == OrderStatus.REJECTED:
+            raise NotChangeable("an order that is rejected has nothing to change")
+        return parse(OrderContent, merge_patch(order.content, patch)) if patch else None
+
+
+# A field of the content may hold anything in a patch: content_of checks what the patch makes of the order.
+_ANYTHING: dict[str, Any] = dict.fromkeys(OrderContent.model_fields, (Any, None))
+OrderChange = create_model(
+    "OrderChange",
+    __base__=_Change,
+    __doc__="A merge patch (RFC 7396) of an order: null takes an optional field away. Lists are replaced as a whole.",
+    **_ANYTHING,
+)
+
+
+def merge_patch(target: Any, patch: Any) -> Any:
+    """Apply a JSON Merge Patch (RFC 7396, section 2)."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = merge_patch(merged.get(name), value)
+    return merged
