@@ -12,7 +12,8 @@ from ordersctl.shared.output import Console, Table, echo
 
 MAX_TEMPLATE_BYTES = 51_200  # of a TemplateBody: CloudFormation guide, "Quotas"
 _PAUSE_SECONDS = 2.0
-# "You must wait 60 seconds after deleting a queue before you can create another with the same name": SQS, CreateQueue.
+# SQS API reference, CreateQueue, QueueDeletedRecently: "You must wait 60 seconds after deleting a queue before you can
+# create another queue with the same name."
 _QUEUE_NAME_SECONDS = 60.0
 _SUCCEEDED = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}
 _DONE = _SUCCEEDED | {"UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"}

@@ -18,6 +18,7 @@ from testkit.fake_aws.stack_rules import STABLE, Resource
 
 TABLE, SECRET = ("AWS::DynamoDB::GlobalTable", "orders-dev"), ("AWS::SecretsManager::Secret", "orders-dev-id-secret")
 TEMPLATE = templates.resources()
+AWS_MANAGED_KEY = "arn:aws:kms:eu-west-1:123456789012:key/aws-dynamodb"
 
 
 @dataclass(eq=False)
@@ -80,8 +81,19 @@ class Account:
                 "DeletionProtectionEnabled": replica["DeletionProtectionEnabled"] == "true",
                 "BillingModeSummary": {"BillingMode": table.properties["BillingMode"]},
                 "TableClassSummary": {"TableClass": replica["TableClass"]},
+                **self._encryption(table.properties["SSESpecification"], replica),
             }
         }
+
+    def _encryption(self, specification: dict[str, Any], replica: dict[str, Any]) -> dict[str, Any]:
+        """DynamoDB API reference, SSEDescription: there is none for a table with DynamoDB's own key."""
+        if not specification["SSEEnabled"]:
+            return {}
+        key = replica.get("SSESpecification", {}).get("KMSMasterKeyId", AWS_MANAGED_KEY)
+        return {"SSEDescription": {"KMSMasterKeyArn": key}}
+
+    def describe_key(self, KeyId: str) -> dict[str, Any]:  # noqa: N803
+        return {"KeyMetadata": {"KeyManager": "AWS" if KeyId == AWS_MANAGED_KEY else "CUSTOMER"}}
 
     def scan(self, TableName: str, Limit: int, Select: str) -> dict[str, Any]:  # noqa: N803
         assert (Limit, Select) == (1, "COUNT")

@@ -45,12 +45,27 @@ def test_a_first_deployment_that_failed_before_the_table_was_made_is_repaired_to
     assert account.has_what_is_wanted()
 
 
-def test_a_table_that_is_taken_over_gets_the_settings_of_now() -> None:
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/1"
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ({"DeletionProtection": "false"}, {"DeletionProtection": "true"}),
+        ({"TableClass": "STANDARD_INFREQUENT_ACCESS"}, {}),
+        ({"BillingMode": "PROVISIONED"}, {}),
+        ({"Encryption": KEY}, {}),
+        ({"Encryption": KEY}, {"Encryption": "aws-owned"}),
+        ({"Encryption": "aws-owned"}, {}),
+        ({}, {"Encryption": KEY}),
+    ],
+)
+def test_a_table_that_is_taken_over_gets_the_settings_of_now(before: dict[str, str], now: dict[str, str]) -> None:
     account = Account()
-    account.provision(DeletionProtection="false", TableClass="STANDARD_INFREQUENT_ACCESS")
+    account.provision(**before)
     account.cloudformation.delete_stack("orders-dev")
-    account.provision(DeletionProtection="true")
-    assert account.has_what_is_wanted(DeletionProtection="true")
+    account.provision(**now)
+    assert account.has_what_is_wanted(**now)
 
 
 def test_an_import_that_failed_is_repaired_by_running_it_again() -> None:
