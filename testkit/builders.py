@@ -1,4 +1,4 @@
-"""Orders and commands with defaults: a test names only what it is about."""
+"""Orders and commands with defaults: a test sets only the values that it is about."""
 
 import itertools
 from typing import Any
@@ -21,7 +21,7 @@ def line(**changes: Any) -> dict[str, Any]:
 
 
 def new_order(**changes: Any) -> dict[str, Any]:
-    """What a client posts: 15.30 pounds."""
+    """The order that a client posts: 15.30 pounds."""
     return {"currency": "GBP", "items": [line()]} | changes
 
 

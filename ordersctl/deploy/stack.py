@@ -23,7 +23,7 @@ _NOTHING = ("didn't contain changes", "No updates are to be performed", "no chan
 
 
 def deployed_whole(outputs: Mapping[str, str]) -> bool:
-    """Whether a stack with these outputs holds functions and API too: only Chalice's template has this one."""
+    """Whether a stack with these outputs holds functions and API too: only Chalice's template has this output."""
     return "RestAPIId" in outputs
 
 
@@ -51,7 +51,7 @@ class Stack:
     queue_name_seconds: float = _QUEUE_NAME_SECONDS
 
     def describe(self) -> dict[str, Any] | None:
-        """Return what DescribeStacks answers; None when there is no such stack."""
+        """Return the stack as DescribeStacks describes it; None when there is no such stack."""
         try:
             answer: dict[str, Any] = self.client.describe_stacks(StackName=self.name)["Stacks"][0]
         except ClientError as error:
@@ -66,6 +66,11 @@ class Stack:
         if stack is None:
             raise click.ClickException(f"there is no stack {self.name}")
         return _outputs(stack)
+
+    def parameters(self) -> dict[str, str]:
+        """Return the values of the stack's parameters; none when there is no stack."""
+        given = (self.describe() or {}).get("Parameters", [])
+        return {each["ParameterKey"]: each["ParameterValue"] for each in given}
 
     @property
     def is_whole(self) -> bool:
@@ -125,7 +130,7 @@ class Stack:
             raise click.ClickException(f"{self.name} is {status}; nothing was changed. What failed:\n  {reasons}")
 
     def abandon(self, plan: Plan) -> None:
-        """Delete a change set that shall not be executed."""
+        """Delete a change set that will not be executed."""
         self.client.delete_change_set(StackName=self.name, ChangeSetName=plan.change_set)
 
     def prepare(self) -> bool:
@@ -135,7 +140,7 @@ class Stack:
         if status in (None, "REVIEW_IN_PROGRESS"):
             return False
         if str(status).endswith("_IN_PROGRESS"):
-            raise click.ClickException(f"{self.name} is {status}: wait until that is over")
+            raise click.ClickException(f"{self.name} is {status}: wait until it has ended")
         if status in _CREATION_FAILED or (status == "IMPORT_ROLLBACK_COMPLETE" and not self.resource_ids()):
             self._delete()
             return False
@@ -226,7 +231,7 @@ def carry_out(stack: Stack, plan: Plan | None, *, yes: bool) -> None:
     for change in plan.changes:
         table.add_row(change.action + (" (replaced)" if change.replaced else ""), change.resource, change.kind)
     Console().print(table)
-    if not yes and not click.confirm(f"Change {stack.name} like this?"):
+    if not yes and not click.confirm(f"Change {stack.name} as shown?"):
         stack.abandon(plan)
         raise click.Abort
     stack.apply(plan)

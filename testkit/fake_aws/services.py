@@ -177,6 +177,10 @@ class Table:
         if "BETWEEN" in arguments["KeyConditionExpression"]:
             entries = [item for item in entries if values[":from"] <= _placed_key(item) <= values[":to"]]
         if start := arguments.get("ExclusiveStartKey"):
+            assert set(start) == {"order_id", "customer_id", "placed_key"}
+            is_outside = not values.get(":from", "") <= start["placed_key"]["S"] <= values.get(":to", "~")
+            if is_outside or start["customer_id"]["S"] != values[":customer"]:
+                raise refused("Query", "ValidationException")  # "The provided starting key is outside query boundaries"
             entries = [item for item in entries if _placed_key(item) < start["placed_key"]["S"]]
         page = entries[: arguments["Limit"]]
         answer: Item = {"ScannedCount": len(page), "Items": [_projected(item) for item in page]}
@@ -191,11 +195,14 @@ class Table:
 
     def _query_one(self, arguments: Mapping[str, Any]) -> Item:
         assert arguments["KeyConditionExpression"] == "#order = :order"
-        assert arguments["FilterExpression"] == "#customer = :customer OR attribute_not_exists(#customer)"
+        assert arguments["FilterExpression"] == (
+            "#customer = :customer OR begins_with(#customer, :further) OR attribute_not_exists(#customer)"
+        )
         values = arguments["ExpressionAttributeValues"]
         found = self.get({"Key": {"order_id": values[":order"]}, "ConsistentRead": arguments["ConsistentRead"]})
         item = found.get("Item")
-        shown = item is not None and item.get("customer_id", values[":customer"]) == values[":customer"]
+        key = None if item is None else item.get("customer_id", values[":customer"])["S"]
+        shown = key is not None and (key == values[":customer"]["S"] or key.startswith(values[":further"]["S"]))
         return {"ScannedCount": len(found), "Items": [item] if shown else []}
 
     def _record(self, order_id: str, old: Item | None, new: Item, now: float) -> Item:

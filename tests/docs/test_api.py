@@ -20,11 +20,11 @@ def test_each_block_is_answered_as_the_page_says(terminal: Terminal) -> None:
     assert len(answered) == len(OPERATIONS) + 1  # the order is read twice
 
 
-def test_the_table_of_problems_is_what_the_document_has() -> None:
+def test_the_table_of_problems_matches_the_openapi_document() -> None:
     assert problems_table() in TEXT, problems_table()
 
 
-def test_the_table_of_currencies_is_what_the_code_has() -> None:
+def test_the_table_of_currencies_matches_the_code() -> None:
     assert money_table() in TEXT, money_table()
 
 

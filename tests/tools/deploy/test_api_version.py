@@ -26,6 +26,7 @@ OTHERS = {
     "CustomerClaim": "customer",
     "ScopeClaim": "scp",
     "AudienceClaim": "client_id",
+    "SpreadCustomers": "guest=16:people",
     "CognitoUserPoolArn": POOL,
 }
 # API Gateway applies throttling, tracing and access logs to a stage without a deployment: they are the stage's own.
@@ -69,9 +70,10 @@ def test_a_setting_changes_the_deployment_exactly_when_it_changes_what_the_api_d
     assert (after != before) == (setting in IN_THE_DEFINITION)
 
 
-def test_claims_are_in_the_apis_definition_where_api_gateway_reads_them_itself(api: Template) -> None:
+def test_what_api_gateway_reads_itself_is_in_the_apis_definition(api: Template) -> None:
     direct = {"DirectAccept": "true"}
     assert deployment(api, **direct) != deployment(api, **direct, CustomerClaim="customer")
+    assert deployment(api, **direct) != deployment(api, **direct, SpreadCustomers="guest=16:people")
     assert deployment(api, **direct) == deployment(api, **direct, ScopeClaim="scp")  # the built-in authorizer's matter
     cognito = {"DirectAccept": "true", "CognitoUserPoolArn": POOL}
     assert deployment(api, **cognito) != deployment(api, **cognito, ScopeClaim="scp")

@@ -214,6 +214,6 @@ def test_measured_durations_replace_the_assumed_ones() -> None:
 
 
 @pytest.mark.parametrize("option", ["--reads=nan", "--accept-ms=inf", "--cold=nan", "--keyed=nan", "--lines=0"])
-def test_a_value_that_is_no_number_is_refused(option: str) -> None:
+def test_a_value_that_is_not_a_number_is_refused(option: str) -> None:
     done = CliRunner().invoke(cost, ["--orders-per-month", "1", option])
     assert done.exit_code == 2, done.output

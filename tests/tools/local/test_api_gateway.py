@@ -165,7 +165,7 @@ def test_a_header_may_hold_any_byte(port: int) -> None:
 
 
 @pytest.mark.parametrize("length", [b"x", b"-1", b"+5", b"1_0", b"", b"\xb2", b"5, 5", b"1.0"])
-def test_a_content_length_that_is_no_number_is_refused(port: int, length: bytes) -> None:
+def test_a_content_length_that_is_not_a_number_is_refused(port: int, length: bytes) -> None:
     answer = raw(port, b"POST /things/a HTTP/1.1\r\nContent-Length: " + length + b"\r\n\r\nhello")
 
     assert raw_problem(answer) == (400, "bad-request")
