@@ -14,7 +14,8 @@ from chalicelib.domain.changes import OrderChange
 from chalicelib.domain.errors import InvalidOrder
 from chalicelib.domain.orders import SUMMARY, NewOrder, parse
 from ordersctl.contract.openapi import document as openapi
-from ordersctl.contract.openapi.operations import OPERATIONS, PROBLEMS
+from ordersctl.contract.openapi.operations import OPERATIONS
+from ordersctl.contract.openapi.problems import PROBLEMS
 from ordersctl.contract.openapi.schemas import CHANGE, NEW_ORDER
 from ordersctl.shared.project import PROJECT_DIR
 

@@ -3,7 +3,8 @@
 import re
 
 from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
-from ordersctl.contract.openapi.operations import ANYONES, AUTHORIZED, OPERATIONS, PROBLEMS
+from ordersctl.contract.openapi.operations import OPERATIONS
+from ordersctl.contract.openapi.problems import ANYONES, AUTHORIZED, PROBLEMS
 from ordersctl.shared.project import PROJECT_DIR
 from tests.docs.conftest import Terminal
 

@@ -24,7 +24,7 @@ class Sizes:
     event: float  # in the topic, with its attributes
 
 
-# A basket as a shop's checkout sends it, testkit/shop_basket.py: 20 lines with VAT, shipping, a coupon, two addresses,
+# A basket as a shop's checkout sends it, testkit/builders.py: 20 lines with VAT, shipping, a coupon, two addresses,
 # a note, contact and metadata. Measured; a test compares them.
 SHOP_BASKET = Sizes(item=1_889 / KB, command=2_718 / KB, event=3_176 / KB)
 

@@ -43,6 +43,7 @@ COMMANDS: dict[str, list[str]] = {
     "dlq show": ["ID"],
     "dlq redrive": ["--all", "--yes"],
     "dlq drop": ["--all", "--yes"],
+    "erase": ["--customer", HOSTILE, "--yes", "--wait", "0"],
     "replay": ["--customer", HOSTILE, "--to", "invoicing", "--yes"],
     "trace": [ORDER.order_id],
 }

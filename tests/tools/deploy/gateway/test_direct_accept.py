@@ -24,8 +24,8 @@ from ordersctl.local.engine import deploy
 from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.project import PROJECT_DIR
 from testkit import builders
-from testkit.shop_basket import shop_basket
-from tests.tools.deploy.velocity import PLACED_AT, DirectGateway, Reply
+from testkit.builders import shop_basket
+from tests.tools.deploy.gateway.velocity import PLACED_AT, DirectGateway, Reply
 
 KEY = "0F8FAD5B-D9CB-469F-A165-70867728950E"
 HOSTILE = [

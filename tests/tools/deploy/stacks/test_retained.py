@@ -6,7 +6,7 @@ import random
 import click
 import pytest
 
-from tests.tools.deploy.account import Account
+from tests.tools.deploy.stacks.account import Account
 
 
 def provision_and_fail(account: Account, operation: str, resource: str, **settings: str) -> str:
