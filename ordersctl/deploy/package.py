@@ -12,13 +12,13 @@ from pathlib import Path
 
 import click
 
-from ordersctl.deploy import dependencies
-from ordersctl.deploy.bytecode import add_bytecode
 from ordersctl.deploy.overlay.api_version import set_version
 from ordersctl.deploy.overlay.cors import allowed_origins
 from ordersctl.deploy.overlay.template import overlay
 from ordersctl.deploy.sam import translated
 from ordersctl.deploy.settings import check_dax_client, stage_file, stage_settings
+from ordersctl.deploy.zip_contents import dependencies
+from ordersctl.deploy.zip_contents.bytecode import add_bytecode
 from ordersctl.shared.output import echo
 from ordersctl.shared.project import PROJECT_DIR, chalice_config
 
