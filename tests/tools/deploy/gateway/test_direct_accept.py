@@ -25,7 +25,7 @@ from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.project import PROJECT_DIR
 from testkit import builders
 from testkit.builders import shop_basket
-from tests.tools.deploy.gateway.velocity import PLACED_AT, DirectGateway, Reply
+from tests.tools.deploy.gateway.velocity import PLACED_AT, DirectGateway, Reply, queued
 
 KEY = "0F8FAD5B-D9CB-469F-A165-70867728950E"
 HOSTILE = [
@@ -67,16 +67,6 @@ def gateway(template: dict[str, Any], url: str, sqs: Any) -> Iterator[DirectGate
     with httpx.Client(timeout=30, trust_env=False) as http:
         yield DirectGateway.of(template, url, http)
     sqs.purge_queue(QueueUrl=url)
-
-
-def queued(gateway: DirectGateway, sqs: Any) -> list[dict[str, Any]]:
-    """Take every message off the queue."""
-    found, url = [], gateway.queue_url
-    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0).get("Messages"):
-        for message in messages:
-            found.append(json.loads(message["Body"]))
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    return found
 
 
 def order(**changes: Any) -> str:

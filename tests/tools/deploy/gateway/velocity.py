@@ -225,3 +225,13 @@ def resolved(value: Any, conditions: Mapping[str, bool], parameters: Mapping[str
         case list():
             return [resolved(each, conditions, parameters) for each in value]
     return value
+
+
+def queued(gateway: DirectGateway, sqs: Any) -> list[dict[str, Any]]:
+    """Take every message off the queue."""
+    found, url = [], gateway.queue_url
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0).get("Messages"):
+        for message in messages:
+            found.append(json.loads(message["Body"]))
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return found
