@@ -1,6 +1,6 @@
 """The binary log as a list of changed orders: per committed transaction the keys whose orders are to be read again.
 
-mysql-replication reads the log. Its traps, which tests/tools/migrate/test_binlog_library.py pins: without
+mysql-replication reads the log. Its traps, which tests/tools/migrate/copying/test_binlog_library.py pins: without
 `resume_stream` or with `is_mariadb` it ignores a position and begins elsewhere; after a lost connection it goes on in
 the middle of a transaction, without the tables' descriptions.
 """

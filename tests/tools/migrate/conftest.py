@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from ordersctl.local.engine import deploy
-from testkit.engine import running_engine
-from testkit.mariadb import MariaDb, running_mariadb
+from testkit.servers.engine import running_engine
+from testkit.servers.mariadb import MariaDb, running_mariadb
 from tests.tools.migrate.shop import Shop
 
 

@@ -14,7 +14,7 @@ from chalicelib.adapters import order_items
 from chalicelib.domain import order_ids
 from chalicelib.domain.orders import ErasedOrder, Order
 from ordersctl.shared.project import PROJECT_DIR
-from testkit.mariadb import MariaDb
+from testkit.servers.mariadb import MariaDb
 from tests.tools.operate.stage import TABLE, OperatedStage
 
 SAMPLES = PROJECT_DIR / "examples" / "migrate"

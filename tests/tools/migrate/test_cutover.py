@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from ordersctl.local import tokens
-from testkit.local_run import LocalRun
-from testkit.mariadb import MariaDb
+from testkit.servers.local_run import LocalRun
+from testkit.servers.mariadb import MariaDb
 from testkit.waiting import eventually
 from tests.tools.migrate.shop import Shop
 

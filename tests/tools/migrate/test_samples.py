@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.domain.orders import Order
 from ordersctl.shared.project import PROJECT_DIR
-from testkit.mariadb import MariaDb
+from testkit.servers.mariadb import MariaDb
 from tests.tools.migrate import retail
 from tests.tools.migrate.retail import RetailOrder
 from tests.tools.migrate.shop import Shop

@@ -18,7 +18,7 @@ def killed(shop: Shop, point: str, number: int, command: str, *options: str) -> 
     """Run a command until it is killed at a step; the step must be reached."""
     arguments = shop.arguments(command, *options)
     done = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "tests.tools.migrate.crash_child", point, str(number), *arguments],
+        [sys.executable, "-m", "tests.tools.migrate.copying.crash_child", point, str(number), *arguments],
         cwd=PROJECT_DIR,
         env=shop.process_environment(),
         capture_output=True,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ordersctl.shared.project import PROJECT_DIR
-from testkit.mariadb import MariaDb, running_mariadb
+from testkit.servers.mariadb import MariaDb, running_mariadb
 from testkit.waiting import eventually
 from tests.tools.migrate.publishing import Published
 from tests.tools.migrate.shop import Shop
