@@ -15,8 +15,8 @@ from playwright.sync_api import Page, sync_playwright
 
 from chalicelib.domain import clock
 from ordersctl.local.engine import deploy
-from testkit import processes
-from testkit.engine import running_engine
+from testkit.servers import processes
+from testkit.servers.engine import running_engine
 from testkit.waiting import eventually, free_port
 
 ORDERS_PER_SECOND = 100

@@ -30,15 +30,15 @@ def publish_batch(
     longest_ms: float,
     report_failures: bool,
 ) -> StreamRecord | None:
-    """Publish the events of a batch; returns the first record that was not done.
+    """Publish the events of a batch; returns the first record that was not finished.
 
-    `remaining_ms` and `longest_ms`: lambda_batches.in_order. `report_failures`: whether a retry begins at that record,
-    and not at the batch's first.
+    `remaining_ms` and `longest_ms`: lambda_batches.in_order. `report_failures`: whether a retry begins at that record;
+    without it, a retry begins at the batch's first record.
     """
     poison: list[PoisonRecord] = []
     handle = functools.partial(publish_changes, source=source, publisher=publisher, poison=poison)
     failed = lambda_batches.in_order(records, handle, remaining_ms=remaining_ms, longest_ms=longest_ms)
-    if failed is None or report_failures:  # otherwise the whole batch comes again, with its poison
+    if failed is None or report_failures:  # otherwise the whole batch is delivered again, with its poison records
         failed = quarantine(poison, dead_letters) or failed
     return failed
 
@@ -48,6 +48,7 @@ def publish_changes(
 ) -> int:
     """Publish the events of stream records in their order; returns how many records, from the first on, are done.
 
+    Quiet records of an import have no event.
     A record that can never be published is done, and added to `poison`: for `quarantine`, when its batch is done too.
     """
     reasons: dict[int, str] = {}  # why the record at an index can never be published
@@ -58,19 +59,18 @@ def publish_changes(
         except Poison as unreadable:
             reasons[index] = str(unreadable)
             continue
-        if event is not None:
+        if event is not None and not stream_records.is_quiet(record):
             found.append((index, event))
     done = len(records)
     undelivered = {each.index: each for each in publisher.publish([event for _, event in found])}
     for number, (index, event) in enumerate(found):
         failure = undelivered.get(number)
         if failure is None:
-            age = clock.milliseconds_since(event.time)
-            logs.log("event.published", published_after_ms=age, **_details(event))
+            logs.log("event.published", **_age(event, records[index]), **_details(event))
         elif failure.permanent:
             reasons[index] = failure.reason
         else:
-            # Later events that were delivered are published again with this one, under the same event ids.
+            # Events after this one that were delivered are published again with it, under the same event ids.
             logs.log("publish.failed", level=logging.WARNING, reason=failure.reason, **_details(event))
             done = index
             break
@@ -81,7 +81,7 @@ def publish_changes(
 def quarantine(poison: Sequence[PoisonRecord], dead_letters: DeadLetterQueue) -> StreamRecord | None:
     """Send records to the dead-letter queue in their order; returns the first that could not be sent.
 
-    Call it once the batch does not come back over these records: a retry would send them again.
+    Call it only when these records will not be delivered again: each retry would quarantine them once more.
     """
     for record, reason in poison:
         event_id = stream_records.event_id(record)
@@ -92,6 +92,13 @@ def quarantine(poison: Sequence[PoisonRecord], dead_letters: DeadLetterQueue) ->
             return record
         logs.log("record.quarantined", level=logging.ERROR, reason=reason, stream_event_id=event_id)
     return None
+
+
+def _age(event: OrderEvent, record: StreamRecord) -> dict[str, Any]:
+    """How long ago the change was: a metric, to which an import's times of years ago do not belong."""
+    if stream_records.is_imported(record):
+        return {}
+    return {"published_after_ms": clock.milliseconds_since(event.time)}
 
 
 def _details(event: OrderEvent) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The ports of a run: refused, with what has them, when they are taken."""
+"""Checks that the ports of a run are free, and names the program that has a taken port."""
 
 import socket
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ def refuse_taken_ports(ports: Mapping[str, int]) -> None:
     """Raise ClickException when one of the ports is taken; each by the option that sets it."""
     for option, number in ports.items():
         with socket.socket() as probe:
-            # As servers do: a port whose last connections are in TIME_WAIT is free.
+            # Servers set this too: with it, a port whose last connections are in TIME_WAIT counts as free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", number))

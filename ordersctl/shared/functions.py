@@ -1,6 +1,7 @@
-"""A deployed Lambda function: its settings as they are, and changing them."""
+"""A deployed Lambda function: reads and changes its settings."""
 
 import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,19 @@ from botocore.exceptions import ClientError
 # Another update is in progress, or too many calls were made: both pass.
 _PASSING = {"ResourceConflictException", "TooManyRequestsException"}
 _ATTEMPTS = 60
+
+
+def retried(call: Callable[[], object], *, passing: Collection[str], pause_seconds: float) -> None:
+    """Call until AWS does not refuse by one of the error codes that pass; the last ClientError when they do not."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            call()
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in passing or attempt == _ATTEMPTS:
+                raise
+            time.sleep(pause_seconds)  # AWS does not say when the other change will have ended
+        else:
+            return
 
 
 @dataclass(frozen=True)
@@ -20,7 +34,7 @@ class Function:
     pause_seconds: float = 1.0
 
     def configuration(self) -> dict[str, Any] | None:
-        """Return what GetFunctionConfiguration answers; None when there is no such function."""
+        """Return the response of GetFunctionConfiguration; None when there is no such function."""
         try:
             found: dict[str, Any] = self.client.get_function_configuration(FunctionName=self.name)
         except ClientError as error:
@@ -30,19 +44,16 @@ class Function:
         return found
 
     def settings(self) -> dict[str, Any]:
-        """Return memory (MB) and logging as they are; ClientError when there is no such function."""
+        """Return the current memory (MB) and logging; ClientError when there is no such function."""
         found = self.client.get_function_configuration(FunctionName=self.name)
         return {name: found[name] for name in ("MemorySize", "LoggingConfig") if name in found}
 
     def update(self, **settings: Any) -> None:
-        """Change settings and wait until new invocations have them; ClientError when the change is refused for good."""
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                self.client.update_function_configuration(FunctionName=self.name, **settings)
-                break
-            except ClientError as error:
-                if error.response["Error"]["Code"] not in _PASSING or attempt == _ATTEMPTS:
-                    raise
-                time.sleep(self.pause_seconds)  # Lambda does not say when the other update will have ended
+        """Change settings and wait until new invocations have them; ClientError when the change stays refused."""
+        retried(
+            lambda: self.client.update_function_configuration(FunctionName=self.name, **settings),
+            passing=_PASSING,
+            pause_seconds=self.pause_seconds,
+        )
         waiting = {"Delay": self.pause_seconds, "MaxAttempts": _ATTEMPTS}
         self.client.get_waiter("function_updated_v2").wait(FunctionName=self.name, WaiterConfig=waiting)

@@ -22,7 +22,7 @@ _UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 # Where the authorizer's findings are, by the kind of authorizer. The built-in one has read the claim of the scopes.
 _CLAIMS = {"Fn::If": ["WithCognito", "claims.", ""]}
-_SCOPE = {"Fn::If": ["WithCognito", {"Fn::Join": ["", ["claims.", {"Ref": "ScopeClaim"}]]}, "scope"]}
+_SCOPE = {"Fn::If": ["WithCognito", {"Ref": "ScopeClaim"}, "scope"]}
 # What a reference in a template may name (Velocity user guide, "References").
 RENDERABLE = "[A-Za-z][A-Za-z0-9_-]*"
 # Cognito's authorizer hands claims on as text: what may have been null, a boolean or a fraction names nobody, as in
@@ -35,6 +35,17 @@ _NO_NAME_IS_NOBODY = {
         "",
     ]
 }
+
+# $input.params(name) would look into the query string first, and know a header in one case only (API Gateway guide,
+# "Variables for data transformations"): the key is a header, in any case, and the customer a query parameter.
+_KEY = (
+    '#set($key="")#foreach($name in $input.params().header.keySet())#if($name.toLowerCase()=="idempotency-key")'
+    "#set($key=$input.params().header.get($name))#end#end"
+)
+_NAMED = (
+    '#set($named="")#foreach($name in $input.params().querystring.keySet())#if($name=="customer_id")'
+    "#set($named=$input.params().querystring.get($name))#end#end"
+)
 
 # A request template cannot answer by itself. To refuse a request it calls an SQS action that does not exist, named
 # after the reason; SQS's error repeats the name, and the response template answers accordingly.
@@ -53,20 +64,21 @@ def definition(headers: Mapping[str, str], preamble: str = "") -> dict[str, Any]
     """
     return {
         "definitions": {_MODEL: model()},
+        # The key is checked by the template, which finds the header in any case.
         "x-amazon-apigateway-request-validators": {
-            "body-and-key": {"validateRequestBody": True, "validateRequestParameters": True}
+            "body": {"validateRequestBody": True, "validateRequestParameters": False}
         },
         "paths": {
             "/orders": {
                 "post": {
                     "parameters": _when(
                         [
-                            {"name": "Idempotency-Key", "in": "header", "required": True, "type": "string"},
+                            {"name": "Idempotency-Key", "in": "header", "required": False, "type": "string"},
                             {"name": "customer_id", "in": "query", "required": False, "type": "string"},
                             {"name": _MODEL, "in": "body", "required": True, "schema": _reference(_MODEL)},
                         ]
                     ),
-                    "x-amazon-apigateway-request-validator": _when("body-and-key"),
+                    "x-amazon-apigateway-request-validator": _when("body"),
                     "responses": {str(status): _method_response(headers) for status in (202, 400, 403, 413, 503)},
                     "x-amazon-apigateway-integration": _integration(headers, preamble),
                 }
@@ -130,7 +142,7 @@ def _integration(headers: Mapping[str, str], preamble: str) -> dict[str, Any]:
 
 def request_template() -> list[Any]:
     """Return the parts of the template that turns a client's request into SQS's; CloudFormation joins them."""
-    form = "Action=${action}&Version=2012-11-05&MessageGroupId=$util.urlEncode($customer)&MessageBody="
+    form = "Action=${action}&Version=2012-11-05${group}&MessageBody="
     return [
         '#set($own="${context.authorizer.',
         _CLAIMS,
@@ -138,8 +150,12 @@ def request_template() -> list[Any]:
         '}")',
         _NO_NAME_IS_NOBODY,
         '#set($scope=" ${context.authorizer.',
+        _CLAIMS,
         _SCOPE,
-        '} ")' + _checks() + _parts() + form + _envelope(),
+        '} ")#set($spread="',
+        {"Ref": "SpreadCustomers"},
+        '")' + _checks() + _group() + _parts() + form,
+        *_envelope(),
     ]
 
 
@@ -147,10 +163,9 @@ def _checks() -> str:
     """Find out who places the order ($customer), and why it is refused ($action)."""
     return (
         '#set($action="SendMessage")'
-        '#set($key=$input.params("Idempotency-Key"))'
-        '#set($named=$input.params("customer_id"))'
-        "#set($customer=$own)"
-        '#if($scope.contains(" orders/service "))#set($customer=$named)'
+        f"{_KEY}{_NAMED}"
+        '#set($customer=$own)#set($placedBy="customer")'
+        '#if($scope.contains(" orders/service "))#set($customer=$named)#set($placedBy="service")'
         '#if($named=="")#set($action="NoCustomerNamed")#end'
         '#elseif(!$scope.contains(" orders/write "))#set($action="NotPermitted")'
         '#elseif($named!="" && $named!=$own)#set($action="NotPermitted")#end'
@@ -162,6 +177,19 @@ def _checks() -> str:
         '#set($id=$id.replaceAll("%22","%5C%22"))'  # a quotation mark, within the envelope's JSON
         f'#if(!$key.matches("{_UUID}"))#set($action="NoUuidInIdempotencyKey")#end'
         f'#if($input.body.length()>{MAX_BODY_BYTES})#set($action="BodyTooLarge")#end'
+    )
+
+
+def _group() -> str:
+    """Write the message's group ($group): the customer, and none where many persons share the customer's id.
+
+    As OrderQueue.send has it. An id in the setting has no "=" and no comma.
+    """
+    return (
+        '#set($group="&MessageGroupId=$util.urlEncode($customer)")'
+        '#foreach($each in $spread.split(","))'
+        '#if($each.startsWith("${customer}=") && $each.matches(".+:people"))#set($group="")#end'
+        "#end"
     )
 
 
@@ -177,8 +205,8 @@ def _parts() -> str:
     )
 
 
-def _envelope() -> str:
-    """Write the command as commands.encode does, encoded for a form body."""
+def _envelope() -> list[Any]:
+    """Return the parts of the command as commands.encode writes it, encoded for a form body."""
     members = {
         "type": "PlaceOrder",
         "version": commands.VERSION,
@@ -191,14 +219,14 @@ def _envelope() -> str:
     }
     head = quote(json.dumps(members, separators=(",", ":")), safe="${}().,_-'")
     head = head.removesuffix("}").replace("{%22", "%7B%22", 1)
-    return f"{head}%2C%22order%22%3A$util.urlEncode($input.json('$'))%7D"
+    by_whom = {"Fn::If": ["WithCheckedPrices", "%2C%22placed_by%22%3A%22${placedBy}%22", ""]}
+    return [head, by_whom, "%2C%22order%22%3A$util.urlEncode($input.json('$'))%7D"]
 
 
 def accepted_template() -> str:
     """Return the template of the 202: order id and status, and a Location header."""
     return (
-        '#set($hex=$input.params("Idempotency-Key").replaceAll("-","").toLowerCase())'
-        '#set($named=$input.params("customer_id"))'
+        f'{_KEY}{_NAMED}#set($hex=$key.replaceAll("-","").toLowerCase())'
         '#set($query="")#if($named!="")#set($query="?customer_id=$util.urlEncode($named)")#end'
         '#set($context.responseOverride.header.Location="${context.path}/ord_${hex}${query}")'
         '{"order_id": "ord_${hex}", "status": "accepted"}'

@@ -9,9 +9,9 @@ from functools import partial
 
 import click
 
-from chalicelib.adapters.order_table import OrderTable
 from chalicelib.domain import clock
-from chalicelib.domain.orders import ErasedOrder, Order
+from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
+from ordersctl.operate.order_table import order_table
 from ordersctl.operate.replay import orders, targets
 from ordersctl.operate.replay.progress import ProgressFile, ReplayProgress
 from ordersctl.operate.replay.publisher_lag import PublisherLag
@@ -22,19 +22,20 @@ from ordersctl.shared.queues.stage_queues import StageQueues
 from ordersctl.shared.stage import Stage, with_stage
 
 _AT_ONCE = 10  # events
+_STATUSES = [each.value for each in OrderStatus if each is not OrderStatus.ERASED]
 
 
 @dataclass(frozen=True)
 class Question:
-    """Which orders are asked for: some by id, a customer's, or those changed since a moment."""
+    """The orders to replay: some by id, a customer's, or those changed since a moment."""
 
     order_ids: tuple[str, ...]
     customer: str | None
     since: str | None
 
     def pages(self, stage: Stage, progress: ReplayProgress) -> Iterator[orders.Page]:
-        """Yield the orders from where the progress says."""
-        table = OrderTable(stage.client("dynamodb"), stage.output("OrderTable"))
+        """Yield the orders, starting where the progress ends."""
+        table = order_table(stage)
         if self.order_ids:
             return orders.by_id(table, self.order_ids, progress.after)
         if self.customer is not None:
@@ -43,7 +44,7 @@ class Question:
         return orders.changed_between(table, self.since, progress.until, progress.after)
 
     def count(self, stage: Stage) -> int | None:
-        """Return how many orders there are to read, None when it is unknown. A table's own count is hours old."""
+        """Return how many orders there are to read, None when it is unknown: a table's own count is hours old."""
         if self.since is None:
             return len(self.order_ids) or None
         table = stage.client("dynamodb").describe_table(TableName=stage.output("OrderTable"))["Table"]
@@ -68,6 +69,9 @@ def _time(_context: click.Context, _option: click.Parameter, value: str | None) 
 @click.option("--customer", metavar="ID", help="All orders of this customer.")
 @click.option("--since", metavar="TIME", callback=_time, help="All orders last changed at this time or later ...")
 @click.option("--until", metavar="TIME", callback=_time, help="... and before this one.  [default: now]")
+@click.option(
+    "--status", "statuses", multiple=True, type=click.Choice(_STATUSES), help="Only of this status; repeatable."
+)
 @click.option("--to", metavar="QUEUE", help="To this consumer's queue only, by its filter.  [default: to all]")
 @options.rate(50.0, least=1)
 @click.option("--restart", is_flag=True, help="From the beginning, when an earlier run was stopped.")
@@ -81,6 +85,7 @@ def replay(
     customer: str | None,
     since: str | None,
     until: str | None,
+    statuses: tuple[str, ...],
     to: str | None,
     rate: float,
     restart: bool,
@@ -89,7 +94,7 @@ def replay(
 ) -> None:
     """Publish the current state of orders again: to every subscriber, or to one consumer only.
 
-    An event has the id that it had at first, and `replayed`: true. If the command is stopped, run it again: it
+    An event has its original id, and `replayed`: true. If the command is stopped, run it again: it
     continues where it was, and an event that was published twice has the same id. --since reads the whole table: half
     a read unit for each order in it. While the publisher is behind nothing is replayed: a consumer would drop the older
     events that come after.
@@ -101,6 +106,7 @@ def replay(
     consumer = None if to is None else StageQueues.of(stage).consumer(to)
     target = consumer and consumer.url
     asked = {"orders": order_ids, "customer": customer, "since": since, "until": until, "to": target}
+    asked |= {"statuses": tuple(sorted(statuses))} if statuses else {}
     file = ProgressFile.of(stage, asked)
     if restart:
         file.delete()
@@ -117,15 +123,20 @@ def replay(
         for page in question.pages(stage, progress):
             chosen = publisher_lag.without_recent(page)
             left = len(page.orders) - page.orders.count(None) - len(chosen)
-            progress.add(page, sent=send_orders(chosen), left=left)
+            progress.add(page, sent=send_orders(_of_status(chosen, statuses)), left=left)
             file.write(progress)
             bar.update(task, completed=progress.read)
     file.delete()
     _report(progress, as_json=as_json)
 
 
+def _of_status(found: list[Order | ErasedOrder], statuses: tuple[str, ...]) -> list[Order | ErasedOrder]:
+    """The orders of these statuses; all when none is named."""
+    return [each for each in found if not statuses or (isinstance(each, Order) and each.status in statuses)]
+
+
 def _agree(stage: Stage, progress: ReplayProgress, target: str, *, yes: bool, quiet: bool) -> None:
-    """Say what will be done, and ask; click's Abort when it shall not be."""
+    """Print what will be done, and ask; click's Abort when the answer is no."""
     if not quiet:
         echo(f"Stage {stage.name}: the current state of these orders goes to {target} again.", err=True)
         if progress.read:
@@ -136,7 +147,7 @@ def _agree(stage: Stage, progress: ReplayProgress, target: str, *, yes: bool, qu
 
 
 def _window_end(publisher_lag: PublisherLag, since: str | None, until: str | None) -> str:
-    """Return where a window of time ends: at `until`, or at now, but before what may not be published yet.
+    """Return the end of a window of time: `until` or now, or an earlier time before changes that may be unpublished.
 
     Raises ClickException when the publisher is behind, or when nothing is left of the window.
     """

@@ -15,10 +15,10 @@ from chalicelib.domain.events import OrderEvent
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
 from ordersctl.shared.output import echo
 
-PAGE = 100  # orders read and published between two writes of the progress file
+PAGE = 100  # orders that are read and published between two writes of the progress file
 
-# The status before an order's last change, by its status; a cancelled order was placed or confirmed. What comes before
-# a status that only a newer release knows is not known.
+# The status before an order's last change, by its status; a cancelled order was placed or confirmed. For a status that
+# only a newer release knows, the one before it is unknown.
 _STATUS_BEFORE: Mapping[str, str] = {
     OrderStatus.PLACED: OrderStatus.PLACED,
     OrderStatus.CONFIRMED: OrderStatus.PLACED,
@@ -26,13 +26,14 @@ _STATUS_BEFORE: Mapping[str, str] = {
     OrderStatus.DELIVERED: OrderStatus.SHIPPED,
     OrderStatus.CANCELLED: OrderStatus.PLACED,
 }
+_MOVED = _STATUS_BEFORE.keys() - {OrderStatus.PLACED}
 
 
 @dataclass(frozen=True)
 class Page:
-    """Some of the orders asked for, None for one that cannot be read.
+    """Some of the wanted orders, None for one that cannot be read.
 
-    `after` is where the next page begins, `read` how many orders were looked at.
+    `after` is where the next page begins, `read` is the number of orders read for this page.
     """
 
     orders: list[Order | ErasedOrder | None]
@@ -84,7 +85,8 @@ def event_of(order: Order | ErasedOrder, *, source: str) -> OrderEvent:
     afterwards is published as confirmed; a cancelled order of more than two versions without its previous status.
     """
     before: Order | None = None
-    if isinstance(order, Order) and order.version > 1:
+    # The first version of an imported order may have any status, and consumers know the event of that status.
+    if isinstance(order, Order) and (order.version > 1 or order.status in _MOVED):
         before = order.model_copy(update={"status": _STATUS_BEFORE.get(order.status, ""), "version": order.version - 1})
     event = events.between(before, order, source=source)
     assert event is not None  # noqa: S101  a change of version is an event

@@ -22,8 +22,8 @@ from ordersctl.console.sources import LiveTail
 from ordersctl.local.engine import SERVICES, deploy
 from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.stage import Stage
-from testkit import processes
-from testkit.engine import running_engine
+from testkit.servers import processes
+from testkit.servers.engine import running_engine
 from testkit.waiting import eventually, free_port
 
 pytestmark = pytest.mark.full  # CloudWatch, Logs and Lambda in an engine of their own
@@ -103,7 +103,7 @@ def test_it_shows_the_stage_and_only_looks(aws: str, console: str, browser: Brow
     expect(page.locator('[data-station="processor"] .note')).to_have_text("disabled")
     expect(page.get_by_text("p95: placed 234 ms")).to_be_visible()
     expect(page.locator('[data-station="api"] .number')).to_have_text("30")
-    expect(page.locator('[data-station="reader:invoicing"] .number')).to_have_text("–")
+    expect(page.locator('[data-station="reader:invoicing"] .number')).to_have_text("\u2013")
     expect(page.get_by_text("1 dead letter", exact=True)).to_be_visible()
     for name in ("Place an order", "Burst of 100", "Poison a message", "Resume processor", "Redrive"):
         assert page.get_by_role("button", name=name).count() == 0

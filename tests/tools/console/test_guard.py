@@ -16,7 +16,7 @@ from ordersctl.console.acts import Acts
 from ordersctl.console.server import Console
 from ordersctl.console.sources import LocalSource
 from ordersctl.shared.stage import Stage
-from testkit import processes
+from testkit.servers import processes
 from testkit.waiting import free_port
 
 PORT, KEY = 8080, "the-key"

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.switches import State, Switches
-from testkit.local_run import LocalRun
+from testkit.servers.local_run import LocalRun
 from testkit.waiting import eventually
 from tests.tools.console.conftest import address
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ordersctl.local.engine import deploy
-from testkit.engine import running_engine
+from testkit.servers.engine import running_engine
 from tests.tools.operate.stage import OperatedStage
 
 
@@ -14,7 +14,7 @@ from tests.tools.operate.stage import OperatedStage
 def operated_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An engine with the stack of stage local."""
     with running_engine(tmp_path_factory.mktemp("operated")) as url:
-        deploy(url, stage="local")
+        deploy(url, stage="local", customer_prices="checked")
         yield url
 
 

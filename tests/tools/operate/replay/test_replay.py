@@ -142,10 +142,22 @@ def test_an_unreadable_item_is_skipped_counted_and_reported(stage: OperatedStage
     assert "1 skipped" in stage.run("replay", "--since", "2026-01-01", "--yes").stdout
 
 
-def test_a_missing_order_or_a_no_at_the_prompt_replays_nothing(stage: OperatedStage) -> None:
+def test_after_a_missing_order_or_a_no_at_the_prompt_nothing_is_replayed(stage: OperatedStage) -> None:
     stage.publisher_catches_up()
     assert "no order" in stage.run("replay", "--order", builders.ORDER_ID, "--yes").output
     stage.store(builders.an_order())
     stage.publisher_catches_up()
     assert stage.run("replay", "--order", builders.ORDER_ID, answer="n\n").exit_code == 1
     assert stage.depth("invoicing") == 0
+
+
+def test_orders_of_some_statuses_are_replayed_each_as_the_event_of_its_status(stage: OperatedStage) -> None:
+    # As an import stores it, in its first version.
+    imported = builders.an_order(order_id=builders.fresh_order_id(), status=OrderStatus.CONFIRMED)
+    delivered = builders.an_order(order_id=builders.fresh_order_id(), status=OrderStatus.DELIVERED)
+    stage.store(imported, delivered)
+    stage.publisher_catches_up()
+    options = ("--since", "2026-01-01", "--status", "placed", "--status", "confirmed", "--to", "fulfilment", "--yes")
+    assert stage.json("replay", *options)["sent"] == 1
+    (event,) = stage.take_events("fulfilment")
+    assert (event["type"], event["subject"]) == ("order.confirmed", imported.order_id)
