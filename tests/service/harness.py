@@ -1,6 +1,7 @@
 """What tests of the service work with: its functions, the stack's queues and table, and injected faults."""
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import ModuleType
@@ -18,6 +19,7 @@ from ordersctl.shared.streams import lambda_record
 from testkit.api_client import ApiClient
 from testkit.fake_aws.lambda_ import copied
 from testkit.lambda_events import LambdaContext, sqs_event
+from testkit.permissions.watch import watch
 from testkit.waiting import eventually
 
 if TYPE_CHECKING:
@@ -64,6 +66,7 @@ def functions(environment: Mapping[str, str]) -> ModuleType:
         wiring.settings(), wiring.id_secret(), wiring.token_checker()
         wiring.order_table(), wiring.fail_fast_order_table(), wiring.read_table(), wiring.order_queue()
         wiring.order_dead_letters(), wiring.publisher(), wiring.event_dead_letters()
+        watch(app, {**os.environ})
     return app
 
 
