@@ -17,7 +17,7 @@ from ordersctl.shared.engine_client import get_json
 PEERS = (RAW, CHALICE, FASTAPI, POWERTOOLS, FLASK)
 FUNCTIONS = ("accept", "authorizer", "process 10", "publish 10")
 BATCHES = (1, 10, 100)
-CALL_MS = 5.0  # how long the stub takes to answer a call, where waiting is measured
+CALL_MS = 5.0  # the time that the stub takes to answer a call, in figures that include waiting
 
 
 @dataclass(frozen=True)

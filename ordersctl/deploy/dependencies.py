@@ -1,7 +1,7 @@
 """The dependencies of a package: the wheels for Lambda whose hashes are in requirements.txt.
 
-Chalice fetches wheels for another platform than this machine's by name and version, without a look at their hashes,
-and packages without those that it does not find. So `ordersctl package` fetches all of them by itself.
+Chalice fetches wheels for Lambda by name and version, does not check their hashes, and leaves out of the package those
+that it does not find. So `ordersctl package` fetches all of them itself.
 """
 
 import shutil
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-# Lambda's architectures as the names of wheels say them.
+# Lambda's architectures, as the names of wheels spell them.
 _MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
 # Python 3.11 runs on Amazon Linux 2, newer ones on Amazon Linux 2023.
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html

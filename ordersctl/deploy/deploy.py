@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ordersctl.deploy import settings
+from ordersctl.deploy import settings, spreading
 from ordersctl.deploy.artifacts import upload
 from ordersctl.deploy.package import BUILD, TEMPLATE
 from ordersctl.deploy.stack import Stack, carry_out
@@ -30,8 +30,16 @@ def deploy(stage: Stage, directory: Path | None, bucket: str | None, *, yes: boo
     parameters, tags = _checked_settings(stage, template)
     stack = Stack(stage.client("cloudformation"), stage.stack_name)
     _check_not_plain(stage, stack)
+    deployed = stack.parameters()
+    spreading.check_only_rises(deployed, parameters)
+    functions = spreading.spread_of(deployed) if stack.is_whole else None
+    spread_settings = spreading.steps(functions, parameters)
     url = upload(stage, template, directory, bucket)
-    carry_out(stack, stack.plan({"TemplateURL": url}, parameters, tags), yes=yes)
+    for number, value in enumerate(spread_settings, 1):
+        if len(spread_settings) > 1:
+            echo(f"step {number} of {len(spread_settings)}: {spreading.SETTING} is {value}")
+        given = parameters | {spreading.SETTING: value}
+        carry_out(stack, stack.plan({"TemplateURL": url}, given, tags), yes=yes)
     echo(stack.outputs()["EndpointURL"])
 
 

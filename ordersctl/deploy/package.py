@@ -71,7 +71,7 @@ def build(project: Path, stage: str, out: Path) -> None:
     arguments = ["package", "--stage", stage, "--merge-template", str(merge.resolve()), str(out.resolve())]
     done = subprocess.run(
         [*chalice, "--project-dir", str(project), *arguments],
-        # Chalice wants a region, for the names of service principals only.
+        # Chalice needs a region, only for the names of service principals.
         env={"AWS_DEFAULT_REGION": "us-east-1", **os.environ},
         capture_output=True,
         text=True,
@@ -83,7 +83,7 @@ def build(project: Path, stage: str, out: Path) -> None:
 
 
 def copy_sources(directory: Path) -> None:
-    """Copy what packaging needs of the project, without its requirements."""
+    """Copy the project's files that packaging needs, without its requirements."""
     for name in _SOURCES:
         source = PROJECT_DIR / name
         if source.is_dir():

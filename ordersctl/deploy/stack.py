@@ -12,13 +12,13 @@ from ordersctl.shared.output import Console, Table, echo
 
 _PAUSE_SECONDS = 2.0
 _DONE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
-# A stack whose creation failed can only be deleted; the resources that outlive it are imported again by name.
+# A stack whose creation failed can only be deleted; resources that are kept are imported again by name.
 _CREATION_FAILED = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}
 _NOTHING = ("didn't contain changes", "No updates are to be performed", "no changes")
 
 
 def deployed_whole(outputs: Mapping[str, str]) -> bool:
-    """Whether a stack with these outputs holds functions and API too: only Chalice's template has this one."""
+    """Whether a stack with these outputs holds functions and API too: only Chalice's template has this output."""
     return "RestAPIId" in outputs
 
 
@@ -45,7 +45,7 @@ class Stack:
     pause_seconds: float = _PAUSE_SECONDS
 
     def describe(self) -> dict[str, Any] | None:
-        """Return what DescribeStacks answers; None when there is no such stack."""
+        """Return the stack as DescribeStacks describes it; None when there is no such stack."""
         try:
             answer: dict[str, Any] = self.client.describe_stacks(StackName=self.name)["Stacks"][0]
         except ClientError as error:
@@ -60,6 +60,11 @@ class Stack:
         if stack is None:
             raise click.ClickException(f"there is no stack {self.name}")
         return _outputs(stack)
+
+    def parameters(self) -> dict[str, str]:
+        """Return the values of the stack's parameters; none when there is no stack."""
+        given = (self.describe() or {}).get("Parameters", [])
+        return {each["ParameterKey"]: each["ParameterValue"] for each in given}
 
     @property
     def is_whole(self) -> bool:
@@ -82,7 +87,7 @@ class Stack:
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
             Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-            # The table and the secret outlive their stack: a new stack imports them.
+            # The table and the secret are kept when their stack is deleted: a new stack imports them.
             ImportExistingResources=True,
             **template,
         )
@@ -104,7 +109,7 @@ class Stack:
             raise click.ClickException(f"{self.name} is {status}; nothing was changed. What failed:\n  {reasons}")
 
     def abandon(self, plan: Plan) -> None:
-        """Delete a change set that shall not be executed."""
+        """Delete a change set that will not be executed."""
         self.client.delete_change_set(StackName=self.name, ChangeSetName=plan.change_set)
 
     def _ready(self) -> bool:
@@ -114,7 +119,7 @@ class Stack:
         if status in (None, "REVIEW_IN_PROGRESS"):
             return False
         if str(status).endswith("_IN_PROGRESS"):
-            raise click.ClickException(f"{self.name} is {status}: wait until that is over")
+            raise click.ClickException(f"{self.name} is {status}: wait until it has ended")
         if status in _CREATION_FAILED:
             self.client.delete_stack(StackName=self.name)
             if (left := self._settled()) is not None:
@@ -186,7 +191,7 @@ def carry_out(stack: Stack, plan: Plan | None, *, yes: bool) -> None:
     for change in plan.changes:
         table.add_row(change.action + (" (replaced)" if change.replaced else ""), change.resource, change.kind)
     Console().print(table)
-    if not yes and not click.confirm(f"Change {stack.name} like this?"):
+    if not yes and not click.confirm(f"Change {stack.name} as shown?"):
         stack.abandon(plan)
         raise click.Abort
     stack.apply(plan)

@@ -1,4 +1,4 @@
-"""A deployed Lambda function: its settings as they are, and changing them."""
+"""A deployed Lambda function: reads and changes its settings."""
 
 import time
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Function:
     pause_seconds: float = 1.0
 
     def configuration(self) -> dict[str, Any] | None:
-        """Return what GetFunctionConfiguration answers; None when there is no such function."""
+        """Return the response of GetFunctionConfiguration; None when there is no such function."""
         try:
             found: dict[str, Any] = self.client.get_function_configuration(FunctionName=self.name)
         except ClientError as error:
@@ -30,12 +30,12 @@ class Function:
         return found
 
     def settings(self) -> dict[str, Any]:
-        """Return memory (MB) and logging as they are; ClientError when there is no such function."""
+        """Return the current memory (MB) and logging; ClientError when there is no such function."""
         found = self.client.get_function_configuration(FunctionName=self.name)
         return {name: found[name] for name in ("MemorySize", "LoggingConfig") if name in found}
 
     def update(self, **settings: Any) -> None:
-        """Change settings and wait until new invocations have them; ClientError when the change is refused for good."""
+        """Change settings and wait until new invocations have them; ClientError when the change stays refused."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 self.client.update_function_configuration(FunctionName=self.name, **settings)
@@ -43,6 +43,6 @@ class Function:
             except ClientError as error:
                 if error.response["Error"]["Code"] not in _PASSING or attempt == _ATTEMPTS:
                     raise
-                time.sleep(self.pause_seconds)  # Lambda does not say when the other update will have ended
+                time.sleep(self.pause_seconds)  # Lambda has no estimate of when the other update will have ended
         waiting = {"Delay": self.pause_seconds, "MaxAttempts": _ATTEMPTS}
         self.client.get_waiter("function_updated_v2").wait(FunctionName=self.name, WaiterConfig=waiting)

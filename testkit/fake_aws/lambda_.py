@@ -28,8 +28,13 @@ from ordersctl.shared.project import PROJECT_DIR
 from testkit.fake_aws.clients import FakeClient
 from testkit.fake_aws.faults import FaultInjection, Killed
 from testkit.fake_aws.operator_calls import OperatorCalls
+<<<<<<< HEAD
 from testkit.fake_aws.services import Queue, Table, Topic
 from testkit.permissions import calls as permission_calls
+=======
+from testkit.fake_aws.services import Queue, Table
+from testkit.fake_aws.topic import Topic
+>>>>>>> main
 
 SECRET = "a secret of the fake AWS"
 START = 1_800_000_000.0  # seconds; where virtual time begins

@@ -51,7 +51,7 @@ if MANY:
 
 @pytest.mark.parametrize(("who", "seed"), [*RUNS, *(pytest.param(*each, marks=pytest.mark.full) for each in MORE_RUNS)])
 @pytest.mark.timeout(1800 if MANY else 300)
-def test_answers_as_the_document_says(service: str, who: str, seed: int, tmp_path: Path) -> None:
+def test_the_api_answers_as_the_openapi_document_says(service: str, who: str, seed: int, tmp_path: Path) -> None:
     outcome = check(service, seed, who, tmp_path)
     assert outcome.returncode == 0, outcome.stdout
 

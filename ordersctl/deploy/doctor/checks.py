@@ -1,4 +1,4 @@
-"""What is checked of a deployed stage, in the order in which an order travels."""
+"""The checks of a deployed stage, in the order of the hops."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,16 +11,20 @@ from ordersctl.deploy.stack import deployed_whole
 from ordersctl.shared import templates
 from ordersctl.shared.functions import Function
 from ordersctl.shared.stage import Stage
+from ordersctl.shared.throttles import MINUTES, Throttle, throttles
 
 
 class Finding(NamedTuple):
     fine: bool
     what: str
-    remedy: str = ""  # what to type, or to read
+    remedy: str = ""  # a command to run, or a page to read
 
 
 class Remedies(NamedTuple):
-    """What to type, by how the stage was deployed: provisioning one that was deployed whole would take it apart."""
+    """The commands that fix a finding.
+
+    They depend on how the stage was deployed: `provision` would damage one stack.
+    """
 
     stack: str
     functions: str
@@ -31,13 +35,14 @@ class Remedies(NamedTuple):
         tune = f"ordersctl tune --stage {stage}"
         if packaged:
             deploy = f"make package STAGE={stage}, then ordersctl deploy --stage {stage}"
-            # CloudFormation changes only what differs from its own last template, not what was changed beside it.
+            # CloudFormation changes only what differs from its own last template; it does not undo changes made by
+            # other means.
             return cls(deploy, deploy, f"{deploy}; if that changes nothing, {tune}")
         return cls(f"ordersctl provision --stage {stage}", f"chalice deploy --stage {stage}", tune)
 
 
 def examine(stage: Stage) -> Iterator[Finding]:
-    """Check everything, in the order in which an order travels; raises botocore's errors."""
+    """Check everything, in the order of the hops; raises botocore's errors."""
     given, _ = settings.stage_settings(stage.name)
     packaged = deployed_whole(stage.outputs())
     functions = {name: Function(stage.client("lambda"), name).configuration() for name in function_names(stage.name)}
@@ -76,8 +81,8 @@ class _Checks:
 
     def recorded(self) -> Iterator[Finding]:
         recorded, outputs = environment_variables(self.stage.name), self.stage.outputs()
-        stale = [name for name in recorded_outputs() if recorded.get(variable(name)) != outputs.get(name)]
-        yield _none(stale, "outputs that are not written down", self.remedies.stack)
+        stale = [name for name in recorded_outputs() if recorded.get(variable(name), "") != outputs.get(name, "")]
+        yield _none(stale, "outputs that .chalice/config.json lacks", self.remedies.stack)
 
     def order_queue(self) -> Iterator[Finding]:
         attributes = self.stage.queue_attributes(self.stage.output("OrderQueueUrl"), "All")
@@ -110,7 +115,7 @@ class _Checks:
         reads = "ReportBatchItemFailures" in (source.get("FunctionResponseTypes") or [])
         return Finding(
             reads or not returns,
-            f"failures that {name} {'returns' if returns else 'raises'} are heeded",
+            f"failures that {name} {'returns' if returns else 'raises'} are retried",
             "REPORT_BATCH_ITEM_FAILURES must not be set without FunctionResponseTypes: ORDERS ARE BEING LOST",
         )
 
@@ -127,10 +132,11 @@ class _Checks:
         stream = (table.get("StreamSpecification") or {}).get("StreamViewType")
         yield Finding(stream == "NEW_AND_OLD_IMAGES", f"the table's stream shows {stream}", remedy)
         if self.settings.get("DeletionProtection", "true") == "true":
-            yield Finding(bool(table.get("DeletionProtectionEnabled")), "the table refuses to be deleted", remedy)
+            yield Finding(bool(table.get("DeletionProtectionEnabled")), "the table's deletion protection is on", remedy)
         backups = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
         status = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
         yield Finding(status == "ENABLED", f"point-in-time recovery is {status}", remedy)
+        yield _throttling(throttles(self.stage))
 
     def dead_letters(self) -> Iterator[Finding]:
         for output in ("OrderDeadLetterQueueUrl", "EventDeadLetterQueueUrl"):
@@ -153,6 +159,12 @@ class _Checks:
         yield _none(missing, "alarms that are missing", self.remedies.stack)
         ringing = [alarm["AlarmName"] for alarm in alarms if alarm["StateValue"] == "ALARM"]
         yield _none(ringing, "alarms that ring", "docs/operate/operations.md")
+
+
+def _throttling(found: list[Throttle]) -> Finding:
+    said = ", ".join(f"{each.resource} {each.reason} {each.events:,} times" for each in found) or "nothing"
+    page = "huge-customers.md" if any(each.is_hot_key for each in found) else "operations.md"
+    return Finding(not found, f"throttled by DynamoDB in {MINUTES} minutes: {said}", f"docs/operate/{page}")
 
 
 def _none(names: list[str], what: str, remedy: str) -> Finding:

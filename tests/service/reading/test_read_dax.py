@@ -123,6 +123,16 @@ def test_lists_are_read_from_the_cache(harness: ServiceHarness, cache: Cache) ->
     assert cache.calls == [("query", False)]
 
 
+def test_a_spread_customer_s_list_is_read_from_the_cache_key_by_key(
+    harness: ServiceHarness, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = fresh_wiring(harness, monkeypatch, dax_endpoint=ENDPOINT, spread_customers="17850=4")
+    monkeypatch.setattr(harness.wiring, "read_table", fresh.read_table)
+    answer = harness.api().get("/customers/17850/orders?limit=5")
+    assert (answer.status, "#" in answer.body) == (200, False)
+    assert cache.calls == [("query", False)] * 4
+
+
 def test_several_orders_are_read_from_the_cache_and_absent_ones_again_from_the_table(
     harness: ServiceHarness, cache: Cache
 ) -> None:

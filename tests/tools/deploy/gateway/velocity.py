@@ -84,11 +84,23 @@ class DirectGateway:
 
     @classmethod
     def of(
-        cls, template: dict[str, Any], queue_url: str, http: httpx.Client, *, with_cognito: bool = False
+        cls,
+        template: dict[str, Any],
+        queue_url: str,
+        http: httpx.Client,
+        *,
+        with_cognito: bool = False,
+        with_checked_prices: bool = False,
+        spread_customers: str = "",
     ) -> "DirectGateway":
         body = template["Resources"]["RestAPI"]["Properties"]["Body"]
-        conditions = {"WithDirectAccept": True, "WithCognito": with_cognito}
-        post = resolved(body["paths"]["/orders"]["post"], conditions, {"CustomerClaim": "sub", "ScopeClaim": "scope"})
+        conditions = {
+            "WithDirectAccept": True,
+            "WithCognito": with_cognito,
+            "WithCheckedPrices": with_checked_prices,
+        }
+        parameters = {"CustomerClaim": "sub", "ScopeClaim": "scope", "SpreadCustomers": spread_customers}
+        post = resolved(body["paths"]["/orders"]["post"], conditions, parameters)
         return cls(post, body["definitions"], queue_url, http, with_cognito)
 
     def post(

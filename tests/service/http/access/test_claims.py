@@ -33,7 +33,9 @@ def whose_customer_is(service: Service, claim: Any, login: str = "login-1") -> C
 
 
 @pytest.mark.parametrize("claim", NOBODY, ids=repr)
-def test_a_claim_that_is_no_name_places_and_reads_no_orders(named_by_claim: Service, claim: Any) -> None:
+def test_a_claim_that_is_not_a_valid_customer_id_places_and_reads_no_orders(
+    named_by_claim: Service, claim: Any
+) -> None:
     """`str()` of such a claim would make one customer of all whose tokens have it."""
     order_id = named_by_claim.place(whose_customer_is(named_by_claim, "ann"), new_order())
     caller = whose_customer_is(named_by_claim, claim)
@@ -59,7 +61,7 @@ def test_while_the_issuers_keys_cannot_be_read_a_valid_token_is_answered_503(ser
     answer = service.caller("ann").get("/customers/ann/orders")
     assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
     assert service.cached_policies == {}, "API Gateway caches policies for a token, but no failures"
-    # A token that is refused whichever keys there are is refused as ever.
+    # A token that any key set would refuse is still refused with 401.
     expired = sign(signing_key(), local_claims("ann", exp=1_000_000_000))
     assert Caller(service.send, f"Bearer {expired}").get("/customers/ann/orders").status == 401
     assert Caller(service.send, "Bearer nonsense").get("/customers/ann/orders").status == 401

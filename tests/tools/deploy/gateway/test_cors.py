@@ -12,9 +12,9 @@ from chalicelib.http.responses import Origins, cors
 from ordersctl.deploy import package
 from ordersctl.deploy.overlay import cors as overlay
 from ordersctl.deploy.sam import translated
+from tests.tools.deploy.gateway.velocity import Input, Util
 from tests.tools.deploy.template_parts import Template, gateway_answers, properties
 from tests.tools.deploy.test_template import complaints
-from tests.tools.deploy.velocity import Input, Util
 
 ORIGIN = "https://shop.example.com"
 SEVERAL = f"{ORIGIN} https://admin.example.com http://localhost:3000"

@@ -53,7 +53,7 @@ def near(order_id: str) -> list[str]:
 
 
 def order_attempts(order_id: str, subject: str) -> Iterator[tuple[str, str, Any, dict[str, str]]]:
-    """Every way to ask for one order: method, path, body, headers."""
+    """Every request for one order: method, path, body, headers."""
     path, any_version = f"/orders/{order_id}", {"If_Match": "*"}
     for query in ("", "?customer_id=mallory", f"?customer_id={subject}"):
         yield "GET", path + query, None, {}

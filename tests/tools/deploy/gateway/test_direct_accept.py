@@ -19,13 +19,13 @@ from chalicelib.domain import commands, order_ids
 from chalicelib.domain.orders import CUSTOMER_ID_PATTERN, NewOrder, Order, parse
 from chalicelib.domain.request_context import RequestContext
 from chalicelib.http.auth.principal import READ, SERVICE
-from ordersctl.client import invoices
+from ordersctl.client import invoice_file, invoices
 from ordersctl.local.engine import deploy
 from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.project import PROJECT_DIR
 from testkit import builders
-from testkit.shop_basket import shop_basket
-from tests.tools.deploy.velocity import PLACED_AT, DirectGateway, Reply
+from testkit.builders import shop_basket
+from tests.tools.deploy.gateway.velocity import PLACED_AT, DirectGateway, Reply
 
 KEY = "0F8FAD5B-D9CB-469F-A165-70867728950E"
 HOSTILE = [
@@ -103,6 +103,20 @@ def test_an_order_is_queued_as_by_lambda_and_the_client_gets_its_location(gatewa
     assert order_ids.is_well_formed(order_id)
 
 
+@pytest.mark.parametrize(
+    ("who", "placed_by"),
+    [({"sub": "17850"}, "customer"), ({"sub": "shop", "scope": SERVICE, "query": {"customer_id": "17850"}}, "service")],
+)
+def test_with_checked_prices_an_order_says_who_placed_it(
+    template: dict[str, Any], url: str, sqs: Any, who: dict[str, Any], placed_by: str
+) -> None:
+    with httpx.Client(timeout=30, trust_env=False) as http:
+        gateway = DirectGateway.of(template, url, http, with_checked_prices=True)
+        assert gateway.post(order(), KEY, **who).status == 202
+        (envelope,) = queued(gateway, sqs)
+    assert commands.decode(json.dumps(envelope)).placed_by == placed_by
+
+
 def test_a_service_places_for_a_customer_and_the_location_names_the_customer(gateway: DirectGateway, sqs: Any) -> None:
     reply = gateway.post(order(), KEY, query={"customer_id": "18000"}, sub="shop", scope=SERVICE)
     assert reply.status == 202
@@ -111,7 +125,7 @@ def test_a_service_places_for_a_customer_and_the_location_names_the_customer(gat
 
 
 @pytest.mark.parametrize("key", ["", "not a uuid", KEY + "0", KEY.replace("-", ""), KEY + "&Action=PurgeQueue"])
-def test_a_key_that_is_no_uuid_is_refused(key: str, gateway: DirectGateway, sqs: Any) -> None:
+def test_a_key_that_is_not_a_uuid_is_refused(key: str, gateway: DirectGateway, sqs: Any) -> None:
     assert problem(gateway.post(order(), key)) == (400, "invalid-parameter")
     assert queued(gateway, sqs) == []
 
@@ -132,13 +146,13 @@ def test_a_missing_key_is_refused_by_the_validator(gateway: DirectGateway, sqs: 
         order(note="x" * 2_001), order() + ', "customer_id": "18000"',
     ],
 )  # fmt: skip
-def test_a_body_that_is_no_order_is_refused_by_the_model(body: str, gateway: DirectGateway, sqs: Any) -> None:
+def test_a_body_that_is_not_an_order_is_refused_by_the_model(body: str, gateway: DirectGateway, sqs: Any) -> None:
     assert gateway.post(body, KEY).body == "BAD_REQUEST_BODY"
     assert queued(gateway, sqs) == []
 
 
 @pytest.mark.parametrize("sub", ["null", "None", "TRUE", "false", "1.0", "-1.5", "1.0E7", "[]", "{}", "<nil>", ""])
-def test_cognitos_text_of_a_claim_that_is_no_name_is_nobodys(
+def test_a_cognito_claim_that_is_not_a_valid_customer_id_names_no_customer(
     sub: str, template: dict[str, Any], url: str, sqs: Any
 ) -> None:
     with httpx.Client(timeout=30, trust_env=False) as http:
@@ -149,7 +163,7 @@ def test_cognitos_text_of_a_claim_that_is_no_name_is_nobodys(
         assert [each["customer_id"] for each in queued(gateway, sqs)] == ["17850"]
 
 
-def test_the_built_in_authorizer_says_what_is_a_name(gateway: DirectGateway, sqs: Any) -> None:
+def test_the_built_in_authorizer_decides_which_texts_are_customer_ids(gateway: DirectGateway, sqs: Any) -> None:
     assert problem(gateway.post(order(), KEY, sub="")) == (403, "forbidden")
     assert gateway.post(order(), KEY, sub="null").status == 202  # a text in the token
     assert [each["customer_id"] for each in queued(gateway, sqs)] == ["null"]
@@ -195,7 +209,7 @@ def test_a_body_that_is_too_large_is_refused(gateway: DirectGateway, sqs: Any) -
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_no_text_breaks_out_of_its_field(text: str, gateway: DirectGateway, sqs: Any) -> None:
+def test_no_text_can_change_another_field(text: str, gateway: DirectGateway, sqs: Any) -> None:
     line = builders.line(sku=text[:64], name=text)
     posted = builders.new_order(
         items=[line], note=text, reference=text[:64], shipping_address=builders.ADDRESS | {"name": text, "line1": text}
@@ -231,7 +245,7 @@ def test_five_hundred_real_orders_end_as_they_do_through_lambda(
     options = client_options(engine_url)
     table = OrderTable(boto3.client("dynamodb", **options), outputs["OrderTable"])
     dead_letters = DeadLetterQueue(sqs, outputs["OrderDeadLetterQueueUrl"])
-    rows = invoices.read((PROJECT_DIR / "tests" / "data" / "online-retail-cut.csv").read_bytes())
+    rows = invoice_file.read((PROJECT_DIR / "tests" / "data" / "online-retail-cut.csv").read_bytes()).invoices
     judged = [invoices.judge(name, each, currency="GBP", guest="guest") for name, each in rows.items()]
     real = [each for each in judged if isinstance(each, invoices.Placeable)]
     posted = {}
@@ -241,7 +255,7 @@ def test_five_hundred_real_orders_end_as_they_do_through_lambda(
         assert reply.status == 202
         posted[reply.json["order_id"]] = each
     for envelope in queued(gateway, sqs):
-        process.process_message(json.dumps(envelope), "m", table=table, dead_letters=dead_letters)
+        process.process_message(json.dumps(envelope), "m", table=table, prices=None, dead_letters=dead_letters)
     for order_id, each in posted.items():
         through_lambda = commands.encode(
             parse(NewOrder, each.order),
@@ -253,3 +267,22 @@ def test_five_hundred_real_orders_end_as_they_do_through_lambda(
         assert isinstance(stored, Order)
         assert stored == process.order_of(commands.decode(through_lambda))
     assert len(posted) == 500
+
+
+def test_persons_who_share_an_id_do_not_wait_for_each_other(
+    template: dict[str, Any], url: str, sqs: Any, outputs: dict[str, str]
+) -> None:
+    """As OrderQueue.send: no message group for guests, the customer's own for everyone else."""
+    assert outputs
+    customers = ["guest", "gues", "guest2", "market-7", "17850"]
+    with httpx.Client(timeout=30, trust_env=False) as http:
+        gateway = DirectGateway.of(template, url, http, spread_customers="guest=4:people,market-7=8")
+        for customer in customers:
+            assert gateway.post(order(), KEY, sub=customer).status == 202
+    groups = {}
+    for _ in customers:
+        (message,) = sqs.receive_message(QueueUrl=url, MessageSystemAttributeNames=["MessageGroupId"])["Messages"]
+        customer = json.loads(message["Body"])["customer_id"]
+        groups[customer] = message.get("Attributes", {}).get("MessageGroupId")
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    assert groups == {"guest": None, "gues": "gues", "guest2": "guest2", "market-7": "market-7", "17850": "17850"}

@@ -91,7 +91,7 @@ def test_another_customers_erased_order_is_answered_like_a_missing_one(harness: 
 
 @pytest.mark.parametrize("is_sealed", [True, False], ids=["an id of the API", "a client's UUID"])
 @pytest.mark.parametrize("method", ["GET", "PATCH"])
-def test_of_another_customers_large_order_no_more_is_received_than_of_a_missing_one(
+def test_for_another_customers_large_order_dynamodb_sends_no_more_than_for_a_missing_one(
     harness: ServiceHarness, method: str, *, is_sealed: bool
 ) -> None:
     ids = [
@@ -110,7 +110,7 @@ def test_of_another_customers_large_order_no_more_is_received_than_of_a_missing_
     assert received[1:] == [received[0]] * 2
 
 
-def test_an_id_that_direct_acceptance_may_have_given_is_to_be_retried(harness: ServiceHarness) -> None:
+def test_for_an_id_that_direct_acceptance_may_have_given_the_404_asks_for_a_retry(harness: ServiceHarness) -> None:
     order_id = f"ord_{uuid.uuid4().hex}"
     before = harness.api().get(f"/orders/{order_id}")
     assert (before.status, before.problem, before.headers["Retry-After"]) == (404, "not-found", "1")
@@ -123,7 +123,7 @@ def test_an_id_that_direct_acceptance_may_have_given_is_to_be_retried(harness: S
 
 
 @pytest.mark.parametrize("order_id", ["x", "ord_", "ord_" + "0" * 32, "ord_" + "u" * 32, "%00", "é", "a" * 3_000, " "])
-def test_an_id_that_no_order_has_is_not_found(harness: ServiceHarness, order_id: str) -> None:
+def test_a_well_formed_id_without_an_order_is_not_found(harness: ServiceHarness, order_id: str) -> None:
     assert harness.api().get(f"/orders/{order_id}").problem == "not-found"
 
 

@@ -189,7 +189,7 @@ def test_an_invalid_parameter_is_a_problem(harness: ServiceHarness, query: str) 
         ({}, "17851", "forbidden"),
         ({"scope": "orders/write"}, "17850", "forbidden"),
         ({"scope": "orders/service"}, "a b", "invalid-parameter"),
-        ({"scope": "orders/service"}, "a" * 65, "invalid-parameter"),
+        ({"scope": "orders/service"}, "a" * 129, "invalid-parameter"),
     ],
 )
 def test_a_list_is_for_its_owner_and_services(
