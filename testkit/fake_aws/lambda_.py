@@ -28,13 +28,9 @@ from ordersctl.shared.project import PROJECT_DIR
 from testkit.fake_aws.clients import FakeClient
 from testkit.fake_aws.faults import FaultInjection, Killed
 from testkit.fake_aws.operator_calls import OperatorCalls
-<<<<<<< HEAD
-from testkit.fake_aws.services import Queue, Table, Topic
-from testkit.permissions import calls as permission_calls
-=======
 from testkit.fake_aws.services import Queue, Table
 from testkit.fake_aws.topic import Topic
->>>>>>> main
+from testkit.permissions import calls as permission_calls
 
 SECRET = "a secret of the fake AWS"
 START = 1_800_000_000.0  # seconds; where virtual time begins
@@ -63,8 +59,9 @@ def repeatable(seed: int, **environment: str) -> Iterator[None]:
         patch.setattr(lambda_batches, "WORKERS", 1)
         patch.setattr(logging.getLogger("orders"), "disabled", True)
         patch.setattr(secrets, "token_bytes", source.randbytes)
+        optional = ("DAX_ENDPOINT", "CUSTOMER_PRICES", "PRICE_TABLE")
         claims = ("CUSTOMER_CLAIM", "SCOPE_CLAIM", "AUDIENCE_CLAIM")
-        for name in ("AWS_CHALICE_CLI_MODE", "REPORT_BATCH_ITEM_FAILURES", "EVENT_BUS_NAME", "DAX_ENDPOINT", *claims):
+        for name in ("AWS_CHALICE_CLI_MODE", "REPORT_BATCH_ITEM_FAILURES", "EVENT_BUS_NAME", *optional, *claims):
             patch.delenv(name, raising=False)
         # Each Chalice application appends its name to this variable, and a run makes thousands of them.
         patch.setenv("AWS_EXECUTION_ENV", "")
@@ -155,6 +152,7 @@ class FakeAws(OperatorCalls):
     overtake: Callable[[str], None] = lambda _order_id: None  # changes an order between a put and its retry
     table: Table = field(default_factory=Table)
     topic: Topic = field(default_factory=Topic)
+    prices: list[dict[str, Any]] = field(default_factory=list)  # the items of the price table, all of them asked for
     order_dlq: Queue = field(default_factory=lambda: Queue("orders-dlq"))
     event_dlq: Queue = field(default_factory=lambda: Queue("events-dlq"))
     order_queue: Queue = field(init=False)
@@ -271,6 +269,8 @@ class FakeAws(OperatorCalls):
         return self.table.get(arguments)
 
     def _batch_get_item(self, arguments: dict[str, Any]) -> Any:
+        if (prices := os.environ.get("PRICE_TABLE")) in arguments["RequestItems"]:
+            return {"Responses": {prices: self.prices}}
         return self.table.batch_get(arguments)
 
     def _query(self, arguments: dict[str, Any]) -> Any:

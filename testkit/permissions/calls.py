@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 # the DAX cluster are made elsewhere, and named by a parameter.
 RESOURCES = {
     "ORDER_TABLE": "OrderTable",
+    "PRICE_TABLE": "PriceTable",
     "ORDER_QUEUE_URL": "OrderQueue",
     "ORDER_DEAD_LETTER_QUEUE_URL": "OrderDeadLetterQueue",
     "EVENT_TOPIC_ARN": "EventTopic",
@@ -20,7 +21,9 @@ RESOURCES = {
     "EVENT_BUS_NAME": "EventBusName",
     "DAX_ENDPOINT": "DaxEndpoint",
 }
-OPTIONAL = ("EVENT_BUS_NAME", "DAX_ENDPOINT")  # settings that change which calls are made
+_BUS = "EVENT_BUS_NAME"  # may be named as a table is, and so is looked up by its service
+# Variables that change which calls are made, where they are set.
+OPTIONAL = (_BUS, "DAX_ENDPOINT", "PRICE_TABLE")
 # A batch operation has no permission of its own: Service Authorization Reference, "Actions defined by Amazon SQS" and
 # "by Amazon SNS" (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html).
 _OF_A_BATCH = {
@@ -62,7 +65,8 @@ def report(
     Raises KeyError for a resource that the environment does not name.
     """
     settings = frozenset(name for name in OPTIONAL if environment.get(name))
-    named = {environment[variable]: name for variable, name in RESOURCES.items() if environment.get(variable)}
+    variables = [name for name in RESOURCES if environment.get(name) and (name == _BUS) == (service == "events")]
+    named = {environment[variable]: RESOURCES[variable] for variable in variables}
     for resource in resources_of(service, parameters, environment):
         whole, index, rest = resource.partition("/index/")
         made.add(Call(function, action_of(service, operation), named[whole] + index + rest, settings))

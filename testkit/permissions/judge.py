@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult
@@ -21,6 +21,7 @@ SWITCHES = {
     "DaxEndpoint": ("", "daxs://orders.x1y2z3.dax-clusters.eu-west-1.amazonaws.com"),
     "Encryption": ("aws-managed", KEY),
     "Tracing": ("false", "true"),
+    "CustomerPrices": ("trusted", "checked"),
 }
 _REQUIRED = {"Stage": "prod", "JwtIssuer": "https://i.invalid", "JwtAudience": "orders", "JwtJwks": "https://i.invalid"}
 
@@ -74,8 +75,8 @@ def _matches(permission: Permission, action: str, arn: str) -> bool:
 
 def possible(stack: DeployedStack, calls: Iterable[Call]) -> list[Call]:
     """Return the calls that functions of this stack make: those recorded with the same optional settings."""
-    names: Mapping[str, str] = {"EVENT_BUS_NAME": "EventBusName", "DAX_ENDPOINT": "DaxEndpoint"}
-    settings = frozenset(variable for variable in OPTIONAL if stack.given[names[variable]])
+    environment = stack.environment("APIHandler")
+    settings = frozenset(variable for variable in OPTIONAL if environment.get(variable))
     return [call for call in calls if call.settings == settings]
 
 
@@ -96,6 +97,27 @@ def missed_by(permission: Permission, stack: DeployedStack, calls: Iterable[Call
     others = [each for each in permissions(stack) if each != permission]
     own = [call for call in calls if call.function == permission.function]
     return [call for call in own if not allows(others, stack, call)]
+
+
+def denied(template: Template, calls: Iterable[Call]) -> set[str]:
+    """Return a sentence for each recorded call that a role does not allow, under any of the condition sets."""
+    found: set[str] = set()
+    for stack in condition_sets(template):
+        granted = permissions(stack)
+        refused = [call for call in possible(stack, calls) if not allows(granted, stack, call)]
+        found |= {f"{call.function} may not call {call.action} on {call.resource}" for call in refused}
+    return found
+
+
+def unneeded(template: Template, calls: Iterable[Call]) -> set[str]:
+    """Return a sentence for each permission that no call misses and that has no reason, under any condition set."""
+    found: set[str] = set()
+    for stack in condition_sets(template):
+        own = possible(stack, calls)
+        for permission in permissions(stack):
+            if not missed_by(permission, stack, own) and not reason_for(stack, permission):
+                found.add(f"{permission.function} needs no {permission.action} on {permission.resource}")
+    return found
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -15,6 +15,7 @@ REGION, ACCOUNT = "eu-west-1", "123456789012"
 PSEUDO = {"AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "AWS::URLSuffix": "amazonaws.com"}
 _ARNS = {
     "AWS::DynamoDB::GlobalTable": ("dynamodb", "table/", "TableName"),
+    "AWS::DynamoDB::Table": ("dynamodb", "table/", "TableName"),
     "AWS::SQS::Queue": ("sqs", "", "QueueName"),
     "AWS::SNS::Topic": ("sns", "", "TopicName"),
     "AWS::SecretsManager::Secret": ("secretsmanager", "secret:", "Name"),
@@ -40,7 +41,7 @@ class DeployedStack:
 
     def environment(self, function: str) -> dict[str, str]:
         variables = self.template["Resources"][function]["Properties"]["Environment"]["Variables"]
-        return {name: str(self.resolved(value)) for name, value in variables.items()}
+        return {name: str(value) for name, value in self.resolved(variables).items()}
 
     def role_of(self, function: str) -> str:
         """Return the logical name of a function's role; a role's own name is returned as it is."""

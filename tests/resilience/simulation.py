@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from testkit.fake_aws.faults import (
     ALL_FAULTS,
@@ -189,7 +190,7 @@ class SimulationRun:
         event = http_event(
             request.method,
             request.path,
-            resource=_RESOURCES[request.path.split("/")[1]] if request.path != "/orders" else None,
+            resource=_RESOURCES[request.path.split("/")[1]] if urlsplit(request.path).path != "/orders" else None,
             body=None if request.body is None else json.dumps(request.body),
             headers={"content-type": "application/json", **{n.lower(): v for n, v in request.headers.items()}},
             authorizer={"sub": request.subject, "scope": request.scope, "exp": "1e12", "principalId": request.subject},

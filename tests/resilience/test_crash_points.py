@@ -29,6 +29,7 @@ def every_route(name: str, key: str) -> Scenario:
     for request in (
         Request("POST", "/orders", "anna", body=posted, headers={"Idempotency-Key": key}),
         Request("GET", "/orders/{}", "anna"),
+        Request("GET", "/orders?order_id={}", "anna"),
         Request("PATCH", "/orders/{}", "ben", body={"note": "mine"}, headers={"If-Match": "*"}),
         Request("PATCH", "/orders/{}", "anna", body={"note": f"note {name}"}, headers={"If-Match": '"1"'}),
         Request("PATCH", "/orders/{}", "warehouse", SERVICE, {"status": "confirmed"}, {"If-Match": "*"}),
