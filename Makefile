@@ -9,6 +9,7 @@
 # make fuzz [SECONDS=60]          atheris at every entry point, and a search for the body that costs most to refuse
 # make golden RELEASE=0.2.0       keeps a release's code and the data it writes, which every later release must read
 # make mutants                    mutations of the domain that no unit test notices: docs/explain/reliability.md
+# make permissions                what each function may do and why, printed and written into docs/explain/permissions.md
 # make audit                      known vulnerabilities of the pinned requirements; needs the network
 # make lock [ARGS=--upgrade]      writes the requirements files, after a change in pyproject.toml; needs the network
 # make check                      format, lint, types, imports, templates
@@ -21,7 +22,7 @@
 # make simulate-check             the model of `ordersctl simulate` beside the local run; two minutes
 # make format                     formats the code as make check requires
 .PHONY: run test test-all test-rest property contract openapi check package e2e-package e2e-deploy audit-template bench load format
-.PHONY: faults golden seeded-bugs fuzz mutants audit lock growth simulate-check
+.PHONY: faults golden seeded-bugs permissions fuzz mutants audit lock growth simulate-check
 
 # The first interpreter that is new enough, unless PYTHON names one.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -72,6 +73,9 @@ seeded-bugs: .venv/installed
 
 golden: .venv/installed
 	.venv/bin/python -m tests.releases.write_golden $(or $(RELEASE),$(error name the release: make golden RELEASE=0.2.0)) $(ARGS)
+
+permissions: .venv/installed
+	.venv/bin/python -m tests.permissions
 
 fuzz: .venv/audit
 	for entry_point in api queue record token cursor; do \

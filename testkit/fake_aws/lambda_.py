@@ -107,7 +107,8 @@ class Container(Process):
         setattr(wiring, "_client", lambda service, policy=default: self._client(service, policy.attempts))  # noqa: B010
         if os.environ.get("DAX_ENDPOINT"):  # a cluster answers as the table does
             name = os.environ["ORDER_TABLE"]
-            cache = OrderTable(self._client("dax", default.attempts), name, consistent=False)
+            client: Any = self._client("dax", default.attempts)
+            cache = OrderTable(client, name, consistent=False)
             setattr(wiring, "read_table", lambda: cache)  # noqa: B010
         setattr(self.app, "clock", SimpleNamespace(now=self._now))  # noqa: B010
 

@@ -1,4 +1,4 @@
-"""Whether policies allow what functions do, and whether each permission is needed: moto's evaluation of IAM policies."""
+"""Whether roles allow the recorded calls, and whether each permission is needed. Policies are evaluated by moto."""
 
 import functools
 import itertools

@@ -76,7 +76,7 @@ class DeployedStack:
 
     # --- intrinsic functions: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
 
-    def resolved(self, value: Any) -> Any:
+    def resolved(self, value: Any) -> Any:  # noqa: PLR0911 - a case per function
         """Return a value of the template as CloudFormation passes it on. Raises KeyError for an unknown name."""
         match value:
             case {"Ref": "AWS::NoValue"}:
