@@ -14,8 +14,11 @@ def watch(app: ModuleType, environment: Mapping[str, str]) -> None:
     """Report every call of the functions of app.py, whose clients are made; `environment` is theirs."""
 
     def note_function(event: Any, get_response: Any) -> Any:
-        calls.running.set(calls.function_of(_HANDLERS.get(type(event).__name__, "")))
-        return get_response(event)
+        token = calls.running.set(calls.function_of(_HANDLERS.get(type(event).__name__, "")))
+        try:
+            return get_response(event)
+        finally:
+            calls.running.reset(token)
 
     app.app.register_middleware(note_function, "all")
     wiring: Any = vars(app)["wiring"]
