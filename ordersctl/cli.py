@@ -40,6 +40,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "tune": Entry("ordersctl.deploy.tune", "Set what `chalice deploy` cannot set."),
         "prices": Entry("ordersctl.operate.prices.command", "Load and show the prices that orders must name."),
         "doctor": Entry("ordersctl.deploy.doctor.command", "Compare a deployed stage with what it should be."),
+        "smoke": Entry("ordersctl.client.smoke", "Take one order through a stage, and report each step."),
     },
     "Contracts": {
         "openapi": Entry("ordersctl.contract.openapi.document", "Write the OpenAPI document."),

@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.instructions import lambda_events, measure
 from bench.instructions.measure import Program
 from bench.instructions.packages import CHALICE, FASTAPI, FLASK, ORDERS, POWERTOOLS, RAW, Package, build, runtime
-from ordersctl.deploy.bytecode import NEVER_IMPORTED
+from ordersctl.deploy.zip_contents.bytecode import NEVER_IMPORTED
 from ordersctl.estimate.cost.per_order import Load, dollars_per_million, prices, units
 from ordersctl.shared.engine_client import get_json
 

@@ -1,5 +1,6 @@
 """`ordersctl deploy`: deploys a packaged stage as one stack. It can be run again after any failure."""
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,10 @@ import click
 
 from ordersctl.deploy import settings, spreading
 from ordersctl.deploy.artifacts import upload
+from ordersctl.deploy.overlay.api_version import set_version
 from ordersctl.deploy.package import BUILD, TEMPLATE
-from ordersctl.deploy.stack import Stack, carry_out
+from ordersctl.deploy.retained.take_over import change
+from ordersctl.deploy.stack import Stack
 from ordersctl.shared import options
 from ordersctl.shared.functions import Function
 from ordersctl.shared.output import echo
@@ -34,12 +37,14 @@ def deploy(stage: Stage, directory: Path | None, bucket: str | None, *, yes: boo
     spreading.check_only_rises(deployed, parameters)
     functions = spreading.spread_of(deployed) if stack.is_whole else None
     spread_settings = spreading.steps(functions, parameters)
-    url = upload(stage, template, directory, bucket)
     for number, value in enumerate(spread_settings, 1):
         if len(spread_settings) > 1:
             echo(f"step {number} of {len(spread_settings)}: {spreading.SETTING} is {value}")
         given = parameters | {spreading.SETTING: value}
-        carry_out(stack, stack.plan({"TemplateURL": url}, given, tags), yes=yes)
+        step = copy.deepcopy(template)
+        set_version(step, given)  # the settings may have changed since the stage was packaged
+        url = upload(stage, step, directory, bucket)
+        change(stage, stack, step, given, tags, source={"TemplateURL": url}, yes=yes)
     echo(stack.outputs()["EndpointURL"])
 
 

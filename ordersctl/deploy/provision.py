@@ -7,7 +7,8 @@ import click
 from chalicelib.settings import Spread
 from ordersctl.deploy import settings, spreading
 from ordersctl.deploy.chalice_config import environment_variables, record
-from ordersctl.deploy.stack import Stack, carry_out
+from ordersctl.deploy.retained.take_over import change
+from ordersctl.deploy.stack import Stack
 from ordersctl.shared import options, templates
 from ordersctl.shared.functions import Function
 from ordersctl.shared.output import echo
@@ -40,7 +41,7 @@ def provision(stage: Stage, *, yes: bool) -> None:
     spread_settings = spreading.steps(_functions_spread(stage), given)
     parameters[spreading.SETTING] = given[spreading.SETTING] = spread_settings[0]
     body = json.dumps(template, separators=(",", ":"))  # CloudFormation takes at most 51,200 bytes in a call
-    carry_out(stack, stack.plan({"TemplateBody": body}, parameters, tags), yes=yes)
+    change(stage, stack, template, parameters, tags, source={"TemplateBody": body}, yes=yes)
     record(stage.name, stack.outputs(), given)
     where = CHALICE_CONFIG.relative_to(PROJECT_DIR)
     echo(f"written to {where}; next: chalice deploy --stage {stage.name}")

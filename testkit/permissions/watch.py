@@ -1,5 +1,6 @@
 """Reports the calls of the service's real clients, thin or botocore's, by what they are asked to send."""
 
+import os
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
@@ -10,8 +11,9 @@ from testkit.permissions import calls
 _HANDLERS = {"SQSEvent": "process_orders", "DynamoDBEvent": "publish_events"}
 
 
-def watch(app: ModuleType, environment: Mapping[str, str]) -> None:
-    """Report every call of the functions of app.py, whose clients are made; `environment` is theirs."""
+def watch(app: ModuleType) -> None:
+    """Report every call of the functions of app.py, whose clients are made with this process's environment."""
+    environment = {**os.environ}
 
     def note_function(event: Any, get_response: Any) -> Any:
         token = calls.running.set(calls.function_of(_HANDLERS.get(type(event).__name__, "")))

@@ -6,7 +6,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from ordersctl.deploy.bytecode import add_bytecode
+from ordersctl.deploy.zip_contents.bytecode import add_bytecode
 
 
 def packaged(tmp_path: Path) -> Path:

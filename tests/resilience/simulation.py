@@ -5,7 +5,6 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from testkit.fake_aws.faults import (
     ALL_FAULTS,
@@ -29,6 +28,12 @@ from tests.resilience.stream_mapping import MappingSettings, StreamMapping
 CUSTOMERS = ["anna", "ben", "cleo", "dora"]
 _RESOURCES = {"orders": "/orders/{order_id}", "customers": "/customers/{customer_id}/orders"}
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def _resource(path: str) -> str | None:
+    """The route of a path with parameters; None for one without."""
+    steps = path.partition("?")[0].split("/")
+    return None if len(steps) == 2 else _RESOURCES[steps[1]]
 
 
 @dataclass
@@ -190,7 +195,7 @@ class SimulationRun:
         event = http_event(
             request.method,
             request.path,
-            resource=_RESOURCES[request.path.split("/")[1]] if urlsplit(request.path).path != "/orders" else None,
+            resource=_resource(request.path),
             body=None if request.body is None else json.dumps(request.body),
             headers={"content-type": "application/json", **{n.lower(): v for n, v in request.headers.items()}},
             authorizer={"sub": request.subject, "scope": request.scope, "exp": "1e12", "principalId": request.subject},

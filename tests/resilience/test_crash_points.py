@@ -23,7 +23,7 @@ MODES = {
 
 
 def every_route(name: str, key: str) -> Scenario:
-    """Place an order, read, change, list, place again, erase: each request again until its answer is clear."""
+    """Call each route for an order, each until its answer is clear."""
     posted = new_order(random.Random(name), name)
     order_id = ""
     for request in (

@@ -1,7 +1,6 @@
 """The harness of tests of the service: its functions, the stack's queues and table, and injected faults."""
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import ModuleType
@@ -69,7 +68,7 @@ def functions(environment: Mapping[str, str]) -> ModuleType:
         wiring.settings(), wiring.id_secret(), wiring.token_checker()
         wiring.order_table(), wiring.fail_fast_order_table(), wiring.read_table(), wiring.order_queue()
         wiring.price_table(), wiring.order_dead_letters(), wiring.publisher(), wiring.event_dead_letters()
-        watch(app, {**os.environ})
+        watch(app)
     return app
 
 

@@ -22,7 +22,7 @@ _UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 # Where the authorizer's findings are, by the kind of authorizer. The built-in one has read the claim of the scopes.
 _CLAIMS = {"Fn::If": ["WithCognito", "claims.", ""]}
-_SCOPE = {"Fn::If": ["WithCognito", {"Fn::Join": ["", ["claims.", {"Ref": "ScopeClaim"}]]}, "scope"]}
+_SCOPE = {"Fn::If": ["WithCognito", {"Ref": "ScopeClaim"}, "scope"]}
 # What a reference in a template may name (Velocity user guide, "References").
 RENDERABLE = "[A-Za-z][A-Za-z0-9_-]*"
 # Cognito's authorizer hands claims on as text: what may have been null, a boolean or a fraction names nobody, as in
@@ -35,6 +35,17 @@ _NO_NAME_IS_NOBODY = {
         "",
     ]
 }
+
+# $input.params(name) would look into the query string first, and know a header in one case only (API Gateway guide,
+# "Variables for data transformations"): the key is a header, in any case, and the customer a query parameter.
+_KEY = (
+    '#set($key="")#foreach($name in $input.params().header.keySet())#if($name.toLowerCase()=="idempotency-key")'
+    "#set($key=$input.params().header.get($name))#end#end"
+)
+_NAMED = (
+    '#set($named="")#foreach($name in $input.params().querystring.keySet())#if($name=="customer_id")'
+    "#set($named=$input.params().querystring.get($name))#end#end"
+)
 
 # A request template cannot answer by itself. To refuse a request it calls an SQS action that does not exist, named
 # after the reason; SQS's error repeats the name, and the response template answers accordingly.
@@ -53,20 +64,21 @@ def definition(headers: Mapping[str, str], preamble: str = "") -> dict[str, Any]
     """
     return {
         "definitions": {_MODEL: model()},
+        # The key is checked by the template, which finds the header in any case.
         "x-amazon-apigateway-request-validators": {
-            "body-and-key": {"validateRequestBody": True, "validateRequestParameters": True}
+            "body": {"validateRequestBody": True, "validateRequestParameters": False}
         },
         "paths": {
             "/orders": {
                 "post": {
                     "parameters": _when(
                         [
-                            {"name": "Idempotency-Key", "in": "header", "required": True, "type": "string"},
+                            {"name": "Idempotency-Key", "in": "header", "required": False, "type": "string"},
                             {"name": "customer_id", "in": "query", "required": False, "type": "string"},
                             {"name": _MODEL, "in": "body", "required": True, "schema": _reference(_MODEL)},
                         ]
                     ),
-                    "x-amazon-apigateway-request-validator": _when("body-and-key"),
+                    "x-amazon-apigateway-request-validator": _when("body"),
                     "responses": {str(status): _method_response(headers) for status in (202, 400, 403, 413, 503)},
                     "x-amazon-apigateway-integration": _integration(headers, preamble),
                 }
@@ -138,6 +150,7 @@ def request_template() -> list[Any]:
         '}")',
         _NO_NAME_IS_NOBODY,
         '#set($scope=" ${context.authorizer.',
+        _CLAIMS,
         _SCOPE,
         '} ")#set($spread="',
         {"Ref": "SpreadCustomers"},
@@ -150,8 +163,7 @@ def _checks() -> str:
     """Find out who places the order ($customer), and why it is refused ($action)."""
     return (
         '#set($action="SendMessage")'
-        '#set($key=$input.params("Idempotency-Key"))'
-        '#set($named=$input.params("customer_id"))'
+        f"{_KEY}{_NAMED}"
         '#set($customer=$own)#set($placedBy="customer")'
         '#if($scope.contains(" orders/service "))#set($customer=$named)#set($placedBy="service")'
         '#if($named=="")#set($action="NoCustomerNamed")#end'
@@ -214,8 +226,7 @@ def _envelope() -> list[Any]:
 def accepted_template() -> str:
     """Return the template of the 202: order id and status, and a Location header."""
     return (
-        '#set($hex=$input.params("Idempotency-Key").replaceAll("-","").toLowerCase())'
-        '#set($named=$input.params("customer_id"))'
+        f'{_KEY}{_NAMED}#set($hex=$key.replaceAll("-","").toLowerCase())'
         '#set($query="")#if($named!="")#set($query="?customer_id=$util.urlEncode($named)")#end'
         '#set($context.responseOverride.header.Location="${context.path}/ord_${hex}${query}")'
         '{"order_id": "ord_${hex}", "status": "accepted"}'

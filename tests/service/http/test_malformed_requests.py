@@ -68,7 +68,7 @@ BODIES = {
     "an escaped NUL": noted(rb'"a\u0000b"'),
     "a NUL": noted(b'"a\x00b"'),
     "a raw line feed": noted(b'"a\nb"'),
-    "an escaped line feed": noted(rb'"a\nb"'),
+    "an escaped form feed": noted(rb'"a\fb"'),
     "a C1 control": noted(b'"a\xc2\x85b"'),
     "a wrong escape": noted(rb'"\x41"'),
     "an open text": noted(b'"'),

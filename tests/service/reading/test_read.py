@@ -43,6 +43,7 @@ def test_an_order_is_accepted_and_then_placed(harness: ServiceHarness) -> None:
         "order_id": order_id,
         "customer_id": CUSTOMER,
         "status": "placed",
+        "subtotal": 1530,
         "total": 1530,
         "version": 1,
         **new_order(),

@@ -95,6 +95,7 @@ class InventoryConsumer:
         return {"batchItemFailures": failed}
 
 
+@pytest.mark.full  # twenty seconds; the dlq tests beside it cover each place by itself
 def test_poison_at_each_place_is_found_shown_fixed_and_redriven(
     stage: OperatedStage, run: LocalRun, tmp_path: Path
 ) -> None:
