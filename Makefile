@@ -138,8 +138,8 @@ e2e-second-engine: .venv/installed build/second-engine/installed
 
 build/second-engine/installed: requirements-build.txt requirements-second-engine.txt
 	$(SECOND_PYTHON) -m venv build/second-engine
-	for file in $^; do build/second-engine/bin/python -m pip install --quiet --disable-pip-version-check \
-		--require-hashes --no-build-isolation -r $$file || exit 1; done
+	for file in $^; do build/second-engine/bin/python -m pip install --quiet --require-hashes --no-build-isolation \
+		--disable-pip-version-check -r $$file || exit 1; done
 	@touch $@
 
 # checkov needs other versions of our dependencies, so it has an environment of its own.
