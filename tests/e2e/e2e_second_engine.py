@@ -38,7 +38,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     python = PROJECT_DIR / "build" / "second-engine" / "bin" / "python"
     with (home / "log.txt").open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - our own command
-            [python, "-P", PROJECT_DIR / "testkit" / "second_engine.py", str(port)],
+            [python, "-P", PROJECT_DIR / "testkit" / "servers" / "second_engine.py", str(port)],
             env={**os.environ, "HOME": str(home), "TMPDIR": str(home)},
             cwd=home,
             stdout=log,

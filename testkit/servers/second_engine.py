@@ -1,6 +1,6 @@
 """Starts LocalEmu, the second engine, on this machine only and without Docker: its functions are made and cannot run.
 
-`build/second-engine/bin/python -P testkit/second_engine.py PORT`, as `make e2e-second-engine` starts it.
+`build/second-engine/bin/python -P testkit/servers/second_engine.py PORT`, as `make e2e-second-engine` starts it.
 """
 
 import functools
