@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib import logs
 from ordersctl.local.engine import deploy
-from testkit.permissions import calls, table
+from testkit.permissions import calls, page
 from testkit.servers.engine import running_engine
 from testkit.servers.local_run import LocalRun
 from tests.service.events.topics import EventTopics
@@ -60,9 +60,9 @@ def every_call_has_its_permission() -> Iterator[None]:
     before = set(calls.made)
     yield
     if new := calls.made - before:
-        allowed = table.published_rows()
+        allowed = page.published_rows()
         missing = {call[:3] for call in new} - {tuple(row) for row in allowed}
-        assert not missing, f"not in {table.PAGE.name}: {sorted(missing)}"
+        assert not missing, f"not in {page.PAGE.name}: {sorted(missing)}"
 
 
 @pytest.fixture

@@ -2,27 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from pathlib import Path
-from typing import NamedTuple
 
-from ordersctl.shared.project import PROJECT_DIR
 from ordersctl.shared.templates import Template
 from testkit.permissions import judge
 from testkit.permissions.calls import RESOURCES, Call
 from testkit.permissions.judge import SWITCHES, Permission
+from testkit.permissions.page import Row
 from testkit.permissions.reasons import GATEWAY
 from testkit.permissions.stack import ACCOUNT, REGION, DeployedStack
 
-PAGE = PROJECT_DIR / "docs" / "explain" / "permissions.md"
-BEGIN, END = "<!-- make permissions writes this table -->", "<!-- the end of the table -->"
 _HEAD = ["| function | permission | resource | with the setting | needed by |", "|---|---|---|---|---|"]
 _CALLS = "its calls"
-
-
-class Row(NamedTuple):
-    function: str
-    action: str
-    resource: str
 
 
 def rows(template: Template, calls: Iterable[Call]) -> list[str]:
@@ -69,19 +59,3 @@ def _setting(row: Row, having: list[DeployedStack], stacks: list[DeployedStack])
         values = {name: {stack.given[name] for stack in having} for name in SWITCHES}
         names += [f"`{name}`" for name, seen in values.items() if seen == {SWITCHES[name][1]}]
     return ", ".join(names)
-
-
-def published_rows(page: Path = PAGE) -> set[Row]:
-    """Return function, permission and resource of each row of the page."""
-    cells = [line.split(" | ") for line in table_of(page).splitlines() if "`" in line]
-    return {Row(each[0].removeprefix("| "), each[1].strip("`"), each[2].strip("`")) for each in cells}
-
-
-def table_of(page: Path = PAGE) -> str:
-    return page.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0].strip()
-
-
-def write(lines: list[str], page: Path = PAGE) -> None:
-    head, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    page.write_text("\n".join([head + BEGIN, "", *lines, "", END + tail]), encoding="utf-8")

@@ -2,7 +2,7 @@
 
 import sys
 
-from testkit.permissions import judge, table
+from testkit.permissions import judge, page, table
 from testkit.permissions.stack import packaged_template
 from tests.permissions.scenario import recorded_calls
 
@@ -10,7 +10,7 @@ from tests.permissions.scenario import recorded_calls
 def main() -> int:
     template, calls = packaged_template(), recorded_calls()
     lines = table.rows(template, calls)
-    table.write(lines)
+    page.write(lines)
     print("\n".join(lines))
     faults = [*judge.denied(template, calls), *judge.unneeded(template, calls)]
     print(*faults, sep="\n", file=sys.stderr)

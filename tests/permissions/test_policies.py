@@ -1,15 +1,24 @@
 """Every function may make its calls, and nothing else: the translated template's policies against recorded calls."""
 
 import copy
+import json
 from typing import Any
 
 import pytest
 
+from ordersctl.deploy.chalice_config import POLICIES, filled_in
 from ordersctl.shared.templates import Template
-from testkit.permissions import judge, table
+from testkit.permissions import judge, page, table
 from testkit.permissions.calls import RESOURCES, Call
 from testkit.permissions.reasons import EVERYONE, REASONS
 from testkit.permissions.stack import DeployedStack
+
+POLICY_FILES = {
+    "APIHandler": "api_handler.json",
+    "Authorizer": "authorizer.json",
+    "ProcessOrders": "process-orders.json",
+    "PublishEvents": "publish-events.json",
+}
 
 
 def policy(template: Template, role: str) -> list[dict[str, Any]]:
@@ -74,6 +83,22 @@ def test_a_function_is_told_the_resources_that_its_role_names(template: Template
     assert DeployedStack(template, {"Stage": "prod", **checked}).environment(function)["PRICE_TABLE"]
 
 
+@pytest.mark.parametrize("function", EVERYONE)
+def test_plain_chalice_deploy_gives_a_function_the_same_policy(template: Template, function: str) -> None:
+    policy_file = json.loads((POLICIES / POLICY_FILES[function]).read_text())
+    for stack in judge.condition_sets(template):
+        environment = stack.environment(function)
+        outputs = {
+            "OrderStreamArn": stack.arn("OrderTable/stream/1"),
+            "OrderQueueUrl": environment["ORDER_QUEUE_URL"],
+            "OrderDeadLetterQueueUrl": environment["ORDER_DEAD_LETTER_QUEUE_URL"],
+            "EventDeadLetterQueueUrl": environment["EVENT_DEAD_LETTER_QUEUE_URL"],
+            "EventTopicArn": environment["EVENT_TOPIC_ARN"],
+            "IdSecretArn": environment["ID_SECRET_ARN"],
+        }
+        assert filled_in(policy_file, "prod", outputs, stack.given)["Statement"] == stack.statements(function)
+
+
 def test_the_page_has_the_table(template: Template, recorded: set[Call]) -> None:
     rows = table.rows(template, recorded)
-    assert table.table_of().splitlines() == rows, "run: make permissions"
+    assert page.table_of().splitlines() == rows, "run: make permissions"
