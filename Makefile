@@ -9,19 +9,21 @@
 # make fuzz [SECONDS=60]          atheris at every entry point, and a search for the body that costs most to refuse
 # make golden RELEASE=0.2.0       keeps a release's code and the data it writes, which every later release must read
 # make mutants                    mutations of the domain that no unit test notices: docs/explain/reliability.md
+# make permissions                what each function may do and why, printed and written into docs/explain/permissions.md
 # make audit                      known vulnerabilities of the pinned requirements; needs the network
 # make lock [ARGS=--upgrade]      writes the requirements files, after a change in pyproject.toml; needs the network
 # make check                      format, lint, types, imports, templates
 # make package STAGE=prod          a stage as one stack, in build/<stage>: docs/operate/deploy.md
 # make e2e-package e2e-deploy      both ways of deploying, on the embedded engine; fetches Lambda's wheels
+# make e2e-second-engine          the stack on a second engine: created, updated, deleted; needs Python 3.13
 # make audit-template             checks the template with a second tool (checkov)
 # make bench                      instructions, time and calls against peers; minutes; needs valgrind
 # make load [ARGS="orders.csv"]   a spike and an outage, beside a synchronous monolith
 # make growth                     the cost of calls while a table grows from 10^3 to 10^6 orders; minutes; needs node and npm
 # make simulate-check             the model of `ordersctl simulate` beside the local run; two minutes
 # make format                     formats the code as make check requires
-.PHONY: run test test-all test-rest property contract openapi check package e2e-package e2e-deploy audit-template bench load format
-.PHONY: faults golden seeded-bugs fuzz mutants audit lock growth simulate-check
+.PHONY: run test test-all test-rest property contract openapi check package e2e-package e2e-deploy audit-template e2e-second-engine bench load format
+.PHONY: faults golden seeded-bugs permissions fuzz mutants audit lock growth simulate-check
 
 # The first interpreter that is new enough, unless PYTHON names one.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -73,6 +75,9 @@ seeded-bugs: .venv/installed
 golden: .venv/installed
 	.venv/bin/python -m tests.releases.write_golden $(or $(RELEASE),$(error name the release: make golden RELEASE=0.2.0)) $(ARGS)
 
+permissions: .venv/installed
+	.venv/bin/python -m tests.permissions
+
 fuzz: .venv/audit
 	for entry_point in api queue record token cursor; do \
 		.venv/bin/python -m tests.fuzz.explore $$entry_point -max_total_time=$(or $(SECONDS),60) || exit 1; done
@@ -104,6 +109,7 @@ lock: .venv/audit
 	$(LOCK) --group audit --constraint requirements-dev.txt --output-file requirements-audit.txt
 	$(LOCK) --group bench --constraint requirements-dev.txt --output-file requirements-bench.txt
 	$(LOCK) --group checkov --output-file requirements-checkov.txt
+	$(subst --universal,--python-platform linux,$(LOCK:3.11=3.13)) --group second-engine --output-file requirements-second-engine.txt
 
 check: .venv/installed
 	.venv/bin/ruff format --check .
@@ -124,6 +130,17 @@ e2e-package: .venv/installed
 
 e2e-deploy: .venv/installed
 	.venv/bin/python -m pytest tests/e2e/e2e_deploy.py $(ARGS)
+
+# LocalEmu needs Python 3.13, and other versions of our dependencies: an environment of its own.
+SECOND_PYTHON ?= python3.13
+e2e-second-engine: .venv/installed build/second-engine/installed
+	.venv/bin/python -m pytest tests/e2e/e2e_second_engine.py $(ARGS)
+
+build/second-engine/installed: requirements-build.txt requirements-second-engine.txt
+	$(SECOND_PYTHON) -m venv build/second-engine
+	for file in $^; do build/second-engine/bin/python -m pip install --quiet --require-hashes --no-build-isolation \
+		--disable-pip-version-check -r $$file || exit 1; done
+	@touch $@
 
 # checkov needs other versions of our dependencies, so it has an environment of its own.
 audit-template: .venv/installed build/audit/installed

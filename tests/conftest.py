@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib import logs
 from ordersctl.local.engine import deploy
+from testkit.permissions import calls, page
 from testkit.servers.engine import running_engine
 from testkit.servers.local_run import LocalRun
 from tests.service.events.topics import EventTopics
@@ -51,6 +52,17 @@ def local_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRun]:
         yield run.ready()
     finally:
         run.stop()
+
+
+@pytest.fixture(autouse=True)
+def every_call_has_its_permission() -> Iterator[None]:
+    """Fail a test in which a function makes a call to AWS that is not in the table of permissions."""
+    before = set(calls.made)
+    yield
+    if new := calls.made - before:
+        allowed = page.published_rows()
+        missing = {call[:3] for call in new} - {tuple(row) for row in allowed}
+        assert not missing, f"not in {page.PAGE.name}: {sorted(missing)}"
 
 
 @pytest.fixture

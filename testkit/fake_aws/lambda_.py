@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import logging
 import math
+import os
 import random
 import secrets
 import sys
@@ -19,14 +20,17 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib import lambda_batches
+from chalicelib.adapters.order_table import OrderTable
 from chalicelib.aws import retries, timeouts
 from chalicelib.aws.retries import DeadlineExceededError
 from chalicelib.domain import clock
 from ordersctl.shared.project import PROJECT_DIR
+from testkit.fake_aws.clients import FakeClient
 from testkit.fake_aws.faults import FaultInjection, Killed
 from testkit.fake_aws.operator_calls import OperatorCalls
 from testkit.fake_aws.services import Queue, Table
 from testkit.fake_aws.topic import Topic
+from testkit.permissions import calls as permission_calls
 
 SECRET = "a secret of the fake AWS"
 START = 1_800_000_000.0  # seconds; where virtual time begins
@@ -55,26 +59,15 @@ def repeatable(seed: int, **environment: str) -> Iterator[None]:
         patch.setattr(lambda_batches, "WORKERS", 1)
         patch.setattr(logging.getLogger("orders"), "disabled", True)
         patch.setattr(secrets, "token_bytes", source.randbytes)
+        optional = ("DAX_ENDPOINT", "CUSTOMER_PRICES", "PRICE_TABLE")
         claims = ("CUSTOMER_CLAIM", "SCOPE_CLAIM", "AUDIENCE_CLAIM")
-        for name in ("AWS_CHALICE_CLI_MODE", "REPORT_BATCH_ITEM_FAILURES", "EVENT_BUS_NAME", *claims):
+        for name in ("AWS_CHALICE_CLI_MODE", "REPORT_BATCH_ITEM_FAILURES", "EVENT_BUS_NAME", *optional, *claims):
             patch.delenv(name, raising=False)
         # Each Chalice application appends its name to this variable, and a run makes thousands of them.
         patch.setenv("AWS_EXECUTION_ENV", "")
         for name, value in {**ENVIRONMENT, **environment}.items():
             patch.setenv(name, value)
         yield
-
-
-@dataclass
-class FakeClient:
-    """A fake of a botocore client; `call` takes the client, an operation and its arguments."""
-
-    service: str
-    attempts: int
-    call: Callable[["FakeClient", str, dict[str, Any]], Any]
-
-    def __getattr__(self, operation: str) -> Any:
-        return lambda **arguments: self.call(self, operation, arguments)
 
 
 @dataclass
@@ -112,6 +105,11 @@ class Container(Process):
         setattr(self.app, "wiring", wiring)  # noqa: B010 - mypy knows no such attribute of a module
         default = getattr(wiring, "CALL_POLICY")  # noqa: B009
         setattr(wiring, "_client", lambda service, policy=default: self._client(service, policy.attempts))  # noqa: B010
+        if os.environ.get("DAX_ENDPOINT"):  # a cluster answers as the table does
+            name = os.environ["ORDER_TABLE"]
+            client: Any = self._client("dax", default.attempts)
+            cache = OrderTable(client, name, consistent=False)
+            setattr(wiring, "read_table", lambda: cache)  # noqa: B010
         setattr(self.app, "clock", SimpleNamespace(now=self._now))  # noqa: B010
 
     def _client(self, service: str, attempts: int) -> FakeClient:
@@ -155,6 +153,7 @@ class FakeAws(OperatorCalls):
     overtake: Callable[[str], None] = lambda _order_id: None  # changes an order between a put and its retry
     table: Table = field(default_factory=Table)
     topic: Topic = field(default_factory=Topic)
+    prices: list[dict[str, Any]] = field(default_factory=list)  # the items of the price table, all of them asked for
     order_dlq: Queue = field(default_factory=lambda: Queue("orders-dlq"))
     event_dlq: Queue = field(default_factory=lambda: Queue("events-dlq"))
     order_queue: Queue = field(init=False)
@@ -172,6 +171,8 @@ class FakeAws(OperatorCalls):
     def call(self, process: Process, client: FakeClient, operation: str, arguments: dict[str, Any]) -> Any:
         """One call of a client, with its attempts. Raises Killed, and what the last attempt raises."""
         self.calls.append((process.handler, operation))
+        if isinstance(process, Container):
+            permission_calls.report_of_fake(process.handler, client.service, operation, arguments)
         self.requests.append((operation, arguments))
         try:
             return self._attempts(process, client, operation, arguments)
@@ -269,6 +270,8 @@ class FakeAws(OperatorCalls):
         return self.table.get(arguments)
 
     def _batch_get_item(self, arguments: dict[str, Any]) -> Any:
+        if (prices := os.environ.get("PRICE_TABLE")) in arguments["RequestItems"]:
+            return {"Responses": {prices: self.prices}}
         return self.table.batch_get(arguments)
 
     def _query(self, arguments: dict[str, Any]) -> Any:

@@ -16,8 +16,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.domain.errors import Fault
 from chalicelib.settings import Spread, parse_spread
 from ordersctl.shared.stage import Stage
+from testkit.fake_aws.clients import FakeClient
 from testkit.fake_aws.faults import Killed
-from testkit.fake_aws.lambda_ import ENVIRONMENT, FakeAws, FakeClient, Process
+from testkit.fake_aws.lambda_ import ENVIRONMENT, FakeAws, Process
 
 T = TypeVar("T")
 _ERRORS = (BotoCoreError, ClientError, Fault, click.ClickException, click.exceptions.Exit)  # the operator tries again

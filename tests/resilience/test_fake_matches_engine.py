@@ -13,8 +13,9 @@ from chalicelib.domain.parts import Address
 from ordersctl.local.engine import deploy
 from ordersctl.shared.engine_client import client_options
 from testkit.builders import ADDRESS, an_order
+from testkit.fake_aws.clients import FakeClient
 from testkit.fake_aws.faults import FaultInjection
-from testkit.fake_aws.lambda_ import FakeAws, FakeClient
+from testkit.fake_aws.lambda_ import FakeAws
 from testkit.waiting import eventually
 
 Clients = dict[str, Any]

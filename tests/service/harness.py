@@ -18,6 +18,7 @@ from ordersctl.shared.streams import lambda_record
 from testkit.api_client import ApiClient
 from testkit.fake_aws.lambda_ import copied
 from testkit.lambda_events import LambdaContext, sqs_event
+from testkit.permissions.watch import watch
 from testkit.waiting import eventually
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def functions(environment: Mapping[str, str]) -> ModuleType:
         wiring.settings(), wiring.id_secret(), wiring.token_checker()
         wiring.order_table(), wiring.fail_fast_order_table(), wiring.read_table(), wiring.order_queue()
         wiring.price_table(), wiring.order_dead_letters(), wiring.publisher(), wiring.event_dead_letters()
+        watch(app)
     return app
 
 

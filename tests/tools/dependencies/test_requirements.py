@@ -16,7 +16,7 @@ from ordersctl.shared.project import PROJECT_DIR
 PROJECT = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text())
 SHIPS, RUNS, DEVELOPS = "requirements.txt", "requirements-run.txt", "requirements-dev.txt"
 FILES = sorted(PROJECT_DIR.glob("requirements*.txt"))
-OWN_ENVIRONMENT = "requirements-checkov.txt"  # all others are installed together
+OWN_ENVIRONMENT = ("requirements-checkov.txt", "requirements-second-engine.txt")  # all others are installed together
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def test_a_file_locks_all_that_its_requirements_need_and_nothing_else(file: str)
 
 
 def test_files_that_are_installed_together_agree() -> None:
-    together = [versions(path) for path in FILES if path.name != OWN_ENVIRONMENT]
+    together = [versions(path) for path in FILES if path.name not in OWN_ENVIRONMENT]
     for one in together:
         for other in together:
             assert {name: other[name] for name in one.keys() & other.keys()}.items() <= one.items()
