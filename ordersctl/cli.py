@@ -38,6 +38,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "deploy": Entry("ordersctl.deploy.deploy", "Deploy a packaged stage."),
         "tune": Entry("ordersctl.deploy.tune", "Set what `chalice deploy` cannot set."),
         "doctor": Entry("ordersctl.deploy.doctor.command", "Compare a deployed stage with what it should be."),
+        "smoke": Entry("ordersctl.client.smoke", "Take one order through a stage, and report each step."),
     },
     "Contracts": {
         "openapi": Entry("ordersctl.contract.openapi.document", "Write the OpenAPI document."),

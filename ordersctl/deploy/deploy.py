@@ -8,8 +8,10 @@ import click
 
 from ordersctl.deploy import settings
 from ordersctl.deploy.artifacts import upload
+from ordersctl.deploy.overlay.api_version import set_version
 from ordersctl.deploy.package import BUILD, TEMPLATE
-from ordersctl.deploy.stack import Stack, carry_out
+from ordersctl.deploy.retained.take_over import change
+from ordersctl.deploy.stack import Stack
 from ordersctl.shared import options
 from ordersctl.shared.functions import Function
 from ordersctl.shared.output import echo
@@ -28,10 +30,11 @@ def deploy(stage: Stage, directory: Path | None, bucket: str | None, *, yes: boo
         raise click.ClickException(f"{directory} holds no package: make package STAGE={stage.name}")
     template = json.loads((directory / TEMPLATE).read_text())
     parameters, tags = _checked_settings(stage, template)
+    set_version(template, parameters)  # the settings may have changed since the stage was packaged
     stack = Stack(stage.client("cloudformation"), stage.stack_name)
     _check_not_plain(stage, stack)
     url = upload(stage, template, directory, bucket)
-    carry_out(stack, stack.plan({"TemplateURL": url}, parameters, tags), yes=yes)
+    change(stage, stack, template, parameters, tags, source={"TemplateURL": url}, yes=yes)
     echo(stack.outputs()["EndpointURL"])
 
 

@@ -14,6 +14,7 @@ import click
 
 from ordersctl.deploy import dependencies
 from ordersctl.deploy.bytecode import add_bytecode
+from ordersctl.deploy.overlay.api_version import set_version
 from ordersctl.deploy.overlay.cors import allowed_origins
 from ordersctl.deploy.overlay.template import overlay
 from ordersctl.deploy.sam import translated
@@ -80,6 +81,9 @@ def build(project: Path, stage: str, out: Path) -> None:
     if done.returncode:
         raise click.ClickException(f"chalice package failed:\n{done.stderr or done.stdout}")
     merge.unlink()
+    template = json.loads((out / TEMPLATE).read_text())
+    set_version(template, stage_settings(stage)[0])
+    (out / TEMPLATE).write_text(json.dumps(template, indent=2))
 
 
 def copy_sources(directory: Path) -> None:

@@ -6,7 +6,8 @@ import click
 
 from ordersctl.deploy import settings
 from ordersctl.deploy.chalice_config import environment_variables, record
-from ordersctl.deploy.stack import Stack, carry_out
+from ordersctl.deploy.retained.take_over import change
+from ordersctl.deploy.stack import Stack
 from ordersctl.shared import options, templates
 from ordersctl.shared.output import echo
 from ordersctl.shared.project import CHALICE_CONFIG, PROJECT_DIR
@@ -35,7 +36,7 @@ def provision(stage: Stage, *, yes: bool) -> None:
             f"Use: make package STAGE={stage.name}, then ordersctl deploy --stage {stage.name}"
         )
     body = json.dumps(template, separators=(",", ":"))  # CloudFormation takes at most 51,200 bytes in a call
-    carry_out(stack, stack.plan({"TemplateBody": body}, parameters, tags), yes=yes)
+    change(stage, stack, template, parameters, tags, source={"TemplateBody": body}, yes=yes)
     record(stage.name, stack.outputs(), given)
     where = CHALICE_CONFIG.relative_to(PROJECT_DIR)
     echo(f"written down in {where}; next: chalice deploy --stage {stage.name}")

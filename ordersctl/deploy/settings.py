@@ -11,6 +11,7 @@ import click
 from chalice.config import Config
 
 from ordersctl.deploy.overlay import direct_accept
+from ordersctl.deploy.overlay.intrinsics import broken_rules
 from ordersctl.shared import templates
 from ordersctl.shared.project import INFRA, PROJECT_DIR, chalice_config
 from ordersctl.shared.templates import Template
@@ -52,7 +53,10 @@ def check_dax_client(given: Mapping[str, str], project: Path = PROJECT_DIR) -> N
 
 
 def checked_parameters(template: Template, given: Mapping[str, str]) -> dict[str, str]:
-    """Return the given values that the template has parameters for; ClickException names each that is not valid."""
+    """Return the given values that the template has parameters for.
+
+    ClickException names each value that is not valid, and each rule of the template that they break together.
+    """
     known = template["Parameters"]
     wrong = [
         f"{name}: {complaint}"
@@ -61,7 +65,10 @@ def checked_parameters(template: Template, given: Mapping[str, str]) -> dict[str
     ]
     if wrong:
         raise click.ClickException("the stage's settings cannot be used:\n  " + "\n  ".join(wrong))
-    return {name: value for name, value in given.items() if name in known}
+    parameters = {name: value for name, value in given.items() if name in known}
+    if broken := broken_rules(template, parameters):
+        raise click.ClickException("the stage's settings do not go together:\n  " + "\n  ".join(broken))
+    return parameters
 
 
 def check_together(given: Mapping[str, str], *, region: str, timeout_seconds: int) -> None:

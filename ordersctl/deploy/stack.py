@@ -1,7 +1,7 @@
 """A stage's stack, changed by change sets: shown before they are executed, rolled back when they fail."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,13 @@ from botocore.exceptions import ClientError
 
 from ordersctl.shared.output import Console, Table, echo
 
+MAX_TEMPLATE_BYTES = 51_200  # of a TemplateBody: CloudFormation guide, "Quotas"
 _PAUSE_SECONDS = 2.0
-_DONE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
-# A stack whose creation failed can only be deleted; the resources that outlive it are imported again by name.
+# "You must wait 60 seconds after deleting a queue before you can create another with the same name": SQS, CreateQueue.
+_QUEUE_NAME_SECONDS = 60.0
+_SUCCEEDED = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}
+_DONE = _SUCCEEDED | {"UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"}
+# A stack whose creation failed can only be deleted; what outlives it is imported again: ordersctl/deploy/retained.
 _CREATION_FAILED = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}
 _NOTHING = ("didn't contain changes", "No updates are to be performed", "no changes")
 
@@ -43,6 +47,7 @@ class Stack:
     client: Any
     name: str
     pause_seconds: float = _PAUSE_SECONDS
+    queue_name_seconds: float = _QUEUE_NAME_SECONDS
 
     def describe(self) -> dict[str, Any] | None:
         """Return what DescribeStacks answers; None when there is no such stack."""
@@ -73,19 +78,23 @@ class Stack:
 
     def plan(self, template: Mapping[str, str], parameters: Mapping[str, str], tags: Mapping[str, str]) -> Plan | None:
         """Make a change set; None when nothing would change. `template` is TemplateBody or TemplateURL."""
-        kind = "UPDATE" if self._ready() else "CREATE"
-        name = f"orders-{time.time_ns()}"
-        self.client.create_change_set(
-            StackName=self.name,
-            ChangeSetName=name,
-            ChangeSetType=kind,
+        return self._plan(
+            "UPDATE" if self.prepare() else "CREATE",
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
             Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-            # The table and the secret outlive their stack: a new stack imports them.
-            ImportExistingResources=True,
             **template,
         )
+
+    def plan_import(
+        self, body: str, parameters: Sequence[Mapping[str, Any]], resources: Sequence[Mapping[str, Any]]
+    ) -> Plan | None:
+        """Make a change set that imports resources, as ResourcesToImport has them; without a stack it makes one."""
+        return self._plan("IMPORT", TemplateBody=body, Parameters=parameters, ResourcesToImport=resources)
+
+    def _plan(self, kind: str, **given: Any) -> Plan | None:
+        name = f"orders-{time.time_ns()}"
+        self.client.create_change_set(StackName=self.name, ChangeSetName=name, ChangeSetType=kind, **given)
         found = self._change_set(name)
         if found["Status"] == "FAILED":
             self.client.delete_change_set(StackName=self.name, ChangeSetName=name)
@@ -94,12 +103,23 @@ class Stack:
             raise click.ClickException(f"CloudFormation refuses the change: {found.get('StatusReason')}")
         return Plan(name, tuple(self._changes(found)))
 
+    def resource_ids(self) -> set[str]:
+        """Return the ids in the template of the resources that the stack holds."""
+        pages = self._pages(self.client.list_stack_resources)
+        resources = [each for page in pages for each in page["StackResourceSummaries"]]
+        return {each["LogicalResourceId"] for each in resources if each["ResourceStatus"] != "DELETE_COMPLETE"}
+
+    def template(self) -> dict[str, Any]:
+        """Return the stack's template as it is, transforms applied."""
+        found: dict[str, Any] = self.client.get_template(StackName=self.name, TemplateStage="Processed")
+        return dict(found["TemplateBody"])
+
     def apply(self, plan: Plan) -> None:
         """Execute the change set and wait; ClickException with CloudFormation's reasons when it was rolled back."""
         started = self._last_event()
         self.client.execute_change_set(StackName=self.name, ChangeSetName=plan.change_set)
         status = self._settled()
-        if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}:
+        if status not in _SUCCEEDED:
             reasons = "\n  ".join(self._failures(since=started))
             raise click.ClickException(f"{self.name} is {status}; nothing was changed. What failed:\n  {reasons}")
 
@@ -107,7 +127,7 @@ class Stack:
         """Delete a change set that shall not be executed."""
         self.client.delete_change_set(StackName=self.name, ChangeSetName=plan.change_set)
 
-    def _ready(self) -> bool:
+    def prepare(self) -> bool:
         """Bring the stack into a state that can be changed, and return whether there is a stack to update."""
         stack = self.describe()
         status = stack["StackStatus"] if stack else None
@@ -115,10 +135,8 @@ class Stack:
             return False
         if str(status).endswith("_IN_PROGRESS"):
             raise click.ClickException(f"{self.name} is {status}: wait until that is over")
-        if status in _CREATION_FAILED:
-            self.client.delete_stack(StackName=self.name)
-            if (left := self._settled()) is not None:
-                raise click.ClickException(f"{self.name} is {left} and cannot be deleted: see its events")
+        if status in _CREATION_FAILED or (status == "IMPORT_ROLLBACK_COMPLETE" and not self.resource_ids()):
+            self._delete()
             return False
         if status == "UPDATE_ROLLBACK_FAILED":
             self.client.continue_update_rollback(StackName=self.name)
@@ -126,6 +144,14 @@ class Stack:
         if status not in _DONE:
             raise click.ClickException(f"{self.name} is {status}, a state that only an administrator can resolve")
         return True
+
+    def _delete(self) -> None:
+        self.client.delete_stack(StackName=self.name)
+        if (left := self._settled()) is not None:
+            reasons = "\n  ".join(self._failures(since=None))
+            raise click.ClickException(f"{self.name} is {left} and cannot be deleted. What failed:\n  {reasons}")
+        echo(f"{self.name}: what was left of it is deleted; SQS gives its queues' names again after a minute")
+        time.sleep(self.queue_name_seconds)  # SQS does not say when a name can be used again
 
     def _settled(self) -> str | None:
         """Wait until nothing is in progress, and return the stack's status; None when it is gone."""
@@ -168,13 +194,26 @@ class Stack:
         return events[0]["EventId"] if events else None
 
     def _failures(self, since: str | None) -> list[str]:
+        """Return the reasons of failures after an event, the first of them first."""
         failures = []
-        for event in self.client.describe_stack_events(StackName=self.name)["StackEvents"]:
+        for event in self._events():
             if event["EventId"] == since:
                 break
             if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in event.get("ResourceStatusReason", ""):
                 failures.append(f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}")
         return failures[::-1] or ["no reason was given"]
+
+    def _events(self) -> Iterator[dict[str, Any]]:
+        """Yield the stack's events, newest first; a page holds about a hundred, and a failure may be far behind."""
+        for page in self._pages(self.client.describe_stack_events):
+            yield from page["StackEvents"]
+
+    def _pages(self, call: Any) -> Iterator[dict[str, Any]]:
+        page: dict[str, Any] = call(StackName=self.name)
+        yield page
+        while "NextToken" in page:
+            page = call(StackName=self.name, NextToken=page["NextToken"])
+            yield page
 
 
 def carry_out(stack: Stack, plan: Plan | None, *, yes: bool) -> None:

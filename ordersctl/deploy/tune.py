@@ -7,30 +7,44 @@ import click
 
 from ordersctl.deploy.function_settings import differences, function_names, mapping, wanted, wanted_logging
 from ordersctl.deploy.settings import stage_settings
-from ordersctl.shared.functions import Function
+from ordersctl.shared.functions import Function, retried
 from ordersctl.shared.output import echo
 from ordersctl.shared.stage import Stage, with_stage
+
+# What Lambda answers while a mapping is being made or changed, as it is right after `chalice deploy`.
+_IN_USE = {"ResourceInUseException", "TooManyRequestsException"}
 
 
 @click.command()
 @with_stage
 def tune(stage: Stage) -> None:
     """Set a deployed stage's mappings (retries, record age, failure queue and so on) and its functions' logging."""
+    tune_stage(stage)
+
+
+def tune_stage(stage: Stage, *, pause_seconds: float = 2.0) -> None:
+    """Tune a stage; ClickException when it is not deployed. Waits for mappings that are still being made."""
     settings, _ = stage_settings(stage.name)
     client = stage.client("lambda")
     for name, wish in wanted(stage, settings).items():
         if (found := mapping(client, name)) is None:
             raise click.ClickException(f"{name} has no event source mapping: chalice deploy --stage {stage.name}")
-        _tune_mapping(client, name, found, wish)
+        _tune_mapping(client, name, found, wish, pause_seconds)
     for name in function_names(stage.name):
-        _tune_log(Function(client, name), wanted_logging(settings))
+        _tune_log(Function(client, name, pause_seconds), wanted_logging(settings))
 
 
-def _tune_mapping(client: Any, function: str, found: Mapping[str, Any], wish: Mapping[str, Any]) -> None:
+def _tune_mapping(
+    client: Any, function: str, found: Mapping[str, Any], wish: Mapping[str, Any], pause_seconds: float
+) -> None:
     if not (changes := differences(found, wish)):
         echo(f"{function}: as it should be")
         return
-    client.update_event_source_mapping(UUID=found["UUID"], **wish)
+    retried(
+        lambda: client.update_event_source_mapping(UUID=found["UUID"], **wish),
+        passing=_IN_USE,
+        pause_seconds=pause_seconds,
+    )
     _show(function, changes, wish)
 
 

@@ -1,6 +1,7 @@
 """A deployed Lambda function: its settings as they are, and changing them."""
 
 import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,19 @@ from botocore.exceptions import ClientError
 # Another update is in progress, or too many calls were made: both pass.
 _PASSING = {"ResourceConflictException", "TooManyRequestsException"}
 _ATTEMPTS = 60
+
+
+def retried(call: Callable[[], object], *, passing: Collection[str], pause_seconds: float) -> None:
+    """Call until AWS does not refuse by one of the error codes that pass; the last ClientError when they do not."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            call()
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in passing or attempt == _ATTEMPTS:
+                raise
+            time.sleep(pause_seconds)  # AWS does not say when the other change will have ended
+        else:
+            return
 
 
 @dataclass(frozen=True)
@@ -36,13 +50,10 @@ class Function:
 
     def update(self, **settings: Any) -> None:
         """Change settings and wait until new invocations have them; ClientError when the change is refused for good."""
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                self.client.update_function_configuration(FunctionName=self.name, **settings)
-                break
-            except ClientError as error:
-                if error.response["Error"]["Code"] not in _PASSING or attempt == _ATTEMPTS:
-                    raise
-                time.sleep(self.pause_seconds)  # Lambda does not say when the other update will have ended
+        retried(
+            lambda: self.client.update_function_configuration(FunctionName=self.name, **settings),
+            passing=_PASSING,
+            pause_seconds=self.pause_seconds,
+        )
         waiting = {"Delay": self.pause_seconds, "MaxAttempts": _ATTEMPTS}
         self.client.get_waiter("function_updated_v2").wait(FunctionName=self.name, WaiterConfig=waiting)

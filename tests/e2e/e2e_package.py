@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ordersctl.local.tokens import CUSTOMER_SCOPE, ensure_keys, mint
+from ordersctl.local.tokens import ADMIN_SCOPE, CUSTOMER_SCOPE, ensure_keys, mint
 from testkit import builders, tokens
 from testkit.waiting import eventually
 from tests.tools.deploy.project import ARCHITECTURE, Project, full_engine, stage_on, with_numbers, write_settings
@@ -63,11 +63,11 @@ def post(project: Project, outputs: dict[str, str], path: str = "orders", **head
     return httpx.post(url, json=builders.new_order(), headers=headers, timeout=30)
 
 
-def token(project: Project) -> str:
+def token(project: Project, scope: str = CUSTOMER_SCOPE) -> str:
     return "Bearer " + mint(
         project.directory / "keys",
         subject=builders.CUSTOMER,
-        scope=CUSTOMER_SCOPE,
+        scope=scope,
         issuer=tokens.ISSUER,
         audience=tokens.AUDIENCE,
     )
@@ -127,6 +127,15 @@ def test_orders_posted_to_the_deployed_api_are_events_at_the_subscribers(
     url = f"{project.engine_url}/_aws/execute-api/{outputs['RestAPIId']}/{STAGE}/{location}"
     found = httpx.get(url, headers={"Authorization": token(project)}, timeout=30)
     assert (found.status_code, found.json()["status"]) == (200, "placed")
+
+
+def test_a_smoke_test_of_the_deployed_stage_finds_every_step_as_it_should_be(
+    project: Project, outputs: dict[str, str]
+) -> None:
+    url = f"{project.engine_url}/_aws/execute-api/{outputs['RestAPIId']}/{STAGE}"
+    tokens_of_both = [token(project, scope).removeprefix("Bearer ") for scope in (CUSTOMER_SCOPE, ADMIN_SCOPE)]
+    options = ["--stage", STAGE, "--url", url, "--token", tokens_of_both[0], "--admin-token", tokens_of_both[1]]
+    assert "steps, all as they should be" in project.ordersctl("smoke", *options)
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer nonsense"}], ids=["no token", "a bad token"])

@@ -2,49 +2,35 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from ordersctl.deploy import settings
 from ordersctl.deploy.chalice_config import environment_variables, recorded_outputs, variable
+from ordersctl.deploy.doctor.account import account
+from ordersctl.deploy.doctor.findings import Finding, Remedies, none_of
+from ordersctl.deploy.doctor.live_api import live_api
 from ordersctl.deploy.function_settings import differences, function_names, mapping, wanted, wanted_logging
-from ordersctl.deploy.stack import deployed_whole
+from ordersctl.deploy.stack import Stack, deployed_whole
 from ordersctl.shared import templates
 from ordersctl.shared.functions import Function
 from ordersctl.shared.stage import Stage
 
 
-class Finding(NamedTuple):
-    fine: bool
-    what: str
-    remedy: str = ""  # what to type, or to read
-
-
-class Remedies(NamedTuple):
-    """What to type, by how the stage was deployed: provisioning one that was deployed whole would take it apart."""
-
-    stack: str
-    functions: str
-    mappings: str
-
-    @classmethod
-    def of(cls, stage: str, *, packaged: bool) -> "Remedies":
-        tune = f"ordersctl tune --stage {stage}"
-        if packaged:
-            deploy = f"make package STAGE={stage}, then ordersctl deploy --stage {stage}"
-            # CloudFormation changes only what differs from its own last template, not what was changed beside it.
-            return cls(deploy, deploy, f"{deploy}; if that changes nothing, {tune}")
-        return cls(f"ordersctl provision --stage {stage}", f"chalice deploy --stage {stage}", tune)
-
-
 def examine(stage: Stage) -> Iterator[Finding]:
     """Check everything, in the order in which an order travels; raises botocore's errors."""
     given, _ = settings.stage_settings(stage.name)
+    yield from account(stage, given)
+    if Stack(stage.client("cloudformation"), stage.stack_name).describe() is None:
+        yield Finding(fine=False, what=f"there is no stack {stage.stack_name}", remedy="docs/operate/deploy.md")
+        return
     packaged = deployed_whole(stage.outputs())
     functions = {name: Function(stage.client("lambda"), name).configuration() for name in function_names(stage.name)}
-    checks = _Checks(stage, given, functions, Remedies.of(stage.name, packaged=packaged))
+    checks = _Checks(stage, given, functions, Remedies.of(stage, packaged=packaged))
     yield from checks.stack()
     yield from checks.deployed_functions()
-    if not packaged:
+    if packaged:
+        yield from live_api(stage, given, checks.remedies.stack)
+    else:
         yield from checks.recorded()
     yield from checks.order_queue()
     yield from checks.mappings()
@@ -68,7 +54,7 @@ class _Checks:
         yield Finding(complete, f"the stack is {status}", "see its events")
         deployed = {each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", [])}
         stale = [name for name, value in self.settings.items() if deployed.get(name, value) != value]
-        yield _none(stale, "settings that are not those of infra/stages", self.remedies.stack)
+        yield none_of(stale, "settings that are not those of infra/stages", self.remedies.stack)
 
     def deployed_functions(self) -> Iterator[Finding]:
         for name, configuration in self.functions.items():
@@ -77,7 +63,7 @@ class _Checks:
     def recorded(self) -> Iterator[Finding]:
         recorded, outputs = environment_variables(self.stage.name), self.stage.outputs()
         stale = [name for name in recorded_outputs() if recorded.get(variable(name)) != outputs.get(name)]
-        yield _none(stale, "outputs that are not written down", self.remedies.stack)
+        yield none_of(stale, "outputs that are not written down", self.remedies.stack)
 
     def order_queue(self) -> Iterator[Finding]:
         attributes = self.stage.queue_attributes(self.stage.output("OrderQueueUrl"), "All")
@@ -150,14 +136,9 @@ class _Checks:
         pages = paginator.paginate(AlarmNamePrefix=f"orders-{self.stage.name}-")
         alarms = [each for page in pages for each in page["MetricAlarms"]]
         missing = [name for name in expected if not any(f"-{name}" in alarm["AlarmName"] for alarm in alarms)]
-        yield _none(missing, "alarms that are missing", self.remedies.stack)
+        yield none_of(missing, "alarms that are missing", self.remedies.stack)
         ringing = [alarm["AlarmName"] for alarm in alarms if alarm["StateValue"] == "ALARM"]
-        yield _none(ringing, "alarms that ring", "docs/operate/operations.md")
-
-
-def _none(names: list[str], what: str, remedy: str) -> Finding:
-    """A finding that is fine when there are no such names."""
-    return Finding(not names, f"{what}: {', '.join(names) or 'none'}", remedy)
+        yield none_of(ringing, "alarms that ring", "docs/operate/operations.md")
 
 
 def _tuned(what: str, differing: Mapping[str, Any], remedy: str) -> Finding:

@@ -14,6 +14,7 @@ _KEYS = {"Retry-After": "'5'"}
 # API Gateway guide, "Gateway response types": type -> status, slug, detail, headers.
 _ANSWERS: dict[str, tuple[int, str, str, dict[str, str]]] = {
     "ACCESS_DENIED": (403, "forbidden", "The token does not allow this", {}),
+    "API_CONFIGURATION_ERROR": (500, "internal-server-error", "The request was not handled", {}),
     "AUTHORIZER_CONFIGURATION_ERROR": (503, "unavailable", "Nothing was changed", _KEYS),
     "AUTHORIZER_FAILURE": (503, "unavailable", "Nothing was changed", _KEYS),
     "BAD_REQUEST_BODY": (400, "bad-request", "The body is not what this route takes", {}),
@@ -24,6 +25,7 @@ _ANSWERS: dict[str, tuple[int, str, str, dict[str, str]]] = {
     "INTEGRATION_FAILURE": (503, "unavailable", "The request may have taken effect", _RETRY),
     "INTEGRATION_TIMEOUT": (503, "unavailable", "The request may have taken effect", _RETRY),
     "INVALID_API_KEY": (403, "forbidden", "Send a valid API key", {}),
+    "INVALID_SIGNATURE": (403, "forbidden", "Send a bearer token, and no signature of AWS", {}),
     # API Gateway's name for a request to a path without a route.
     "MISSING_AUTHENTICATION_TOKEN": (404, "not-found", "No such path", {}),
     "QUOTA_EXCEEDED": (429, "too-many-requests", "The day's quota is used up", {"Retry-After": "'3600'"}),
@@ -38,6 +40,7 @@ _ANSWERS: dict[str, tuple[int, str, str, dict[str, str]]] = {
         "Send application/json, as it is or compressed by gzip or deflate",
         {"Accept": "'application/json'", "Accept-Encoding": "'gzip, deflate'"},
     ),
+    "WAF_FILTERED": (403, "forbidden", "The request was blocked", {}),
 }
 
 

@@ -116,8 +116,29 @@ def test_a_key_that_is_no_uuid_is_refused(key: str, gateway: DirectGateway, sqs:
     assert queued(gateway, sqs) == []
 
 
-def test_a_missing_key_is_refused_by_the_validator(gateway: DirectGateway, sqs: Any) -> None:
-    assert gateway.post(order()).body == "BAD_REQUEST_PARAMETERS"
+def test_a_missing_key_is_refused(gateway: DirectGateway, sqs: Any) -> None:
+    assert problem(gateway.post(order())) == (400, "invalid-parameter")
+    assert queued(gateway, sqs) == []
+
+
+@pytest.mark.parametrize("name", ["idempotency-key", "IDEMPOTENCY-KEY"])
+def test_the_key_is_a_header_in_any_case(name: str, gateway: DirectGateway, sqs: Any) -> None:
+    reply = gateway.post(order(), headers={name: KEY})
+    order_id = "ord_0f8fad5bd9cb469fa16570867728950e"
+    assert (reply.status, reply.headers["Location"]) == (202, f"/prod/orders/{order_id}")
+    assert [each["order_id"] for each in queued(gateway, sqs)] == [order_id]
+
+
+def test_a_key_in_the_query_string_is_no_key(gateway: DirectGateway, sqs: Any) -> None:
+    other = str(uuid.UUID(int=1))
+    assert problem(gateway.post(order(), query={"Idempotency-Key": other})) == (400, "invalid-parameter")
+    assert gateway.post(order(), KEY, query={"Idempotency-Key": other}).json["order_id"].startswith("ord_0f8fad5b")
+    assert len(queued(gateway, sqs)) == 1
+
+
+def test_a_header_names_no_customer(gateway: DirectGateway, sqs: Any) -> None:
+    reply = gateway.post(order(), KEY, headers={"customer_id": "18000"}, sub="shop", scope=SERVICE)
+    assert problem(reply) == (400, "customer-required")
     assert queued(gateway, sqs) == []
 
 
@@ -167,7 +188,7 @@ def test_the_built_in_authorizer_says_what_is_a_name(gateway: DirectGateway, sqs
     ],
 )
 def test_a_caller_who_may_not_place_orders_is_refused(
-    claims: dict[str, str], named: dict[str, str], expected: tuple[int, str], gateway: DirectGateway, sqs: Any
+    claims: dict[str, Any], named: dict[str, str], expected: tuple[int, str], gateway: DirectGateway, sqs: Any
 ) -> None:
     assert problem(gateway.post(order(), KEY, query=named, **claims)) == expected
     assert queued(gateway, sqs) == []

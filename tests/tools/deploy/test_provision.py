@@ -68,7 +68,8 @@ def test_nothing_is_changed_when_the_answer_is_no(project: Project) -> None:
 def test_the_doctor_says_that_nothing_is_deployed_and_what_to_do(project: Project) -> None:
     done = project.run("-m", "ordersctl", "doctor", "--stage", "dev")
     assert done.returncode == 1
-    assert "ILL orders-dev-process-orders is deployed -> chalice deploy --stage dev" in done.stdout
+    remedy = "AWS_DEFAULT_REGION=us-east-1 chalice deploy --stage dev"
+    assert f"ILL orders-dev-process-orders is deployed -> {remedy}" in done.stdout
     assert "ok  alarms that are missing: none" in done.stdout
 
 

@@ -83,6 +83,36 @@ def test_settings_that_just_fit_together_are_accepted(given: dict[str, str]) -> 
     settings.check_together(given, region="eu-west-1", timeout_seconds=15)
 
 
+RULES = [
+    ({"OrderBatchSize": "11"}, "A batch of more than 10 needs an OrderBatchingWindow of at least 1 s."),
+    ({"Fifo": "true", "OrderBatchingWindow": "1"}, "A FIFO queue is read in batches of at most 10, without a window."),
+    ({"Fifo": "true", "DirectAccept": "true"}, "DirectAccept cannot be combined with Fifo."),
+]
+
+
+def with_rules() -> templates.Template:
+    return templates.merged(templates.resources(), templates.load(templates.PACKAGE))
+
+
+@pytest.mark.parametrize(("given", "said"), RULES)
+def test_a_rule_of_the_template_is_checked_before_aws_sees_the_settings(given: dict[str, str], said: str) -> None:
+    with pytest.raises(click.ClickException, match=re.escape(said)):
+        settings.checked_parameters(with_rules(), FIT | given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *({"OrderBatchSize": str(size)} for size in range(1, 11)),
+        {"OrderBatchSize": "11", "OrderBatchingWindow": "1"},
+        {"Fifo": "true", "OrderBatchSize": "2"},
+    ],
+)
+def test_batches_of_up_to_ten_need_no_window(given: dict[str, str]) -> None:
+    """AWS Lambda guide, "Using Lambda with Amazon SQS": a batch of more than 10 needs a window of at least 1 second."""
+    assert settings.checked_parameters(with_rules(), FIT | given) == FIT | given
+
+
 def test_the_processors_timeout_is_the_one_that_chalice_uses() -> None:
     config = json.loads(CHALICE_CONFIG.read_text())
     assert settings.processor_timeout("dev") == config["lambda_functions"]["process-orders"]["lambda_timeout"]

@@ -53,7 +53,7 @@ class CloudFormation:
 
 
 def stack(cloudformation: CloudFormation) -> Stack:
-    return Stack(cloudformation, "orders-dev", pause_seconds=0)
+    return Stack(cloudformation, "orders-dev", pause_seconds=0, queue_name_seconds=0)
 
 
 def test_a_plan_says_what_would_be_replaced() -> None:

@@ -48,15 +48,49 @@ class JavaText(str):
         return self.lower()
 
 
-class Input:
-    """$input: a missing parameter is an empty string; json() is the body, parsed and written again by API Gateway."""
+class JavaMap:
+    """A map with the methods of Java's Map that the templates call."""
 
-    def __init__(self, body: str, parameters: Mapping[str, str]) -> None:
+    def __init__(self, entries: Mapping[str, str]) -> None:
+        self._entries = {JavaText(name): JavaText(value) for name, value in entries.items()}
+
+    def keySet(self) -> list[JavaText]:  # noqa: N802 - Java's name
+        return list(self._entries)
+
+    def get(self, name: str) -> JavaText | None:
+        return self._entries.get(JavaText(name))
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """A request's parameters by where they stand, each name in the case in which the client sent it."""
+
+    header: JavaMap
+    querystring: JavaMap
+    path: JavaMap = field(default_factory=lambda: JavaMap({}))
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str], query: Mapping[str, str]) -> "Parameters":
+        return cls(JavaMap(headers), JavaMap(query))
+
+
+class Input:
+    """$input: json() is the body, parsed and written again by API Gateway."""
+
+    def __init__(self, body: str, parameters: Parameters) -> None:
         self.body = body
         self._parameters = parameters
 
-    def params(self, name: str) -> JavaText:
-        return JavaText(self._parameters.get(name, ""))
+    def params(self, name: str | None = None) -> Any:
+        """Return all parameters, or one: the first of path, query string and header, "" when it is missing.
+
+        API Gateway guide, "Variables for data transformations": `$input.params(x)` is "the value of a method request
+        parameter from the path, query string, or header value (searched in that order)".
+        """
+        if name is None:
+            return self._parameters
+        places = (self._parameters.path, self._parameters.querystring, self._parameters.header)
+        return next((found for place in places if (found := place.get(name)) is not None), JavaText(""))
 
     def json(self, path: str) -> str:
         assert path == "$"
@@ -92,15 +126,17 @@ class DirectGateway:
         return cls(post, body["definitions"], queue_url, http, with_cognito)
 
     def post(
-        self, body: str, key: str | None = None, *, query: Mapping[str, str] | None = None, **claims: str
+        self,
+        body: str,
+        key: str | None = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        **claims: str,
     ) -> Reply:
         """Answer a request as API Gateway would, whose authorizer found the claims."""
-        parameters = dict(query or {}) | ({} if key is None else {"Idempotency-Key": key})
-        required = [
-            each["name"] for each in self.operation["parameters"] if each.get("in") == "header" and each["required"]
-        ]
-        if any(name not in parameters for name in required):
-            return Reply(400, {}, "BAD_REQUEST_PARAMETERS")
+        sent = dict(headers or {}) | ({} if key is None else {"Idempotency-Key": key})
+        parameters = Parameters.of(sent, query or {})
         if not self._is_valid(body):
             return Reply(400, {}, "BAD_REQUEST_BODY")
         found = {"sub": builders.CUSTOMER, "scope": WRITE} | claims
@@ -139,7 +175,7 @@ class DirectGateway:
         self,
         responses: Mapping[str, Any],
         answer: httpx.Response,
-        parameters: Mapping[str, str],
+        parameters: Parameters,
         context: dict[str, Any],
     ) -> Reply:
         patterns = (name for name in responses if name != "default" and re.fullmatch(name, str(answer.status_code)))
@@ -157,7 +193,7 @@ class DirectGateway:
         }
         return Reply(override["status"], headers | override["header"], body)
 
-    def _rendered(self, template: str, body: str, parameters: Mapping[str, str], context: dict[str, Any]) -> str:
+    def _rendered(self, template: str, body: str, parameters: Parameters, context: dict[str, Any]) -> str:
         compiled = self.compiled.setdefault(template, airspeed.Template(template))
         rendered: str = compiled.merge({"input": Input(body, parameters), "util": Util(), "context": context})
         return rendered

@@ -1,0 +1,96 @@
+"""`ordersctl smoke`: one order through a stage from the first request to its event, and a report of each step."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ordersctl.client.api import connect
+from ordersctl.client.smoke_steps import Outcome, Smoke, outcomes
+from ordersctl.local import tokens
+from ordersctl.shared import options
+from ordersctl.shared.output import echo, printable
+from ordersctl.shared.own_queue import own_queue
+from ordersctl.shared.project import CHALICE_CONFIG
+from ordersctl.shared.stage import Stage, with_stage
+
+_LOCAL_URL = "http://127.0.0.1:8000"
+_CUSTOMER = "smoke"
+
+
+@click.command()
+@click.option("--url", type=options.HttpUrl(), help="The API.  [default: that of the stage]")
+@click.option("--token", envvar="ORDERS_TOKEN", help="A customer's token: orders/read, orders/write. By ORDERS_TOKEN.")
+@click.option(
+    "--admin-token",
+    envvar="ORDERS_ADMIN_TOKEN",
+    help="A token with orders/admin, to erase the order at the end; without it the order is cancelled.",
+)
+@click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(1, 600),
+    default=60.0,
+    show_default=True,
+    help="How long to wait for the order to be stored, and for its events.",
+)
+@options.as_json
+@with_stage
+def smoke(
+    *, stage: Stage, url: str | None, token: str | None, admin_token: str | None, timeout: float, as_json: bool
+) -> None:
+    """Place an order in a stage, read, list, change and erase it, and see its events, its dead letters and the alarms.
+
+    The order is a real one: subscribers get its events, which is the point. The local run needs no token.
+
+    Exit status: 0 when every step was as it should be, 1 when one was not.
+    """
+    if stage.is_local:
+        token = token or tokens.local_token(subject=_CUSTOMER, scope=tokens.CUSTOMER_SCOPE)
+        admin_token = admin_token or tokens.local_token(subject=_CUSTOMER, scope=tokens.ADMIN_SCOPE)
+    if token is None:
+        raise click.UsageError("give a customer's token of your issuer: --token, or ORDERS_TOKEN.")
+    done = _run(stage, url or _url(stage), token, admin_token, timeout, quiet=as_json)
+    if as_json:
+        echo(json.dumps([each._asdict() for each in done], indent=2))
+    failed = sum(each.result == "FAILED" for each in done)
+    if failed:
+        raise click.ClickException(f"{failed} of {len(done)} steps failed")
+    if not as_json:
+        echo(f"{stage.name}: {sum(each.result == 'ok' for each in done)} steps, all as they should be")
+
+
+def _run(stage: Stage, url: str, token: str, admin_token: str | None, timeout: float, *, quiet: bool) -> list[Outcome]:
+    done: list[Outcome] = []
+    with connect(url, token, 1) as http, _queue(stage) as queue_url:
+        for outcome in outcomes(Smoke(stage, http, admin_token, queue_url, timeout)):
+            done.append(outcome)
+            if not quiet:
+                line = f"{outcome.result:<7} {outcome.seconds:6.2f} s  {outcome.step}: {outcome.detail}"
+                echo(printable(line))
+    return done
+
+
+def _queue(stage: Stage) -> Any:
+    if stage.event_bus is not None:
+        raise click.ClickException(f"stage {stage.name} publishes to the bus {stage.event_bus}: smoke reads the topic")
+    return own_queue(stage, [])
+
+
+def _url(stage: Stage) -> str:
+    """Return a stage's address: the stack's output, what `chalice deploy` wrote down, or the local run's."""
+    if stage.is_local:
+        return _LOCAL_URL
+    if url := stage.outputs().get("EndpointURL"):
+        return url.rstrip("/")
+    return recorded_url(CHALICE_CONFIG.parent / "deployed" / f"{stage.name}.json")
+
+
+def recorded_url(file: Path) -> str:
+    """Return the API's address in a file that `chalice deploy` wrote; UsageError when there is none."""
+    try:
+        resources = json.loads(file.read_text())["resources"]
+        return next(str(each["rest_api_url"]) for each in resources if "rest_api_url" in each).rstrip("/")
+    except (OSError, ValueError, KeyError, TypeError, StopIteration):
+        raise click.UsageError("this stage's address is not known here: give it by --url.") from None
