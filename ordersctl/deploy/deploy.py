@@ -9,7 +9,10 @@ import click
 from ordersctl.deploy import settings
 from ordersctl.deploy.artifacts import upload
 from ordersctl.deploy.overlay.api_version import set_version
-from ordersctl.deploy.package import BUILD, TEMPLATE
+from ordersctl.deploy.package import BUILD, TEMPLATE, ZIP
+from ordersctl.deploy.release.publish import publish
+from ordersctl.deploy.release.shift import Progress
+from ordersctl.deploy.release.versions import Releases, short
 from ordersctl.deploy.retained.take_over import change
 from ordersctl.deploy.stack import Stack
 from ordersctl.shared import options
@@ -30,11 +33,24 @@ def deploy(stage: Stage, directory: Path | None, bucket: str | None, *, yes: boo
         raise click.ClickException(f"{directory} holds no package: make package STAGE={stage.name}")
     template = json.loads((directory / TEMPLATE).read_text())
     parameters, tags = _checked_settings(stage, template)
-    set_version(template, parameters)  # the settings may have changed since the stage was packaged
-    stack = Stack(stage.client("cloudformation"), stage.stack_name)
+    stack = Stack(
+        stage.client("cloudformation"),
+        stage.stack_name,
+        watch=Progress(stage.client("lambda"), f"orders-{stage.name}").report,
+    )
     _check_not_plain(stage, stack)
+    set_version(template, parameters)  # the settings may have changed since the stage was packaged
+    publish(template, parameters, (directory / ZIP).read_bytes())
+    release = template["Resources"]["APIHandler"]["Properties"]["AutoPublishCodeSha256"]
+    releases = Releases(stage.client("lambda"), stage.name)
+    releases.remove_failed(release, stack.versions())
     url = upload(stage, template, directory, bucket)
     change(stage, stack, template, parameters, tags, source={"TemplateURL": url}, yes=yes)
+    if (live := releases.live()) == release:
+        releases.remove_old()
+    else:
+        back = f"ordersctl rollback --stage {stage.name} --to {short(release)}"
+        echo(f"release {short(live or 'none')} is live, by a rollback; to end that: {back}")
     echo(stack.outputs()["EndpointURL"])
 
 

@@ -1,7 +1,7 @@
 """A stage's stack, changed by change sets: shown before they are executed, rolled back when they fail."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,7 @@ class Stack:
     name: str
     pause_seconds: float = _PAUSE_SECONDS
     queue_name_seconds: float = _QUEUE_NAME_SECONDS
+    watch: Callable[[], None] = lambda: None  # called again and again while the stack changes
 
     def describe(self) -> dict[str, Any] | None:
         """Return what DescribeStacks answers; None when there is no such stack."""
@@ -75,6 +76,11 @@ class Stack:
     def is_half_made(self) -> bool:
         """Whether a failed attempt left functions that belong to the stack, though its outputs do not say so."""
         return (self.describe() or {}).get("StackStatus") in _CREATION_FAILED | {"UPDATE_ROLLBACK_FAILED"}
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether a deployment, or taking one back, is going on."""
+        return str((self.describe() or {}).get("StackStatus", "")).endswith("_IN_PROGRESS")
 
     def plan(self, template: Mapping[str, str], parameters: Mapping[str, str], tags: Mapping[str, str]) -> Plan | None:
         """Make a change set; None when nothing would change. `template` is TemplateBody or TemplateURL."""
@@ -108,6 +114,16 @@ class Stack:
         pages = self._pages(self.client.list_stack_resources)
         resources = [each for page in pages for each in page["StackResourceSummaries"]]
         return {each["LogicalResourceId"] for each in resources if each["ResourceStatus"] != "DELETE_COMPLETE"}
+
+    def versions(self) -> set[str]:
+        """Return the ARNs of the functions' versions that the stack holds; none when there is no stack."""
+        pages = self._pages(self.client.list_stack_resources) if self.describe() else []
+        resources = [each for page in pages for each in page["StackResourceSummaries"]]
+        return {
+            each["PhysicalResourceId"]
+            for each in resources
+            if each["ResourceType"] == "AWS::Lambda::Version" and "PhysicalResourceId" in each
+        }
 
     def template(self) -> dict[str, Any]:
         """Return the stack's template as it is, transforms applied."""
@@ -161,6 +177,7 @@ class Stack:
                 return None
             if not stack["StackStatus"].endswith("_IN_PROGRESS"):
                 return str(stack["StackStatus"])
+            self.watch()
             time.sleep(self.pause_seconds)
 
     def _change_set(self, name: str) -> dict[str, Any]:

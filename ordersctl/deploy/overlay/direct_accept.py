@@ -22,7 +22,7 @@ _UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 # Where the authorizer's findings are, by the kind of authorizer. The built-in one has read the claim of the scopes.
 _CLAIMS = {"Fn::If": ["WithCognito", "claims.", ""]}
-_SCOPE = {"Fn::If": ["WithCognito", {"Fn::Join": ["", ["claims.", {"Ref": "ScopeClaim"}]]}, "scope"]}
+_SCOPE = {"Fn::If": ["WithCognito", {"Fn::Sub": "claims.${ScopeClaim}"}, "scope"]}
 # What a reference in a template may name (Velocity user guide, "References").
 RENDERABLE = "[A-Za-z][A-Za-z0-9_-]*"
 # Cognito's authorizer hands claims on as text: what may have been null, a boolean or a fraction names nobody, as in

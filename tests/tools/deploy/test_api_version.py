@@ -24,6 +24,8 @@ OTHERS = {
     "EventBusName": "orders",
     "DaxEndpoint": "daxs://orders.x1y2z3.dax-clusters.eu-west-1.amazonaws.com",
     "CustomerClaim": "customer",
+    "ScopeClaim": "scp",
+    "AudienceClaim": "client_id",
     "CognitoUserPoolArn": POOL,
 }
 # API Gateway applies throttling, tracing and access logs to a stage without a deployment: they are the stage's own.

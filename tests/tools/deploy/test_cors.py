@@ -14,7 +14,7 @@ from ordersctl.deploy.overlay import cors as overlay
 from ordersctl.deploy.sam import translated
 from tests.tools.deploy.template_parts import Template, gateway_answers, properties
 from tests.tools.deploy.test_template import complaints
-from tests.tools.deploy.velocity import Input, Util
+from tests.tools.deploy.velocity import Input, Parameters, Util
 
 ORIGIN = "https://shop.example.com"
 SEVERAL = f"{ORIGIN} https://admin.example.com http://localhost:3000"
@@ -103,7 +103,10 @@ def with_several(tmp_path_factory: pytest.TempPathFactory) -> Template:
 def chosen(template: str, asking: dict[str, str]) -> str | None:
     """The origin that a template of API Gateway names to the one that asks; None where it changes nothing."""
     headers: dict[str, str] = {}
-    known = {"input": Input("", asking), "context": {"responseOverride": {"header": headers, "status": 200}}}
+    known = {
+        "input": Input("", Parameters.of(asking, {})),
+        "context": {"responseOverride": {"header": headers, "status": 200}},
+    }
     airspeed.Template(template).merge({**known, "util": Util()})
     return headers.get(ALLOW)
 

@@ -199,7 +199,9 @@ class DirectGateway:
         return rendered
 
 
-def resolved(value: Any, conditions: Mapping[str, bool], parameters: Mapping[str, str]) -> Any:
+def resolved(  # noqa: PLR0911 - one for each form
+    value: Any, conditions: Mapping[str, bool], parameters: Mapping[str, str]
+) -> Any:
     """Return a part of a template with its conditions, parameters and joins resolved."""
     match value:
         case {"Fn::If": [condition, yes, no]}:
@@ -208,6 +210,8 @@ def resolved(value: Any, conditions: Mapping[str, bool], parameters: Mapping[str
             return separator.join(resolved(each, conditions, parameters) for each in parts)
         case {"Ref": name} if name in parameters:
             return parameters[name]
+        case {"Fn::Sub": "claims.${ScopeClaim}"}:
+            return f"claims.{parameters['ScopeClaim']}"
         case dict():
             return {name: resolved(each, conditions, parameters) for name, each in value.items()}
         case list():
