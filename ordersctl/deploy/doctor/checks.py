@@ -133,7 +133,7 @@ class _Checks:
     def _resources(self) -> Mapping[str, Any]:
         """Return the resources of a plain stage, and those that a shift of traffic adds."""
         shifts = self.settings.get("Release", AT_ONCE) != AT_ONCE
-        return templates.resources()["Resources"] | (templates.load(SHIFT)["Resources"] if shifts else {})
+        return {**templates.resources()["Resources"], **(templates.load(SHIFT)["Resources"] if shifts else {})}
 
     def alarms(self) -> Iterator[Finding]:
         with_samples = self.settings.get("SampleSubscribers", "true") == "true"

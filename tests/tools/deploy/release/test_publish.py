@@ -11,7 +11,7 @@ from ordersctl.deploy.release.publish import publish
 from ordersctl.deploy.sam import translated
 from ordersctl.shared import templates
 from tests.tools.deploy.template_parts import Template, of_type, properties
-from tests.tools.deploy.test_api_version import KEY, OTHERS, STAGE, another
+from tests.tools.deploy.test_api_version import KEY, STAGE, another
 from tests.tools.deploy.test_template import complaints
 
 FUNCTIONS = ("APIHandler", "Authorizer", "ProcessOrders", "PublishEvents")
@@ -23,7 +23,7 @@ OF_THE_FUNCTIONS = {
 SHIFTS = ("Canary10Percent5Minutes", "Linear10PercentEvery1Minute")
 
 
-def published(packaged: Template, code: bytes = b"code", **changed: str) -> Template:
+def published(packaged: Template, *, code: bytes = b"code", **changed: str) -> Template:
     """The packaged template with stage prod's settings and these."""
     template = copy.deepcopy(packaged)
     publish(template, STAGE | changed, code)
@@ -38,15 +38,15 @@ def release(template: Template) -> str:
 def test_a_setting_makes_another_release_exactly_when_it_changes_the_functions(
     setting: str, packaged: Template
 ) -> None:
-    changed = {setting: another(setting, templates.every_parameter()[setting])}
-    assert setting not in OTHERS or changed[setting] == OTHERS[setting]
-    assert (release(published(packaged, **changed)) != release(published(packaged))) == (setting in OF_THE_FUNCTIONS)
+    template = copy.deepcopy(packaged)
+    publish(template, {**STAGE, setting: another(setting, templates.every_parameter()[setting])}, b"code")
+    assert (release(template) != release(published(packaged))) == (setting in OF_THE_FUNCTIONS)
 
 
 def test_other_code_and_other_memory_are_other_releases_and_the_same_again_is_none(packaged: Template) -> None:
     more = copy.deepcopy(packaged)
     properties(more, "Authorizer")["MemorySize"] = 1024
-    ids = [release(published(packaged)), release(published(packaged, b"other")), release(published(more))]
+    ids = [release(published(packaged)), release(published(packaged, code=b"other")), release(published(more))]
     assert len(set(ids)) == 3
     assert release(published(published(packaged, Encryption=KEY))) == ids[0]
 
