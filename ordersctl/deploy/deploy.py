@@ -9,6 +9,7 @@ import click
 from ordersctl.deploy import settings
 from ordersctl.deploy.artifacts import upload
 from ordersctl.deploy.overlay.api_version import set_version
+from ordersctl.deploy.overlay.http_api import is_http
 from ordersctl.deploy.package import BUILD, TEMPLATE, ZIP
 from ordersctl.deploy.release.publish import publish
 from ordersctl.deploy.release.shift import Progress
@@ -39,6 +40,8 @@ def deploy(stage: Stage, directory: Path | None, bucket: str | None, *, yes: boo
         watch=Progress(stage.client("lambda"), f"orders-{stage.name}").report,
     )
     _check_not_plain(stage, stack)
+    if is_http(parameters) == ("RestAPI" in template["Resources"]):
+        raise click.ClickException(f"the package is for another Api: make package STAGE={stage.name}")
     set_version(template, parameters)  # the settings may have changed since the stage was packaged
     publish(template, parameters, (directory / ZIP).read_bytes())
     release = template["Resources"]["APIHandler"]["Properties"]["AutoPublishCodeSha256"]

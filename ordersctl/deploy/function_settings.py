@@ -15,9 +15,10 @@ _CHALICE_SETS = {"Queue", "Stream", "BatchSize", "MaximumBatchingWindowInSeconds
 FUNCTIONS = {"ProcessOrders": "process-orders", "PublishEvents": "publish-events"}
 
 
-def function_names(stage: str) -> list[str]:
-    """Return the names of a stage's functions on AWS."""
-    return [f"orders-{stage}"] + [f"orders-{stage}-{name}" for name in ("authorizer", *FUNCTIONS.values())]
+def function_names(stage: str, *, http: bool = False) -> list[str]:
+    """Return the names of a stage's functions on AWS: API, authorizer (not with an HTTP API), processor, publisher."""
+    authorizer = [] if http else ["authorizer"]
+    return [f"orders-{stage}"] + [f"orders-{stage}-{name}" for name in (*authorizer, *FUNCTIONS.values())]
 
 
 def wanted(stage: Stage, settings: Mapping[str, str]) -> dict[str, dict[str, Any]]:

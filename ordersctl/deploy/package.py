@@ -16,6 +16,7 @@ from ordersctl.deploy import dependencies
 from ordersctl.deploy.bytecode import add_bytecode
 from ordersctl.deploy.overlay.api_version import set_version
 from ordersctl.deploy.overlay.cors import allowed_origins
+from ordersctl.deploy.overlay.http_api import is_http, with_http_api
 from ordersctl.deploy.overlay.template import overlay
 from ordersctl.deploy.release.publish import publish
 from ordersctl.deploy.sam import translated
@@ -86,7 +87,10 @@ def build(project: Path, stage: str, out: Path) -> None:
         raise click.ClickException(f"chalice package failed:\n{done.stderr or done.stdout}")
     merge.unlink()
     template = json.loads((out / TEMPLATE).read_text())
-    set_version(template, stage_settings(stage)[0])
+    given, _ = stage_settings(stage)
+    if is_http(given):
+        template = with_http_api(template, allowed_origins(project, stage))
+    set_version(template, given)
     (out / TEMPLATE).write_text(json.dumps(template, indent=2))
 
 

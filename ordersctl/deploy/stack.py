@@ -22,8 +22,8 @@ _NOTHING = ("didn't contain changes", "No updates are to be performed", "no chan
 
 
 def deployed_whole(outputs: Mapping[str, str]) -> bool:
-    """Whether a stack with these outputs holds functions and API too: only Chalice's template has this one."""
-    return "RestAPIId" in outputs
+    """Whether a stack with these outputs holds functions and API too: only a packaged template has one of these."""
+    return "RestAPIId" in outputs or "HttpApiId" in outputs
 
 
 @dataclass(frozen=True)

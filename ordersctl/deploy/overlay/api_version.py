@@ -23,6 +23,8 @@ def definition(template: Template, given: Mapping[str, str]) -> dict[str, Any]:
 
 def set_version(template: Template, given: Mapping[str, str]) -> None:
     """Write the version of the API under these settings into the template that is deployed with them."""
+    if "RestAPI" not in template["Resources"]:
+        return  # an HTTP API makes a deployment of each change itself
     text = json.dumps(definition(template, given), sort_keys=True)
     info = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["info"]
     info["version"] = hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -51,8 +51,9 @@ def _behind_aliases(template: Template) -> None:
         if resource["Type"] == "AWS::Lambda::Permission":
             function = next(each for each in functions if name.startswith(each))
             resource["Properties"]["FunctionName"] = {"Ref": f"{function}Alias{ALIAS}"}
-    api = template["Resources"]["RestAPI"]["Properties"]
-    api["DefinitionBody"] = _aliased(api["DefinitionBody"])
+    for name in ("RestAPI", "HttpIntegration"):
+        if name in template["Resources"]:
+            template["Resources"][name] = _aliased(template["Resources"][name])
 
 
 def _aliased(value: Any) -> Any:

@@ -67,9 +67,9 @@ class Releases:
         Back, who writes a format goes before who reads it; forward, after it. ClickException when a function's version
         is not kept.
         """
-        api, authorizer, processor, publisher = function_names(self.stage)
-        found = {each: self._newest(each, release) for each in (api, authorizer, processor, publisher)}
-        back = found[api] < (self.live_version(api) or 0)
+        functions = [each for each in function_names(self.stage) if self.live_version(each) is not None]
+        found = {each: self._newest(each, release) for each in functions}
+        back = found[self.api] < (self.live_version(self.api) or 0)
         return list(found.items()) if back else list(found.items())[::-1]
 
     def _newest(self, function: str, release: str) -> int:
