@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import click
+
 from ordersctl.deploy.overlay.intrinsics import Evaluation
 from ordersctl.shared import templates
 from ordersctl.shared.functions import ALIAS, RELEASE
@@ -20,6 +22,7 @@ from ordersctl.shared.templates import Template
 
 SHIFT = INFRA / "release.yaml"
 AT_ONCE = "AllAtOnce"
+_SNAP_START_SINCE = (3, 12)  # Lambda guide, "Improving startup performance with Lambda SnapStart"
 _SERVERLESS = "AWS::Serverless::Function"
 _NAMES = {"FifoQueue", "FifoTopic", "Name", "QueueName", "TableName", "TopicName"}  # what makes a resource another one
 
@@ -27,9 +30,10 @@ _NAMES = {"FifoQueue", "FifoTopic", "Name", "QueueName", "TableName", "TopicName
 def publish(template: Template, given: Mapping[str, str], code: bytes) -> None:
     """Put the stage's release into its template, in place; with other settings it can be put there again.
 
-    `code` is the deployment package.
+    `code` is the deployment package. ClickException for settings that the package's runtime cannot have.
     """
     _behind_aliases(template)
+    _snap_start(template, given)
     release = _release(template, given, code)
     for function in _functions(template).values():
         function["Properties"]["AutoPublishCodeSha256"] = release
@@ -67,6 +71,21 @@ def _aliased(value: Any) -> Any:
         case list():
             return [_aliased(each) for each in value]
     return value
+
+
+def _snap_start(template: Template, given: Mapping[str, str]) -> None:
+    """Let the API's function start from a snapshot of each version; ClickException if its runtime cannot."""
+    api = template["Resources"]["APIHandler"]["Properties"]
+    api.pop("SnapStart", None)
+    if given.get("SnapStart") != "on":
+        return
+    version = tuple(int(part) for part in re.findall(r"\d+", api["Runtime"]))
+    if version < _SNAP_START_SINCE:
+        raise click.ClickException(
+            f"SnapStart: Lambda has it from Python 3.12 on, and the package is for {api['Runtime']}: "
+            "package with an ordersctl that runs on a newer Python"
+        )
+    api["SnapStart"] = {"ApplyOn": "PublishedVersions"}
 
 
 def _release(template: Template, given: Mapping[str, str], code: bytes) -> str:

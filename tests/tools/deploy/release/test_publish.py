@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from ordersctl.deploy.release.publish import publish
@@ -18,7 +19,7 @@ FUNCTIONS = ("APIHandler", "Authorizer", "ProcessOrders", "PublishEvents")
 # What the functions are, or what the names in their environment stand for.
 OF_THE_FUNCTIONS = {
     *{"Stage", "JwtIssuer", "JwtAudience", "JwtJwks", "CustomerClaim", "ScopeClaim", "AudienceClaim"},
-    *{"EventBusName", "DaxEndpoint", "AwsClient", "Tracing", "SystemLogLevel", "Encryption", "Fifo"},
+    *{"EventBusName", "DaxEndpoint", "AwsClient", "Tracing", "SystemLogLevel", "Encryption", "Fifo", "SnapStart"},
 }
 SHIFTS = ("Canary10Percent5Minutes", "Linear10PercentEvery1Minute")
 
@@ -30,6 +31,13 @@ def published(packaged: Template, *, code: bytes = b"code", **changed: str) -> T
     return template
 
 
+def for_python_312(packaged: Template) -> Template:
+    template = copy.deepcopy(packaged)
+    for function in of_type(template, "AWS::Serverless::Function").values():
+        function["Runtime"] = "python3.12"
+    return template
+
+
 def release(template: Template) -> str:
     return properties(template, "APIHandler")["AutoPublishCodeSha256"]  # type: ignore[no-any-return]  # plain JSON
 
@@ -38,9 +46,9 @@ def release(template: Template) -> str:
 def test_a_setting_makes_another_release_exactly_when_it_changes_the_functions(
     setting: str, packaged: Template
 ) -> None:
-    template = copy.deepcopy(packaged)
+    template = for_python_312(packaged)
     publish(template, {**STAGE, setting: another(setting, templates.every_parameter()[setting])}, b"code")
-    assert (release(template) != release(published(packaged))) == (setting in OF_THE_FUNCTIONS)
+    assert (release(template) != release(published(for_python_312(packaged)))) == (setting in OF_THE_FUNCTIONS)
 
 
 def test_other_code_and_other_memory_are_other_releases_and_the_same_again_is_none(packaged: Template) -> None:
@@ -111,7 +119,19 @@ def test_a_release_at_once_has_nothing_of_a_shift_even_in_a_package_that_had(pac
     assert "Code" + "Deploy" not in json.dumps(translated(published(packaged)))
 
 
+def test_only_the_api_starts_from_a_snapshot_and_only_where_its_runtime_can(packaged: Template) -> None:
+    template = translated(published(for_python_312(packaged), SnapStart="on"))
+    functions = of_type(template, "AWS::Lambda::Function")
+    assert {name for name, each in functions.items() if "SnapStart" in each} == {"APIHandler"}
+    old = copy.deepcopy(packaged)
+    properties(old, "APIHandler")["Runtime"] = "python3.11"
+    with pytest.raises(click.ClickException, match=r"from Python 3\.12 on, and the package is for python3\.11"):
+        publish(old, STAGE | {"SnapStart": "on"}, b"code")
+
+
 @pytest.mark.full  # the linter takes seconds
-def test_the_linter_accepts_a_template_that_shifts(packaged: Template, tmp_path: Path) -> None:
-    template = published(packaged, Release=SHIFTS[0])
+def test_the_linter_accepts_a_template_that_shifts_and_starts_from_a_snapshot(
+    packaged: Template, tmp_path: Path
+) -> None:
+    template = published(for_python_312(packaged), Release=SHIFTS[0], SnapStart="on")
     assert complaints(tmp_path, sam=template, translated=translated(template)) == ""
