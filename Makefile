@@ -5,21 +5,21 @@
 # make openapi                    writes the OpenAPI document, after a change of a model or a route
 # make property                   the API against its model, and its lists, in full: a few minutes
 # make faults [SEEDS=200]         simulation runs with all faults at once, crash points, overload; FAULT_SEED=7 repeats one
-# make seeded-bugs [ARGS="NAME"]  mistakes put into a copy, each of which its tests must find: tests/README.md
-# make fuzz [SECONDS=60]          atheris at every entry point, and a search for the body that is dearest to refuse
-# make golden RELEASE=0.2.0       keeps a release's code and what it writes, for every later release to read
+# make seeded-bugs [ARGS="NAME"]  puts one bug at a time into a copy, which its tests must find: tests/README.md
+# make fuzz [SECONDS=60]          atheris at every entry point, and a search for the body that costs most to refuse
+# make golden RELEASE=0.2.0       keeps a release's code and the data it writes, which every later release must read
 # make mutants                    mutations of the domain that no unit test notices: docs/explain/reliability.md
-# make audit                      known vulnerabilities of what each requirements file pins; needs the network
-# make lock [ARGS=--upgrade]      the requirements files anew, after a change in pyproject.toml; needs the network
+# make audit                      known vulnerabilities of the pinned requirements; needs the network
+# make lock [ARGS=--upgrade]      writes the requirements files, after a change in pyproject.toml; needs the network
 # make check                      format, lint, types, imports, templates
 # make package STAGE=prod          a stage as one stack, in build/<stage>: docs/operate/deploy.md
 # make e2e-package e2e-deploy      both ways of deploying, on the embedded engine; fetches Lambda's wheels
-# make audit-template             a second opinion on the template (checkov)
+# make audit-template             checks the template with a second tool (checkov)
 # make bench                      instructions, time and calls against peers; minutes; needs valgrind
 # make load [ARGS="orders.csv"]   a spike and an outage, beside a synchronous monolith
 # make growth                     the cost of calls while a table grows from 10^3 to 10^6 orders; minutes; needs node and npm
 # make simulate-check             the model of `ordersctl simulate` beside the local run; two minutes
-# make format                     put the code into the format that check wants
+# make format                     formats the code as make check requires
 .PHONY: run test test-all test-rest property contract openapi check package e2e-package e2e-deploy audit-template bench load format
 .PHONY: faults golden seeded-bugs fuzz mutants audit lock growth simulate-check
 
@@ -27,8 +27,8 @@
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
-# Nothing is installed whose hash is not in its requirements file. A package without a wheel is built by the setuptools
-# of requirements-build.txt: in isolation, pip would fetch another one, by no hash. uv takes seconds where pip takes most
+# Only files whose hash is in a requirements file are installed. A package without a wheel is built with the setuptools
+# of requirements-build.txt: in isolation, pip would fetch another one without checking a hash. uv takes seconds where pip takes most
 # of a minute. Without uv, or when it fails, the same files are installed by pip.
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation
 UV = .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes --no-build-isolation
@@ -37,8 +37,8 @@ INSTALL = $(UV) -r $(1) 2>/dev/null || $(PIP) -r $(1)
 run: .venv/run
 	@.venv/bin/python -m ordersctl run $(ARGS)
 
-# The tests of a file stay in one worker, which has engines and local runs of its own. Files start in their order, the
-# longest first: those of tests/bench. WORKERS=0 runs them in one process, as a debugger needs it.
+# The tests of a file stay in one worker, which has engines and local runs of its own. Files start in alphabetical order,
+# so that the longest, in tests/bench, come first. WORKERS=0 runs them in one process, for a debugger.
 PYTEST = .venv/bin/python -m pytest -n $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder
 
 test: .venv/installed
@@ -82,7 +82,7 @@ mutants: .venv/audit
 	.venv/bin/mutmut run --max-children 2
 	.venv/bin/mutmut results
 
-# Asks about each requirements file in turn. Fails when it finds a vulnerability, and when it cannot reach the database of
+# Checks each requirements file in turn. Fails when it finds a vulnerability, and when it cannot reach the database of
 # vulnerabilities.
 audit: .venv/audit
 	@failed=""; for file in $(wildcard requirements*.txt); do \
@@ -90,8 +90,8 @@ audit: .venv/audit
 		.venv/bin/pip-audit --strict --disable-pip --require-hashes --requirement $$file || failed="$$failed $$file"; \
 	done; test -z "$$failed" || { echo "make audit: vulnerable, or not answered for:$$failed" >&2; exit 1; }
 
-# Pins what pyproject.toml names, and what that needs, with the hashes of all files of each release: for any platform and
-# Python. A pin stays as it is while it fits; ARGS="--upgrade-package NAME" or ARGS=--upgrade replaces it.
+# Pins the requirements of pyproject.toml and their dependencies, with the hashes of all files of each release: for any
+# platform and Python. A pin stays while it fits; ARGS="--upgrade-package NAME" or ARGS=--upgrade replaces it.
 LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" $(ARGS)
 lock: .venv/audit
@@ -141,7 +141,7 @@ bench: .venv/bench-installed
 load: .venv/bench-installed
 	.venv/bin/python -m bench.load $(ARGS)
 
-# A DynamoDB on disk (dynalite), without its install scripts: the package brings what they would compile or download.
+# A DynamoDB on disk (dynalite), without its install scripts: the package includes the files that they would make.
 growth: .venv/installed build/dynalite/node_modules/dynalite
 	.venv/bin/python -m bench.growth $(ARGS)
 

@@ -102,6 +102,7 @@ def place_order(request: Request) -> Response:
         idempotency_key=requests.idempotency_key(request),
         new=orders.parse(orders.NewOrder, requests.json_body(request), now=context.now),
         context=context,
+        placed_by=principal.placed_by if wiring.settings().checks_customer_prices else None,
         secret=wiring.id_secret(),
         queue=wiring.order_queue(),
         find=wiring.fail_fast_order_table().get,  # recognises a retry; a slow table delays no order
@@ -162,6 +163,7 @@ def change_order(request: Request, order_id: str) -> Response:
         context=requests.context(request, clock.now()),
         secret=wiring.id_secret(),
         table=wiring.order_table(),
+        prices=wiring.price_table(),
     )
     return responses.order(request, order)
 
@@ -241,6 +243,7 @@ def process_orders(event: SQSEvent) -> Any:
         failed = process_batch(
             messages,
             table=wiring.order_table(),
+            prices=wiring.price_table(),
             dead_letters=wiring.order_dead_letters(),
             remaining_ms=remaining_ms,
             longest_ms=wiring.longest_call_ms(),

@@ -1,6 +1,6 @@
 """Batches of Lambda's event source mappings: a queue's messages each on its own, a stream's records in order.
 
-The only broad `except` of this service is here: an error with one message or record must not affect the others.
+This service's only broad `except` clauses are here: an error with one message or record must not affect the others.
 """
 
 import logging
@@ -11,16 +11,16 @@ from typing import Any, TypeVar
 
 logger = logging.getLogger("orders")
 
-WORKERS = 8  # measured: more threads make 100 conditional puts no faster
-_SPARE_MS = 1_000  # kept for the response, before the deadline
-_MOST_KEPT = 0.75  # of the time at the batch's start
+WORKERS = 8  # measured: 100 conditional puts are no faster with more threads
+_SPARE_MS = 1_000  # milliseconds before the deadline, left free for the response
+_MOST_KEPT = 0.75  # share of the time left when the batch starts
 
 ThingT = TypeVar("ThingT")
 Report = dict[str, list[dict[str, str]]]
 
 
 class BatchFailed(Exception):
-    """Part of a batch failed. Raised where the event source mapping does not read `batchItemFailures`."""
+    """Part of a batch failed. Raised when the event source mapping does not read `batchItemFailures`."""
 
 
 def each(
@@ -31,10 +31,10 @@ def each(
     longest_ms: float,
     group_of: Callable[[ThingT], Hashable] = lambda _thing: None,
 ) -> list[ThingT]:
-    """Handle things concurrently; returns, in their order, those that failed or were not done in time.
+    """Handle things concurrently; returns, in their order, those that failed or were not finished in time.
 
-    Things of one group (None is no group) are handled one after another, and after one that failed no more of them.
-    None is begun with less than `longest_ms` left, the time that one can take at most.
+    Things of one group (None is no group) are handled one after another, up to the first that fails.
+    None is begun with less than `longest_ms` left, the longest that one can take.
     """
     groups: dict[Hashable, list[int]] = {}
     for index, thing in enumerate(things):
@@ -50,10 +50,10 @@ def each(
 
     pool = ThreadPoolExecutor(max_workers=min(WORKERS, len(groups) or 1))
     futures = [pool.submit(copy_context().run, handle_group, indexes) for indexes in groups.values()]
-    # A call that hangs is not waited for: whether or not it takes effect later, its message is safe to process again.
+    # Do not wait for a call that hangs: whether or not it takes effect later, its message is safe to process again.
     wait(futures, timeout=max(0.0, (remaining_ms() - _SPARE_MS / 2) / 1_000))
     pool.shutdown(wait=False, cancel_futures=True)
-    done = done.copy()  # what a late thread does from now on is not reported
+    done = done.copy()  # a thread that finishes after this moment changes nothing in the response
     return [thing for index, thing in enumerate(things) if index not in done]
 
 
@@ -65,9 +65,11 @@ def in_order(
     longest_ms: float,
     at_once: int = 10,
 ) -> ThingT | None:
-    """Handle things in steps of `at_once`; `handle` returns how many of a step are done. Returns the first undone.
+    """Handle things in steps of `at_once`; `handle` returns how many of a step it finished.
 
-    No step is begun with less than `longest_ms` left, the time that one call of a step can take at most.
+    Returns the first unfinished thing.
+
+    No step is begun with less than `longest_ms` left, the longest that one call of a step can take.
     """
     kept_ms = _kept_ms(remaining_ms(), longest_ms)
     for start in range(0, len(things), at_once):
@@ -76,7 +78,7 @@ def in_order(
             return step[0]
         try:
             done = handle(step)
-        except Exception:  # the broad one: an unforeseen error stops the shard here, and no record is lost
+        except Exception:  # a bug in `handle` stops the shard at this record, and no record is lost
             logger.exception("records.failed")
             return step[0]
         if done < len(step):
@@ -85,7 +87,7 @@ def in_order(
 
 
 def _kept_ms(remaining_ms: float, longest_ms: float) -> float:
-    """How much time must be left to begin something; of a short timeout a quarter is for work all the same."""
+    """How much time must be left to begin something; with a short timeout, a quarter of it is used for work anyway."""
     return max(_SPARE_MS, min(longest_ms + _SPARE_MS, remaining_ms * _MOST_KEPT))
 
 
@@ -96,10 +98,10 @@ def sqs_response(
     report_failures: bool,
     delete: Callable[[Sequence[str]], None],
 ) -> Report | None:
-    """The response to an SQS mapping: the failed messages are delivered again, the others deleted.
+    """The response to an SQS mapping: the failed messages are delivered again, the others are deleted.
 
-    `report_failures` is whether the mapping reads the response (ReportBatchItemFailures). If not, this deletes the
-    other messages itself and raises BatchFailed.
+    `report_failures` is whether the mapping reads the response (ReportBatchItemFailures). Without it, this function
+    deletes the other messages itself and raises BatchFailed.
     """
     if report_failures:
         return {"batchItemFailures": [{"itemIdentifier": message["messageId"]} for message in failed]}
@@ -126,7 +128,7 @@ def stream_response(first_failed: Mapping[str, Any] | None, *, report_failures: 
 def _succeeds(handle: Callable[[ThingT], None], thing: ThingT) -> bool:
     try:
         handle(thing)
-    except Exception:  # the broad one: an unforeseen error fails this message alone, or the rest of its group
+    except Exception:  # a bug in `handle` fails this message alone, or the rest of its group
         logger.exception("message.failed")
         return False
     return True

@@ -16,8 +16,8 @@ from chalicelib.domain.errors import Fault
 from chalicelib.settings import SettingsError
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
-_FRAMES = 6  # of a traceback, the innermost
-_OWN_MESSAGES = (Fault, SettingsError)  # their messages are written here, and repeat nothing that a client sent
+_FRAMES = 6  # frames of a traceback, the innermost
+_OWN_MESSAGES = (Fault, SettingsError)  # errors whose messages are ours, and repeat nothing that a client sent
 
 logger = logging.getLogger("orders")
 
@@ -60,7 +60,7 @@ class JsonLines(logging.Formatter):
 
 
 def _trace(error: BaseException | None) -> list[str]:
-    """Types and places of an error and its causes. Only our messages: those of libraries repeat what a client sent."""
+    """Types and places of an error and its causes; only our own messages: a library's may repeat a client's data."""
     lines: list[str] = []
     while error is not None:
         frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
@@ -72,7 +72,7 @@ def _trace(error: BaseException | None) -> list[str]:
 
 
 def configure() -> None:
-    """Write the log to stdout, where Lambda collects it. Further calls change nothing."""
+    """Write the log to stdout, where Lambda collects it. A second call changes nothing."""
     if logger.handlers:
         return
     handler = logging.StreamHandler(sys.stdout)

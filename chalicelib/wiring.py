@@ -1,4 +1,4 @@
-"""Clients and adapters: made once per process, each when it is first needed."""
+"""Clients and adapters: each is made when it is first needed, once per process."""
 
 import functools
 import os
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import botocore.session
 
     from chalicelib.adapters.order_table import OrderTable
+    from chalicelib.adapters.price_table import PriceTable
     from chalicelib.adapters.publishing import Publisher
     from chalicelib.adapters.queues import DeadLetterQueue, OrderQueue
     from chalicelib.aws.json_client import JsonClient
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 # ruff: noqa: PLC0415 - each function of the service imports its own adapters only (docs/adr/0009)
 
 T = TypeVar("T")
-_lock = threading.RLock()  # handlers work with threads, and each thing is made once
+_lock = threading.RLock()  # handlers use threads, and each client and adapter is made once
 
-# Short timeouts and few attempts: a caller or a batch waits behind each call, and SQS or the stream tries again anyway.
+# Short timeouts and few attempts: a caller or a batch waits for each call, and SQS or the stream tries again anyway.
 CALL_POLICY = CallPolicy(connect_timeout=1, read_timeout=2, attempts=3)
 FAIL_FAST_POLICY = CallPolicy(connect_timeout=0.3, read_timeout=0.3, attempts=1)  # for a read that fails open
 
@@ -72,7 +73,7 @@ def _client(service: str, policy: CallPolicy = CALL_POLICY) -> Any:
 
 @_once
 def longest_call_ms() -> float:
-    """What one call of the client that AWS_CLIENT names takes at most (milliseconds), all its attempts included."""
+    """The longest (milliseconds) that one call takes with the client of AWS_CLIENT, all its attempts included."""
     if settings().aws_client == "botocore":
         from chalicelib.aws import botocore_client
 
@@ -94,14 +95,15 @@ def _thin_client(service: str) -> "type[JsonClient]":
 
 @_once
 def _session() -> "botocore.session.Session":
-    import botocore.session  # a fifth of a cold start: only for botocore's clients, DAX, and keys of unknown origin
+    # a fifth of a cold start: only for botocore's clients, DAX, and credentials that are not in the environment
+    import botocore.session
 
     return botocore.session.get_session()
 
 
 @_once
 def _credentials() -> "Callable[[], Credentials]":
-    """The thin client's keys: Lambda has them in the environment, or at an endpoint of the container with SnapStart.
+    """The thin client's credentials: on Lambda from the environment, or with SnapStart from the container's endpoint.
 
     Elsewhere botocore finds and renews them.
     """
@@ -131,12 +133,12 @@ def _credentials() -> "Callable[[], Credentials]":
 def order_table() -> "OrderTable":
     from chalicelib.adapters.order_table import OrderTable
 
-    return OrderTable(_client("dynamodb"), settings().order_table)
+    return OrderTable(_client("dynamodb"), settings().order_table, spread=settings().spread)
 
 
 @_once
 def fail_fast_order_table() -> "OrderTable":
-    """The table for a read that its caller can do without."""
+    """The table for a read that its caller can go on without."""
     from chalicelib.adapters.order_table import OrderTable
 
     return OrderTable(_client("dynamodb", FAIL_FAST_POLICY), settings().order_table)
@@ -144,7 +146,7 @@ def fail_fast_order_table() -> "OrderTable":
 
 @_once
 def read_table() -> "OrderTable":
-    """The table for clients' reads, or a cache of it (DAX); no write depends on what it returns. Raises Fault."""
+    """The table, or a cache of it (DAX), for reads by clients; no write depends on such a read. Raises Fault."""
     if not settings().dax_endpoint:
         return order_table()
     from amazondax import AmazonDaxClient
@@ -156,14 +158,25 @@ def read_table() -> "OrderTable":
     with faults("dax"):
         config = botocore_client.config(CALL_POLICY)
         cache = AmazonDaxClient(_session(), endpoint_url=settings().dax_endpoint, config=config)
-    return OrderTable(cache, settings().order_table, consistent=False)
+    return OrderTable(cache, settings().order_table, consistent=False, spread=settings().spread)
+
+
+@_once
+def price_table() -> "PriceTable | None":
+    """The prices that customers' orders are checked against; None where customers are trusted."""
+    if not settings().checks_customer_prices:
+        return None
+    from chalicelib.adapters.price_table import PriceTable
+
+    return PriceTable(_client("dynamodb"), settings().price_table)
 
 
 @_once
 def order_queue() -> "OrderQueue":
     from chalicelib.adapters.queues import OrderQueue
 
-    return OrderQueue(_client("sqs"), settings().order_queue_url)
+    shared_ids = {customer for customer, spread in settings().spread.items() if spread.is_people}
+    return OrderQueue(_client("sqs"), settings().order_queue_url, frozenset(shared_ids))
 
 
 @_once
@@ -186,7 +199,7 @@ def publisher() -> "Publisher":
 
 
 def publisher_to(bus_name: str | None, topic_arn: str, client: Callable[[str], Any]) -> "Publisher":
-    """Return what publishes to the bus if there is one, else to the topic; `client` makes the client of a service."""
+    """Return the publisher to the bus if the stage has one, else to the topic; `client` makes a service's client."""
     if bus_name:
         from chalicelib.adapters.event_bus import EventBus
 

@@ -9,7 +9,7 @@ import click
 
 
 class Entry(NamedTuple):
-    """A command's module, which has a function of the command's name, and what the list of commands says of it.
+    """A command: its module, which has a function of the command's name, and its line in the list of commands.
 
     The list imports no module: some take a second to import.
     """
@@ -30,6 +30,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "queues": Entry("ordersctl.operate.queues", "Show how much waits in queues and stream, and how long."),
         "dlq": Entry("ordersctl.operate.dlq.command", "List, show, redrive and drop dead letters."),
         "replay": Entry("ordersctl.operate.replay.command", "Publish the current state of orders again."),
+        "erase": Entry("ordersctl.operate.erasure.command", "Erase all orders of a customer."),
         "trace": Entry("ordersctl.operate.trace", "Show one order's path, from logs, table and queues."),
     },
     "Deploy": {
@@ -38,6 +39,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "deploy": Entry("ordersctl.deploy.deploy", "Deploy a packaged stage."),
         "rollback": Entry("ordersctl.deploy.release.rollback", "Go back to the release before, at once."),
         "tune": Entry("ordersctl.deploy.tune", "Set what `chalice deploy` cannot set."),
+        "prices": Entry("ordersctl.operate.prices.command", "Load and show the prices that orders must name."),
         "doctor": Entry("ordersctl.deploy.doctor.command", "Compare a deployed stage with what it should be."),
         "smoke": Entry("ordersctl.client.smoke", "Take one order through a stage, and report each step."),
     },

@@ -27,7 +27,7 @@ class LocalRun:
         api_port, engine_port = free_port(), free_port()
         output, state_dir = directory / "output.txt", directory / "state"
         ports = ["--port", str(api_port), "--engine-port", str(engine_port)]
-        # A message that a killed process held is delivered again after 2 s, not after the 2 min that AWS is given.
+        # A message that a killed process held is delivered again after 2 s, not after the template's 2 min.
         arguments = [*ports, "--state-dir", str(state_dir), "--visibility", "2", *options]
         with output.open("wb") as file:
             process = processes.start(
@@ -59,7 +59,7 @@ class LocalRun:
         return self
 
     def curl(self) -> str:
-        """The curl command that it prints for pasting."""
+        """The curl command that `ordersctl run` prints for pasting."""
         found = re.search(r"^curl (?:.*\\\n)*.*$", self.said(), re.MULTILINE)
         assert found, self.said()
         return found.group()

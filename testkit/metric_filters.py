@@ -1,7 +1,7 @@
 """The metric filters of infra/monitoring.yaml, applied to log lines as CloudWatch does.
 
-Of the pattern language (CloudWatch Logs guide, "Filter pattern syntax for metric filters") as much as is used there:
-terms like `$.a = "b*"` and `$.a = *`, all joined by && or all by ||.
+It supports the part of the pattern language (CloudWatch Logs guide, "Filter pattern syntax for metric filters") that is
+used there: terms like `$.a = "b*"` and `$.a = *`, all joined by && or all by ||.
 """
 
 import fnmatch

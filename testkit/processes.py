@@ -1,4 +1,4 @@
-"""Processes that tests and benchmarks run beside themselves: started, waited for, and ended however the work ends."""
+"""Child processes of tests and benchmarks: started, waited for, and ended even if the test fails."""
 
 import signal
 import subprocess

@@ -32,7 +32,7 @@ _PASSED, _FAILED = 0, 1  # pytest's exit codes; with any other one, no test ran 
 
 @dataclass(frozen=True)
 class Bug:
-    """A patch. Its first line says what it does to the service, the next ones name the tests that find it."""
+    """A patch. Its first line describes the effect on the service, the next ones name the tests that find it."""
 
     name: str
     what: str
@@ -114,7 +114,7 @@ def run_without_bug(test: str) -> str | None:
 
 
 def run_with(bug: Bug) -> tuple[bool, list[str]]:
-    """Whether each of its tests finds a bug, and what each says."""
+    """Whether each of its tests finds a bug, and a line about each test."""
     with _copy() as tree:
         if errors := apply(bug, tree):
             return False, [f"the patch does not apply: {errors.strip()}"]

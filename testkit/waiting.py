@@ -1,4 +1,4 @@
-"""Waiting for what happens elsewhere, and a port for something to listen on."""
+"""Waiting for an effect of another process, and free ports."""
 
 import socket
 import time
@@ -9,7 +9,7 @@ _T = TypeVar("_T")
 
 
 def eventually(look: Callable[[], _T | None], *, within: float = 20) -> _T:
-    """Look until what is seen is true, and return it; AssertionError after `within` seconds."""
+    """Call `look` until its result is true, and return the result; AssertionError after `within` seconds."""
     deadline = time.monotonic() + within
     while not (seen := look()):
         assert time.monotonic() < deadline, f"not seen within {within} s"

@@ -80,11 +80,12 @@ def _rows(found: Mapping[int, Costs]) -> list[list[str]]:
     for operation in dict.fromkeys(operation for operation, _ in first):
         by_customer = {
             customer: _cells([costs[operation, customer] for costs in found.values()])
-            for customer in dict.fromkeys(customer for _, customer in first)
+            for customer in dict.fromkeys(customer for named, customer in first if named == operation)
         }
-        cells, *others = by_customer.values()
+        ordinary = {name: cells for name, cells in by_customer.items() if "keys" not in name}
+        cells, *others = ordinary.values()
         if all(other == cells for other in others):
-            by_customer = {"either": cells}
+            by_customer = {"either": cells} | {name: by_customer[name] for name in by_customer if name not in ordinary}
         rows += [[operation, customer, *cells] for customer, cells in by_customer.items()]
     return rows
 

@@ -1,10 +1,12 @@
 """One table that grows, and the cost of the service's calls at each of its sizes.
 
-A tenth of all orders belong to one customer; every other customer has 50. Order number n is placed n minutes after the
+A tenth of all orders belong to one customer, and a tenth each to two whom the index has under several keys; every other
+customer has 50. Order number n is placed n minutes after the
 first, so that a customer's new orders come after the old ones, as in reality.
 """
 
 import functools
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,13 +21,17 @@ from chalicelib.domain import clock, order_ids
 from chalicelib.domain.commands import PlaceOrder
 from chalicelib.domain.orders import Order, OrderStatus
 from chalicelib.domain.request_context import RequestContext
+from chalicelib.settings import SpreadCustomer
 from ordersctl.shared import templates
 from testkit.builders import SECRET, an_order, command, line, new_order
 
 PAGE = 20
 _FIRST = datetime(2024, 1, 1, tzinfo=UTC)
-_SHARE = 10  # the large customer has every tenth order
-_BLOCK = 500  # orders, of the large customer and of nine others
+_SHARE = 10  # each large customer has every tenth order
+_BLOCK = 500  # orders, of the three large customers and of seven others
+_LARGE = ("large", "spread-4", "spread-16")
+SPREAD = {name: SpreadCustomer(keys, keys, is_people=False) for name, keys in (("spread-4", 4), ("spread-16", 16))}
+_WALKED = 50  # pages of a spread customer: the cost of one does not depend on how many follow
 _BATCH = 25  # the most that BatchWriteItem takes
 _TEN_LINES = [line(sku=f"8512{n}A", name=f"WHITE HANGING HEART {n}") for n in range(10)]
 
@@ -49,11 +55,20 @@ class Customer:
 
 
 def customers(size: int) -> tuple[Customer, Customer]:
-    """The large customer, and another customer from the middle of the table."""
+    """A large customer under one key of the index, and another customer from the middle of the table."""
     block = size // _BLOCK // 2 * _BLOCK
     return (
         Customer("a tenth of all orders", range(0, size, _SHARE)),
-        Customer("50 orders", range(block + 1, block + _BLOCK, _SHARE)),
+        Customer("50 orders", range(block + len(_LARGE), block + _BLOCK, _SHARE)),
+    )
+
+
+def spread_customers(size: int) -> tuple[Customer, ...]:
+    """The large customers whom the index has under several keys."""
+    return tuple(
+        Customer(f"a tenth, under {SPREAD[name].read} keys", range(number, size, _SHARE))
+        for number, name in enumerate(_LARGE)
+        if name in SPREAD
     )
 
 
@@ -76,7 +91,7 @@ def fill(client: Any, name: str, start: int, size: int) -> None:
 
     def write(first: int) -> None:
         numbers = range(first, min(first + _BATCH, size))
-        puts = [{"PutRequest": {"Item": order_items.to_item(_order(number))}} for number in numbers]
+        puts = [{"PutRequest": {"Item": order_items.to_item(_order(number), SPREAD)}} for number in numbers]
         assert not client.batch_write_item(RequestItems={name: puts}).get("UnprocessedItems")  # noqa: S101 - the engines do not throttle
 
     with ThreadPoolExecutor(2) as pool:
@@ -85,10 +100,10 @@ def fill(client: Any, name: str, start: int, size: int) -> None:
 
 
 def measure(client: Any, name: str, size: int) -> Costs:
-    """Run what the API and the processor do, for both customers, and record the calls. The lists stay unchanged."""
+    """Run what the API and the processor do, for each customer, and record the calls. The lists stay unchanged."""
     costs: Costs = {}
     counting = Counting(client)
-    table = OrderTable(cast("Any", counting), name)
+    table = OrderTable(cast("Any", counting), name, spread=SPREAD)
     for customer in customers(size):
         for operation, run in (*_lists(table, customer), *_orders(table, customer, size)):
             counting.calls.clear()
@@ -102,6 +117,13 @@ def measure(client: Any, name: str, size: int) -> Costs:
         counting.calls.clear()
         assert not _all_pages(table, customer, OrderStatus.REJECTED)  # noqa: S101 - no order has it
         costs["all pages by a status that no order has", customer.name] = tuple(counting.calls)
+    for customer in spread_customers(size):
+        for operation, run in _lists(table, customer):
+            counting.calls.clear()
+            run()
+            costs[operation, customer.name] = tuple(counting.calls)
+        newest_first = [_order_id(number) for number in reversed(customer.numbers)][: _WALKED * PAGE]
+        assert _all_pages(table, customer, most=_WALKED) == newest_first  # noqa: S101 - each order once
     return costs
 
 
@@ -132,19 +154,23 @@ def _orders(table: OrderTable, customer: Customer, size: int) -> Iterator[tuple[
     yield "erase it", functools.partial(manage.erase_order, new, context=context, table=table, **ids)
 
 
-def _all_pages(table: OrderTable, customer: Customer, status: OrderStatus | None = None) -> list[object]:
-    """The ids of all orders that a client reads by following the cursors."""
+def _all_pages(
+    table: OrderTable, customer: Customer, status: OrderStatus | None = None, most: int | None = None
+) -> list[object]:
+    """The ids of all orders that a client reads by following the cursors; `most` is how many pages it reads."""
     seen: list[object] = []
     cursor = None
-    while True:
+    for _ in itertools.count() if most is None else range(most):
         page = table.list_for_customer(customer.customer_id, limit=PAGE, status=status, start_after=cursor)
         seen += [order["order_id"] for order in page.orders]
         if (cursor := page.last_placed_key) is None:
-            return seen
+            break
+    return seen
 
 
 def _customer_of(number: int) -> str:
-    return "large" if number % _SHARE == 0 else f"small-{number // _BLOCK}-{number % _SHARE}"
+    part = number % _SHARE
+    return _LARGE[part] if part < len(_LARGE) else f"small-{number // _BLOCK}-{part}"
 
 
 def _order_id(number: int) -> str:

@@ -10,14 +10,14 @@ from pathlib import Path
 from bench.instructions import lambda_events, measure
 from bench.instructions.measure import Program
 from bench.instructions.packages import CHALICE, FASTAPI, FLASK, ORDERS, POWERTOOLS, RAW, Package, build, runtime
-from ordersctl.deploy.bytecode import NEVER_IMPORTED
+from ordersctl.deploy.zip_contents.bytecode import NEVER_IMPORTED
 from ordersctl.estimate.cost.per_order import Load, dollars_per_million, prices, units
 from ordersctl.shared.engine_client import get_json
 
 PEERS = (RAW, CHALICE, FASTAPI, POWERTOOLS, FLASK)
 FUNCTIONS = ("accept", "authorizer", "process 10", "publish 10")
 BATCHES = (1, 10, 100)
-CALL_MS = 5.0  # how long the stub takes to answer a call, where waiting is measured
+CALL_MS = 5.0  # the time that the stub takes to answer a call, in figures that include waiting
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Deployment packages of this service and of the peers, made of what is installed here.
 
-So they need no network, and all have the same versions.
+So building them needs no network, and all have the same versions.
 """
 
 import compileall

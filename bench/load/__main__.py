@@ -20,7 +20,7 @@ from bench.instructions.packages import PROJECT_DIR
 from bench.load import figures
 from bench.load.driver import Target, closed_loop, open_loop
 from bench.load.observations import Observations, backlog_watched, check_outage
-from ordersctl.client import arrivals, invoices
+from ordersctl.client import arrivals, invoice_file, invoices
 from ordersctl.client.invoices import Placeable
 from ordersctl.local.tokens import SERVICE_SCOPE, local_token
 from ordersctl.shared.options import Finite
@@ -55,7 +55,7 @@ def load(file: Path | None, rate: float, seconds: float, outage: float) -> None:
 
 
 def _orders(file: Path) -> list[Placeable]:
-    read = invoices.read(file.read_bytes()).items()
+    read = invoice_file.read(file.read_bytes()).invoices.items()
     judged = [invoices.judge(number, rows, currency="GBP", guest="guest") for number, rows in read]
     return [each for each in judged if isinstance(each, Placeable)]
 

@@ -70,7 +70,7 @@ class Target:
 def open_loop(target: Target, orders: Sequence[Placeable], rate: float, seconds: float, run: str) -> list[Post]:
     """Post at a fixed rate, independent of the responses.
 
-    An order's time counts from when it was due, so that the delay of requests that could not even be sent counts too
+    An order's time counts from when it was due, so that the delay of requests that could not be sent yet counts too
     (coordinated omission).
     """
     start = time.time()

@@ -1,4 +1,4 @@
-"""What the driver, the queues and the topic show of one system under load."""
+"""Observations of one system under load: by the driver, in the queues, and at the topic."""
 
 import itertools
 import threading

@@ -1,4 +1,4 @@
-"""No framework: pydantic, and a botocore client with the service's own settings; the least that botocore can cost."""
+"""No framework: pydantic, and a botocore client with the service's own settings; the lowest cost with botocore."""
 
 import functools
 import json

@@ -18,7 +18,7 @@ from bench.instructions.packages import PROJECT_DIR
 from bench.load.driver import Target
 from bench.simulation import local_phases
 from bench.simulation.local_phases import Phase, Watched, service_times
-from ordersctl.client import invoices
+from ordersctl.client import invoice_file, invoices
 from ordersctl.client.arrivals import percentile
 from ordersctl.client.invoices import Placeable
 from ordersctl.estimate.simulation.limits import Limits, Times
@@ -31,7 +31,7 @@ from ordersctl.shared.options import Finite
 from testkit.local_run import LocalRun
 from testkit.processes import end_like_ctrl_c
 
-CLIENTS = 32  # enough to post more orders than the local processor can handle meanwhile
+CLIENTS = 32  # enough clients to post more orders than the local processor can handle meanwhile
 QUIET_RATE = 5.0  # orders per second
 SAMPLE_SECONDS = 0.05
 FACTOR = 2  # the most that model and measurement may differ by; other load of the machine causes some of it
@@ -84,7 +84,8 @@ class Check:
     def __init__(self, run: LocalRun) -> None:
         file = (PROJECT_DIR / "tests" / "data" / "online-retail-cut.csv").read_bytes()
         judged = [
-            invoices.judge(number, rows, currency="GBP", guest="guest") for number, rows in invoices.read(file).items()
+            invoices.judge(number, rows, currency="GBP", guest="guest")
+            for number, rows in invoice_file.read(file).invoices.items()
         ]
         self._orders = [each for each in judged if isinstance(each, Placeable)]
         self._target = Target(run.api_port, local_token(subject="load", scope=SERVICE_SCOPE))

@@ -24,7 +24,7 @@ class EventBus:
     def _send(self, entries: list[Entry]) -> list[Undelivered]:
         with faults("events"):
             response = self.client.put_events(Entries=[entry.content for entry in entries])
-        # The status is 200 even when entries failed. The results have no ids, and the order of the entries.
+        # The status is 200 even when entries failed. The results have no ids; they come in the order of the entries.
         return [
             Undelivered(entry.index, code, permanent=code in CONTENT_ERRORS)
             for entry, result in zip(entries, response["Entries"], strict=True)

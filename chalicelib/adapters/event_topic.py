@@ -26,7 +26,7 @@ class EventTopic:
         contents = [entry.content for entry in entries]
         with faults("sns"):
             response = self.client.publish_batch(TopicArn=self.arn, PublishBatchRequestEntries=contents)
-        # The status is 200 even when entries failed. Only those that the response calls successful were delivered.
+        # The status is 200 even when entries failed. Only the entries listed as successful were delivered.
         codes = {str(entry.index): "unanswered" for entry in entries}
         codes |= {each["Id"]: each["Code"] for each in response.get("Failed", [])}
         for each in response.get("Successful", []):

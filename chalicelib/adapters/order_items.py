@@ -5,16 +5,19 @@ names are one letter long: they are stored as often as there are lines, and ten 
 unit.
 """
 
+import hashlib
+from types import MappingProxyType
 from typing import Any
 
 from chalicelib.adapters.attribute_values import Attributes, Codec, Names, update_expression
 from chalicelib.domain.errors import Poison
 from chalicelib.domain.orders import SUMMARY, ErasedOrder, Order, OrderStatus
 from chalicelib.domain.parts import Adjustment, LineItem
+from chalicelib.settings import Spread
 
 INDEX = "by-customer"
 ORDER_ID = "order_id"
-CUSTOMER_ID = "customer_id"
+CUSTOMER_ID = "customer_id"  # the index's key: the customer's id, or one of several keys of a spread customer
 PLACED_KEY = "placed_key"  # "<placed_at>#<order_id>": unique, and sorts by time
 STATUS = "status"
 REFERENCE = "reference"
@@ -38,31 +41,54 @@ def key(order_id: str) -> dict[str, Any]:
     return {ORDER_ID: {"S": order_id}}
 
 
-def index_key(customer_id: str, placed_key: str) -> dict[str, Any]:
-    """The key of one index entry, made of a cursor's content: where the next page starts."""
+def index_keys(customer_id: str, spread: Spread) -> list[str]:
+    """The values of CUSTOMER_ID under which the index may have a customer's orders.
+
+    The first is the customer's own id, which is all that a customer has who is not spread: so nothing moves when one
+    is. No customer's id has a "#".
+    """
+    if customer_id not in spread:
+        return [customer_id]
+    return [customer_id, *(f"{customer_id}#{shard}" for shard in range(1, spread[customer_id].read))]
+
+
+def first_of_further_keys(customer_id: str) -> str:
+    """What the keys of a spread customer begin with, except the first, which is the customer's id."""
+    return f"{customer_id}#"
+
+
+def start_key(index_key: str, placed_key: str) -> dict[str, Any]:
+    """Where a query under a key of the index continues, made of a cursor's content.
+
+    It need not be the key of an entry: DynamoDB only compares it.
+    """
     _, _, order_id = placed_key.partition("#")
-    return {**key(order_id), CUSTOMER_ID: {"S": customer_id}, PLACED_KEY: {"S": placed_key}}
+    return {**key(order_id), CUSTOMER_ID: {"S": index_key}, PLACED_KEY: {"S": placed_key}}
 
 
 def may_be_of(item: Item, owner: str | None) -> bool:
     """Whether an item is that customer's, or a tombstone, which names nobody; owner None is any customer."""
-    return owner is None or item.get(CUSTOMER_ID, {"S": owner}) == {"S": owner}
+    return owner is None or CUSTOMER_ID not in item or _customer_id(item[CUSTOMER_ID].get("S", "")) == owner
 
 
-def to_item(order: Order | ErasedOrder) -> dict[str, Any]:
+def to_item(order: Order | ErasedOrder, spread: Spread = MappingProxyType({})) -> dict[str, Any]:
     if isinstance(order, ErasedOrder):
         # No customer and no placed_key: an erased order drops out of the index.
         return _ERASED.dump(order) | {STATUS: {"S": OrderStatus.ERASED.value}}
-    return _ORDER.dump(order) | {
+    item = _ORDER.dump(order) | {
         PLACED_KEY: {"S": f"{order.placed_at}#{order.order_id}"},
         ITEM_COUNT: {"N": str(order.item_count)},
     }
+    if order.customer_id in spread:
+        item[CUSTOMER_ID] = {"S": _index_key(order, spread[order.customer_id].written)}
+    return item
 
 
 def update(before: Order, after: Order, mark: Item) -> dict[str, Any]:
     """The parameters of an UpdateItem for a change of an order and the mark of its write.
 
     Attributes that this release does not know stay as they are: a newer release wrote them, and will read them again.
+    So does the key in the index, over however many keys the customer is spread by now.
     """
     return update_expression(to_item(before), {**to_item(after), **mark})
 
@@ -91,14 +117,25 @@ def to_summary(entry: Item) -> dict[str, str | int]:
         if name in PROJECTED  # an index of a newer release may hold more
     }
     summary["placed_at"] = str(summary.pop(PLACED_KEY)).partition("#")[0]
+    summary[CUSTOMER_ID] = _customer_id(str(summary[CUSTOMER_ID]))
     return summary
 
 
 def _order(item: Item) -> Order:
     values = _ORDER.values(item)
     values["placed_at"] = _placed_at(values["placed_at"])
+    values["customer_id"] = _customer_id(values["customer_id"])
     return _ORDER.build(values)
 
 
 def _placed_at(placed_key: str) -> str:
     return placed_key.partition("#")[0]
+
+
+def _index_key(order: Order, keys: int) -> str:
+    shard = int.from_bytes(hashlib.sha256(order.order_id.encode()).digest()[:4]) % keys
+    return f"{order.customer_id}#{shard}" if shard else order.customer_id
+
+
+def _customer_id(index_key: str) -> str:
+    return index_key.partition("#")[0]

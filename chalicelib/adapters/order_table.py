@@ -4,16 +4,18 @@ import secrets
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from chalicelib.adapters import order_items
 from chalicelib.adapters.faults import faults
+from chalicelib.adapters.merged import BOUNDS, Bounds, Merged, Step
 from chalicelib.aws import retries, timeouts
 from chalicelib.domain.errors import Fault, OrderNotFound, VersionConflict
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
+from chalicelib.settings import Spread
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -23,9 +25,7 @@ _IF_UNCHANGED: Any = {
     "ConditionExpression": f"{order_items.VERSION} = :seen",
     "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
 }
-_MARKS = 4  # as many as leave ten lines within one write unit
-_STEP = 100
-_READ_AT_MOST = 1_000  # index entries per call: a filter that matches few orders ends in a cursor, not in a long wait
+_MARKS = 4  # marks kept in an item; with more, an order of ten lines would no longer fit in one write unit
 
 
 _ANSWERS_WITHOUT_PROGRESS = 3
@@ -36,22 +36,27 @@ Stored = tuple[str, Order | ErasedOrder | None]  # an order id, and what is stor
 @dataclass(frozen=True, slots=True)
 class Page:
     orders: list[dict[str, str | int]]  # summaries
-    last_placed_key: str | None  # where the next page starts; None at the end
+    last_placed_key: str | None  # where the next page starts; None on the last page
 
 
 @dataclass(frozen=True, slots=True)
 class OrderTable:
     client: "DynamoDBClient"
     name: str
-    consistent: bool = True  # whether a read sees every write before it; one from a cache does not
+    consistent: bool = True  # whether a read sees every write before it; a read from a cache does not
+    spread: Spread = field(default_factory=dict)  # customers whose orders the index has under several keys
+    bounds: Bounds = BOUNDS  # of lists
 
-    def add(self, order: Order) -> Order | ErasedOrder | None:
-        """Store a new order; returns the order that has its id already, None when there was none. Raises Fault."""
+    def add(self, order: Order | ErasedOrder) -> Order | ErasedOrder | None:
+        """Store a new order, or the tombstone of one that never was stored.
+
+        Returns the order that already has this id, None if there was none. Raises Fault.
+        """
         try:
             with faults("dynamodb", writes=True):
                 self.client.put_item(
                     TableName=self.name,
-                    Item=order_items.to_item(order),
+                    Item=order_items.to_item(order, self.spread),
                     ConditionExpression=_ABSENT,
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
@@ -60,7 +65,10 @@ class OrderTable:
         return None
 
     def get(self, order_id: str, owner: str | None = None) -> Order | ErasedOrder:
-        """Read an order; with an owner, only theirs (an erased one names none). Raises OrderNotFound, Fault."""
+        """Read an order; with an owner, only an order of that customer or an erased order.
+
+        Raises OrderNotFound, Fault.
+        """
 
         def read(consistent: bool) -> Any:  # noqa: FBT001
             with faults("dynamodb"):
@@ -70,7 +78,7 @@ class OrderTable:
         return self._found(order_id, owner, read)
 
     def get_undisclosed(self, order_id: str, owner: str) -> Order | ErasedOrder:
-        """Read an order that is probably not the owner's: another customer's does not leave the table.
+        """Read an order that is probably not the owner's: DynamoDB's filter keeps back another customer's order.
 
         So neither the time nor the bytes of the response reveal that it exists. It costs the same read units as get.
         Raises OrderNotFound, Fault.
@@ -81,9 +89,16 @@ class OrderTable:
                 answer = self.client.query(
                     TableName=self.name,
                     KeyConditionExpression="#order = :order",
-                    FilterExpression="#customer = :customer OR attribute_not_exists(#customer)",  # a tombstone has none
+                    # a tombstone has no customer
+                    FilterExpression=(
+                        "#customer = :customer OR begins_with(#customer, :further) OR attribute_not_exists(#customer)"
+                    ),
                     ExpressionAttributeNames={"#order": order_items.ORDER_ID, "#customer": order_items.CUSTOMER_ID},
-                    ExpressionAttributeValues={":order": {"S": order_id}, ":customer": {"S": owner}},
+                    ExpressionAttributeValues={
+                        ":order": {"S": order_id},
+                        ":customer": {"S": owner},
+                        ":further": {"S": order_items.first_of_further_keys(owner)},
+                    },
                     ConsistentRead=consistent,
                 )
             return next(iter(answer["Items"]), None)
@@ -128,10 +143,10 @@ class OrderTable:
         return order_items.from_item(item)
 
     def update(self, before: Order, after: Order) -> None:
-        """Store the next version of an order: only what differs, so that attributes of a newer release stay.
+        """Store the next version of an order: only the attributes that differ, so that those of a newer release stay.
 
-        Raises VersionConflict when another write came first and this one was not made; Fault, also when it may have
-        been made.
+        Raises VersionConflict when another write came first and this one was not made; Fault otherwise, also when it
+        may have been made.
         """
         with _recognised_by(after) as mark:
             change = order_items.update(before, after, mark)
@@ -139,7 +154,7 @@ class OrderTable:
             self.client.update_item(TableName=self.name, Key=order_items.key(after.order_id), **change, **_IF_UNCHANGED)
 
     def replace(self, tombstone: ErasedOrder) -> None:
-        """Store a tombstone in place of an order, of which nothing is left; raises what `update` raises."""
+        """Store a tombstone in place of an order, and keep nothing of the order; raises the errors of `update`."""
         with _recognised_by(tombstone) as mark:
             self.client.put_item(
                 TableName=self.name,
@@ -164,45 +179,46 @@ class OrderTable:
             return Page([], None)  # DynamoDB calls an empty range an error
         wanted = {order_items.STATUS: status, order_items.REFERENCE: reference}
         filters = {name: value for name, value in wanted.items() if value is not None}
-        query = _query(customer_id, filters, placed_after, placed_before)
-        found: list[dict[str, str | int]] = []
-        read = 0
-        last = start_after
-        while len(found) < limit and read < _READ_AT_MOST:
-            if last is not None:
-                query["ExclusiveStartKey"] = order_items.index_key(customer_id, last)
-            room = limit - len(found)
+        query = _query(filters, placed_after, placed_before)
+
+        def read(index_key: str, start_after: str | None, limit: int) -> Step:
+            values = {**query["ExpressionAttributeValues"], ":customer": {"S": index_key}}
+            start: Any = {}
+            if start_after is not None:
+                start["ExclusiveStartKey"] = order_items.start_key(index_key, start_after)
             with faults("dynamodb"):
-                # One entry more than is shown says whether there is a next page. With a filter larger steps save calls.
-                answer = self.client.query(TableName=self.name, Limit=_STEP if filters else room + 1, **query)
-            entries = answer["Items"]
-            read += answer["ScannedCount"]
-            found += [order_items.to_summary(entry) for entry in entries[:room]]
-            if len(entries) > room:
-                last = entries[room - 1][order_items.PLACED_KEY]["S"]
-            elif "LastEvaluatedKey" in answer:
-                last = answer["LastEvaluatedKey"][order_items.PLACED_KEY]["S"]
-            else:
-                return Page(found, None)
-        return Page(found, last)
+                answer = self.client.query(
+                    TableName=self.name, Limit=limit, **query | {"ExpressionAttributeValues": values}, **start
+                )
+            last = answer.get("LastEvaluatedKey")
+            last_placed_key = None if last is None else last[order_items.PLACED_KEY]["S"]
+            return Step(answer["Items"], answer["ScannedCount"], last_placed_key)
+
+        keys = order_items.index_keys(customer_id, self.spread)
+        merged = Merged(keys, read, is_filtered=bool(filters), bounds=self.bounds)
+        entries, last = merged.page(limit, start_after)
+        return Page([order_items.to_summary(entry) for entry in entries], last)
 
 
 @contextmanager
 def _recognised_by(order: Order | ErasedOrder) -> Iterator[dict[str, Any]]:
-    """Give the attribute with the mark of a version's write; raise what its refusal means, other errors as Fault."""
+    """Yield the attribute with the mark of this write, by which a retry recognises it.
+
+    Raises VersionConflict when the write was refused and not made; any other error as Fault.
+    """
     mark = secrets.token_urlsafe(6)
     marks = " ".join([mark, *(order.change_id or "").split()[: _MARKS - 1]])
     try:
         with faults("dynamodb", writes=True):
             yield {order_items.CHANGE_ID: {"S": marks}}
     except Fault as fault:
-        # The client repeats a write whose response was lost. It is refused for its own first try, or for another write
-        # that followed it.
+        # The client repeats a write whose response was lost. The repeated write is refused because of its own first
+        # attempt, or because of another write that followed that attempt.
         refused = _refused(fault)
         stored_version, stored_marks = order_items.last_changes(refused.get("Item", {}))
         if mark in stored_marks:
             return
-        # Each version is written once, and its mark is kept for the next few versions.
+        # Each version is written once, and its mark stays in the item for the next few versions.
         is_known = stored_version - order.version < max(1, len(stored_marks))
         if is_known or not _may_have_taken_effect(refused):
             raise VersionConflict(order.order_id) from fault
@@ -217,17 +233,16 @@ def _wait_before_retry(attempt: int) -> None:
     time.sleep(pause)
 
 
-def _query(
-    customer_id: str, filters: Mapping[str, str], placed_after: str | None, placed_before: str | None
-) -> dict[str, Any]:
+def _query(filters: Mapping[str, str], placed_after: str | None, placed_before: str | None) -> dict[str, Any]:
+    """A query of the index, without the value of `:customer`."""
     names = {"#customer": order_items.CUSTOMER_ID}
-    values: dict[str, Any] = {":customer": {"S": customer_id}}
+    values: dict[str, Any] = {}
     keys = "#customer = :customer"
     if placed_after or placed_before:
         names["#placed"] = order_items.PLACED_KEY
         # "#" sorts before every character that follows a timestamp's last digit, "$" right after "#".
         values[":from"] = {"S": f"{placed_after}$" if placed_after else "0"}
-        values[":to"] = {"S": placed_before or "~"}  # after every year
+        values[":to"] = {"S": placed_before or "~"}  # sorts after every year
         keys += " AND #placed BETWEEN :from AND :to"
     query: dict[str, Any] = {
         "IndexName": order_items.INDEX,
@@ -245,7 +260,7 @@ def _query(
 
 
 def _refused(fault: Fault) -> Any:
-    """The response to a write whose condition failed; raises any other fault again."""
+    """The response to a write whose condition failed; raises any other error again."""
     cause = fault.__cause__
     if isinstance(cause, ClientError) and cause.response["Error"].get("Code") == "ConditionalCheckFailedException":
         return cause.response
@@ -253,7 +268,7 @@ def _refused(fault: Fault) -> Any:
 
 
 def _may_have_taken_effect(refused: Any) -> bool:
-    """Whether an earlier attempt of a refused write may have been the one that was made."""
+    """Whether an earlier attempt of a refused write may have taken effect."""
     metadata = refused.get("ResponseMetadata", {})
-    # chalicelib/aws counts these attempts; of a client that does not, any attempt before may be one.
+    # chalicelib/aws counts these attempts. With a client that does not count them, any earlier attempt may be one.
     return bool(metadata.get("AmbiguousAttempts", metadata.get("RetryAttempts", 0)))

@@ -9,13 +9,13 @@ from botocore.exceptions import ClientError
 from chalicelib.domain.errors import Fault
 from chalicelib.domain.events import OrderEvent
 
-# PublishBatch and PutEvents take ten entries. 256 KiB in all is the limit of SNS. EventBridge takes more, but the same
-# events should be thin on both.
+# PublishBatch and PutEvents take ten entries. 256 KiB in all is the limit of SNS. EventBridge takes more, but an event
+# should be thin on both or on neither.
 _BATCH_ENTRIES = 10
 _BATCH_BYTES = 256 * 1024
 _ATTEMPTS = 3
-# Error codes that blame the event: it would be refused at every attempt. All others (throttling, permissions, keys) may
-# be gone at the next one.
+# Error codes for an event that would be refused at every attempt. The causes of all other codes (throttling,
+# permissions, keys) may be gone at the next attempt.
 CONTENT_ERRORS = {
     "BatchRequestTooLong",
     "InvalidArgument",
@@ -29,22 +29,22 @@ CONTENT_ERRORS = {
 
 @dataclass(frozen=True, slots=True)
 class Undelivered:
-    index: int  # of the event, in the list that was to be published
+    index: int  # of the event, in the list passed to `publish`
     reason: str
     permanent: bool  # publishing the same event again would fail again
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    index: int  # of the event, in the list that is to be published
+    index: int  # of the event, in the list passed to `publish`
     order_id: str
-    content: Any  # as the AWS operation takes it
+    content: Any  # in the form that the AWS operation takes
     size: int  # bytes, as AWS counts them
 
 
 class Publisher(Protocol):
     def publish(self, events: Sequence[OrderEvent]) -> list[Undelivered]:
-        """Publish events in their order; returns those that were not delivered. Publishes no more after a fault."""
+        """Publish events in their order; returns those that were not delivered. Stops at the first fault."""
 
 
 def fitting(event: OrderEvent, other_bytes: int) -> tuple[str, int]:

@@ -1,4 +1,4 @@
-"""The order queue, and the dead-letter queues for messages and records that can never be processed, kept whole."""
+"""The order queue, and the dead-letter queues, which keep messages and records that can never be processed."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _DELETE_AT_ONCE = 10  # SQS: DeleteMessageBatch takes ten entries
 _MAX_REASON = 256  # characters
-# Characters that a message must not have: SQS takes those of XML 1.0. JSON escapes control characters anyway.
+# Characters that a message must not have: SQS takes only those of XML 1.0. JSON escapes control characters anyway.
 _NO_MESSAGE_TEXT = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
 
@@ -22,17 +22,23 @@ _NO_MESSAGE_TEXT = re.compile("[\ud800-\udfff\ufffe\uffff]")
 class OrderQueue:
     client: "SQSClient"
     url: str
+    shared_ids: frozenset[str] = frozenset()  # ids of customers that are many persons each
 
     def send(self, command: str, *, order_id: str, customer_id: str) -> None:
         """Send a command; on return SQS has stored it on several servers. Raises Fault."""
-        # On a standard queue a message group means no order: it keeps one customer's many orders from delaying
-        # another's few (SQS guide, "Amazon SQS fair queues").
-        group = order_id if is_fifo(self.url) else customer_id
+        # On a standard queue a message group does not keep messages in order: it keeps one customer's many orders from
+        # delaying another's few (SQS guide, "Amazon SQS fair queues"). Persons who share an id must not delay each
+        # other: a message without a group waits for no other message.
+        group: Any = {"MessageGroupId": customer_id}
+        if is_fifo(self.url):
+            group = {"MessageGroupId": order_id}
+        elif customer_id in self.shared_ids:
+            group = {}
         with faults("sqs", writes=True):
-            self.client.send_message(QueueUrl=self.url, MessageBody=command, MessageGroupId=group)
+            self.client.send_message(QueueUrl=self.url, MessageBody=command, **group)
 
     def delete(self, receipt_handles: Sequence[str]) -> None:
-        """Delete processed messages. Raises Fault when SQS kept some: they come again, and change nothing."""
+        """Delete processed messages. Raises Fault when SQS kept some: those are delivered again, and change nothing."""
         kept = 0
         for start in range(0, len(receipt_handles), _DELETE_AT_ONCE):
             handles = receipt_handles[start : start + _DELETE_AT_ONCE]

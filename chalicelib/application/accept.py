@@ -9,12 +9,12 @@ from chalicelib.adapters.queues import OrderQueue
 from chalicelib.domain import commands, order_ids, orders
 from chalicelib.domain.errors import Fault, KeyReused, OrderErased, OrderNotFound
 from chalicelib.domain.orders import ErasedOrder, NewOrder, Order
-from chalicelib.domain.request_context import RequestContext
+from chalicelib.domain.request_context import PlacedBy, RequestContext
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """An order with a 202: it is on the queue, and may not be stored yet."""
+    """An accepted order, answered with 202: it is on the queue, and may not be stored yet."""
 
     order_id: str
     replayed: bool  # the answer to a retry under the same idempotency key
@@ -26,11 +26,15 @@ def accept_order(
     idempotency_key: str | None,
     new: NewOrder,
     context: RequestContext,
+    placed_by: PlacedBy | None,
     secret: bytes,
     queue: OrderQueue,
     find: Callable[[str], Order | ErasedOrder],
 ) -> Accepted:
-    """Put an order on the queue. Raises KeyReused, OrderErased, Fault; then nothing was accepted."""
+    """Put an order on the queue. Raises KeyReused, OrderErased, Fault; after an error nothing was accepted.
+
+    `placed_by` is None where the processor is to believe the order's prices, whoever placed it.
+    """
     order_id = order_ids.mint(secret, customer_id, idempotency_key)
     ids: dict[str, Any] = {
         "order_id": order_id,
@@ -40,7 +44,7 @@ def accept_order(
     if idempotency_key is not None and _is_stored(new, order_id, find):
         logs.log("order.replayed", **ids)
         return Accepted(order_id, replayed=True)
-    command = commands.encode(new, order_id=order_id, customer_id=customer_id, context=context)
+    command = commands.encode(new, order_id=order_id, customer_id=customer_id, context=context, placed_by=placed_by)
     queue.send(command, order_id=order_id, customer_id=customer_id)
     logs.log("order.accepted", **ids)
     return Accepted(order_id, replayed=False)

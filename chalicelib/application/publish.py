@@ -30,15 +30,15 @@ def publish_batch(
     longest_ms: float,
     report_failures: bool,
 ) -> StreamRecord | None:
-    """Publish the events of a batch; returns the first record that was not done.
+    """Publish the events of a batch; returns the first record that was not finished.
 
-    `remaining_ms` and `longest_ms`: lambda_batches.in_order. `report_failures`: whether a retry begins at that record,
-    and not at the batch's first.
+    `remaining_ms` and `longest_ms`: lambda_batches.in_order. `report_failures`: whether a retry begins at that record;
+    without it, a retry begins at the batch's first record.
     """
     poison: list[PoisonRecord] = []
     handle = functools.partial(publish_changes, source=source, publisher=publisher, poison=poison)
     failed = lambda_batches.in_order(records, handle, remaining_ms=remaining_ms, longest_ms=longest_ms)
-    if failed is None or report_failures:  # otherwise the whole batch comes again, with its poison
+    if failed is None or report_failures:  # otherwise the whole batch is delivered again, with its poison records
         failed = quarantine(poison, dead_letters) or failed
     return failed
 
@@ -70,7 +70,7 @@ def publish_changes(
         elif failure.permanent:
             reasons[index] = failure.reason
         else:
-            # Later events that were delivered are published again with this one, under the same event ids.
+            # Events after this one that were delivered are published again with it, under the same event ids.
             logs.log("publish.failed", level=logging.WARNING, reason=failure.reason, **_details(event))
             done = index
             break
@@ -81,7 +81,7 @@ def publish_changes(
 def quarantine(poison: Sequence[PoisonRecord], dead_letters: DeadLetterQueue) -> StreamRecord | None:
     """Send records to the dead-letter queue in their order; returns the first that could not be sent.
 
-    Call it once the batch does not come back over these records: a retry would send them again.
+    Call it only when these records will not be delivered again: each retry would quarantine them once more.
     """
     for record, reason in poison:
         event_id = stream_records.event_id(record)

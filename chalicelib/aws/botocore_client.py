@@ -1,6 +1,7 @@
 """botocore's own clients, with the timeouts and attempts of a CallPolicy, and the deadline of the invocation.
 
-botocore's standard mode has the retry quota. It has no idle age of connections, and its pauses are five times as long.
+botocore's standard mode has the retry quota. It has no limit on how long a connection may be idle, and pauses five
+times as long.
 """
 
 from typing import Any
@@ -16,7 +17,7 @@ _CONTEXT_KEY = "orders_ambiguous_attempts"
 
 
 def make(session: Session, service: str, *, region: str, endpoint_url: str | None, policy: CallPolicy) -> Any:
-    """A client of a service; without an address it is where botocore knows the service to be."""
+    """A client of a service; without an address it calls the service's own endpoint in its region."""
     client = session.create_client(service, region_name=region, endpoint_url=endpoint_url, config=config(policy))
     _keep_deadline(client, policy.connect_timeout + policy.read_timeout)
     client.meta.events.register_first("needs-retry", _note_ambiguous)
@@ -30,11 +31,12 @@ def config(policy: CallPolicy) -> Config:
         retries={"total_max_attempts": policy.attempts, "mode": "standard"},
         user_agent="orders",  # botocore's own is put together anew for every call
         parameter_validation=False,
+        max_pool_connections=32,  # as many queries as a list of a spread customer makes at once
     )
 
 
 def longest_call_seconds(policy: CallPolicy) -> float:
-    """What one call takes at most: each attempt until its timeouts, and each pause at its longest."""
+    """The longest that one call takes: each attempt until its timeouts, and each pause at its longest."""
     pauses = sum(_longest_pause(attempt) for attempt in range(1, policy.attempts))
     return policy.attempts * (policy.connect_timeout + policy.read_timeout) + pauses
 
@@ -59,7 +61,8 @@ def _keep_deadline(client: Any, attempt_seconds: float) -> None:
 
     service_id = client.meta.service_model.service_id.hyphenize()
     client.meta.events.register("before-send", check)
-    client.meta.events.register_first(f"needs-retry.{service_id}", stop)  # so named, it comes before botocore's own
+    # a handler with this name runs before botocore's own
+    client.meta.events.register_first(f"needs-retry.{service_id}", stop)
 
 
 def _note_ambiguous(response: Any, caught_exception: Exception | None, request_dict: Any, **_event: Any) -> None:

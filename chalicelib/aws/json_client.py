@@ -1,7 +1,7 @@
-"""The thin client: calls the AWS services that speak JSON, and does no more than the order's path needs.
+"""The thin client: calls the AWS services that use a JSON protocol, and has only what the order's path needs.
 
-It is called as botocore's clients are (`client.put_item(TableName=…)`) and raises what they raise, so that an adapter
-works with either. What it saves, and what it leaves out: docs/adr/0009-a-small-client-where-orders-wait.md.
+It has the methods of botocore's clients (`client.put_item(TableName=…)`) and raises their errors, so that an adapter
+works with either. What it saves and leaves out: docs/adr/0009-a-small-client-where-orders-wait.md.
 """
 
 import functools
@@ -34,8 +34,8 @@ PROTOCOLS = {
 }
 _OK = 200
 _SERVER_ERROR = 500
-# Seconds after which an idle connection is not used again. NAT gateways and VPC endpoints forget, without a word, one
-# that was idle for 350 s: what is sent on it then stalls until the read timeout
+# Seconds after which an idle connection is not used again. NAT gateways and VPC endpoints drop a connection silently
+# when it was idle for 350 s: a request sent on it then stalls until the read timeout
 # (https://aws.amazon.com/blogs/networking-and-content-delivery/implementing-long-running-tcp-connections-within-vpc-networking/).
 # 60 s is the AWS SDK for Java's default.
 MAX_IDLE_SECONDS = 60.0
@@ -62,8 +62,8 @@ class JsonClient:
         self._credentials, self._policy, self._quota = credentials, policy, retries.RetryQuota()
         url = urlsplit(endpoint_url)
         self._host, self._connect = url.netloc, _connector(url.scheme, url.hostname or "", url.port)
-        # With the time since when each is idle. The wall clock: Lambda's other clocks may stand still between two
-        # invocations.
+        # Each with the time at which it became idle, by the wall clock: Lambda's other clocks may stop between
+        # two invocations.
         self._idle: list[tuple[http.client.HTTPConnection, float]] = []
         weakref.finalize(self, _close_all, self._idle)
 
@@ -73,7 +73,7 @@ class JsonClient:
         return functools.partial(self._call, name.title().replace("_", ""))
 
     def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        """One operation, tried again after a failure that may pass. Raises ClientError, BotoCoreError.
+        """One operation, tried again after a temporary failure. Raises ClientError, BotoCoreError.
 
         A ClientError's ResponseMetadata has `AmbiguousAttempts`: how many earlier attempts of this call may have taken
         effect, because their response did not come or was a 5xx.
@@ -85,10 +85,10 @@ class JsonClient:
                 answer = self.send(operation, body)
             except _IdleConnectionBroken:
                 ambiguous += 1
-                continue  # no attempt: with keep-alive this happens when nothing is wrong
+                continue  # this does not count as an attempt: with keep-alive it also happens when nothing is wrong
             except retries.CALL_ERRORS as error:
                 status = _note_ambiguous(error, ambiguous)
-                pause = retries.pause_seconds(attempt)  # no service says when it will have recovered
+                pause = retries.pause_seconds(attempt)  # a pause, since no service tells when it will have recovered
                 if attempt == self._policy.attempts or not retries.is_retryable(error):
                     raise
                 if timeouts.seconds_left() <= pause or not (taken := self._quota.take(error)):
@@ -145,7 +145,7 @@ class JsonClient:
             content = response.read()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            _close_all(self._idle)  # they may be broken for the same reason
+            _close_all(self._idle)  # the other idle connections may be broken for the same reason
             if isinstance(error, TimeoutError):
                 raise ReadTimeoutError(endpoint_url=self.endpoint_url, error=error) from error
             if found is None:
@@ -156,15 +156,16 @@ class JsonClient:
         return response.status, response.headers.get("x-amzn-query-error", ""), content
 
     def _idle_connection(self) -> http.client.HTTPConnection | None:
-        """The connection that was used last; None where there is none, or it has been idle for too long."""
+        """The connection that was used last; None if there is none, or it has been idle for too long."""
         try:
             connection, since = self._idle.pop()
         except IndexError:
             return None
-        if 0 <= time.time() - since < MAX_IDLE_SECONDS:  # below 0 the clock was set, and the age is unknown
+        # a negative age means that the clock was set, and the true age is unknown
+        if 0 <= time.time() - since < MAX_IDLE_SECONDS:
             return connection
         connection.close()
-        _close_all(self._idle)  # they are older
+        _close_all(self._idle)  # the other idle connections are older
         return None
 
     def _new_connection(self) -> http.client.HTTPConnection:
@@ -181,7 +182,7 @@ def _within_deadline(timeout: float) -> float:
 
 
 def _note_ambiguous(error: Exception, attempts: int) -> int:
-    """Write the number of ambiguous attempts into a ClientError; returns its HTTP status, 0 of any other error."""
+    """Write the number of ambiguous attempts into a ClientError; returns its HTTP status, 0 for any other error."""
     if not isinstance(error, ClientError):
         return 0
     metadata: Any = error.response.setdefault("ResponseMetadata", {})  # type: ignore[typeddict-item]

@@ -1,6 +1,6 @@
-"""Which failures of a call are tried again, after how long a pause, and how many of all calls together.
+"""Which failed calls are tried again, after how long a pause, and how many retries all calls may make together.
 
-Which, and how many: as in botocore's standard mode, and also after a 429 and any 5xx without a known code.
+The rules are those of botocore's standard mode; in addition, a 429 and any 5xx without a known code are retried.
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 """
 
@@ -23,8 +23,8 @@ from chalicelib.aws.timeouts import CallPolicy
 CallError = ClientError | ConnectTimeoutError | EndpointConnectionError | ConnectionClosedError | ReadTimeoutError
 CALL_ERRORS = (ClientError, ConnectTimeoutError, EndpointConnectionError, ConnectionClosedError, ReadTimeoutError)
 AMBIGUOUS_ATTEMPTS = "AmbiguousAttempts"  # in an error's ResponseMetadata
-# Before the first retry; doubled before each further one. In botocore (retries.standard.ExponentialBackoff) it is 1 s:
-# too long here, where a caller or a batch waits.
+# The pause before the first retry, doubled before each further one. botocore's (retries.standard.ExponentialBackoff)
+# is 1 s: too long here, where a caller or a batch waits.
 _LONGEST_FIRST_PAUSE_SECONDS = 0.2
 _CODES = {
     "BandwidthLimitExceeded",
@@ -50,7 +50,7 @@ _STATUSES = {429, *range(_SERVER_ERROR, 600)}
 
 
 class DeadlineExceededError(BotoCoreError):
-    """The invocation has no time left for an attempt: nothing was sent."""
+    """The invocation has no time left for an attempt; nothing was sent."""
 
     fmt = 'No time left to call endpoint URL: "{endpoint_url}"'
 
@@ -58,7 +58,7 @@ class DeadlineExceededError(BotoCoreError):
 class RetryQuota:
     """Bounds the retries of all calls of a client together: in a lasting outage most calls are tried once.
 
-    A retry takes from the quota, a success gives back (botocore.retries.quota). Safe to share between threads.
+    A retry takes from the quota, and a success gives back (botocore.retries.quota). Safe to share between threads.
     """
 
     CAPACITY = 500
@@ -80,8 +80,8 @@ class RetryQuota:
             return amount
 
     def give_back(self, taken: int) -> None:
-        """After a success: what its last retry took; a little when it needed none."""
-        if self._available == self.CAPACITY:  # almost always; and there is nothing to do
+        """After a success, give back what its last retry took, or a little when it needed no retry."""
+        if self._available == self.CAPACITY:  # the quota is almost always full, and there is nothing to do
             return
         with self._lock:
             self._available = min(self.CAPACITY, self._available + (taken or self._SUCCESS_AT_ONCE))
@@ -99,7 +99,7 @@ def is_retryable(error: Exception) -> bool:
 
 
 def is_ambiguous(error: Exception | None, status: int = 0) -> bool:
-    """Whether the service may have done what a failed attempt asked for; `status` is that of its response, if any."""
+    """Whether a failed attempt may have taken effect; `status` is the HTTP status of its response, if there was one."""
     if error is None or isinstance(error, ClientError):
         return status >= _SERVER_ERROR
     return not isinstance(error, ConnectTimeoutError | EndpointConnectionError | DeadlineExceededError)
@@ -110,7 +110,7 @@ _chance = random.SystemRandom().random
 
 
 def pause_seconds(attempt: int, chance: Callable[[], float] = _chance) -> float:
-    """The wait after a failed attempt, counted from 1: longer each time, and random, so that callers spread out.
+    """The pause after a failed attempt (the first is 1): longer each time, and random, so that callers spread out.
 
     `chance` returns a number from 0 to 1.
     """
@@ -118,7 +118,7 @@ def pause_seconds(attempt: int, chance: Callable[[], float] = _chance) -> float:
 
 
 def longest_call_seconds(policy: CallPolicy) -> float:
-    """What one call takes at most: each attempt until its timeouts, and each pause at its longest."""
+    """The longest that one call takes: each attempt until its timeouts, and each pause at its longest."""
     pauses = sum(_longest_pause(attempt) for attempt in range(1, policy.attempts))
     return policy.attempts * (policy.connect_timeout + policy.read_timeout) + pauses
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
 
-FOR_THE_RESPONSE_MS = 1_000  # kept between the end of the last call and the end of the invocation
+FOR_THE_RESPONSE_MS = 1_000  # left free between the end of the last call and the end of the invocation
 _seconds_left: ContextVar[Callable[[], float]] = ContextVar("seconds_left")
 
 
@@ -36,6 +36,6 @@ def deadline(
 
 
 def seconds_left() -> float:
-    """The time until the deadline; negative after it, infinite where there is none."""
+    """The time until the deadline; negative after it, infinite without a deadline."""
     left = _seconds_left.get(None)
     return math.inf if left is None else left()

@@ -16,7 +16,7 @@ from pydantic_core import from_json
 from chalicelib.domain.errors import Fault, Poison
 from chalicelib.domain.order_ids import ORDER_ID_PATTERN
 from chalicelib.domain.orders import STORED_CUSTOMER_ID_PATTERN, TIMESTAMP_PATTERN, NewOrder
-from chalicelib.domain.request_context import RequestContext
+from chalicelib.domain.request_context import PlacedBy, RequestContext
 
 CORRELATION_ID_PATTERN = r"^[\x21-\x7e]{1,128}$"
 TRACEPARENT_PATTERN = r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"  # W3C Trace Context, section 3.2
@@ -41,6 +41,7 @@ def _needs_2(order: NewOrder, customer_id: str) -> bool:
 # Each revision above the first, with whether an order needs it: a field or a value that an earlier revision refuses.
 NEEDS: Mapping[int, Callable[[NewOrder, str], bool]] = {2: _needs_2}
 REVISION = max(NEEDS, default=1)  # the newest that this release reads
+_PLACED_BY = 2  # the first revision with the member placed_by
 
 
 def _exists(timestamp: str) -> str:
@@ -61,13 +62,24 @@ class PlaceOrder(BaseModel):
     placed_at: Annotated[str, StringConstraints(strict=True, pattern=TIMESTAMP_PATTERN), AfterValidator(_exists)]
     correlation_id: Annotated[str, StringConstraints(strict=True, pattern=CORRELATION_ID_PATTERN)]
     traceparent: Annotated[str, StringConstraints(strict=True, pattern=TRACEPARENT_PATTERN)] | None = None
+    # Left out where customers' prices were trusted when the order was accepted: then they still are.
+    placed_by: PlacedBy | None = None
     order: Any
 
 
-def encode(order: NewOrder, *, order_id: str, customer_id: str, context: RequestContext) -> str:
+def encode(
+    order: NewOrder,
+    *,
+    order_id: str,
+    customer_id: str,
+    context: RequestContext,
+    placed_by: PlacedBy | None = None,
+) -> str:
     """The envelope of an order as JSON, of the lowest revision that can carry it: older processors read that too."""
-    revision = max((each for each, needs in NEEDS.items() if needs(order, customer_id)), default=1)
+    needed = [each for each, needs in NEEDS.items() if needs(order, customer_id)]
+    revision = max([1, *needed, *([] if placed_by is None else [_PLACED_BY])])
     trace = {} if context.traceparent is None else {"traceparent": context.traceparent}
+    by_whom = {} if placed_by is None else {"placed_by": placed_by}
     head = json.dumps(
         {
             "type": "PlaceOrder",
@@ -78,6 +90,7 @@ def encode(order: NewOrder, *, order_id: str, customer_id: str, context: Request
             "placed_at": context.now,
             "correlation_id": context.correlation_id,
             **trace,
+            **by_whom,
         }
     )
     # The order is serialised once, by pydantic's own writer, and its text is put in unchanged.

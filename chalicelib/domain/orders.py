@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Self, TypeVar
 
@@ -177,6 +177,12 @@ class Order(BaseModel):
             return cls(**facts, fingerprint=fingerprint(document))
         sent = {name: getattr(new, name) for name in NewOrder.model_fields}
         return cls(**facts, **sent, status=OrderStatus.PLACED, total=new.total, fingerprint=fingerprint(new))
+
+    def rejected(self, violations: Iterable[Violation]) -> "Order":
+        """Return this order as rejected: without what the client sent, like one whose document is invalid."""
+        nothing: dict[str, Any] = dict.fromkeys(NewOrder.model_fields)
+        refusal = {"status": OrderStatus.REJECTED, "items": (), "total": 0, "violations": tuple(violations)}
+        return self.model_copy(update=nothing | refusal)
 
     @computed_field  # type: ignore[prop-decorator]  # https://docs.pydantic.dev/latest/api/fields: mypy's own limitation
     @property

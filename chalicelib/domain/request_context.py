@@ -1,6 +1,9 @@
 """What the order, its messages and its log lines record of the request that they come from."""
 
 from dataclasses import dataclass
+from typing import Literal
+
+PlacedBy = Literal["customer", "service"]
 
 
 @dataclass(frozen=True, slots=True)

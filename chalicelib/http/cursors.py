@@ -12,7 +12,7 @@ _MAX_CURSOR = 512
 
 
 def seal(secret: bytes, last_placed_key: str | None, *scope: str | None) -> str | None:
-    """Make the cursor of the page after an index entry; `scope` is the caller, the customer and the filters."""
+    """Make the cursor for the page after an index entry; `scope` is the caller, the customer and the filters."""
     if last_placed_key is None:
         return None
     content = last_placed_key.encode()

@@ -1,4 +1,4 @@
-"""Every response that is not a success: application/problem+json (RFC 9457)."""
+"""Every error response: application/problem+json (RFC 9457)."""
 
 import json
 import logging
@@ -78,7 +78,7 @@ def from_error(error: OrdersError) -> Problem:
 
 def _is_temporary(error: OrdersError) -> bool:
     if isinstance(error, errors.OrderNotFound):
-        # By the form of the id alone, so that the header does not reveal another customer's order.
+        # Decided by the form of the id alone, so that the header does not reveal another customer's order.
         return order_ids.is_unsealed(str(error))
     return isinstance(error, errors.NotYetStored | errors.Fault)
 
@@ -97,7 +97,7 @@ def document(problem: Problem, instance: str) -> dict[str, Any]:
 
 
 def response_or_problem(endpoint: Callable[..., Response], request: Request, path: Mapping[str, str]) -> Response:
-    """An endpoint's response, or a problem for the error that it raises. Chalice would answer 500 for any of them."""
+    """An endpoint's response, or a problem for the error that it raises. Chalice would answer 500 for every error."""
     try:
         return endpoint(request, **_decoded(path))
     except Problem as problem:

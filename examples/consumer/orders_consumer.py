@@ -19,7 +19,8 @@ import boto3
 
 Order = dict[str, Any]
 State = dict[str, Any]
-Move = Callable[[str], Order]  # asks for a status; returns the order afterwards, which may have another status
+# a function that asks for a status; returns the order afterwards, which may have another status
+Move = Callable[[str], Order]
 
 _TIMEOUT_SECONDS = 2
 _TRIES = 3
@@ -36,7 +37,7 @@ class Consumer:
     name: str
     inbox_table: str
     api_url: str
-    token: str  # of a service; examples/README.md says where it comes from in production
+    token: str  # a service's token; examples/README.md says where it comes from in production
 
     @classmethod
     def from_env(cls, name: str) -> "Consumer":
@@ -141,7 +142,7 @@ class Consumer:
         return boto3.resource("dynamodb").Table(self.inbox_table)
 
     def _log(self, what: str, event: dict[str, Any]) -> None:
-        """Log one line with ids only, by which it can be joined to the lines of the order's other hops."""
+        """Log one line with ids only, which join it to the lines of the order's other hops."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         ids = {"event_id": event["id"], "order_id": event["subject"], "correlation_id": event["correlationid"]}
         trace = {"traceparent": event["traceparent"]} if "traceparent" in event else {}

@@ -17,7 +17,7 @@ from ordersctl.shared import project
 ATTEMPTS = 6
 FIRST_BACKOFF_SECONDS = 0.1  # doubled at each attempt: 3 s in all
 LONGEST_RETRY_AFTER_SECONDS = 10
-RETRIED = {429, 502, 503, 504}  # a POST with an Idempotency-Key is safe to repeat after any of these
+RETRIED = {429, 502, 503, 504}  # statuses after which a POST with an Idempotency-Key is safe to repeat
 
 
 class HopelessError(Exception):
@@ -26,7 +26,7 @@ class HopelessError(Exception):
 
 @dataclass(frozen=True)
 class Posted:
-    """The result of posting one invoice at `sent_at` (seconds since the epoch), answered `seconds` later."""
+    """The result of posting one invoice at `sent_at` (seconds since the epoch); the answer came `seconds` later."""
 
     invoice: str
     customer_id: str
@@ -52,7 +52,7 @@ def connect(url: str, token: str, connections: int) -> httpx.Client:
         headers={"Authorization": f"Bearer {token}"},
         limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
         timeout=httpx.Timeout(30, connect=5),
-        # No proxy leads to this machine itself.
+        # This machine itself is called without a proxy.
         trust_env=httpx.URL(url).host not in {"127.0.0.1", "localhost", "::1"},
     )
 
@@ -153,7 +153,7 @@ def json_object(response: httpx.Response) -> dict[str, Any]:
 
 
 def problem_text(status: int, problem: dict[str, Any]) -> str:
-    """Return what is wrong in the answer's words (RFC 9457), without the parts that differ from order to order."""
+    """Return the problem in the answer's own words (RFC 9457), without the parts that differ from order to order."""
     summary = f"HTTP {status}"
     if title := problem.get("title"):
         summary += f" {title}"

@@ -32,7 +32,7 @@ LAST_LOOK_SECONDS = 5.0
 
 @dataclass
 class Arrivals:
-    """What was seen, by order id; times are in seconds since the epoch. Each field is written by one thread only."""
+    """Observations by order id; times are in seconds since the epoch. Only one thread writes each field."""
 
     waiting: deque[str] = field(default_factory=deque)  # order ids, added by the thread that posts them
     stored: dict[str, float] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Arrivals:
     watchers: list[Future[None]] = field(default_factory=list)
 
     def missing(self, orders: Iterable[Posted]) -> tuple[list[str], list[str]]:
-        """Return the ids of the orders not seen stored, and of those whose event was not seen."""
+        """Return the ids of the orders that were not seen in the table, and of those whose event was not seen."""
         ids = [order.order_id for order in orders]
         return [i for i in ids if i not in self.stored], [i for i in ids if i not in self.published]
 
@@ -84,19 +84,19 @@ def watching() -> Iterator[Arrivals]:
 
 
 def wait_for_all(arrivals: Arrivals, orders: list[Posted], timeout_seconds: float, tick: Callable[[int], None]) -> bool:
-    """Return whether all orders were seen stored and published in time; `tick` is called with how many were."""
+    """Return whether all orders were seen stored and published in time; `tick` is called with their number so far."""
     until = time.monotonic() + timeout_seconds
     while True:
         for watcher in arrivals.watchers:
             if watcher.done():
-                watcher.result()  # a watcher ends early by an error only, which this raises
+                watcher.result()  # a watcher ends early only because of an error, which this raises
         not_stored, not_published = arrivals.missing(orders)
         tick(len(orders) - len({*not_stored, *not_published}))
         if not (not_stored or not_published):
             return True
         if time.monotonic() > until:
             return False
-        time.sleep(POLL_SECONDS * 10)  # looking more often would only slow the watchers' threads
+        time.sleep(POLL_SECONDS * 10)  # a shorter pause would only slow the watchers' threads
 
 
 def percentile(values: list[float], percent: float) -> float:

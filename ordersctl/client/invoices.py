@@ -4,34 +4,29 @@ The layout: InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice,
 Source: Chen, Sain and Guo (2012), Online Retail, UCI Machine Learning Repository, CC BY 4.0.
 """
 
-import csv
-import io
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
 from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
 from chalicelib.domain.orders import CUSTOMER_ID_PATTERN
+from ordersctl.client.invoice_dates import UTC_DATES, InvoiceDates, UnusableDateError
+from ordersctl.client.invoice_file import DATE, Row
 
-COLUMNS = ("InvoiceNo", "StockCode", "Description", "Quantity", "UnitPrice", "CustomerID")
-NAME_LENGTH = 500
+NAME_LENGTH = 500  # characters, as an order takes it
 
-Row = dict[str, str]
-
-# Plain notation only: int() and Decimal() would also take "1_0", "NaN" and "1e3".
+# Plain notation only: int() and Decimal() also take "1_0", "NaN" and "1e3".
 _WHOLE = re.compile(r"(-?[0-9]{1,12})(?:\.0+)?")
-# 28 digits at the most: within Decimal's default precision nothing is rounded.
+# 28 digits at most: within Decimal's default precision nothing is rounded.
 _PRICE = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,16})?")
+_DECIMAL_COMMA = re.compile(r"-?[0-9.]*,[0-9.,]*")
 _CUSTOMER_AS_NUMBER = re.compile(r"([0-9]+)\.0")  # 17850.0: a column of numbers with gaps, as spreadsheets write it
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # It becomes the order's reference, and its Idempotency-Key, which is a header.
 _INVOICE_NUMBER = re.compile(r"[!-~]{1,64}")
-
-
-class UnreadableFileError(Exception):
-    """The file does not contain invoice lines; the message says why."""
 
 
 class _NotPlaceableError(Exception):
@@ -49,64 +44,37 @@ class Placeable:
 
 @dataclass(frozen=True)
 class NotPlaced:
-    """An invoice that is not posted: it is not an order, or it is refused here."""
+    """An invoice that is not posted: it is not an order, or `load` refuses it."""
 
     invoice: str
     outcome: Literal["not an order", "refused"]
     reason: str
 
 
-def read(data: bytes) -> dict[str, list[Row]]:
-    """Return the lines of each invoice, in the file's order, adjacent or not; UnreadableFileError."""
-    rows = csv.DictReader(io.StringIO(_text(data), newline=""), strict=True)
-    invoices: dict[str, list[Row]] = {}
-    try:
-        missing = [column for column in COLUMNS if column not in (rows.fieldnames or ())]
-        if missing:
-            raise UnreadableFileError(f"its first line does not name {', '.join(missing)}")
-        for row in rows:
-            if None in row or None in row.values():
-                raise UnreadableFileError(f"line {rows.line_num} has more or fewer fields than the first line")
-            invoices.setdefault(row["InvoiceNo"].strip(), []).append(row)
-    except csv.Error as error:
-        raise UnreadableFileError(f"after line {rows.line_num}: {error}") from error
-    if not invoices:
-        raise UnreadableFileError("it contains no invoice")
-    return invoices
-
-
-def judge(invoice: str, rows: list[Row], *, currency: str, guest: str | None = None) -> Placeable | NotPlaced:
+def judge(
+    invoice: str, rows: list[Row], *, currency: str, dates: InvoiceDates = UTC_DATES, guest: str | None = None
+) -> Placeable | NotPlaced:
     """Return the invoice as an order in `currency` (ISO 4217), or why it is not one.
 
-    `guest` is the customer of an invoice that names no customer.
+    `guest` is the customer of an invoice that names no customer. An order was placed when its first line was written.
     """
     if invoice.startswith("C"):
         return NotPlaced(invoice, "not an order", "credit note")
     if not _INVOICE_NUMBER.fullmatch(invoice):
         return NotPlaced(invoice, "refused", "no usable invoice number")
     try:
-        # The lines first: a guest does not fix what is wrong with them.
+        # Check the lines first: a guest customer does not make a bad line valid.
         items = [_item(row, CURRENCY_EXPONENTS[currency]) for row in rows]
+        ordered_at = _ordered_at(rows, dates)
         customer_id = _customer(rows, guest)
-    except _NotPlaceableError as reason:
+    except (_NotPlaceableError, UnusableDateError) as reason:
         return NotPlaced(invoice, "refused", str(reason))
-    return Placeable(invoice, customer_id, {"currency": currency, "reference": invoice, "items": items})
-
-
-def _text(data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        pass
-    # The data set as published is Latin-1, which decodes any bytes: a file that is not text is recognised by NULs.
-    if b"\0" in data:
-        raise UnreadableFileError("it is neither UTF-8 nor Latin-1 text")
-    return data.decode("latin-1")
+    return Placeable(invoice, customer_id, {"currency": currency, "reference": invoice, **ordered_at, "items": items})
 
 
 def _item(row: Row, exponent: int) -> dict[str, Any]:
-    item: dict[str, Any] = {"sku": row["StockCode"]}
-    if name := _printable(row["Description"]):
+    item: dict[str, Any] = {"sku": row["StockCode"].strip()}
+    if name := _name(row["Description"]):
         item["name"] = name
     return item | {
         "quantity": _quantity(row["Quantity"]),
@@ -124,6 +92,8 @@ def _quantity(text: str) -> int:
 
 
 def _minor_units(text: str, exponent: int) -> int:
+    if _DECIMAL_COMMA.fullmatch(text.strip()):
+        raise _NotPlaceableError("a price with a comma; its decimals are expected after a point")
     if not _PRICE.fullmatch(text.strip()):
         raise _NotPlaceableError("a price that is not a number")
     price = Decimal(text.strip())
@@ -149,6 +119,15 @@ def _customer(rows: Iterable[Row], guest: str | None) -> str:
     return customer
 
 
-def _printable(text: str) -> str | None:
-    """Return the text as an order takes it, without control characters and not too long; None for blank text."""
-    return _CONTROL.sub(" ", text)[:NAME_LENGTH] if text.strip() else None
+def _ordered_at(rows: Iterable[Row], dates: InvoiceDates) -> dict[str, str]:
+    now = datetime.now(UTC)
+    times = [dates.rfc3339(row[DATE], now=now) for row in rows if DATE in row]
+    return {"ordered_at": min(times)} if times else {}
+
+
+def _name(text: str) -> str | None:
+    """Return a description as an order takes it, its control characters as spaces; None for blank text."""
+    name = _CONTROL.sub(" ", text).strip()
+    if len(name) > NAME_LENGTH:
+        raise _NotPlaceableError(f"a description of more than {NAME_LENGTH} characters")
+    return name or None

@@ -1,8 +1,10 @@
 """`ordersctl load`: places the orders of a shop's invoices over the API, and reports the result of each."""
 
+import codecs
 import re
 from contextlib import nullcontext
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 import httpx
@@ -11,8 +13,9 @@ from rich.progress import Progress
 
 from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
 from chalicelib.domain.orders import CUSTOMER_ID_PATTERN
-from ordersctl.client import arrivals, invoices
+from ordersctl.client import arrivals, invoice_file, invoices
 from ordersctl.client.api import HopelessError, Posted, connect, post_all, service_token
+from ordersctl.client.invoice_dates import ISO, InvoiceDates, is_layout
 from ordersctl.client.invoices import NotPlaced, Placeable
 from ordersctl.client.load_report import show_arrivals, show_results
 from ordersctl.shared import options, project
@@ -26,6 +29,26 @@ def _guest(_context: click.Context, _option: click.Parameter, value: str | None)
     return value
 
 
+def _zone(_context: click.Context, _option: click.Parameter, value: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise click.BadParameter(f"{value} is no time zone; an example is Europe/London.") from error
+
+
+def _layout(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    if not is_layout(value):
+        raise click.BadParameter("name year, month and day, such as %d/%m/%Y %H:%M, and no zone.")
+    return value
+
+
+def _encoding(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    try:
+        return value and codecs.lookup(value).name
+    except LookupError as error:
+        raise click.BadParameter(f"{value} is no encoding; an example is cp1252.") from error
+
+
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--url", type=options.HttpUrl(), default="http://127.0.0.1:8000", show_default=True, help="The service.")
@@ -37,6 +60,30 @@ def _guest(_context: click.Context, _option: click.Parameter, value: str | None)
     default="GBP",
     show_default=True,
     help="The currency of the file's prices, by ISO 4217.",
+)
+@click.option(
+    "--time-zone",
+    "zone",
+    metavar="ZONE",
+    default="UTC",
+    show_default=True,
+    callback=_zone,
+    help="The zone of the file's dates, such as Europe/London.",
+)
+@click.option(
+    "--date-format",
+    "layout",
+    metavar="FORMAT",
+    default=ISO,
+    show_default=True,
+    callback=_layout,
+    help="How the file writes its dates.",
+)
+@click.option(
+    "--encoding",
+    metavar="NAME",
+    callback=_encoding,
+    help="The encoding of the file.  [default: UTF-8, or else Windows-1252]",
 )
 @click.option("--connections", type=click.IntRange(1, 64), default=8, show_default=True, help="How many post at once.")
 @click.option("--wait", is_flag=True, help="Wait until every accepted order is stored and its event published.")
@@ -54,6 +101,9 @@ def load(
     url: str,
     guest: str | None,
     currency: str,
+    zone: ZoneInfo,
+    layout: str,
+    encoding: str | None,
     connections: int,
     wait: bool,
     timeout: float,
@@ -61,8 +111,9 @@ def load(
     """Place the orders of FILE, a CSV of invoice lines.
 
     FILE is in the layout of the UCI data set Online Retail. Credit notes (C...) are not orders; an invoice is refused
-    when it has no customer, a quantity below 1, or a price that is negative or not a whole number of minor units. The
-    invoice number is the Idempotency-Key: loading a file again places nothing twice.
+    when it has no customer, a quantity below 1, a price that is negative or not a whole number of minor units, or a
+    date that no clock showed. The invoice number is the Idempotency-Key: loading a file again places nothing twice.
+    The column InvoiceDate, which may be missing, is when the customer ordered.
 
     --wait receives the events through a queue of its own, which it deletes at the end.
 
@@ -70,7 +121,9 @@ def load(
     2 when FILE cannot be read as invoices.
     """
     console = Console()
-    orders, not_placed = _read(file, currency, guest)
+    orders, not_placed = _read(
+        console, file, encoding, currency=currency, guest=guest, dates=InvoiceDates(zone, layout)
+    )
     if wait:
         _require_engine()
     with connect(url, service_token("load"), connections) as client:
@@ -98,12 +151,19 @@ def _require_engine() -> None:
         )
 
 
-def _read(file: Path, currency: str, guest: str | None) -> tuple[list[Placeable], list[NotPlaced]]:
+def _read(
+    console: Console, file: Path, encoding: str | None, *, currency: str, guest: str | None, dates: InvoiceDates
+) -> tuple[list[Placeable], list[NotPlaced]]:
     try:
-        lines = invoices.read(file.read_bytes())
-    except (OSError, invoices.UnreadableFileError) as error:
+        read = invoice_file.read(file.read_bytes(), encoding)
+    except (OSError, invoice_file.UnreadableFileError) as error:
         raise click.BadParameter(f"{file} cannot be loaded: {error}.", param_hint="FILE") from error
-    judged = [invoices.judge(invoice, rows, currency=currency, guest=guest) for invoice, rows in lines.items()]
+    if encoding is None and read.encoding != "utf-8":
+        console.print("The file is not UTF-8 and was read as Windows-1252; --encoding names another encoding.")
+    judged = [
+        invoices.judge(invoice, rows, currency=currency, dates=dates, guest=guest)
+        for invoice, rows in read.invoices.items()
+    ]
     return (
         [each for each in judged if isinstance(each, Placeable)],
         [each for each in judged if isinstance(each, NotPlaced)],

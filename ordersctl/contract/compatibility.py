@@ -14,7 +14,7 @@ _AT_MOST = {"maximum", "maxLength", "maxItems"}
 
 
 def breaks(old: Schema, new: Schema, at: str = "") -> list[str]:
-    """What in `new` breaks a consumer of `old`, each with its place."""
+    """The changes from `old` to `new` that break a consumer of `old`, each with its place."""
     here = at or "/"
     found: list[str] = []
     for word, was in old.items():

@@ -20,9 +20,9 @@ from ordersctl.shared import project
 FOLDER = project.PROJECT_DIR / "docs" / "contract" / "events"
 PUBLISHED = FOLDER / "published"
 _NULL = {"type": "null"}
-_CONTENT = ["currency", "items"]  # what every order has had from the first on, but a rejected one
+_CONTENT = ["currency", "items"]  # properties that every order except a rejected one has had since the first release
 
-# type -> what happened, the statuses it leaves an order in, what its data always has beside what any order has
+# type -> its description, the order's possible statuses after it, and the properties that only its data always has
 _EVENTS: Mapping[str, tuple[str, list[str], list[str]]] = {
     "order.placed": ("An order was stored.", ["placed"], _CONTENT),
     "order.rejected": ("An accepted order turned out to be invalid; violations say why.", ["rejected"], []),
@@ -80,7 +80,7 @@ def _envelope(event_type: str, what: str, data: Schema, example: OrderEvent) -> 
 
 
 def _order_data(statuses: list[str], required: list[str]) -> Schema:
-    """An order as the API shows it, as far as an event of these statuses says more."""
+    """The schema of an order as the API shows it, narrowed to these statuses."""
     found = openapi_schemas.schemas()
     order = _for_consumers(found["Order"], found)
     before = [str(each) for each, nexts in TRANSITIONS.items() if nexts & set(statuses)]
@@ -93,7 +93,7 @@ def _order_data(statuses: list[str], required: list[str]) -> Schema:
 
 
 def _for_consumers(schema: Any, definitions: Mapping[str, Schema]) -> Any:
-    """A schema for consumers: in one piece, nothing null, and open to fields that are added later."""
+    """A schema for consumers: in one document, without null, and open to fields that are added later."""
     if isinstance(schema, list):
         return [_for_consumers(each, definitions) for each in schema]
     if not isinstance(schema, dict):

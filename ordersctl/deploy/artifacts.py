@@ -12,9 +12,9 @@ from ordersctl.shared.templates import Template
 
 
 def upload(stage: Stage, template: Template, directory: Path, bucket: str | None) -> str:
-    """Upload code and template; returns the template's URL. Without a bucket the account's own is made and used.
+    """Upload code and template; returns the template's URL. Without a bucket, the account's own is created and used.
 
-    Both are named by their content: the same package is no change, and a rollback finds the old one.
+    Both files are named by their content: the same package is no change, and a rollback finds the old package.
     """
     s3 = stage.client("s3")
     bucket = bucket or _own_bucket(stage, s3)

@@ -1,4 +1,4 @@
-"""What `chalice deploy` reads of a provisioned stage: .chalice/config.json, and its functions' policies."""
+"""The files of a provisioned stage that `chalice deploy` reads: .chalice/config.json, and the functions' policies."""
 
 import json
 import re
@@ -26,11 +26,13 @@ def record(stage: str, outputs: Mapping[str, str], parameters: Mapping[str, str]
     config = json.loads(file.read_text())
     settings = config["stages"].setdefault(stage, {"api_gateway_stage": stage})
     settings.setdefault("environment_variables", {})["STAGE"] = stage
-    settings["environment_variables"] |= {variable(name): outputs[name] for name in recorded_outputs()}
+    # An output that the settings switch off is empty.
+    settings["environment_variables"] |= {variable(name): outputs.get(name, "") for name in recorded_outputs()}
     settings["environment_variables"]["EVENT_BUS_NAME"] = parameters.get("EventBusName", "")
+    settings["environment_variables"]["CUSTOMER_PRICES"] = parameters.get("CustomerPrices", "trusted")
     settings["environment_variables"]["DAX_ENDPOINT"] = parameters.get("DaxEndpoint", "")
     settings["xray"] = parameters.get("Tracing") == "true"
-    # As infra/package.yaml has it: a traced stage calls AWS by botocore.
+    # As in infra/package.yaml: a traced stage calls AWS with botocore.
     client = "botocore" if settings["xray"] else parameters.get("AwsClient", "thin")
     settings["environment_variables"]["AWS_CLIENT"] = client
     functions = settings.setdefault("lambda_functions", {})
@@ -83,6 +85,7 @@ def _conditions(parameters: Mapping[str, str]) -> dict[str, bool]:
     return {
         "WithTracing": parameters.get("Tracing") == "true",
         "WithEventBus": bool(parameters.get("EventBusName")),
+        "WithCheckedPrices": parameters.get("CustomerPrices") == "checked",
         "WithDax": bool(parameters.get("DaxEndpoint")),
         "WithOwnKey": parameters.get("Encryption", "").startswith("arn:"),
     }

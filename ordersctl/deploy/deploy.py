@@ -1,12 +1,13 @@
 """`ordersctl deploy`: deploys a packaged stage as one stack. It can be run again after any failure."""
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ordersctl.deploy import settings
+from ordersctl.deploy import settings, spreading
 from ordersctl.deploy.artifacts import upload
 from ordersctl.deploy.overlay.api_version import set_version
 from ordersctl.deploy.overlay.http_api import is_http
@@ -42,19 +43,33 @@ def deploy(stage: Stage, directory: Path | None, bucket: str | None, *, yes: boo
     _check_not_plain(stage, stack)
     if is_http(parameters) == ("RestAPI" in template["Resources"]):
         raise click.ClickException(f"the package is for another Api: make package STAGE={stage.name}")
-    set_version(template, parameters)  # the settings may have changed since the stage was packaged
-    publish(template, parameters, (directory / ZIP).read_bytes())
-    release = template["Resources"]["APIHandler"]["Properties"]["AutoPublishCodeSha256"]
+    deployed = stack.parameters()
+    spreading.check_only_rises(deployed, parameters)
+    functions = spreading.spread_of(deployed) if stack.is_whole else None
+    spread_settings = spreading.steps(functions, parameters)
     releases = Releases(stage.client("lambda"), stage.name)
-    releases.remove_failed(release, stack.versions())
-    url = upload(stage, template, directory, bucket)
-    change(stage, stack, template, parameters, tags, source={"TemplateURL": url}, yes=yes)
+    for number, value in enumerate(spread_settings, 1):
+        if len(spread_settings) > 1:
+            echo(f"step {number} of {len(spread_settings)}: {spreading.SETTING} is {value}")
+        given = parameters | {spreading.SETTING: value}
+        step = copy.deepcopy(template)
+        set_version(step, given)  # the settings may have changed since the stage was packaged
+        publish(step, given, (directory / ZIP).read_bytes())
+        release = step["Resources"]["APIHandler"]["Properties"]["AutoPublishCodeSha256"]
+        releases.remove_failed(release, stack.versions())
+        url = upload(stage, step, directory, bucket)
+        change(stage, stack, step, given, tags, source={"TemplateURL": url}, yes=yes)
+        _finish(stage, releases, release)
+    echo(stack.outputs()["EndpointURL"])
+
+
+def _finish(stage: Stage, releases: Releases, release: str) -> None:
+    """Remove old releases; say so when the one that was deployed is not live."""
     if (live := releases.live()) == release:
         releases.remove_old()
-    else:
-        back = f"ordersctl rollback --stage {stage.name} --to {short(release)}"
-        echo(f"release {short(live or 'none')} is live, by a rollback; to end that: {back}")
-    echo(stack.outputs()["EndpointURL"])
+        return
+    back = f"ordersctl rollback --stage {stage.name} --to {short(release)}"
+    echo(f"release {short(live or 'none')} is live, by a rollback; to end that: {back}")
 
 
 def _checked_settings(stage: Stage, template: Any) -> tuple[dict[str, str], dict[str, str]]:

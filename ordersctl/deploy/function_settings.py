@@ -1,4 +1,4 @@
-"""What Chalice cannot set on functions and event source mappings, read from infra/package.yaml."""
+"""The settings of functions and event source mappings that Chalice cannot make, read from infra/package.yaml."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from ordersctl.shared import templates
 from ordersctl.shared.functions import ALIAS
 from ordersctl.shared.stage import Stage
 
-# Chalice sets these itself at each deploy; the last is right only where the code reports failures in its answer.
+# Chalice sets these itself at each deploy; the last one is right only if the code reports failures in its answer.
 _CHALICE_SETS = {"Queue", "Stream", "BatchSize", "MaximumBatchingWindowInSeconds", "FunctionResponseTypes"}
 FUNCTIONS = {"ProcessOrders": "process-orders", "PublishEvents": "publish-events"}
 
@@ -22,7 +22,7 @@ def function_names(stage: str, *, http: bool = False) -> list[str]:
 
 
 def wanted(stage: Stage, settings: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Return function name -> what its mapping should be set to, as UpdateEventSourceMapping takes it."""
+    """Return function name -> the wanted settings of its mapping, as UpdateEventSourceMapping takes them."""
     values, on_failure = _values(settings), stage.queue_arn(stage.output("EventDeadLetterQueueUrl"))
     resources = templates.load(templates.PACKAGE)["Resources"]
     result = {}
@@ -48,7 +48,7 @@ def _resolved(value: Any, values: Mapping[str, Any], on_failure: str) -> Any:
     match value:
         case {"Ref": name}:
             return int(values[name])
-        case {"OnFailure": {"Destination": _}}:  # SAM wants its type too, the API does not
+        case {"OnFailure": {"Destination": _}}:  # SAM needs the destination's type too; the API does not take it
             return {"OnFailure": {"Destination": on_failure}}
         case dict():
             return {key: _resolved(each, values, on_failure) for key, each in value.items()}
@@ -56,7 +56,7 @@ def _resolved(value: Any, values: Mapping[str, Any], on_failure: str) -> Any:
 
 
 def differences(found: Mapping[str, Any], wish: Mapping[str, Any]) -> dict[str, Any]:
-    """Return name -> found value, where it is not the wanted one."""
+    """Return name -> found value of each setting whose value is not the wanted one."""
     return {name: found.get(name) for name, value in wish.items() if found.get(name) != value}
 
 

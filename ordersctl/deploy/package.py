@@ -12,8 +12,6 @@ from pathlib import Path
 
 import click
 
-from ordersctl.deploy import dependencies
-from ordersctl.deploy.bytecode import add_bytecode
 from ordersctl.deploy.overlay.api_version import set_version
 from ordersctl.deploy.overlay.cors import allowed_origins
 from ordersctl.deploy.overlay.http_api import is_http, with_http_api
@@ -21,6 +19,8 @@ from ordersctl.deploy.overlay.template import overlay
 from ordersctl.deploy.release.publish import publish
 from ordersctl.deploy.sam import translated
 from ordersctl.deploy.settings import check_dax_client, stage_file, stage_settings
+from ordersctl.deploy.zip_contents import dependencies
+from ordersctl.deploy.zip_contents.bytecode import add_bytecode
 from ordersctl.shared.output import echo
 from ordersctl.shared.project import PROJECT_DIR, chalice_config
 
@@ -77,7 +77,7 @@ def build(project: Path, stage: str, out: Path) -> None:
     arguments = ["package", "--stage", stage, "--merge-template", str(merge.resolve()), str(out.resolve())]
     done = subprocess.run(
         [*chalice, "--project-dir", str(project), *arguments],
-        # Chalice wants a region, for the names of service principals only.
+        # Chalice needs a region, only for the names of service principals.
         env={"AWS_DEFAULT_REGION": "us-east-1", **os.environ},
         capture_output=True,
         text=True,
@@ -95,7 +95,7 @@ def build(project: Path, stage: str, out: Path) -> None:
 
 
 def copy_sources(directory: Path) -> None:
-    """Copy what packaging needs of the project, without its requirements."""
+    """Copy the project's files that packaging needs, without its requirements."""
     for name in _SOURCES:
         source = PROJECT_DIR / name
         if source.is_dir():

@@ -10,13 +10,15 @@ from urllib.parse import urlsplit
 import click
 from chalice.config import Config
 
+from ordersctl.deploy import spreading
 from ordersctl.deploy.overlay import direct_accept, http_api
 from ordersctl.deploy.overlay.intrinsics import broken_rules
 from ordersctl.shared import templates
 from ordersctl.shared.project import INFRA, PROJECT_DIR, chalice_config
 from ordersctl.shared.templates import Template
 
-# Without its dependencies: botocore is in Lambda's runtime. Built by the setuptools that requirements-build.txt pins.
+# Without dependencies: botocore is in Lambda's runtime. The setuptools that builds it is pinned in
+# requirements-build.txt.
 DAX_CLIENT = (
     ".venv/bin/python -m pip install --require-hashes --no-deps --no-build-isolation --no-compile"
     " --target vendor -r requirements-dax.txt"
@@ -47,7 +49,7 @@ def stage_settings(stage: str) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def check_dax_client(given: Mapping[str, str], project: Path = PROJECT_DIR) -> None:
-    """Raise ClickException if a stage reads from DAX and the client that this needs would not be packaged."""
+    """Raise ClickException if a stage reads from DAX and the DAX client would not be packaged."""
     if given.get("DaxEndpoint") and not (project / "vendor" / "amazondax").is_dir():
         raise click.ClickException(f"DaxEndpoint needs vendor/amazondax: {DAX_CLIENT}")
 
@@ -63,6 +65,8 @@ def checked_parameters(template: Template, given: Mapping[str, str]) -> dict[str
         for name, definition in known.items()
         if (complaint := _complaint(definition, given.get(name)))
     ]
+    if not wrong:
+        spreading.spread_of(given)  # which a pattern cannot check as a whole
     if wrong:
         raise click.ClickException("the stage's settings cannot be used:\n  " + "\n  ".join(wrong))
     parameters = {name: value for name, value in given.items() if name in known}
@@ -114,7 +118,7 @@ def processor_timeout(stage: str) -> int:
 
 
 def check_issuer(setting: str, issuer: str) -> None:
-    """Raise ClickException if the issuer is still the one that the files are delivered with."""
+    """Raise ClickException if the issuer is still the example that this project ships."""
     host = urlsplit(issuer).hostname or ""
     if host == "example.com" or host.endswith(".example.com"):
         raise click.ClickException(f"{setting} is still {issuer}: put your own issuer, audience and keys there")

@@ -12,7 +12,8 @@ from ordersctl.shared.output import Console, Table, echo
 
 MAX_TEMPLATE_BYTES = 51_200  # of a TemplateBody: CloudFormation guide, "Quotas"
 _PAUSE_SECONDS = 2.0
-# "You must wait 60 seconds after deleting a queue before you can create another with the same name": SQS, CreateQueue.
+# SQS API reference, CreateQueue, QueueDeletedRecently: "You must wait 60 seconds after deleting a queue before you can
+# create another queue with the same name."
 _QUEUE_NAME_SECONDS = 60.0
 _SUCCEEDED = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}
 _DONE = _SUCCEEDED | {"UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"}
@@ -51,7 +52,7 @@ class Stack:
     watch: Callable[[], None] = lambda: None  # called again and again while the stack changes
 
     def describe(self) -> dict[str, Any] | None:
-        """Return what DescribeStacks answers; None when there is no such stack."""
+        """Return the stack as DescribeStacks describes it; None when there is no such stack."""
         try:
             answer: dict[str, Any] = self.client.describe_stacks(StackName=self.name)["Stacks"][0]
         except ClientError as error:
@@ -66,6 +67,11 @@ class Stack:
         if stack is None:
             raise click.ClickException(f"there is no stack {self.name}")
         return _outputs(stack)
+
+    def parameters(self) -> dict[str, str]:
+        """Return the values of the stack's parameters; none when there is no stack."""
+        given = (self.describe() or {}).get("Parameters", [])
+        return {each["ParameterKey"]: each["ParameterValue"] for each in given}
 
     @property
     def is_whole(self) -> bool:
@@ -140,7 +146,7 @@ class Stack:
             raise click.ClickException(f"{self.name} is {status}; nothing was changed. What failed:\n  {reasons}")
 
     def abandon(self, plan: Plan) -> None:
-        """Delete a change set that shall not be executed."""
+        """Delete a change set that will not be executed."""
         self.client.delete_change_set(StackName=self.name, ChangeSetName=plan.change_set)
 
     def prepare(self) -> bool:
@@ -150,7 +156,7 @@ class Stack:
         if status in (None, "REVIEW_IN_PROGRESS"):
             return False
         if str(status).endswith("_IN_PROGRESS"):
-            raise click.ClickException(f"{self.name} is {status}: wait until that is over")
+            raise click.ClickException(f"{self.name} is {status}: wait until it has ended")
         if status in _CREATION_FAILED or (status == "IMPORT_ROLLBACK_COMPLETE" and not self.resource_ids()):
             self._delete()
             return False
@@ -242,7 +248,7 @@ def carry_out(stack: Stack, plan: Plan | None, *, yes: bool) -> None:
     for change in plan.changes:
         table.add_row(change.action + (" (replaced)" if change.replaced else ""), change.resource, change.kind)
     Console().print(table)
-    if not yes and not click.confirm(f"Change {stack.name} like this?"):
+    if not yes and not click.confirm(f"Change {stack.name} as shown?"):
         stack.abandon(plan)
         raise click.Abort
     stack.apply(plan)

@@ -1,4 +1,4 @@
-"""`ordersctl tune`: sets on functions and mappings what `chalice deploy` cannot; a later deploy keeps it."""
+"""`ordersctl tune`: sets on functions and mappings what `chalice deploy` cannot set; later deploys keep it."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,7 @@
-"""Makes `chalice local` answer as API Gateway does with this API's gateway responses.
+"""Makes `chalice local` answer like API Gateway with this API's gateway responses.
 
-Chalice's own server drops connections where API Gateway answers, and is slow over kept-alive ones. This server too is
-for development only: it replaces one class of chalice.local, and nothing of it is packaged.
+Chalice's own server drops connections where API Gateway answers, and is slow over kept-alive connections. This server
+is for development only, like Chalice's: it replaces one class of chalice.local, and is not packaged.
 """
 
 import json
@@ -94,7 +94,7 @@ class Gateway(LocalGateway):
             # An authorizer says 401 by raising exactly this (API Gateway guide, "Use Lambda authorizers").
             if str(error) == "Unauthorized":
                 raise _unauthorized() from error
-            # What else an authorizer fails with: the gateway responses AUTHORIZER_FAILURE and …_CONFIGURATION_ERROR.
+            # Any other failure of an authorizer: the gateway responses AUTHORIZER_FAILURE and …_CONFIGURATION_ERROR.
             logger.exception("authorizer.failed")
             raise Problem("unavailable", 503, "Nothing was changed", headers={"Retry-After": "5"}) from error
 
@@ -112,13 +112,13 @@ def _unauthorized() -> Problem:
 
 
 class RequestHandler(ChaliceRequestHandler):
-    disable_nagle_algorithm = True  # with it, each answer on a kept-alive connection waits 40 ms
-    wbufsize = -1  # head and body leave in one packet
-    timeout = IDLE_SECONDS  # else a client that falls silent would hold its thread permanently
+    disable_nagle_algorithm = True  # Nagle's algorithm would delay each answer on a kept-alive connection by 40 ms
+    wbufsize = -1  # so that head and body leave in one packet
+    timeout = IDLE_SECONDS  # without a timeout a client that falls silent would hold its thread permanently
 
     def setup(self) -> None:
         super().setup()
-        self.local_gateway.__class__ = Gateway  # Chalice makes it in the constructor that also serves
+        self.local_gateway.__class__ = Gateway  # Chalice sets this in a constructor that also serves requests
 
     def handle(self) -> None:
         # A client that closes its connection is not an error: there is nobody to answer, and nothing to log.
@@ -155,7 +155,7 @@ class RequestHandler(ChaliceRequestHandler):
         sent = getattr(self, "headers", None)  # none of a request whose first line cannot be read
         return allowed.headers_for(sent.get("Origin") if sent else None) if isinstance(allowed, Origins) else {}
 
-    # The standard library's server looks its methods up by these names.
+    # The standard library's server finds its methods by these names.
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _generic_handle  # noqa: N815
     do_TRACE = do_QUERY = _generic_handle  # noqa: N815 - for 405, as no operation has them; the library answers 501
 
@@ -171,11 +171,12 @@ class RequestHandler(ChaliceRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer a request that the standard library's parser refuses."""
         del message, explain
-        self.request_version = self.protocol_version  # else a request without a readable version gets no headers
+        # without this, a request without a readable version gets no headers
+        self.request_version = self.protocol_version
         self._refuse(self._closing(Problem("bad-request", code, HTTPStatus(code).phrase)))
 
     def _refuse(self, problem: Problem) -> None:
-        self._headers_buffer: list[bytes] = []  # what an answer that failed half way has left
+        self._headers_buffer: list[bytes] = []  # the rest of an answer that failed half way
         instance = str(uuid.uuid4())
         headers = {"Content-Type": problem_document.CONTENT_TYPE, **problem.headers, **self._cors()}
         self._answer(problem.status, headers, json.dumps(problems.document(problem, instance)))

@@ -1,4 +1,4 @@
-"""`ordersctl consumer NAME`: runs one of the sample consumers in the local run, called as Lambda would call it."""
+"""`ordersctl consumer NAME`: runs one of the sample consumers in the local run, and calls it as Lambda does."""
 
 import os
 from contextlib import suppress
@@ -29,7 +29,7 @@ TIMEOUT_SECONDS = 5
 @click.command("consumer")
 @click.argument("name", type=click.Choice(NAMES))
 def consumer(name: str) -> None:
-    """Drive a sample consumer until stopped; its API is ORDERS_API_URL, its token ORDERS_TOKEN."""
+    """Call a sample consumer for each event until stopped; its API is ORDERS_API_URL, its token ORDERS_TOKEN."""
     app = CLIFactory(str(EXAMPLES / name), environ=os.environ).create_config_obj("local").chalice_app
     make_inbox(engine_url(), os.environ["INBOX_TABLE"])
     sqs: SQSClient = boto3.client("sqs", **client_options(engine_url()))
@@ -48,7 +48,8 @@ def consumer(name: str) -> None:
 def make_inbox(endpoint_url: str, table: str) -> None:
     """Create a consumer's table in the engine unless it exists, by the same template as on AWS."""
     cloudformation: CloudFormationClient = boto3.client("cloudformation", **client_options(endpoint_url))
-    with suppress(cloudformation.exceptions.AlreadyExistsException):  # the consumer ended, and is started again
+    # it exists when the consumer ended and was started again
+    with suppress(cloudformation.exceptions.AlreadyExistsException):
         create_stack(cloudformation, table, EXAMPLES / "inbox.yaml", {"TableName": table})
     wait_for_stack(cloudformation, table)
 

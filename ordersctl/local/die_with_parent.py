@@ -1,6 +1,6 @@
-"""`python -m ordersctl.local.die_with_parent MODULE:FUNCTION ARGS…`: a program that ends when its starter ends.
+"""`python -m ordersctl.local.die_with_parent MODULE:FUNCTION ARGS…`: runs a program that ends with its parent process.
 
-Standard input is a pipe whose other end only the starter holds. However the starter dies, the kernel closes that end.
+Standard input is a pipe whose other end only the parent holds. However the parent dies, the kernel closes that end.
 This works the same on Linux and macOS.
 """
 
@@ -32,8 +32,8 @@ def _heed_signals() -> None:
 def _end_with_starter() -> None:
     while os.read(0, 1):
         pass
-    # No orderly end: the program may be deep in a library, and all its data is throw-away.
-    # Its whole process group is killed, so that nothing it started stays either.
+    # No orderly end: the program may be deep in a library, and none of its data is worth keeping.
+    # Its whole process group is killed, so that no process that it started stays either.
     if os.getpgrp() == os.getpid():
         os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(1)

@@ -1,5 +1,6 @@
 """The embedded AWS engine (ministack) and the stack of a stage in it."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,13 +28,13 @@ def engine(port: int, state_dir: Path) -> Child:
         entry="ministack.app:main",
         args=(),
         environment={
-            "BIND_HOST": "127.0.0.1",  # its own default is every interface
+            "BIND_HOST": "127.0.0.1",  # by default it listens on every interface
             "GATEWAY_PORT": str(port),
             "SERVICES": SERVICES,
-            "IOT_MTLS_ENABLED": "0",  # else it listens for MQTT and SFTP too
+            "IOT_MTLS_ENABLED": "0",  # without these it listens for MQTT and SFTP too
             "SFTP_ENABLED": "0",
             "LOG_LEVEL": "WARNING",
-            # No Docker here: it would look for containers of its kind, and remove them.
+            # No Docker: the engine would look for containers of earlier engines, and remove them.
             "DOCKER_HOST": f"unix://{state_dir}/no-docker",
             "TMPDIR": str(state_dir),  # it leaves a pid file there
         },
@@ -41,15 +42,22 @@ def engine(port: int, state_dir: Path) -> Child:
     )
 
 
-def deploy(endpoint_url: str, *, stage: str) -> dict[str, str]:
+def deploy(endpoint_url: str, *, stage: str, customer_prices: str = "trusted") -> dict[str, str]:
     """Create the stack `orders-<stage>` and return its outputs; ClickException if that fails."""
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
     cloudformation: CloudFormationClient = boto3.client("cloudformation", **client_options(endpoint_url))
     name = f"orders-{stage}"
+    spread = os.environ.get("SPREAD_CUSTOMERS", "")  # which the functions read too
+    parameters = {
+        "Stage": stage,
+        "DeletionProtection": "false",
+        "CustomerPrices": customer_prices,
+        "SpreadCustomers": spread,
+    }
     try:
-        create_stack(cloudformation, name, TEMPLATE, {"Stage": stage, "DeletionProtection": "false"})
+        create_stack(cloudformation, name, TEMPLATE, parameters)
         wait_for_stack(cloudformation, name)
     except (BotoCoreError, ClientError) as error:
         raise click.ClickException(f"the stack {name} cannot be created: {error}") from error

@@ -31,7 +31,7 @@ class OrderLines:
         try:
             order_id = commands.decode(message["body"]).order_id
         except Poison:
-            return  # quarantined, which the watch on the dead-letter queue reports
+            return  # it was quarantined, and DeadLetterWatch reports that
         self._note_stored(order_id)
 
     def read(self, record: dict[str, Any]) -> None:
@@ -44,7 +44,7 @@ class OrderLines:
         now = time.time()
         images = record["dynamodb"]
         if "NewImage" not in images:
-            return  # removing an item makes no event
+            return  # a removed item makes no event
         try:
             after = order_items.from_item(images["NewImage"])
         except Poison as error:
@@ -74,7 +74,7 @@ class OrderLines:
 
     def _note_stored(self, order_id: str) -> None:
         with self._lock:
-            if len(self._stored_at) >= _MOST_REMEMBERED:  # ids of duplicates, whose event never comes
+            if len(self._stored_at) >= _MOST_REMEMBERED:  # forget ids of duplicates, whose event never comes
                 self._stored_at.clear()
             self._stored_at.setdefault(order_id, time.time())
 
@@ -125,6 +125,6 @@ def _seconds(timestamp: str) -> float:
 def _clock(seconds: float) -> str:
     try:
         local_time = datetime.fromtimestamp(seconds, UTC).astimezone()
-    except (ValueError, OverflowError):  # the ends of the calendar
+    except (ValueError, OverflowError):  # a time near the ends of the calendar
         return "--:--:--.---"
     return local_time.isoformat(sep=" ", timespec="milliseconds")[11:23]

@@ -1,4 +1,4 @@
-"""The ports of a run: refused, with what has them, when they are taken."""
+"""Checks that the ports of a run are free, and names the program that has a taken port."""
 
 import socket
 
@@ -11,7 +11,7 @@ def refuse_taken_ports(port: int, engine_port: int) -> None:
     """Raise ClickException when the API's port or the engine's is taken."""
     for number, option in ((port, "--port"), (engine_port, "--engine-port")):
         with socket.socket() as probe:
-            # As servers do: a port whose last connections are in TIME_WAIT is free.
+            # Servers set this too: with it, a port whose last connections are in TIME_WAIT counts as free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", number))

@@ -48,13 +48,13 @@ class Child:
         return None if self.process is None else self.process.pid
 
     def ended(self) -> str | None:
-        """Return how it ended, such as "exit 1" or "SIGKILL"; None while it runs."""
+        """Return how the program ended, such as "exit 1" or "SIGKILL"; None while it runs."""
         if self.process is None or (code := self.process.poll()) is None:
             return None
         return f"exit {code}" if code >= 0 else signal.Signals(-code).name
 
     def end_of_log(self, lines: int = 5) -> str:
-        """Return the last lines of its log, for the message that it ended."""
+        """Return the last lines of the program's log, for the message that it ended."""
         if self.log is None:
             return ""
         return "\n".join(f"  {line}" for line in self.log.read_text(errors="replace").splitlines()[-lines:])
@@ -69,7 +69,7 @@ def stop(children: Sequence[Child]) -> None:
     for process in processes:
         with suppress(subprocess.TimeoutExpired):
             process.wait(max(0.0, deadline - time.monotonic()))
-        # The whole group, for what the program may have started; usually the group is gone by now.
+        # The whole group, since the program may have started others; usually the group is gone by now.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()

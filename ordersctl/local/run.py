@@ -65,13 +65,13 @@ def run(*, port: int, engine_port: int, state_dir: Path | None, visibility: int 
 
 @contextmanager
 def _only_one_in(state_dir: Path) -> Iterator[Note]:
-    """Hold the directory for this run; yields what notes in its run.json which processes belong to it."""
+    """Lock the directory for this run; yields a function that writes the run's processes to run.json."""
     logs = project.log_dir(state_dir)
     logs.mkdir(parents=True, exist_ok=True)
     path = state_dir / "run.json"
     with (state_dir / "run.lock").open("w") as lock:
         try:
-            # The kernel drops the lock when this process ends, however it does.
+            # The kernel drops the lock when this process ends, even if it is killed.
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise click.ClickException(

@@ -1,4 +1,4 @@
-"""The processes of a run: started each after what it needs, watched, and ended."""
+"""The processes of a run: each is started after those that it needs, watched, and ended."""
 
 import os
 import time
@@ -21,9 +21,9 @@ START_SECONDS = 60
 RESTARTS = 5  # of the event sources, within RESTART_WINDOW_SECONDS
 RESTART_WINDOW_SECONDS = 60
 _CONSUMER_TOKEN_SECONDS = 30 * 24 * 60 * 60
-_OWN_SETTINGS = {"AWS_CLIENT"}  # named like AWS's variables, and read by the service alone
+_OWN_SETTINGS = {"AWS_CLIENT"}  # these have names like AWS's variables, but only the service reads them
 
-Note = Callable[[Mapping[str, Any]], None]  # takes process name -> pid
+Note = Callable[[Mapping[str, Any]], None]  # a function that takes process name -> pid
 
 # ruff: noqa: PLC0415 - modules that are slow to import are imported while the first children start
 
@@ -35,12 +35,12 @@ class Supervisor:
     port: int
     engine_port: int
     state_dir: Path
-    servers: list[Child] = field(default_factory=list)  # engine and API: the run ends when one of them does
+    servers: list[Child] = field(default_factory=list)  # engine and API: the run ends when one of them ends
     event_sources: Child | None = None
     consumers: list[Child] = field(default_factory=list)
 
     def start(self, visibility: int | None) -> None:
-        """Start everything but the consumers; ClickException if something ends at once.
+        """Start everything except the consumers; ClickException if a process ends at once.
 
         `visibility` is the order queue's visibility timeout in seconds, None for the template's.
         """
@@ -48,7 +48,7 @@ class Supervisor:
         enter_environment(endpoint_url)
         arguments = ("--stage", STAGE, "--no-autoreload", "--port", str(self.port))
         log = project.log_dir(self.state_dir) / "api.log"
-        # The API needs the engine at its first order only, so both can start at once.
+        # The API needs the engine only at its first order, so both can start at the same time.
         for child in (
             engine(self.engine_port, self.state_dir),
             Child("API", "chalice.cli:main", ("local", *arguments), log=log),
@@ -59,7 +59,8 @@ class Supervisor:
 
         ensure_keys(project.state_dir())
         self._wait(lambda: get_json(endpoint_url + HEALTH) is not None, "the AWS engine")
-        outputs = deploy(endpoint_url, stage=STAGE)
+        prices = os.environ.get("CUSTOMER_PRICES", "trusted")
+        outputs = deploy(endpoint_url, stage=STAGE, customer_prices=prices)
         if visibility is not None:
             set_visibility(endpoint_url, outputs["OrderQueueUrl"], visibility)
         command = ("event-sources", "--state-dir", str(self.state_dir))
@@ -81,7 +82,7 @@ class Supervisor:
             child.start()
 
     def watch(self, note: Note) -> None:
-        """Restart the event sources when they end; ClickException once something ends that is not restarted."""
+        """Restart the event sources when they end; ClickException when a process ends that is not restarted."""
         assert self.event_sources is not None  # noqa: S101 - `start` came first
         ends: deque[float] = deque(maxlen=RESTARTS + 1)
         running = list(self.consumers)
@@ -129,7 +130,7 @@ class Supervisor:
 
 
 def enter_environment(endpoint_url: str) -> None:
-    """Leave the machine's AWS profiles, endpoints and proxies behind, for this process and its children."""
+    """Remove the machine's AWS profiles, endpoints and proxies from this process's environment, and its children's."""
     for name in [name for name in os.environ if name.startswith("AWS_") and name not in _OWN_SETTINGS]:
         del os.environ[name]
     no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))

@@ -37,7 +37,7 @@ def ensure_keys(state_dir: Path) -> None:
     jwks = json.dumps({"keys": [_signing_key(state_dir).as_dict(private=False)]})
     public = state_dir / JWKS
     if not public.exists() or public.read_text() != jwks:
-        # Whoever writes last writes the same: the public half of the one key that won.
+        # Of two processes the last to write makes no difference: both write the public half of the same key.
         _written_beside(public, jwks).replace(public)
 
 
@@ -93,7 +93,7 @@ def _signing_key(state_dir: Path) -> RSAKey:
 def _create_once(path: Path, text: str) -> None:
     beside = _written_beside(path, text)
     try:
-        # A link, unlike a rename, refuses to replace: of two processes at once one wins, both read its key.
+        # Unlike a rename, a link does not replace a file: of two processes at once one makes the key, and both read it.
         path.hardlink_to(beside)
     except FileExistsError:
         pass
@@ -103,7 +103,7 @@ def _create_once(path: Path, text: str) -> None:
 
 def _written_beside(path: Path, text: str) -> Path:
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    # Mode 0600 from the first byte on: there is no moment in which others can read a private key.
+    # Mode 0600 from the first byte on: at no moment can others read the private key.
     with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
     return beside
@@ -136,7 +136,7 @@ def _claims(_context: click.Context, _option: click.Parameter, value: str | None
     except (RecursionError, ValueError) as error:
         raise click.BadParameter(f"not JSON: {error}") from error
     if not isinstance(claims, dict):
-        raise click.BadParameter("a JSON object is wanted.")
+        raise click.BadParameter("the claims must be a JSON object.")
     return claims
 
 

@@ -15,9 +15,9 @@ from ordersctl.shared.output import echo, printable
 from ordersctl.shared.own_queue import HEARTBEAT_SECONDS, heartbeat, own_queue
 from ordersctl.shared.stage import Stage, with_stage
 
-WAIT_SECONDS = 1  # of one receive; the longest that Ctrl-C waits
+WAIT_SECONDS = 1  # seconds of one receive, the longest that Ctrl-C waits
 
-# An event's type without "order.": the status that was reached, or that something else changed.
+# The types of events without "order.": a status that an order reached, or another change.
 _TYPES = (*OrderStatus, "changed")
 
 
@@ -70,7 +70,7 @@ def listen(
         signal.signal(number, signal.default_int_handler)
     handled = 0
     try:
-        # The client first: it imports for a while, and Ctrl-C meanwhile would leave a queue that nobody deletes.
+        # The client first: importing it takes a while, and Ctrl-C meanwhile would leave a queue that nobody deletes.
         with _client() as webhook, own_queue(stage, types, visibility=retry_after) as url:
             echo("Listening; Ctrl-C ends it.", err=True)
             for message in _messages(stage, url):
@@ -96,12 +96,12 @@ def _messages(stage: Stage, url: str) -> Iterator[dict[str, Any]]:
 
 
 def _client() -> httpx.Client:
-    # A webhook under development is on this machine, which no proxy leads to.
+    # A webhook under development is on this machine, and is called without a proxy.
     return httpx.Client(timeout=10, trust_env=False)
 
 
 def _forward(webhook: httpx.Client, url: str, body: str) -> str | None:
-    """POST an event (CloudEvents HTTP binding 1.0.2, structured mode); returns what went wrong, None if nothing."""
+    """POST an event (CloudEvents HTTP binding 1.0.2, structured mode); returns the error as text, None on success."""
     try:
         answer = webhook.post(url, content=body.encode(), headers={"Content-Type": "application/cloudevents+json"})
     except (httpx.RequestError, httpx.InvalidURL) as error:
@@ -110,7 +110,7 @@ def _forward(webhook: httpx.Client, url: str, body: str) -> str | None:
 
 
 def _as_json(body: str) -> str:
-    """The same JSON in ASCII, where no character means anything to a terminal; another body as a JSON string."""
+    """The same JSON in ASCII, without characters that a terminal obeys; another body as a JSON string."""
     try:
         return json.dumps(json.loads(body))
     except ValueError:

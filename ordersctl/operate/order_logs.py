@@ -11,7 +11,7 @@ from ordersctl.operate.stage_queues import StageQueues
 from ordersctl.shared import project
 from ordersctl.shared.stage import Stage
 
-_SPARE_SECONDS = 60  # that clocks may differ
+_SPARE_SECONDS = 60  # seconds by which clocks may differ
 Line = dict[str, Any]
 
 
@@ -77,7 +77,7 @@ class _CloudWatch:
 
 
 def _parsed(text: str) -> Line | None:
-    """Return a line that names an event, as the service's and the consumers' do; None for any other."""
+    """Return a parsed log line of the service or a consumer, which names an event; None for any other line."""
     try:
         line = json.loads(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""How much waits in a stage's queues and its table's stream, and for how long."""
+"""Measures how many messages wait in a stage's queues and its table's stream, and for how long."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -12,15 +12,15 @@ from ordersctl.shared.output import echo
 from ordersctl.shared.stage import Stage
 from ordersctl.shared.streams import Checkpoints
 
-METRIC_MINUTES = 15  # CloudWatch has SQS metrics some minutes late
+METRIC_MINUTES = 15  # SQS's metrics reach CloudWatch some minutes late
 _COUNTS = ("", "NotVisible", "Delayed")
 
 
 def queue_rows(stage: Stage) -> list[dict[str, Any]]:
     """Return depth, messages in flight and the age of the oldest (seconds) of every queue."""
     queues = StageQueues.of(stage)
-    rows = [_row(stage, queue, dead=False) for queue in queues.live]
-    return rows + [_row(stage, queue, dead=True) for queue in queues.dead]
+    rows = [row(stage, queue, dead=False) for queue in queues.live]
+    return rows + [row(stage, queue, dead=True) for queue in queues.dead]
 
 
 def stream_rows(stage: Stage) -> list[dict[str, Any]]:
@@ -31,11 +31,11 @@ def stream_rows(stage: Stage) -> list[dict[str, Any]]:
     return _local_stream(stage) if stage.is_local else _stream(stage)
 
 
-def _row(stage: Stage, queue: Queue, *, dead: bool) -> dict[str, Any]:
+def row(stage: Stage, queue: Queue, *, dead: bool) -> dict[str, Any]:
     names = [f"ApproximateNumberOfMessages{suffix}" for suffix in _COUNTS]
     attributes = stage.queue_attributes(queue.url, *names)
     waiting, in_flight, delayed = (int(attributes[name]) for name in names)
-    # Messages are not received to learn their age: the fifth receive moves a message to the dead-letter queue.
+    # Do not receive messages to learn their age: the fifth receive moves a message to the dead-letter queue.
     oldest = None
     if waiting + in_flight:
         oldest = _oldest_in_engine(queue) if stage.is_local else _oldest_in_cloudwatch(stage, queue)
@@ -68,7 +68,7 @@ def _oldest_in_cloudwatch(stage: Stage, queue: Queue) -> float | None:
 
 
 def _stream(stage: Stage) -> list[dict[str, Any]]:
-    """Return the iterator age of Lambda's mappings; AWS does not say how many records they are behind."""
+    """Return the iterator age of Lambda's mappings; AWS has no metric for the number of records."""
     mappings = stage.client("lambda").list_event_source_mappings(EventSourceArn=stage.output("OrderStreamArn"))
     return [_reader(stage, mapping) for mapping in mappings["EventSourceMappings"]]
 
@@ -82,9 +82,9 @@ def _reader(stage: Stage, mapping: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _local_stream(stage: Stage) -> list[dict[str, Any]]:
-    """Return what lies after the local run's checkpoints, at most one answer's worth of each shard.
+    """Count the records after the local run's checkpoints, in at most one page of each shard.
 
-    Without a checkpoint, and with records in the stream, how many are unread is unknown: None, and a line on stderr.
+    Without a checkpoint the number of unread records in a stream that has some is unknown: None, and a line on stderr.
     """
     streams, arn = stage.client("dynamodbstreams"), stage.output("OrderStreamArn")
     checkpoints = Checkpoints(project.checkpoint_file(project.state_dir()), arn)

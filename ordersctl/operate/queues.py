@@ -1,4 +1,4 @@
-"""`ordersctl queues`: shows how much waits in each queue and in the table's stream, and for how long."""
+"""`ordersctl queues`: shows how many messages wait in each queue and in the table's stream, and for how long."""
 
 import json
 
@@ -8,16 +8,18 @@ from ordersctl.operate.queue_measures import queue_rows, stream_rows
 from ordersctl.shared import options
 from ordersctl.shared.output import echo, show
 from ordersctl.shared.stage import Stage, with_stage
+from ordersctl.shared.throttles import MINUTES, throttles
 
 
 @click.command()
 @options.as_json
 @with_stage
 def queues(*, stage: Stage, as_json: bool) -> None:
-    """Show each queue's depth, messages in flight and oldest message; the dead-letter queues; the stream's lag."""
+    """Show each queue's depth, messages in flight and oldest message; the stream's lag; what DynamoDB throttled."""
     rows, streams = queue_rows(stage), stream_rows(stage)
+    throttled = [each._asdict() for each in throttles(stage)]
     if as_json:
-        echo(json.dumps({"queues": rows, "stream": streams}, indent=2))
+        echo(json.dumps({"queues": rows, "stream": streams, "throttled": throttled}, indent=2))
         return
     title = f"Queues of stage {stage.name}"
     show(title, rows, ("queue", "holds", "waiting", "in_flight", "oldest"), as_json=False)
@@ -27,3 +29,6 @@ def queues(*, stage: Stage, as_json: bool) -> None:
         ("reader", "records", "lag", "state", "result"),
         as_json=False,
     )
+    if throttled:
+        title = f"Throttled by DynamoDB in the last {MINUTES} minutes"
+        show(title, throttled, ("resource", "reason", "events"), as_json=False)

@@ -11,7 +11,7 @@ from chalicelib.domain import commands
 from ordersctl.operate.stage_queues import Queue
 from ordersctl.shared.stage import Stage
 
-_OF_A_DEAD_LETTER = {"reason", "source"}  # attributes that say why a message is in a dead-letter queue
+_OF_A_DEAD_LETTER = {"reason", "source"}  # attributes with the reason why a message is in a dead-letter queue
 
 
 class RateLimit:
@@ -40,14 +40,15 @@ def source_of(stage: Stage) -> str:
 def send_command(stage: Stage, queue: Queue, body: str, *, once: str) -> None:
     """Send a command to the order queue as the API does; raises Poison when the body is not a command, Fault.
 
-    A FIFO queue takes the same `once` only once in five minutes. Its own content-based deduplication would drop a
-    command that is redriven within five minutes of its first sending.
+    `once` is the deduplication id: a FIFO queue takes it only once in five minutes. Content-based deduplication would
+    drop a command that is redriven within five minutes of its first sending.
     """
     command = commands.decode(body)
     if queue.is_fifo:
         _send(stage, queue, body, attributes={}, group=command.order_id, once=once)
     else:
-        order_queue = OrderQueue(stage.client("sqs"), queue.url)
+        shared_ids = frozenset(customer for customer, spread in stage.spread.items() if spread.is_people)
+        order_queue = OrderQueue(stage.client("sqs"), queue.url, shared_ids)
         order_queue.send(body, order_id=command.order_id, customer_id=command.customer_id)
 
 
@@ -56,7 +57,7 @@ def send_event(
 ) -> None:
     """Send an event to one consumer's queue; raises botocore's ClientError.
 
-    To a FIFO queue it goes in the order's group, and the same `once` only once in five minutes.
+    On a FIFO queue it is sent in the order's group; `once` is its deduplication id, taken only once in five minutes.
     """
     kept = {
         name: {key: value[key] for key in ("DataType", "StringValue", "BinaryValue") if key in value}

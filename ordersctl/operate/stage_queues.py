@@ -1,4 +1,4 @@
-"""The queues of a stage: its own by the stack's outputs, those of consumers by the topic's subscriptions."""
+"""The queues of a stage: its own from the stack's outputs, those of consumers from the topic's subscriptions."""
 
 import json
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ from chalicelib.adapters import fifo
 from ordersctl.shared.own_queue import LISTENER
 from ordersctl.shared.stage import Stage
 
-# A subscription's queue that was deleted, or belongs to an account that does not let us see it.
+# Errors for a subscribed queue that was deleted, or is in an account that does not let us see it.
 _UNREACHABLE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "AccessDenied", "AccessDeniedException"}
 
 
 @dataclass(frozen=True)
 class Queue:
-    """One queue. `name` is what the operator types; `source` is where a dead-letter queue's messages came from."""
+    """One queue. `name` is the name that the operator types; `source` is the queue before a dead-letter queue."""
 
     name: str
     kind: Literal["orders", "events", "consumer"]
@@ -58,7 +58,7 @@ class StageQueues:
         return cls(tuple(live), tuple(dead))
 
     def dead_named(self, name: str | None) -> tuple[Queue, ...]:
-        """Return the dead-letter queues of a name, all for None; BadParameter when there is none."""
+        """Return the dead-letter queues of this name, all for None; BadParameter when there is none."""
         found = tuple(queue for queue in self.dead if name in (None, queue.name))
         if not found:
             known = ", ".join(sorted({queue.name for queue in self.dead}))

@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from chalicelib.adapters.order_table import OrderTable
 from chalicelib.domain import clock
 from chalicelib.domain.errors import OrderNotFound
 from chalicelib.domain.orders import ErasedOrder, Order
 from ordersctl.operate import order_logs
 from ordersctl.operate.dlq.dead_letters import DeadLetter
 from ordersctl.operate.dlq.walk import Walk
+from ordersctl.operate.order_table import order_table
 from ordersctl.operate.stage_queues import StageQueues
 from ordersctl.shared import options, project
 from ordersctl.shared.output import echo, show
@@ -51,7 +51,7 @@ def trace(*, stage: Stage, order_id: str, hours: int, as_json: bool) -> None:
 
 def _stored(stage: Stage, order_id: str) -> Order | ErasedOrder | None:
     try:
-        return OrderTable(stage.client("dynamodb"), stage.output("OrderTable")).get(order_id)
+        return order_table(stage).get(order_id)
     except OrderNotFound:
         return None
 
@@ -62,7 +62,7 @@ def _dead_letters(stage: Stage, queues: StageQueues, order_id: str) -> list[Dead
 
 
 def _in_order(rows: Sequence[Row]) -> list[Row]:
-    """Sort rows by time, those without one last, and note how long after the first each is (`after_ms`)."""
+    """Sort rows by time, those without a time last, and add the milliseconds since the first one (`after_ms`)."""
     rows = sorted(rows, key=lambda row: (row["time"] is None, row["time"] or ""))
     first = rows[0]["time"]
     return [row | {"after_ms": None if row["time"] is None else _milliseconds(first, row["time"])} for row in rows]

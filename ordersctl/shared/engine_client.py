@@ -9,7 +9,7 @@ HEALTH = "/_ministack/health"
 
 
 def client_options(endpoint_url: str) -> dict[str, Any]:
-    """Return what boto3 clients need to reach the engine, whatever AWS profile or proxy the machine has."""
+    """Return the options with which boto3 clients reach the engine, whatever AWS profile or proxy the machine has."""
     from botocore.config import Config  # noqa: PLC0415 - slow to import, and `run` checks its ports first
 
     return {

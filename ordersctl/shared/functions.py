@@ -1,4 +1,4 @@
-"""A deployed Lambda function: its settings as they are, and changing them."""
+"""A deployed Lambda function: reads and changes its settings."""
 
 import time
 from collections.abc import Callable, Collection
@@ -36,7 +36,7 @@ class Function:
     pause_seconds: float = 1.0
 
     def configuration(self, qualifier: str = "$LATEST") -> dict[str, Any] | None:
-        """Return what GetFunctionConfiguration answers of a version or an alias; None when there is none."""
+        """Return the response of GetFunctionConfiguration of a version or an alias; None when there is none."""
         try:
             found: dict[str, Any] = self.client.get_function_configuration(FunctionName=self.name, Qualifier=qualifier)
         except ClientError as error:
@@ -46,12 +46,12 @@ class Function:
         return found
 
     def settings(self) -> dict[str, Any]:
-        """Return memory (MB) and logging as they are; ClientError when there is no such function."""
+        """Return the current memory (MB) and logging; ClientError when there is no such function."""
         found = self.client.get_function_configuration(FunctionName=self.name)
         return {name: found[name] for name in ("MemorySize", "LoggingConfig") if name in found}
 
     def update(self, **settings: Any) -> None:
-        """Change settings and wait until new invocations have them; ClientError when the change is refused for good."""
+        """Change settings and wait until new invocations have them; ClientError when the change stays refused."""
         retried(
             lambda: self.client.update_function_configuration(FunctionName=self.name, **settings),
             passing=_PASSING,

@@ -1,4 +1,4 @@
-"""Options, and kinds of option values, that several commands take."""
+"""Options, and types of option values, that several commands share."""
 
 import math
 from collections.abc import Callable
@@ -46,7 +46,7 @@ class HttpUrl(click.ParamType[str]):
 
 
 class OrderId(click.ParamType[str]):
-    """An order's id, well formed; whether there is such an order is not asked."""
+    """A well-formed order id; this does not check that the order exists."""
 
     name = "order_id"
 

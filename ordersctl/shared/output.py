@@ -1,7 +1,7 @@
 """What commands print: a table for a person or JSON for a script, and a bar while they work.
 
-Queues, logs and files hold text that anyone may have written. Every command prints through this module, which shows
-control characters in place of sending them to the terminal.
+Queues, logs and files hold text that anyone may have written. Every command prints through this module, which writes
+control characters as escapes instead of sending them to the terminal.
 """
 
 import json
@@ -26,7 +26,7 @@ _UNPRINTABLE = re.compile(
 
 
 def printable(text: str, *, keep: str = "") -> str:
-    """Text of any origin with what a terminal would obey written as an escape, such as \\x1b; `keep` stays as it is."""
+    """Write the characters of a text that a terminal obeys as escapes, such as \\x1b; characters in `keep` stay."""
     return _UNPRINTABLE.sub(lambda found: found[0] if found[0] in keep else ascii(found[0])[1:-1], text)
 
 
@@ -90,7 +90,12 @@ def _cell(column: str, value: Any) -> str:
     if value is None:
         return "-"
     if column == "id":
-        return printable(str(value))[:8]  # enough to type; JSON has it whole
+        return printable(str(value))[:8]  # enough characters to type; JSON has the whole id
     if column in {"age", "oldest", "lag"}:
         return duration(value)
     return escape(printable(str(value)))
+
+
+def number_of(count: int, noun: str) -> str:
+    """Return a count with its noun, which takes an s for more than one."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

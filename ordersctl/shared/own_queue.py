@@ -13,7 +13,7 @@ from ordersctl.shared.stage import Stage
 LISTENER = "-listen-"  # in the name of every queue that is made here
 HEARTBEAT_SECONDS = 60
 _ABANDONED_AFTER_SECONDS = 5 * HEARTBEAT_SECONDS
-_HEARTBEAT = "orders:listening-at"  # a tag: seconds since the epoch, renewed while somebody listens
+_HEARTBEAT = "orders:listening-at"  # a tag with the time (seconds since the epoch), renewed while a command listens
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def own_queue(stage: Stage, types: list[str], *, visibility: int = 30) -> Iterat
 
 
 def heartbeat(stage: Stage, url: str) -> None:
-    """Note on a queue that somebody still listens; due every HEARTBEAT_SECONDS."""
+    """Mark a queue as still in use; due every HEARTBEAT_SECONDS."""
     stage.client("sqs").tag_queue(QueueUrl=url, Tags={_HEARTBEAT: _now()})
 
 

@@ -8,7 +8,7 @@ import click
 
 
 def _writable(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
-    """Say what is wrong with a plot's path before the work, not after."""
+    """Check a plot's path before the work, not after it."""
     if path is None:
         return None
     if path.suffix not in {".svg", ".png"}:

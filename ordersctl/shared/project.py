@@ -1,4 +1,4 @@
-"""Where things are on this machine: the project, the settings of stage local, and the files of the local run."""
+"""Paths and addresses on this machine: the project, the settings of stage local, and the files of the local run."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def state_dir() -> Path:
 
 
 def state_dir_hint() -> str:
-    """Return the sentence for an operator who may be looking into another directory than the run's."""
+    """Return a hint for an operator whose command may have read another directory than the run's."""
     return f"For a run with --state-dir DIR set ORDERS_STATE_DIR=DIR; this looked into {state_dir()}."
 
 

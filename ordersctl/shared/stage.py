@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.errors import Fault
+from chalicelib.settings import Spread, parse_spread
 from ordersctl.shared import project
 from ordersctl.shared.engine_client import client_options
 
@@ -31,9 +32,9 @@ class Stage:
         """Return the stage: `local` is the engine, with made-up credentials; any other is where boto3 finds AWS."""
         if name == LOCAL:
             options = client_options(project.engine_url())
-            # Retries would only delay the message that no engine answers.
+            # Retries would only delay the error message that no engine answers.
             options["config"] = options["config"].merge(Config(retries={"total_max_attempts": 1}))
-            # A session without a profile: AWS_PROFILE may name one that this machine does not have.
+            # A session without a profile: AWS_PROFILE may name a profile that this machine does not have.
             bare = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
             return cls(name, boto3.Session(botocore_session=bare), options)
         return cls(name, boto3.Session(profile_name=profile, region_name=region), {})
@@ -69,6 +70,11 @@ class Stage:
     def event_bus(self) -> str | None:
         """The EventBridge bus that events go to in place of the topic; None when there is none."""
         return _described(self)["parameters"].get("EventBusName") or None
+
+    @property
+    def spread(self) -> Spread:
+        """The customers whose orders the index has under several keys."""
+        return parse_spread(_described(self)["parameters"].get("SpreadCustomers", ""))
 
     def queue_attributes(self, url: str, *names: str) -> dict[str, str]:
         """Return attributes of a queue, by name."""

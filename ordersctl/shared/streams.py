@@ -1,4 +1,4 @@
-"""A table's stream: how far it has been handled, and its records in the form that Lambda gives them."""
+"""A table's stream: checkpoints of how far it was handled, and its records in the form that Lambda passes."""
 
 import base64
 import json
@@ -10,13 +10,13 @@ from ordersctl.shared.files import write_atomically
 
 
 class Checkpoints:
-    """How far each shard of one stream has been handled, in a file that a kill at any time leaves whole."""
+    """The last handled record of each shard of one stream, in a file that a kill at any time leaves whole."""
 
     def __init__(self, path: Path, stream_arn: str) -> None:
         self._path = path
         self._stream_arn = stream_arn
         stored = json.loads(path.read_text()) if path.exists() else {}
-        # A new engine makes a new stream with a new ARN: the old one's numbers mean nothing there.
+        # A new engine makes a new stream with a new ARN, for which the old sequence numbers mean nothing.
         self._numbers: dict[str, str] = stored.get(stream_arn, {})
 
     def get(self, shard_id: str) -> str | None:
@@ -43,7 +43,7 @@ class Checkpoints:
 
 
 def lambda_record(record: dict[str, Any], stream_arn: str) -> dict[str, Any]:
-    """Return a stream record as Lambda gives it: JSON, binary as base64, time in seconds, with its source."""
+    """Return a stream record as Lambda passes it: JSON, binary as base64, time in seconds, with its source."""
     plain: dict[str, Any] = _plain(record)
     return {**plain, "eventSourceARN": stream_arn}
 

@@ -8,19 +8,19 @@ from chalice.package import TemplateDeepMerger, YAMLTemplateSerializer
 from ordersctl.shared.project import INFRA
 
 Template = dict[str, Any]
-RESOURCES = INFRA / "resources.yaml"  # what the service keeps
-MONITORING = INFRA / "monitoring.yaml"  # what watches it
-PACKAGE = INFRA / "package.yaml"  # what `ordersctl package` lays over Chalice's template
+RESOURCES = INFRA / "resources.yaml"  # the table, queues and topic of the service
+MONITORING = INFRA / "monitoring.yaml"  # alarms, metrics and dashboard
+PACKAGE = INFRA / "package.yaml"  # merged over Chalice's template by `ordersctl package`
 
 
 def load(path: Path) -> Template:
-    """Read a template, its short forms (!Ref) written out."""
+    """Read a template, with short forms (!Ref) written out."""
     template: Template = YAMLTemplateSerializer().load_template(path.read_text(), str(path))
     return template
 
 
 def merged(*templates: Template) -> Template:
-    """Lay templates over each other: mappings are merged, anything else is replaced by the later one."""
+    """Merge templates: mappings are merged, and any other value is replaced by the later template's."""
     result: Template = {}
     for template in templates:
         result = TemplateDeepMerger().merge(template, result)
@@ -28,7 +28,7 @@ def merged(*templates: Template) -> Template:
 
 
 def resources() -> Template:
-    """Return the stack under plain `chalice deploy`: what the service keeps, and what watches it."""
+    """Return the template of the stack under plain `chalice deploy`: the resources, and their monitoring."""
     return merged(load(RESOURCES), load(MONITORING))
 
 

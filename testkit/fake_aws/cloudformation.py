@@ -181,7 +181,8 @@ class CloudFormation:
         """Change what differs from the last template; what was changed beside it stays as it is."""
         before, resource = stack.declared[logical], stack.held[logical]
         differing = {key: value for key, value in wanted.items() if before.get(key) != value}
-        resource.properties = {**resource.properties, **differing}
+        kept = {key: value for key, value in resource.properties.items() if key in wanted or key not in before}
+        resource.properties = {**kept, **differing}
         stack.declared[logical] = wanted
 
     def _roll_back(self, stack: Stack, made: list[str], changed: dict[str, tuple[Any, Any]], kind: str) -> None:

@@ -25,7 +25,8 @@ from chalicelib.domain import clock
 from ordersctl.shared.project import PROJECT_DIR
 from testkit.fake_aws.faults import FaultInjection, Killed
 from testkit.fake_aws.operator_calls import OperatorCalls
-from testkit.fake_aws.services import Queue, Table, Topic
+from testkit.fake_aws.services import Queue, Table
+from testkit.fake_aws.topic import Topic
 
 SECRET = "a secret of the fake AWS"
 START = 1_800_000_000.0  # seconds; where virtual time begins

@@ -5,7 +5,6 @@ the engine and compares the answers. What the service does not use is not modell
 """
 
 import copy
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -177,6 +176,10 @@ class Table:
         if "BETWEEN" in arguments["KeyConditionExpression"]:
             entries = [item for item in entries if values[":from"] <= _placed_key(item) <= values[":to"]]
         if start := arguments.get("ExclusiveStartKey"):
+            assert set(start) == {"order_id", "customer_id", "placed_key"}
+            is_outside = not values.get(":from", "") <= start["placed_key"]["S"] <= values.get(":to", "~")
+            if is_outside or start["customer_id"]["S"] != values[":customer"]:
+                raise refused("Query", "ValidationException")  # "The provided starting key is outside query boundaries"
             entries = [item for item in entries if _placed_key(item) < start["placed_key"]["S"]]
         page = entries[: arguments["Limit"]]
         answer: Item = {"ScannedCount": len(page), "Items": [_projected(item) for item in page]}
@@ -191,11 +194,14 @@ class Table:
 
     def _query_one(self, arguments: Mapping[str, Any]) -> Item:
         assert arguments["KeyConditionExpression"] == "#order = :order"
-        assert arguments["FilterExpression"] == "#customer = :customer OR attribute_not_exists(#customer)"
+        assert arguments["FilterExpression"] == (
+            "#customer = :customer OR begins_with(#customer, :further) OR attribute_not_exists(#customer)"
+        )
         values = arguments["ExpressionAttributeValues"]
         found = self.get({"Key": {"order_id": values[":order"]}, "ConsistentRead": arguments["ConsistentRead"]})
         item = found.get("Item")
-        shown = item is not None and item.get("customer_id", values[":customer"]) == values[":customer"]
+        key = None if item is None else item.get("customer_id", values[":customer"])["S"]
+        shown = key is not None and (key == values[":customer"]["S"] or key.startswith(values[":further"]["S"]))
         return {"ScannedCount": len(found), "Items": [item] if shown else []}
 
     def _record(self, order_id: str, old: Item | None, new: Item, now: float) -> Item:
@@ -258,41 +264,3 @@ def _placed_key(item: Item) -> str:
 def _projected(item: Item) -> Item:
     whole = ("items", "shipping_address", "note", "status_reason", "violations", "fingerprint", "correlation_id")
     return {name: value for name, value in item.items() if name not in (*whole, "traceparent")}
-
-
-# --- SNS and EventBridge ---------------------------------------------------------------------------------------------
-
-_ENTRIES, _BYTES = 10, 256 * 1024
-
-
-@dataclass
-class Topic:
-    """What was published, in the order in which it arrived. An event bus works alike."""
-
-    log: list[str] = field(default_factory=list)
-
-    def publish_batch(self, arguments: Mapping[str, Any], fails: Callable[[], str | None] = lambda: None) -> Item:
-        entries = arguments["PublishBatchRequestEntries"]
-        if len(entries) > _ENTRIES:
-            raise refused("PublishBatch", "TooManyEntriesInBatchRequest")
-        if sum(len(entry["Message"].encode()) for entry in entries) > _BYTES:
-            raise refused("PublishBatch", "BatchRequestTooLong")
-        answer: Item = {"Successful": [], "Failed": []}
-        for entry in entries:
-            if code := fails():
-                answer["Failed"].append({"Id": entry["Id"], "Code": code, "SenderFault": False})
-            else:
-                self.log.append(entry["Message"])
-                answer["Successful"].append({"Id": entry["Id"], "MessageId": str(len(self.log))})
-        return answer
-
-    def put_events(self, arguments: Mapping[str, Any], fails: Callable[[], str | None] = lambda: None) -> Item:
-        entries: list[Item] = []
-        for entry in arguments["Entries"]:
-            if code := fails():
-                entries.append({"ErrorCode": code, "ErrorMessage": code})
-            else:
-                json.loads(entry["Detail"])
-                self.log.append(entry["Detail"])
-                entries.append({"EventId": str(len(self.log))})
-        return {"Entries": entries, "FailedEntryCount": sum("ErrorCode" in entry for entry in entries)}

@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.errors import Fault
+from chalicelib.settings import Spread, parse_spread
 from ordersctl.shared.stage import Stage
 from testkit.fake_aws.faults import Killed
 from testkit.fake_aws.lambda_ import ENVIRONMENT, FakeAws, FakeClient, Process
@@ -62,6 +63,10 @@ class FakeStage(Stage):
     @property
     def event_bus(self) -> str | None:
         return os.environ.get("EVENT_BUS_NAME")
+
+    @property
+    def spread(self) -> Spread:
+        return parse_spread(os.environ.get("SPREAD_CUSTOMERS", ""))
 
 
 def run_command(aws: FakeAws, command: click.Command, arguments: list[str]) -> None:

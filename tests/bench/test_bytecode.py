@@ -6,7 +6,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from ordersctl.deploy.bytecode import add_bytecode
+from ordersctl.deploy.zip_contents.bytecode import add_bytecode
 
 
 def packaged(tmp_path: Path) -> Path:
@@ -17,7 +17,7 @@ def packaged(tmp_path: Path) -> Path:
     return path
 
 
-def test_python_uses_the_bytecode_whatever_the_date_of_the_file(tmp_path: Path) -> None:
+def test_python_uses_the_bytecode_whatever_the_files_date(tmp_path: Path) -> None:
     path = packaged(tmp_path)
     add_bytecode(path)
     with zipfile.ZipFile(path) as archive:

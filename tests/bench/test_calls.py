@@ -6,7 +6,7 @@ from bench.instructions import figures
 from ordersctl.estimate.cost.per_order import Load, units
 
 
-def test_an_order_takes_no_more_calls_than_it_must(aws: str) -> None:
+def test_an_order_takes_the_expected_number_of_calls(aws: str) -> None:
     calls = figures.calls(aws)
     assert calls == {
         "accept": {"SendMessage": 1},

@@ -16,7 +16,7 @@ from chalicelib.adapters import order_items
 from ordersctl.shared.engine_client import client_options
 from testkit.builders import LATER, an_order
 
-pytestmark = pytest.mark.full  # 20,000 orders in the engine; `make growth` is the whole of it
+pytestmark = pytest.mark.full  # 20,000 orders in the engine; `make growth` runs all sizes
 
 SMALL, LARGE = 1_000, 20_000  # orders, a tenth of them one customer's: 100 and 2,000
 BY_A_RARE_STATUS = "first page by a status that every tenth order has"

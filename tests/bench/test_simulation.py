@@ -35,7 +35,7 @@ def placed_after(phase: Phase, times: Times) -> Counter[float]:
     return sum((Counter({round(wait, 3): count}) for wait, count in waits.items()), Counter[float]())
 
 
-def test_a_quiet_phase_is_modelled_as_it_was() -> None:
+def test_the_model_matches_a_quiet_phase() -> None:
     """Each order alone: 10 ms to accept it, 5 until it is received, 30 to process it."""
     due = [number / 5 for number in range(20)]
     quiet = phase(due, [each + ACCEPT + 0.005 + 0.03 for each in due])
@@ -48,7 +48,7 @@ def test_a_quiet_phase_is_modelled_as_it_was() -> None:
     assert placed_after(quiet, replace(times, receive_seconds=0.1)) == {0.14: 20}
 
 
-def test_a_burst_is_modelled_as_it_was() -> None:
+def test_the_model_matches_a_burst() -> None:
     """A hundred at once: two pollers process ten each in 180 ms, with 20 ms between two batches."""
     stored = [ACCEPT + 0.2 * (turn + 1) for turn in range(5) for _ in range(20)]
     burst = phase([0.0] * 100, stored)

@@ -47,7 +47,7 @@ def of_another_order(event: Event) -> Event:
 
 
 class Api(ThreadingHTTPServer):
-    """Reads and changes orders by the API's rules, or answers as a test says; remembers the calls."""
+    """Reads and changes orders by the API's rules, or answers as a test asks; records the calls."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

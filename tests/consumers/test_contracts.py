@@ -37,7 +37,9 @@ def test_every_published_event_is_consumed(consumers: Consumers, api: Api, name:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("event_type", THIN)
-def test_a_thin_event_is_as_good_as_a_whole_one(consumers: Consumers, api: Api, name: str, event_type: str) -> None:
+def test_a_thin_event_has_the_same_effect_as_a_whole_one(
+    consumers: Consumers, api: Api, name: str, event_type: str
+) -> None:
     whole, thin = new_to(api, WHOLE[event_type]), of_another_order(THIN[event_type])
     api.keep(whole["data"], order_id=thin["subject"])
     consumers[name].take(whole, thin)
@@ -71,7 +73,7 @@ def test_a_consumer_changes_the_version_of_the_order_that_it_knows(
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
-def test_when_the_api_fails_the_event_is_redelivered_and_then_counts(
+def test_when_the_api_fails_the_event_is_redelivered_and_then_recorded(
     consumers: Consumers, api: Api, status: int
 ) -> None:
     inventory, event = consumers["inventory"], new_to(api, WHOLE["order.placed"])
@@ -84,7 +86,7 @@ def test_when_the_api_fails_the_event_is_redelivered_and_then_counts(
     assert inventory.state(event["subject"])["stock"] == "reserved"
 
 
-def test_of_two_concurrent_events_the_later_one_stands(consumers: Consumers) -> None:
+def test_of_two_concurrent_events_the_later_one_is_kept(consumers: Consumers) -> None:
     """The older event has read the inbox when the newer one is recorded: the condition of the write decides."""
     invoicing = consumers["invoicing"]
     older, newer = at("order.placed", 1), at("order.cancelled", 2)
@@ -106,7 +108,7 @@ def test_a_redelivered_event_does_nothing_more(consumers: Consumers, api: Api) -
 
 
 @pytest.mark.parametrize("body", ["no JSON", "{}", '{"id": 1}'])
-def test_a_body_that_is_no_event_fails_and_ends_in_the_dead_letter_queue(consumers: Consumers, body: str) -> None:
+def test_a_body_that_is_not_an_event_fails_and_ends_in_the_dead_letter_queue(consumers: Consumers, body: str) -> None:
     with pytest.raises((KeyError, ValueError)):
         consumers["invoicing"].handler(sqs_event(body), LambdaContext())
 

@@ -38,7 +38,7 @@ def test_every_subscription_has_exactly_its_filter(topic: EventTopic, engine_url
     assert filters == TYPES
 
 
-def test_of_a_thousand_mixed_changes_each_sample_subscriber_gets_exactly_its_events(
+def test_each_sample_subscriber_gets_exactly_its_events_of_a_thousand_mixed_changes(
     topic: EventTopic, engine_url: str
 ) -> None:
     events, sqs = list(random_events(1_000)), boto3.client("sqs", **client_options(engine_url))

@@ -56,7 +56,7 @@ def test_an_order_whose_address_was_changed_is_shipped_and_delivered(
     ("name", "event_type", "made_of_it"),
     [("inventory", "order.placed", {"stock": "released"}), ("fulfilment", "order.confirmed", {"seen": "cancelled"})],
 )
-def test_an_order_that_was_cancelled_meanwhile_stays_so_and_its_event_still_counts(
+def test_an_order_that_was_cancelled_meanwhile_stays_cancelled_and_its_event_is_recorded(
     consumers: Consumers, api: Api, name: str, event_type: str, made_of_it: dict[str, str]
 ) -> None:
     event = of_another_order(at(event_type, 2))

@@ -1,4 +1,4 @@
-"""The promise to consumers: schemas come from the models, every event is valid, and no published schema is broken."""
+"""The contract with consumers: schemas come from the models, each event is valid, and no published schema is broken."""
 
 import copy
 import json
@@ -38,7 +38,7 @@ def check(event: OrderEvent) -> None:
 
 
 @pytest.mark.parametrize("path", event_schemas.files(), ids=lambda path: path.name)
-def test_the_schema_files_are_those_of_the_models(path: Path) -> None:
+def test_the_schema_files_match_the_models(path: Path) -> None:
     assert path.read_text() == event_schemas.files()[path], "run: python -m ordersctl event-schemas"
 
 

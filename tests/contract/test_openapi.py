@@ -14,7 +14,8 @@ from chalicelib.domain.changes import OrderChange
 from chalicelib.domain.errors import InvalidOrder
 from chalicelib.domain.orders import SUMMARY, NewOrder, parse
 from ordersctl.contract.openapi import document as openapi
-from ordersctl.contract.openapi.operations import OPERATIONS, PROBLEMS
+from ordersctl.contract.openapi.operations import OPERATIONS
+from ordersctl.contract.openapi.problems import PROBLEMS
 from ordersctl.contract.openapi.schemas import CHANGE, NEW_ORDER
 from ordersctl.shared.project import PROJECT_DIR
 
@@ -61,7 +62,7 @@ def test_operations_need_a_token_exactly_where_routes_have_an_authorizer(routes:
     }
 
 
-def test_bodies_have_the_media_types_that_routes_take(routes: Routes) -> None:
+def test_request_bodies_have_the_media_types_that_their_routes_accept(routes: Routes) -> None:
     entries = [entry for methods in routes.values() for entry in methods.values()]
     taken = {entry.view_name: set(entry.content_types) - {"*/*"} for entry in entries}
     assert taken == {name: set(operation.body or ()) for name, operation in OPERATIONS.items()}
@@ -83,7 +84,7 @@ def test_every_problem_type_in_the_code_is_described_and_no_other() -> None:
     assert raised | of_the_framework_and_the_gateway == set(PROBLEMS)
 
 
-def test_a_summary_has_what_the_index_projects(document: dict[str, Any]) -> None:
+def test_a_summary_has_the_fields_that_the_index_projects(document: dict[str, Any]) -> None:
     template = (PROJECT_DIR / "infra" / "resources.yaml").read_text()
     projected = re.search(r"NonKeyAttributes: \[(.*)\]", template)
     assert projected
@@ -161,7 +162,7 @@ ADDRESS = NEW_ORDER["shipping_address"]
     ],
     ids=lambda changed: json.dumps(changed)[:50],
 )
-def test_code_and_document_agree_on_what_an_order_is(document: dict[str, Any], changed: dict[str, Any]) -> None:
+def test_code_and_document_agree_on_the_fields_of_an_order(document: dict[str, Any], changed: dict[str, Any]) -> None:
     body = NEW_ORDER | changed
     assert takes(NewOrder, body) == is_valid(document, {"$ref": "#/components/schemas/NewOrder"}, body)
 
@@ -181,7 +182,7 @@ def test_code_and_document_agree_on_what_an_order_is(document: dict[str, Any], c
     ],
     ids=json.dumps,
 )
-def test_code_and_document_agree_on_what_a_change_is(document: dict[str, Any], patch: Any) -> None:
+def test_code_and_document_agree_on_the_fields_of_a_change(document: dict[str, Any], patch: Any) -> None:
     assert takes(OrderChange, patch) == is_valid(document, {"$ref": "#/components/schemas/OrderChange"}, patch)
 
 

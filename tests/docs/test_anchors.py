@@ -18,7 +18,7 @@ def anchors(document: Path) -> set[str]:
 
 
 @of_each_document
-def test_links_to_headings_lead_to_one(document: Path) -> None:
+def test_every_link_to_a_heading_leads_to_a_heading(document: Path) -> None:
     links = _LINK.findall(_CODE.sub("", document.read_text()))
     targets = [((document.parent / path).resolve() if path else document, anchor) for path, anchor in links]
     assert [f"{path.name}#{anchor}" for path, anchor in targets if anchor not in anchors(path)] == []
@@ -32,7 +32,7 @@ def test_the_documents_are_found() -> None:
     ("heading", "anchor"),
     [("FIFO topic, EventBridge", "fifo-topic-eventbridge"), ("The item", "the-item"), ("`Fault`s", "faults")],
 )
-def test_an_anchor_is_made_as_github_makes_it(tmp_path: Path, heading: str, anchor: str) -> None:
+def test_anchors_are_built_like_githubs(tmp_path: Path, heading: str, anchor: str) -> None:
     document = tmp_path / "page.md"
     document.write_text(f"## {heading}\n\n```sh\n# no heading\n```\n")
     assert anchors(document) == {anchor}

@@ -3,7 +3,8 @@
 import re
 
 from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
-from ordersctl.contract.openapi.operations import ANYONES, AUTHORIZED, OPERATIONS, PROBLEMS
+from ordersctl.contract.openapi.operations import OPERATIONS
+from ordersctl.contract.openapi.problems import ANYONES, AUTHORIZED, PROBLEMS
 from ordersctl.shared.project import PROJECT_DIR
 from tests.docs.conftest import Terminal
 
@@ -20,11 +21,11 @@ def test_each_block_is_answered_as_the_page_says(terminal: Terminal) -> None:
     assert len(answered) == len(OPERATIONS) + 1  # the order is read twice
 
 
-def test_the_table_of_problems_is_what_the_document_has() -> None:
+def test_the_table_of_problems_matches_the_openapi_document() -> None:
     assert problems_table() in TEXT, problems_table()
 
 
-def test_the_table_of_currencies_is_what_the_code_has() -> None:
+def test_the_table_of_currencies_matches_the_code() -> None:
     assert money_table() in TEXT, money_table()
 
 

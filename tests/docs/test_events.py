@@ -34,7 +34,7 @@ def block(language: str) -> str:
     return found[1]
 
 
-def test_the_event_that_is_shown_is_valid() -> None:
+def test_the_event_on_the_page_is_valid() -> None:
     event = json.loads(block("json"))
     Draft7Validator(event_schemas.schemas()[event["type"]]).validate(event)
 

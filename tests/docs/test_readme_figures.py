@@ -52,12 +52,12 @@ def warm(*calls: str) -> list[float]:
         ),
     ],
 )
-def test_a_ratio_in_the_readme_is_the_pages(row: str, ratios: list[float]) -> None:
+def test_every_ratio_in_the_readme_matches_the_performance_page(row: str, ratios: list[float]) -> None:
     (line,) = [line for line in README.splitlines() if line.startswith("|") and row in line]
     assert [float(each) for each in line.strip("|").split("|")[1].split(",")] == pytest.approx(ratios, abs=NEAR)
 
 
-def test_dollars_in_the_readme_are_the_models() -> None:
+def test_every_price_in_the_readme_matches_the_cost_model() -> None:
     said = [float(each) for each in re.findall(r"\$(\d+\.\d\d)", README)]
     loads = (Load(), Load(batch=1, records=1))
     assert said == pytest.approx(

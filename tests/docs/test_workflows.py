@@ -26,7 +26,7 @@ def steps(path: Path) -> list[dict[str, Any]]:
 
 
 def made(path: Path) -> list[str]:
-    """What a workflow's jobs give to `make`, for each value of their matrix."""
+    """The arguments with which a workflow's jobs call `make`, for each value of their matrix."""
     found: list[str] = []
     for job in read(path)["jobs"].values():
         matrix = job.get("strategy", {}).get("matrix", {})
@@ -74,7 +74,7 @@ def test_every_action_is_named_by_its_commit(path: Path) -> None:
     assert [each for each in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", each)] == []
 
 
-def test_every_night_what_takes_long_or_depends_on_the_day_is_made() -> None:
+def test_every_night_the_slow_and_the_day_dependent_targets_run() -> None:
     workflow = read(NIGHTLY)
     assert workflow[True]["schedule"]  # YAML 1.1 reads the key `on` as true
     assert {goal.split()[0] for goal in made(NIGHTLY)} == {"audit", "fuzz", "mutants", "faults"}

@@ -59,7 +59,7 @@ def test_functions_roles_and_mappings_exist(project: Project) -> None:
     assert sources == ["sqs", "dynamodb"]
 
 
-def test_a_role_names_what_its_function_may_touch(project: Project) -> None:
+def test_a_role_names_the_resources_that_its_function_may_use(project: Project) -> None:
     iam = client(project, "iam")
     role = "orders-local-process-orders"
     (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]

@@ -29,7 +29,9 @@ def browser_page(tmp_path: Path) -> Iterator[Page]:
             browser.close()
 
 
-def test_try_it_out_places_an_order_and_nothing_comes_from_elsewhere(browser_page: Page, local_run: LocalRun) -> None:
+def test_try_it_out_places_an_order_and_the_page_loads_nothing_from_other_hosts(
+    browser_page: Page, local_run: LocalRun
+) -> None:
     asked: list[str] = []
     wrong: list[str] = []
     browser_page.on("request", lambda request: asked.append(request.url))

@@ -47,7 +47,9 @@ def test_the_printed_curl_line_places_an_order_whose_progress_is_printed(local_r
 
 
 @pytest.mark.parametrize("reporting", ["1", "0"])
-def test_garbage_is_quarantined_and_reported_while_orders_are_processed(tmp_path: Path, reporting: str) -> None:
+def test_an_invalid_message_is_quarantined_and_reported_while_orders_are_processed(
+    tmp_path: Path, reporting: str
+) -> None:
     run = LocalRun.start(tmp_path, REPORT_BATCH_ITEM_FAILURES=reporting)
     try:
         sqs = boto3.client("sqs", **client_options(run.ready().engine_url))

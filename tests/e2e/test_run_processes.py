@@ -125,7 +125,7 @@ def test_event_sources_that_keep_ending_end_the_run(own_run: LocalRun) -> None:
 
 
 @pytest.mark.parametrize("name", ["engine", "API"])
-def test_a_run_that_loses_its_engine_or_api_says_so_and_ends(own_run: LocalRun, name: str) -> None:
+def test_a_run_whose_engine_or_api_ends_reports_it_and_ends(own_run: LocalRun, name: str) -> None:
     processes = pids(own_run)
 
     os.kill(processes[name], signal.SIGKILL)
@@ -137,7 +137,7 @@ def test_a_run_that_loses_its_engine_or_api_says_so_and_ends(own_run: LocalRun, 
 
 
 @pytest.mark.parametrize("option", ["--port", "--engine-port"])
-def test_a_port_that_is_taken_is_one_clear_line(tmp_path: Path, option: str) -> None:
+def test_a_taken_port_is_reported_in_one_clear_line(tmp_path: Path, option: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         ports = {"--port": free_port(), "--engine-port": free_port(), option: port}
@@ -150,7 +150,7 @@ def test_a_port_that_is_taken_is_one_clear_line(tmp_path: Path, option: str) -> 
     assert f'make run ARGS="{option} {port + 1}"' in done.stderr
 
 
-def test_a_port_that_another_copy_has_is_reported_as_such(local_run: LocalRun, tmp_path: Path) -> None:
+def test_a_port_that_another_copy_of_orders_uses_is_reported_as_such(local_run: LocalRun, tmp_path: Path) -> None:
     done = command("--port", str(local_run.api_port), "--engine-port", str(free_port()), "--state-dir", str(tmp_path))
 
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""A search for the body that is dearest to refuse: `python -m tests.fuzz.body_costs SECONDS`, a part of `make fuzz`.
+"""A search for the body that costs most to refuse: `python -m tests.fuzz.body_costs SECONDS`, a part of `make fuzz`.
 
 A body is made of one kind of value, repeated in one place of an order until the largest body is full. Each is sent in a
 forked process, whose CPU seconds and peak memory are its cost. Memory is the process's, not Python's alone: pydantic
@@ -148,10 +148,10 @@ def _neighbours(shape: Shape, chance: random.Random) -> Iterator[Shape]:
 
 
 def search(entry_points: EntryPoints, seconds: float, seed: int) -> tuple[Cost, Shape]:
-    """Climb from random shapes to dearer ones; returns the dearest."""
+    """Climb from random shapes to more costly ones; returns the most costly."""
     chance, end = random.Random(seed), time.monotonic() + seconds
     everything = list(shapes())
-    dearest: tuple[Cost, Shape] | None = None
+    costliest: tuple[Cost, Shape] | None = None
     while time.monotonic() < end:
         shape = chance.choice(everything)
         best = cost(entry_points, shape, shape.body())
@@ -161,19 +161,19 @@ def search(entry_points: EntryPoints, seconds: float, seed: int) -> tuple[Cost, 
             for other in _neighbours(shape, chance):
                 if len(other.value) < MAX_BODY_BYTES and (found := cost(entry_points, other, other.body())) > best:
                     shape, best, improved = other, found, True
-        if dearest is None or best > dearest[0]:
-            dearest = best, shape
-    assert dearest is not None
-    return dearest
+        if costliest is None or best > costliest[0]:
+            costliest = best, shape
+    assert costliest is not None
+    return costliest
 
 
 def main() -> None:
     seconds, seed = float(sys.argv[1]), random.randrange(10**6)
     with repeatable(1, JWT_JWKS="no/jwks.json"):
         found, shape = search(EntryPoints(), seconds, seed)
-    print(f"the dearest body of seed {seed}: {shape}: {found.memory / 1e6:.0f} MB, {found.cpu:.2f} s, {found.status}")
+    print(f"the costliest body of seed {seed}: {shape}: {found.memory / 1e6:.0f} MB, {found.cpu:.2f} s, {found.status}")
     if not is_bounded(found):
-        sys.exit("dearer than 50 MB or a second")
+        sys.exit("costs more than 50 MB or a second")
 
 
 if __name__ == "__main__":

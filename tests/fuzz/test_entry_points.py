@@ -26,7 +26,7 @@ VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.di
 
 @st.composite
 def near(draw: st.DrawFn, document: Any) -> Any:
-    """A document that is valid but for up to three places."""
+    """A document that is valid except in up to three places."""
     value = copy.deepcopy(document)
     for _ in range(draw(st.integers(0, 3))):
         here = value
@@ -104,7 +104,7 @@ ATTRIBUTES = st.recursive(
 
 @st.composite
 def images(draw: st.DrawFn, item: dict[str, Any]) -> dict[str, Any]:
-    """An item that is valid but for up to three attributes, which are missing or changed."""
+    """An item that is valid except for up to three attributes, which are missing or changed."""
     odd = draw(st.dictionaries(st.sampled_from(sorted(item.keys() - {"order_id"})), st.none() | ATTRIBUTES, max_size=3))
     return {name: value for name, value in {**item, **odd}.items() if value is not None}
 

@@ -201,7 +201,7 @@ class Model:
         if named is None:
             raise Refused(400, "customer-required", "an erasure names the customer")
         if (found := self.orders.get(order_id)) and found.erased:
-            return  # whoever is named: a tombstone names nobody
+            return  # before the customer is compared: a tombstone names none
         known = self.see(order_id, named)
         if known.shown is None:
             raise Refused(409, "not-yet-stored")

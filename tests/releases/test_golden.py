@@ -1,4 +1,4 @@
-"""What each earlier release wrote, read by this one: messages, items, stream records, cursors, ids.
+"""This release reads the data of each earlier release: messages, items, stream records, cursors, ids.
 
 A failure names the release, the kind and the order. The files are never changed: tests/releases/write_golden.py.
 """
@@ -40,7 +40,7 @@ def today(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Re
 
 
 def missing(found: Any, golden: Any, place: str = "") -> list[str]:
-    """The places at which what is found is not as the golden file has it; a later release may add names."""
+    """The places where a value differs from the golden file; a later release may add names."""
     if isinstance(golden, dict) and isinstance(found, dict):
         return [each for name, value in golden.items() for each in missing(found.get(name), value, f"{place}/{name}")]
     if isinstance(golden, list) and isinstance(found, list) and len(found) == len(golden):
@@ -78,7 +78,7 @@ def test_a_late_duplicate_of_a_message_changes_nothing(stage: Stage, today: Rele
 
 
 @every("messages")
-def test_an_order_is_a_replay_under_its_key_and_has_its_id(
+def test_a_stored_order_is_a_replay_under_its_key_and_keeps_its_id(
     stage: Stage, today: Release, release: str, name: str
 ) -> None:
     sent, stored = GOLDEN[release]["messages"][name], GOLDEN[release]["items"][name]

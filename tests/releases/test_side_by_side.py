@@ -39,7 +39,7 @@ PHASES = [
     (OLD, NEW, OLD),
     (NEW, OLD, NEW),
 ]
-# What every release since 0.1.0 knows.
+# Fields that every release since 0.1.0 knows.
 BODIES = [
     new_order(),
     new_order(items=[line(), line(sku="b", name="Tee 茶")], shipping_address=ADDRESS, note="n", reference="r-1"),
@@ -89,7 +89,7 @@ def pair(
     yield from stage_and_releases(engine_url, f"pair-{PAIRS.index(request.param)}", trees, directory)
 
 
-@pytest.mark.full  # twenty seconds; test_formats.py finds a changed format, the likelier mistake
+@pytest.mark.full  # twenty seconds; test_formats.py finds a changed format, the more likely mistake
 def test_nothing_is_lost_or_refused_while_a_release_is_deployed_and_rolled_back(
     pair: tuple[Stage, tuple[Release, Release]],
 ) -> None:
@@ -169,7 +169,7 @@ def follow_cursors(owner: Any, orders: Orders) -> None:
 
 
 def add_unknown_attributes(stage: Stage, order_id: str) -> None:
-    """What no release knows, as a release after both would have written it."""
+    """Attributes that neither release knows, as a release after both would write them."""
     item = stage.item(order_id)
     assert item is not None
     stage.put(item | {"unknown": {"S": "kept"}})
@@ -231,7 +231,7 @@ def test_a_change_by_this_release_keeps_what_the_next_one_wrote(
     assert following.api().get(f"/orders/{order_id}").json["gift_note"] == "for Ann"
 
 
-def test_a_status_of_the_next_release_is_shown_published_and_left_by_it_alone(
+def test_a_status_of_the_next_release_is_shown_and_published_but_changed_only_by_that_release(
     next_pair: tuple[Stage, tuple[Release, Release]],
 ) -> None:
     stage, (today, following) = next_pair

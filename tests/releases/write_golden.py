@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ordersctl.shared.project import PROJECT_DIR
-from testkit.builders import ADDRESS, line, new_order
+from testkit.builders import ADDRESS, line, new_order, shop_basket
 from testkit.engine import running_engine
-from testkit.shop_basket import shop_basket
 from tests.releases.side_by_side import SOURCES, STORED, Release, Stage, change, stored_tree
 
 SECRET = "the secret of the golden files"

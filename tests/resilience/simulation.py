@@ -30,6 +30,12 @@ _RESOURCES = {"orders": "/orders/{order_id}", "customers": "/customers/{customer
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
+def _resource(path: str) -> str | None:
+    """The route of a path with parameters; None for one without."""
+    steps = path.partition("?")[0].split("/")
+    return None if len(steps) == 2 else _RESOURCES[steps[1]]
+
+
 @dataclass
 class SimulationRun:
     seed: int
@@ -189,7 +195,7 @@ class SimulationRun:
         event = http_event(
             request.method,
             request.path,
-            resource=_RESOURCES[request.path.split("/")[1]] if request.path != "/orders" else None,
+            resource=_resource(request.path),
             body=None if request.body is None else json.dumps(request.body),
             headers={"content-type": "application/json", **{n.lower(): v for n, v in request.headers.items()}},
             authorizer={"sub": request.subject, "scope": request.scope, "exp": "1e12", "principalId": request.subject},

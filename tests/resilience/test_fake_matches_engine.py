@@ -76,9 +76,15 @@ def one_of(names: Names, order_id: str, customer_id: str) -> dict[str, Any]:
     return {
         "TableName": names["OrderTable"],
         "KeyConditionExpression": "#order = :order",
-        "FilterExpression": "#customer = :customer OR attribute_not_exists(#customer)",
+        "FilterExpression": (
+            "#customer = :customer OR begins_with(#customer, :further) OR attribute_not_exists(#customer)"
+        ),
         "ExpressionAttributeNames": {"#order": order_items.ORDER_ID, "#customer": order_items.CUSTOMER_ID},
-        "ExpressionAttributeValues": {":order": {"S": order_id}, ":customer": {"S": customer_id}},
+        "ExpressionAttributeValues": {
+            ":order": {"S": order_id},
+            ":customer": {"S": customer_id},
+            ":further": {"S": order_items.first_of_further_keys(customer_id)},
+        },
         "ConsistentRead": True,
     }
 

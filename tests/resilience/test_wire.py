@@ -1,5 +1,7 @@
 """The service's AWS clients against a server that misbehaves: each failure is a Fault, after three attempts at most."""
 
+import io
+import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -94,6 +96,26 @@ def test_every_failure_of_a_call_is_a_fault(how: str, aws_client: str, wiring: A
     with pytest.raises(Fault):
         wiring.order_queue().send("{}", order_id="ord_1", customer_id="anna")
     assert Server.requests == 2 * attempts
+
+
+# The member of ThrottlingException begins with a small letter, that of the other error with a capital (API reference).
+@pytest.mark.parametrize(
+    ("error", "member"),
+    [("ThrottlingException", "throttlingReasons"), ("ProvisionedThroughputExceededException", "ThrottlingReasons")],
+)
+def test_what_dynamodb_throttled_and_why_is_logged(wiring: Any, log: io.StringIO, error: str, member: str) -> None:
+    index = "arn:aws:dynamodb:us-east-1:000000000000:table/orders-dev/index/by-customer"
+    reason = {"reason": "IndexWriteKeyRangeThroughputExceeded", "resource": index}
+    body = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{error}", "message": "slow", member: [reason]})
+    Server.misbehave = lambda server: server.answer(400, body.encode())
+    with pytest.raises(Fault):
+        wiring.fail_fast_order_table().get("ord_1")
+    (line,) = map(json.loads, log.getvalue().splitlines())
+    assert {name: line[name] for name in ("event", "level", "reason", "resource")} == {
+        "event": "dynamodb.throttled",
+        "level": "WARNING",
+        **reason,
+    }
 
 
 def test_a_fail_fast_read_is_attempted_once(wiring: Any) -> None:

@@ -21,14 +21,14 @@ def aws_client(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def outputs(engine_url: str) -> dict[str, str]:
-    return deploy(engine_url, stage="tests")
+    return deploy(engine_url, stage="tests", customer_prices="checked")
 
 
 @pytest.fixture(scope="session")
-def built(engine_url: str, outputs: dict[str, str], aws_client: str) -> ServiceHarness:
-    """The handlers with all their clients, made while the environment is this stack's."""
+def environment(engine_url: str, outputs: dict[str, str], aws_client: str) -> dict[str, str]:
+    """The environment of this stack's functions, but for the settings that a test chooses."""
     # Each output is named as the environment variable that carries it: OrderQueueUrl, ORDER_QUEUE_URL.
-    environment = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper(): value for name, value in outputs.items()} | {
+    return {re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper(): value for name, value in outputs.items()} | {
         "STAGE": "tests",
         "AWS_ENDPOINT_URL": engine_url,
         "AWS_CLIENT": aws_client,
@@ -39,6 +39,20 @@ def built(engine_url: str, outputs: dict[str, str], aws_client: str) -> ServiceH
         "JWT_AUDIENCE": AUDIENCE,
         "JWT_JWKS": str(Path("no") / "jwks.json"),
     }
+
+
+@pytest.fixture(scope="session")
+def built(engine_url: str, environment: dict[str, str]) -> ServiceHarness:
+    """The handlers with all their clients, made while the environment is this stack's."""
+    return built_with(engine_url, environment)
+
+
+@pytest.fixture(scope="session")
+def built_with_checked_prices(engine_url: str, environment: dict[str, str]) -> ServiceHarness:
+    return built_with(engine_url, environment | {"CUSTOMER_PRICES": "checked"})
+
+
+def built_with(engine_url: str, environment: dict[str, str]) -> ServiceHarness:
     app = functions(environment)
     options = client_options(engine_url)
     sqs, dynamodb = boto3.client("sqs", **options), boto3.client("dynamodb", **options)

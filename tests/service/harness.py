@@ -1,4 +1,4 @@
-"""What tests of the service work with: its functions, the stack's queues and table, and injected faults."""
+"""The harness of tests of the service: its functions, the stack's queues and table, and injected faults."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -25,16 +25,19 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
     from mypy_boto3_sqs import SQSClient
 
-# What this machine may have set, and a deployed function has not.
+# Variables that this machine may have, and a deployed function has not.
 NOT_OURS = (
     "AWS_PROFILE",
     "AWS_CHALICE_CLI_MODE",
     "AWS_CLIENT",
     "REPORT_BATCH_ITEM_FAILURES",
     "CUSTOMER_CLAIM",
+    "CUSTOMER_PRICES",
+    "PRICE_TABLE",
     "SCOPE_CLAIM",
     "AUDIENCE_CLAIM",
     "EVENT_BUS_NAME",
+    "SPREAD_CUSTOMERS",
     "http_proxy",
     "HTTP_PROXY",
 )
@@ -63,7 +66,7 @@ def functions(environment: Mapping[str, str]) -> ModuleType:
         vars(app)["wiring"] = wiring
         wiring.settings(), wiring.id_secret(), wiring.token_checker()
         wiring.order_table(), wiring.fail_fast_order_table(), wiring.read_table(), wiring.order_queue()
-        wiring.order_dead_letters(), wiring.publisher(), wiring.event_dead_letters()
+        wiring.price_table(), wiring.order_dead_letters(), wiring.publisher(), wiring.event_dead_letters()
     return app
 
 
@@ -188,7 +191,7 @@ class ServiceHarness:
     # --- faults: raised before a request is sent, so that it takes no effect
 
     def fail(self, adapter: Any, operation: str, fault: Callable[[str], Exception | None]) -> None:
-        """Make calls of an operation fail; `fault` sees each request's body and says how, if at all."""
+        """Make calls of an operation fail; `fault` gets each request's body, and returns the error, or None."""
         if isinstance(adapter.client, JsonClient):
             self._fail_json(adapter.client, operation, fault)
             return

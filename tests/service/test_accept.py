@@ -197,7 +197,7 @@ def test_with_the_queue_down_nothing_is_accepted(harness: ServiceHarness) -> Non
     assert queued(harness) == []
 
 
-def test_an_order_whose_acceptance_is_unknown_is_answered_so(harness: ServiceHarness) -> None:
+def test_when_it_is_unknown_whether_an_order_was_accepted_the_response_says_so(harness: ServiceHarness) -> None:
     harness.lose_every_response(harness.wiring.order_queue(), "SendMessage")
     answer = harness.api().post("/orders", new_order())
     assert (answer.status, answer.problem, answer.headers["Retry-After"]) == (503, "unavailable", "1")
@@ -218,7 +218,7 @@ def test_an_erased_order_is_not_placed_again_by_its_key(harness: ServiceHarness)
 
 
 @pytest.mark.parametrize("customer", [".", ".."])
-def test_a_customer_id_that_a_path_cannot_hold_places_nothing(harness: ServiceHarness, customer: str) -> None:
+def test_a_customer_id_that_cannot_stand_in_a_path_places_nothing(harness: ServiceHarness, customer: str) -> None:
     own = harness.api(subject=customer).post("/orders", new_order())
     assert (own.status, own.problem) == (403, "forbidden")
     named = harness.api(subject="shop", scope="orders/service").post(f"/orders?customer_id={customer}", new_order())
@@ -226,7 +226,7 @@ def test_a_customer_id_that_a_path_cannot_hold_places_nothing(harness: ServiceHa
     assert queued(harness) == []
 
 
-def test_an_order_that_an_earlier_release_accepted_of_such_a_customer_is_stored(harness: ServiceHarness) -> None:
+def test_an_order_of_such_a_customer_that_an_earlier_release_accepted_is_stored(harness: ServiceHarness) -> None:
     order_id = order_ids.mint(harness.wiring.id_secret(), ".")
     harness.process(json.dumps(command(customer_id=".", order_id=order_id)))
     assert harness.api(subject="shop", scope="orders/service").get(f"/orders/{order_id}").json["customer_id"] == "."

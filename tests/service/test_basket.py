@@ -12,9 +12,8 @@ from chalicelib.adapters import order_items
 from chalicelib.domain import orders
 from chalicelib.domain.errors import InvalidOrder
 from chalicelib.domain.orders import ErasedOrder, NewOrder, Order
-from testkit.builders import CUSTOMER
+from testkit.builders import CUSTOMER, shop_basket
 from testkit.lambda_events import stream_event
-from testkit.shop_basket import shop_basket
 from tests.service.harness import ServiceHarness
 from tests.service.test_change import SERVICE, erase, patch
 

@@ -112,7 +112,7 @@ def test_a_change_needs_the_version_that_was_seen(
 
 
 @pytest.mark.parametrize("if_match", ["*", '"1"', '"7", "1"', ' "1" '])
-def test_if_match_may_list_several_versions_or_accept_any(harness: ServiceHarness, if_match: str) -> None:
+def test_if_match_may_list_several_versions_or_match_any(harness: ServiceHarness, if_match: str) -> None:
     assert patch(harness, place(harness), {"note": "new"}, if_match).status == 200
 
 
@@ -187,7 +187,7 @@ def test_a_change_overtaken_by_another_writer_is_refused(harness: ServiceHarness
     assert harness.api().get(f"/orders/{order_id}").json["note"] == "first"
 
 
-def test_with_the_table_down_a_change_is_unavailable_and_to_be_retried(harness: ServiceHarness) -> None:
+def test_with_the_table_down_a_change_is_unavailable_and_may_be_retried(harness: ServiceHarness) -> None:
     order_id = place(harness)
     harness.fail(harness.wiring.order_table(), "UpdateItem", lambda _sent: throttled())
     answer = patch(harness, order_id, {"note": "n"})
@@ -195,7 +195,7 @@ def test_with_the_table_down_a_change_is_unavailable_and_to_be_retried(harness: 
 
 
 @pytest.mark.parametrize("operation", ["GetItem", "UpdateItem"])
-def test_a_change_that_failed_before_it_had_an_effect_says_so(harness: ServiceHarness, operation: str) -> None:
+def test_a_change_that_failed_before_it_took_effect_says_so(harness: ServiceHarness, operation: str) -> None:
     order_id = place(harness)
     error: Any = {
         "Error": {"Code": "AccessDenied"},

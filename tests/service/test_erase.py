@@ -53,7 +53,7 @@ def test_an_erasure_that_names_no_customer_is_refused_and_erases_nothing(
     assert version_of(harness, order_id) == 1
 
 
-def test_an_order_that_is_not_stored_yet_is_to_be_erased_in_a_moment(harness: ServiceHarness) -> None:
+def test_erasing_an_order_that_is_not_stored_yet_asks_for_a_retry(harness: ServiceHarness) -> None:
     order_id = harness.api().post("/orders", new_order(note="private")).json["order_id"]
     answer = erase(harness, order_id)
     assert (answer.status, answer.problem, answer.headers["Retry-After"]) == (409, "not-yet-stored", "1")

@@ -1,4 +1,4 @@
-"""Every field of an order, from the API to the event: a field that is dropped on the way fails here by its name.
+"""Every field of an order, from the API to the event: if a hop drops a field, a test here fails and names the field.
 
 Orders with a value of its own in each field are made from the models' JSON Schemas, so a new field is walked as soon as
 it is declared.
@@ -100,29 +100,29 @@ def test_a_field_of_a_new_order_is_a_field_of_the_stored_order(field: str) -> No
 
 
 @pytest.mark.parametrize("place", SENT_PLACES)
-def test_what_a_client_sends_arrives_everywhere(hops: Hops, place: str) -> None:
+def test_every_field_that_a_client_sends_reaches_every_hop(hops: Hops, place: str) -> None:
     for hop, document in hops.placed.items():
         assert parts(document).get(place) == parts(SENT)[place], f"{hop} drops {place}"
 
 
 @pytest.mark.parametrize("field", LISTED_FIELDS)
-def test_what_a_list_shows_of_it_is_what_was_sent(hops: Hops, field: str) -> None:
+def test_a_list_shows_the_fields_as_they_were_sent(hops: Hops, field: str) -> None:
     assert hops.listed.get(field) == SENT[field], f"the list drops {field}"
 
 
 @pytest.mark.parametrize("place", PATCHED_PLACES)
-def test_what_a_client_changes_is_changed_everywhere(hops: Hops, place: str) -> None:
+def test_every_field_that_a_client_changes_is_changed_at_every_hop(hops: Hops, place: str) -> None:
     for hop, document in hops.changed.items():
         assert parts(document).get(place) == parts(PATCH)[place], f"{hop} drops {place}"
 
 
 @pytest.mark.parametrize("field", OrderContent.model_fields)
-def test_a_field_that_a_client_may_change_says_until_when(field: str) -> None:
+def test_a_field_that_a_client_may_change_has_a_change_rule(field: str) -> None:
     assert field in CHANGE_RULES, f"CHANGE_RULES has no rule for {field}"
 
 
 @pytest.mark.parametrize(("model", "field"), [(model, field) for model in PARTS for field in model.model_fields])
-def test_a_field_that_may_be_left_out_is_none_then(model: Any, field: str) -> None:
+def test_an_optional_field_that_is_left_out_is_none(model: Any, field: str) -> None:
     """Any other default would change the fingerprints of orders that were placed before the field was declared."""
     declared = model.model_fields[field]
     assert declared.is_required() or declared.default is None, f"{field} has a default that is not None"

@@ -1,4 +1,4 @@
-"""A write whose response was lost: what took effect is answered as done, or 503 where that is unknown; never 412."""
+"""A write whose response was lost: if it took effect it is answered as done, or 503 if that is unknown; never 412."""
 
 from collections.abc import Callable
 
@@ -43,7 +43,7 @@ def test_an_erasure_whose_response_was_lost_is_answered_as_done(harness: Service
     assert version_of(harness, order_id) == 2
 
 
-def test_whether_a_change_was_made_is_left_open_when_many_others_wrote_since(harness: ServiceHarness) -> None:
+def test_after_many_other_writes_the_response_leaves_open_whether_a_change_was_made(harness: ServiceHarness) -> None:
     order_id = place(harness)
     harness.lose_response(harness.wiring.order_table(), "UpdateItem", then=others_write(harness, order_id, 4))
     answer = patch(harness, order_id, {"note": "own"}, '"1"')

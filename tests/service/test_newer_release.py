@@ -1,4 +1,4 @@
-"""What a newer release writes, and this one meets: during a deployment and after a rollback."""
+"""Data of a newer release that this one reads: during a deployment and after a rollback."""
 
 import json
 from typing import Any
@@ -110,7 +110,7 @@ def test_an_erased_order_keeps_no_attribute_that_this_release_does_not_know(harn
     assert item_at(harness, order_id).keys() == known
 
 
-def test_unknown_attributes_are_neither_shown_nor_published(harness: ServiceHarness) -> None:
+def test_attributes_that_this_release_does_not_know_are_neither_shown_nor_published(harness: ServiceHarness) -> None:
     order_id, item = stored_by_a_newer_release(harness)
     shown = [
         harness.api().get(f"/orders/{order_id}").body,
@@ -140,7 +140,7 @@ def published(harness: ServiceHarness, before: Any, after: Any) -> dict[str, Any
     return found
 
 
-def test_a_status_that_this_release_does_not_know_is_shown_as_it_stands(harness: ServiceHarness) -> None:
+def test_a_status_that_this_release_does_not_know_is_shown_unchanged(harness: ServiceHarness) -> None:
     order_id = on_hold(harness)
     answer = harness.api().get(f"/orders/{order_id}")
     assert (answer.status, answer.json["status"]) == (200, NEW_STATUS)
@@ -150,7 +150,7 @@ def test_a_status_that_this_release_does_not_know_is_shown_as_it_stands(harness:
     assert {each["order_id"]: each["status"] for each in listed}[order_id] == NEW_STATUS
 
 
-def test_a_list_is_filtered_by_known_statuses_only(harness: ServiceHarness) -> None:
+def test_a_list_can_be_filtered_only_by_known_statuses(harness: ServiceHarness) -> None:
     on_hold(harness)
     answer = harness.api().get(f"/customers/{CUSTOMER}/orders?status={NEW_STATUS}")
     assert (answer.status, answer.problem) == (400, "invalid-parameter")

@@ -1,4 +1,4 @@
-"""Batches: messages each on their own, records in order up to the first failure; the response is in time and right."""
+"""Batches: each message on its own, records in order up to the first failure, and a correct response in time."""
 
 import logging
 import threading
@@ -33,7 +33,7 @@ def record(number: int) -> dict[str, Any]:
     return {"dynamodb": {"SequenceNumber": str(number)}}
 
 
-def test_each_is_done_and_only_failures_are_returned() -> None:
+def test_every_thing_is_handled_and_only_failures_are_returned() -> None:
     seen: list[int] = []
     lock = threading.Lock()
 
@@ -115,7 +115,7 @@ def test_without_a_failure_no_record_is_returned() -> None:
     assert lambda_batches.in_order(list(range(25)), len, remaining_ms=in_time, longest_ms=0) is None
 
 
-def test_an_unforeseen_error_stops_at_the_start_of_its_step() -> None:
+def test_an_unexpected_error_stops_at_the_start_of_its_step() -> None:
     def handle(step: Any) -> int:
         fails_on(10)(step[0])
         return len(step)
@@ -146,7 +146,7 @@ def test_a_group_is_handled_in_order_and_stops_at_its_first_failure() -> None:
     assert sorted(seen) == ["a1", "a2", "b1", "c1", "c2"]
 
 
-def test_of_a_group_that_hangs_what_was_done_before_is_done() -> None:
+def test_things_that_a_group_finished_before_it_hung_count_as_done() -> None:
     release = threading.Event()
 
     def handle(thing: int) -> None:
@@ -174,7 +174,7 @@ def test_no_message_is_begun_that_may_take_longer_than_what_is_left() -> None:
     assert begun == [1]
 
 
-def test_of_a_timeout_that_is_shorter_than_a_call_can_take_a_quarter_is_for_work() -> None:
+def test_with_a_timeout_shorter_than_a_call_a_quarter_of_it_is_used_for_work() -> None:
     left = iter([8_000.0, 8_000.0, 6_001.0, 5_999.0])
     assert lambda_batches.in_order(list(range(30)), len, remaining_ms=lambda: next(left), longest_ms=9_600) == 20
 
@@ -188,7 +188,7 @@ def test_a_mapping_that_reads_reports_gets_the_failed_messages() -> None:
     }
 
 
-def test_for_any_other_mapping_processed_messages_are_deleted_and_the_failure_is_raised() -> None:
+def test_without_reports_processed_messages_are_deleted_and_the_failure_is_raised() -> None:
     deleted: list[Any] = []
     all_of_them = messages(3)
     with pytest.raises(BatchFailed, match="1 of 3"):
@@ -196,7 +196,7 @@ def test_for_any_other_mapping_processed_messages_are_deleted_and_the_failure_is
     assert deleted == [["h0", "h2"]]
 
 
-def test_for_any_other_mapping_lambda_deletes_a_batch_without_failures() -> None:
+def test_without_reports_lambda_deletes_a_batch_without_failures() -> None:
     assert lambda_batches.sqs_response(messages(3), [], report_failures=False, delete=fails_on()) is None
 
 
@@ -239,13 +239,13 @@ def test_an_unexpected_error_is_logged_as_an_event(logged: list[str]) -> None:
     assert logged == ["message.failed", "records.failed"]
 
 
-def test_with_a_second_left_work_is_begun() -> None:
+def test_with_a_second_left_work_is_started() -> None:
     assert lambda_batches.each(["a"], lambda _thing: None, remaining_ms=lambda: 1_000, longest_ms=0) == []
     assert lambda_batches.in_order(["a"], len, remaining_ms=lambda: 1_000, longest_ms=0) is None
 
 
 def hanging(remaining_ms: int) -> tuple[list[int], int, float]:
-    """Let 20 things hang; returns those not done, how many were begun, and how long `each` took (seconds)."""
+    """Let 20 things hang; returns the unfinished ones, how many were begun, and how long `each` took (seconds)."""
     release, begun = threading.Event(), []
 
     def hang(thing: int) -> None:

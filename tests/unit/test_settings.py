@@ -20,12 +20,12 @@ def test_the_local_stage_has_every_setting_and_means_the_embedded_engine() -> No
     assert settings.customer_claim == "sub"
 
 
-def test_another_endpoint_wins() -> None:
+def test_another_endpoint_replaces_the_engines() -> None:
     url = "http://127.0.0.1:9999"
     assert Settings.from_env(LOCAL | {"AWS_ENDPOINT_URL": url}).endpoint_url == url
 
 
-def test_any_other_stage_is_where_botocore_says() -> None:
+def test_any_other_stage_uses_botocores_address() -> None:
     assert Settings.from_env(LOCAL | {"STAGE": "dev"}).endpoint_url is None
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.domain.orders import CUSTOMER_ID_PATTERN
+from chalicelib.domain.request_context import PlacedBy
 from chalicelib.http.auth.claims import gateway_identity, gateway_list, identity, scopes
 from chalicelib.http.problems import Problem
 
@@ -47,6 +48,11 @@ class Principal:
     @property
     def is_service(self) -> bool:
         return SERVICE in self.scopes
+
+    @property
+    def placed_by(self) -> PlacedBy:
+        """What an order that it places is marked with."""
+        return "service" if self.is_service else "customer"
 
     def require(self, scope: str) -> None:
         """Raises Problem 403 unless the token has the scope. A service may do what a customer may."""

@@ -9,15 +9,8 @@ import click
 
 from chalicelib.http import problem_document
 from ordersctl.contract.openapi import schemas
-from ordersctl.contract.openapi.operations import (
-    ANYONES,
-    AUTHORIZED,
-    OPERATIONS,
-    PARAMETERS,
-    PROBLEMS,
-    RETRY_AFTER,
-    Success,
-)
+from ordersctl.contract.openapi.operations import OPERATIONS, PARAMETERS, Success
+from ordersctl.contract.openapi.problems import ANYONES, AUTHORIZED, PROBLEMS, RETRY_AFTER
 from ordersctl.shared import project
 
 DOCUMENT = project.PROJECT_DIR / "chalicelib" / "http" / "openapi.json"

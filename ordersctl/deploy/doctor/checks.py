@@ -1,4 +1,4 @@
-"""What is checked of a deployed stage, in the order in which an order travels."""
+"""The checks of a deployed stage, in the order of the hops."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,10 +18,11 @@ from ordersctl.deploy.stack import Stack, deployed_whole
 from ordersctl.shared import templates
 from ordersctl.shared.functions import ALIAS, Function
 from ordersctl.shared.stage import Stage
+from ordersctl.shared.throttles import MINUTES, Throttle, throttles
 
 
 def examine(stage: Stage) -> Iterator[Finding]:
-    """Check everything, in the order in which an order travels; raises botocore's errors."""
+    """Check everything, in the order of the hops; raises botocore's errors."""
     given, _ = settings.stage_settings(stage.name)
     yield from account(stage, given)
     if Stack(stage.client("cloudformation"), stage.stack_name).describe() is None:
@@ -70,8 +71,8 @@ class _Checks:
 
     def recorded(self) -> Iterator[Finding]:
         recorded, outputs = environment_variables(self.stage.name), self.stage.outputs()
-        stale = [name for name in recorded_outputs() if recorded.get(variable(name)) != outputs.get(name)]
-        yield none_of(stale, "outputs that are not written down", self.remedies.stack)
+        stale = [name for name in recorded_outputs() if recorded.get(variable(name), "") != outputs.get(name, "")]
+        yield none_of(stale, "outputs that .chalice/config.json lacks", self.remedies.stack)
 
     def order_queue(self) -> Iterator[Finding]:
         attributes = self.stage.queue_attributes(self.stage.output("OrderQueueUrl"), "All")
@@ -104,7 +105,7 @@ class _Checks:
         reads = "ReportBatchItemFailures" in (source.get("FunctionResponseTypes") or [])
         return Finding(
             reads or not returns,
-            f"failures that {name} {'returns' if returns else 'raises'} are heeded",
+            f"failures that {name} {'returns' if returns else 'raises'} are retried",
             "REPORT_BATCH_ITEM_FAILURES must not be set without FunctionResponseTypes: ORDERS ARE BEING LOST",
         )
 
@@ -121,10 +122,11 @@ class _Checks:
         stream = (table.get("StreamSpecification") or {}).get("StreamViewType")
         yield Finding(stream == "NEW_AND_OLD_IMAGES", f"the table's stream shows {stream}", remedy)
         if self.settings.get("DeletionProtection", "true") == "true":
-            yield Finding(bool(table.get("DeletionProtectionEnabled")), "the table refuses to be deleted", remedy)
+            yield Finding(bool(table.get("DeletionProtectionEnabled")), "the table's deletion protection is on", remedy)
         backups = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
         status = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
         yield Finding(status == "ENABLED", f"point-in-time recovery is {status}", remedy)
+        yield _throttling(throttles(self.stage))
 
     def dead_letters(self) -> Iterator[Finding]:
         for output in ("OrderDeadLetterQueueUrl", "EventDeadLetterQueueUrl"):
@@ -155,6 +157,12 @@ class _Checks:
         yield none_of(missing, "alarms that are missing", self.remedies.stack)
         ringing = [alarm["AlarmName"] for alarm in alarms if alarm["StateValue"] == "ALARM"]
         yield none_of(ringing, "alarms that ring", "docs/operate/operations.md")
+
+
+def _throttling(found: list[Throttle]) -> Finding:
+    said = ", ".join(f"{each.resource} {each.reason} {each.events:,} times" for each in found) or "nothing"
+    page = "huge-customers.md" if any(each.is_hot_key for each in found) else "operations.md"
+    return Finding(not found, f"throttled by DynamoDB in {MINUTES} minutes: {said}", f"docs/operate/{page}")
 
 
 def _tuned(what: str, differing: Mapping[str, Any], remedy: str) -> Finding:

@@ -1,4 +1,4 @@
-"""`ordersctl doctor`: compares a deployed stage with what it should be, and says what is wrong."""
+"""`ordersctl doctor`: compares a deployed stage with its templates and settings, and prints the differences."""
 
 import click
 from rich.markup import escape
@@ -11,7 +11,7 @@ from ordersctl.shared.stage import Stage, with_stage
 @click.command()
 @with_stage
 def doctor(stage: Stage) -> None:
-    """Say what of a deployed stage is not as it should be; exit status 1 if anything."""
+    """Print what is wrong with a deployed stage; exit status 1 if anything is."""
     ill = 0
     for finding in examine(stage):
         mark = "[green]ok[/]  " if finding.fine else "[red]ILL[/] "

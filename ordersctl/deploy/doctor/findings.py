@@ -1,4 +1,4 @@
-"""What doctor says: a finding, and what to type about it."""
+"""What doctor reports: a finding, and the command that fixes it."""
 
 from typing import NamedTuple
 
@@ -8,11 +8,14 @@ from ordersctl.shared.stage import Stage
 class Finding(NamedTuple):
     fine: bool
     what: str
-    remedy: str = ""  # what to type, or to read
+    remedy: str = ""  # a command to run, or a page to read
 
 
 class Remedies(NamedTuple):
-    """What to type, by how the stage was deployed: provisioning one that was deployed whole would take it apart."""
+    """The commands that fix a finding.
+
+    They depend on how the stage was deployed: `provision` would damage one stack.
+    """
 
     stack: str
     functions: str
@@ -23,7 +26,8 @@ class Remedies(NamedTuple):
         tune = f"ordersctl tune --stage {stage.name}"
         if packaged:
             deploy = f"make package STAGE={stage.name}, then ordersctl deploy --stage {stage.name}"
-            # CloudFormation changes only what differs from its own last template, not what was changed beside it.
+            # CloudFormation changes only what differs from its own last template; it does not undo changes made by
+            # other means.
             return cls(deploy, deploy, f"{deploy}; if that changes nothing, {tune}")
         # chalice has --profile, and no --region: it deploys to the region of the profile or of this variable.
         region = "" if stage.is_local else f"AWS_DEFAULT_REGION={stage.session.region_name} "

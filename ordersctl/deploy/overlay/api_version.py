@@ -17,14 +17,17 @@ from ordersctl.shared.templates import Template
 def definition(template: Template, given: Mapping[str, str]) -> dict[str, Any]:
     """Return the API's OpenAPI document under these settings, without its version."""
     document = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
-    found: dict[str, Any] = Evaluation.of(template, given).resolved(document)
-    return found | {"info": {name: each for name, each in found["info"].items() if name != "version"}}
+    return _without_version(Evaluation.of(template, given).resolved(document))
 
 
 def set_version(template: Template, given: Mapping[str, str]) -> None:
-    """Write the version of the API under these settings into the template that is deployed with them."""
-    if "RestAPI" not in template["Resources"]:
-        return  # an HTTP API makes a deployment of each change itself
-    text = json.dumps(definition(template, given), sort_keys=True)
-    info = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["info"]
-    info["version"] = hashlib.sha256(text.encode()).hexdigest()[:16]
+    """Write the version of each API under these settings into the template that is deployed with them."""
+    evaluation = Evaluation.of(template, given)
+    for resource in template["Resources"].values():
+        if document := resource.get("Properties", {}).get("DefinitionBody"):
+            text = json.dumps(_without_version(evaluation.resolved(document)), sort_keys=True)
+            document["info"]["version"] = hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _without_version(document: dict[str, Any]) -> dict[str, Any]:
+    return document | {"info": {name: each for name, each in document["info"].items() if name != "version"}}

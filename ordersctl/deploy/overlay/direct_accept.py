@@ -22,7 +22,7 @@ _UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 # Where the authorizer's findings are, by the kind of authorizer. The built-in one has read the claim of the scopes.
 _CLAIMS = {"Fn::If": ["WithCognito", "claims.", ""]}
-_SCOPE = {"Fn::If": ["WithCognito", {"Fn::Sub": "claims.${ScopeClaim}"}, "scope"]}
+_SCOPE = {"Fn::If": ["WithCognito", {"Ref": "ScopeClaim"}, "scope"]}
 # What a reference in a template may name (Velocity user guide, "References").
 RENDERABLE = "[A-Za-z][A-Za-z0-9_-]*"
 # Cognito's authorizer hands claims on as text: what may have been null, a boolean or a fraction names nobody, as in
@@ -142,7 +142,7 @@ def _integration(headers: Mapping[str, str], preamble: str) -> dict[str, Any]:
 
 def request_template() -> list[Any]:
     """Return the parts of the template that turns a client's request into SQS's; CloudFormation joins them."""
-    form = "Action=${action}&Version=2012-11-05&MessageGroupId=$util.urlEncode($customer)&MessageBody="
+    form = "Action=${action}&Version=2012-11-05${group}&MessageBody="
     return [
         '#set($own="${context.authorizer.',
         _CLAIMS,
@@ -150,8 +150,12 @@ def request_template() -> list[Any]:
         '}")',
         _NO_NAME_IS_NOBODY,
         '#set($scope=" ${context.authorizer.',
+        _CLAIMS,
         _SCOPE,
-        '} ")' + _checks() + _parts() + form + _envelope(),
+        '} ")#set($spread="',
+        {"Ref": "SpreadCustomers"},
+        '")' + _checks() + _group() + _parts() + form,
+        *_envelope(),
     ]
 
 
@@ -160,8 +164,8 @@ def _checks() -> str:
     return (
         '#set($action="SendMessage")'
         f"{_KEY}{_NAMED}"
-        "#set($customer=$own)"
-        '#if($scope.contains(" orders/service "))#set($customer=$named)'
+        '#set($customer=$own)#set($placedBy="customer")'
+        '#if($scope.contains(" orders/service "))#set($customer=$named)#set($placedBy="service")'
         '#if($named=="")#set($action="NoCustomerNamed")#end'
         '#elseif(!$scope.contains(" orders/write "))#set($action="NotPermitted")'
         '#elseif($named!="" && $named!=$own)#set($action="NotPermitted")#end'
@@ -173,6 +177,19 @@ def _checks() -> str:
         '#set($id=$id.replaceAll("%22","%5C%22"))'  # a quotation mark, within the envelope's JSON
         f'#if(!$key.matches("{_UUID}"))#set($action="NoUuidInIdempotencyKey")#end'
         f'#if($input.body.length()>{MAX_BODY_BYTES})#set($action="BodyTooLarge")#end'
+    )
+
+
+def _group() -> str:
+    """Write the message's group ($group): the customer, and none where many persons share the customer's id.
+
+    As OrderQueue.send has it. An id in the setting has no "=" and no comma.
+    """
+    return (
+        '#set($group="&MessageGroupId=$util.urlEncode($customer)")'
+        '#foreach($each in $spread.split(","))'
+        '#if($each.startsWith("${customer}=") && $each.matches(".+:people"))#set($group="")#end'
+        "#end"
     )
 
 
@@ -188,8 +205,8 @@ def _parts() -> str:
     )
 
 
-def _envelope() -> str:
-    """Write the command as commands.encode does, encoded for a form body."""
+def _envelope() -> list[Any]:
+    """Return the parts of the command as commands.encode writes it, encoded for a form body."""
     members = {
         "type": "PlaceOrder",
         "version": commands.VERSION,
@@ -202,7 +219,8 @@ def _envelope() -> str:
     }
     head = quote(json.dumps(members, separators=(",", ":")), safe="${}().,_-'")
     head = head.removesuffix("}").replace("{%22", "%7B%22", 1)
-    return f"{head}%2C%22order%22%3A$util.urlEncode($input.json('$'))%7D"
+    by_whom = {"Fn::If": ["WithCheckedPrices", "%2C%22placed_by%22%3A%22${placedBy}%22", ""]}
+    return [head, by_whom, "%2C%22order%22%3A$util.urlEncode($input.json('$'))%7D"]
 
 
 def accepted_template() -> str:

@@ -8,7 +8,7 @@ from chalicelib.http import problem_document
 
 _RETRY = {"Retry-After": "'1'"}
 _TOKEN = {"WWW-Authenticate": "'Bearer'"}
-# An authorizer fails when the issuer's keys cannot be read; it looks again after as many seconds.
+# Seconds after which an authorizer that could not read the issuer's keys tries again.
 _KEYS = {"Retry-After": "'5'"}
 
 # API Gateway guide, "Gateway response types": type -> status, slug, detail, headers.

@@ -1,4 +1,4 @@
-"""What is laid over the SAM template that Chalice makes."""
+"""The template that is merged over the SAM template that Chalice makes."""
 
 from ordersctl.deploy.overlay import cors, direct_accept
 from ordersctl.deploy.overlay.gateway_responses import gateway_responses

@@ -1,6 +1,6 @@
 """The table and the secret of a stage, which outlive its stack: whether they are there, and what they are like."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,8 +48,18 @@ def _table(stage: Stage) -> Existing | None:
         "DeletionProtection": str(bool(table.get("DeletionProtectionEnabled"))).lower(),
         "TableClass": table.get("TableClassSummary", {}).get("TableClass", "STANDARD"),
         "BillingMode": table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
+        "Encryption": _encryption(stage, table),
     }
     return Existing(TABLE, "AWS::DynamoDB::GlobalTable", {"TableName": stage.stack_name}, settings)
+
+
+def _encryption(stage: Stage, table: Mapping[str, Any]) -> str:
+    """Return how a table is encrypted, as the stage's setting says it (DynamoDB API reference, SSEDescription)."""
+    key = table.get("SSEDescription", {}).get("KMSMasterKeyArn")
+    if key is None:
+        return "aws-owned"
+    manager = stage.client("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyManager"]
+    return "aws-managed" if manager == "AWS" else str(key)
 
 
 def _secret(stage: Stage) -> Existing | None:

@@ -85,10 +85,11 @@ def show_orders(columns: Mapping[str, Mapping[str, float]], millions: float, tit
 
 
 def show_assumptions(load: Load, price: Mapping[str, Any]) -> None:
-    """Print what the total depends on most: how full batches are, and how often a token is used again."""
+    """Print the assumptions that change the total most: how full batches are, and how often a token is reused."""
 
     def both(**changes: float) -> str:
-        totals = [dollars_per_million(units(replace(load, direct=each, **changes)), price) for each in (False, True)]  # type: ignore[arg-type]  # mypy takes each change for any field's
+        # mypy takes each change for any field's
+        totals = [dollars_per_million(units(replace(load, direct=each, **changes)), price) for each in (False, True)]  # type: ignore[arg-type]
         return " and ".join(f"${sum(each.values()):.2f}" for each in totals)
 
     console = Console(highlight=False)

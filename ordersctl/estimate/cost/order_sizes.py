@@ -1,7 +1,7 @@
 """How large an order is in the table, the queue and the topic, by its number of line items, in KB of 1,024 bytes.
 
-A base and an amount for each line, measured on the real lines in tests/data (names of 25 characters, article numbers
-of 5), without a note and an address; a test compares them with the adapters' own output.
+A base and an amount per line, measured on the real lines in tests/data (names of 25 characters, article numbers
+of 5), without a note or an address; a test compares them with the adapters' own output.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _ITEM, _ITEM_LINE = 303, 47.0
 # The command and the event are JSON, with names spelt out. The event's base includes its message attributes.
 _COMMAND, _COMMAND_LINE = 268, 82.0
 _EVENT, _EVENT_LINE = 696, 82.0
-INDEX_ENTRY = 234  # bytes, whatever the number of lines: they are not projected
+INDEX_ENTRY = 234  # bytes; the lines are not projected, so their number does not matter
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Sizes:
     event: float  # in the topic, with its attributes
 
 
-# A basket as a shop's checkout sends it, testkit/shop_basket.py: 20 lines with VAT, shipping, a coupon, two addresses,
+# A basket as a shop's checkout sends it, testkit/builders.py: 20 lines with VAT, shipping, a coupon, two addresses,
 # a note, contact and metadata. Measured; a test compares them.
 SHOP_BASKET = Sizes(item=1_889 / KB, command=2_718 / KB, event=3_176 / KB)
 

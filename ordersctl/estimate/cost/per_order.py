@@ -1,4 +1,4 @@
-"""What an order costs on AWS: units per order by component, times prices."""
+"""The cost of an order on AWS: units per order by component, times prices."""
 
 import math
 import tomllib
@@ -11,7 +11,7 @@ from ordersctl.estimate.cost.order_sizes import Sizes, sizes
 
 PRICES = Path(__file__).with_name("prices.toml")
 GB = 1e9
-CHUNK_KB = 64  # of a call to SQS or SNS: each chunk, even a part of one, is billed as a request
+CHUNK_KB = 64  # bytes of a call to SQS or SNS that are billed as one request, also when the last chunk is not full
 ENTRIES_PER_CALL = 10  # ReceiveMessage, DeleteMessageBatch, PublishBatch
 CALL_KB = 256  # PublishBatch; a larger event is sent alone
 LOG_LINE_OVERHEAD = 26  # bytes that CloudWatch Logs adds to an event
@@ -34,14 +34,14 @@ class Load:
     batch: int = 10  # messages per invocation of the processor
     records: int = 100  # stream records per invocation of the publisher
     size: Sizes = TEN_LINES
-    # The answer to an accept with its headers: ours, which a test checks, and 260 bytes of API Gateway's.
+    # Bytes of a 202 with its headers: the service's own, which a test checks, and 260 bytes of API Gateway's.
     answer_kb: float = 0.58
     accept_ms: float = 12.0
     process_ms: float = 10.0  # of the processor's invocation, and
     process_order_ms: float = 2.0  # of each order in it
     publish_ms: float = 20.0  # of the publisher's, and
     publish_call_ms: float = 10.0  # of each PublishBatch in it
-    cold: float = 0.01  # the share of invocations that start a function; AWS says that it is lower
+    cold: float = 0.01  # the share of invocations that start a function; according to AWS the share is lower
     init_ms: float = 400.0  # of a start, which is billed
     memory_mb: int = 512
     authorized: float = 0.02  # authorizer invocations per order: its answer is valid for a token for five minutes
@@ -52,7 +52,7 @@ class Load:
     publish_line_bytes: int = 242
     # How Lambda's own lines are logged; none is SystemLogLevel WARN, a stage's default.
     lambda_report: LambdaReport = "none"
-    subscribers: int = 0  # queues that read every event; their owners pay, so none are counted unless asked for
+    subscribers: int = 0  # queues that receive every event; their owners pay, so the default is none
 
 
 @dataclass(frozen=True)

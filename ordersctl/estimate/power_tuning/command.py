@@ -34,8 +34,8 @@ SIZES = (128, 256, 512, 1024, 1769, 3008)  # MB; 1,769 is one whole processor
 def power_tune(stage: Stage, name: str, *, payload: Path, times: int, sizes: Sequence[int], plot: Path | None) -> None:
     """Invoke FUNCTION at several memory sizes, and name the cheapest and the fastest.
 
-    Each invocation really does what the payload asks for, N times at each size; a processor's order is a duplicate
-    from the second time on. While it is measured the function logs reports.
+    Each invocation really does the payload's work, N times at each size; a processor's order is a duplicate
+    from the second invocation on. During the measurement the function logs reports.
     Memory and logging are restored at the end, after Ctrl-C and SIGTERM too. The command that restores them after a
     kill is printed first.
     """

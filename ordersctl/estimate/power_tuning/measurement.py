@@ -1,4 +1,4 @@
-"""Measuring a deployed function: billed milliseconds of warm invocations, by Lambda's own reports."""
+"""Measures a deployed function: the billed milliseconds of warm invocations, from Lambda's own reports."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ import click
 from ordersctl.estimate.power_tuning.lambda_reports import last_report
 from ordersctl.shared.stage import Stage
 
-_TRIES_PER_WARM = 3  # invocations for each warm one that is asked for
+_TRIES_PER_WARM = 3  # invocations at most for each requested warm one
 _REFUSED = 400
 
 
@@ -62,7 +62,7 @@ def invoke(stage: Stage, function: str, event: bytes, times: int) -> tuple[list[
             started = report.init_ms if report else None
         elif report is None:  # the embedded engine bills nothing: there, the call's own duration
             billed.append(elapsed_ms)
-        elif report.init_ms is None:  # else other traffic left no warm environment for it
+        elif report.init_ms is None:  # a start means that other traffic took the warm environments
             billed.append(report.billed_ms)
     if len(billed) < times:
         raise click.ClickException(f"{function} was started anew too often: other traffic takes its warm environments")
@@ -70,7 +70,7 @@ def invoke(stage: Stage, function: str, event: bytes, times: int) -> tuple[list[
 
 
 def _is_refusal(returned: bytes) -> bool:
-    """Whether a function's answer says that it did not do its work: an API's status, a batch's failures."""
+    """Whether a function's answer reports that the work failed: by an API's status or a batch's failures."""
     try:
         answer = json.loads(returned)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Memory and log level of a deployed function, changed for a while and restored however the change ends."""
+"""Memory and log level of a deployed function: changed during a measurement, and restored however it ends."""
 
 import shlex
 import signal
@@ -20,7 +20,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def restored(function: Function, update_command: str) -> Iterator[dict[str, Any]]:
     """Yield the function's settings, and restore them at the end, after an error or a signal too.
 
-    SIGKILL leaves no chance to restore them. So the shell command that does it, `update_command` with the settings
+    After SIGKILL nothing can restore them. So the shell command that does, `update_command` with the settings
     appended, is printed before anything is changed, and again when restoring fails.
     """
     before = function.settings()
@@ -34,7 +34,7 @@ def restored(function: Function, update_command: str) -> Iterator[dict[str, Any]
             yield before
         finally:
             _ignore_signals()
-    finally:  # reached after a signal in the line above too, which was the last one
+    finally:  # also runs after a signal in the line above; further signals are ignored
         try:
             function.update(**before)
         except (BotoCoreError, ClientError) as error:
@@ -50,7 +50,8 @@ def restored(function: Function, update_command: str) -> Iterator[dict[str, Any]
 def with_reports(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the change of settings that makes Lambda report successful invocations; empty where it does already.
 
-    Their reports are of level INFO: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+    Their reports are of level INFO:
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
     """
     logging = settings.get("LoggingConfig", {})
     if logging.get("LogFormat") != "JSON" or logging.get("SystemLogLevel") != "WARN":

@@ -1,5 +1,7 @@
 """The model of API Gateway and of the function that accepts orders."""
 
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from ordersctl.estimate.simulation.limits import Bottleneck
@@ -59,11 +61,16 @@ class Accepting:
         def answer(_event: Any) -> None:
             world.account.end(count)
             world.observations.accepted += count
-            share = world.limits.largest_customer
-            largest = sum(world.chance.random() < share for _ in range(count)) if share else 0
-            for part, of_largest in ((largest, True), (count - largest, False)):
-                if part:
-                    self._queue.put(Orders(born, part, of_largest))
+            for index_key, part in self._by_index_key(count):
+                self._queue.put(Orders(born, part, index_key))
 
         if count:
             world.wait(seconds).callbacks.append(answer)
+
+    def _by_index_key(self, count: int) -> Iterator[tuple[int | None, int]]:
+        """Draw which of some orders are the largest customer's, and their keys in the index."""
+        limits, chance = self._world.limits, self._world.chance
+        share, keys = limits.largest_customer, round(limits.index_keys)
+        largest = sum(chance.random() < share for _ in range(count)) if share else 0
+        drawn = Counter({0: largest}) if keys == 1 else Counter(chance.randrange(keys) for _ in range(largest))
+        yield from ((key, part) for key, part in [*drawn.items(), (None, count - largest)] if part)

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from ordersctl.estimate.simulation.limits import ADVICE, Limits, Times
+from chalicelib.settings import MOST_INDEX_KEYS
+from ordersctl.estimate.simulation.limits import ADVICE, Bottleneck, Limits, Times
 from ordersctl.estimate.simulation.observations import Observations, percentile
 from ordersctl.estimate.simulation.plot import draw
 from ordersctl.shared.options import Finite
@@ -16,10 +17,11 @@ from ordersctl.shared.plotting import plot_option
 
 _MOST = 1_000_000.0  # orders per second, and seconds: beyond what the model is for
 _COUNTS = {"concurrency", "pollers", "pollers_most", "maximum_concurrency", "batch", "records", "parallelization"}
-_COUNTS |= {"shards", "max_receives", "in_flight"}
+_COUNTS |= {"shards", "max_receives", "in_flight", "index_keys"}
 # https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html; a log-normal distribution cannot be
 # drawn from with a much larger spread.
 _MOST_OF = {"batch": 10_000, "records": 10_000, "parallelization": 10, "maximum_concurrency": 1_000, "spread": 3}
+_MOST_OF |= {"index_keys": MOST_INDEX_KEYS}
 _FRACTIONS = {"largest_customer", "stream_pause_seconds", "item_units"}
 
 
@@ -31,6 +33,16 @@ _FRACTIONS = {"largest_customer", "stream_pause_seconds", "item_units"}
 @click.option(
     "--seconds", type=click.IntRange(10, 36_000), default=1_800, show_default=True, help="How long to simulate."
 )
+@click.option(
+    "--hot-customer", type=Finite(0, 1), default=0.0, show_default=True, help="The share of orders of one customer."
+)
+@click.option(
+    "--spread",
+    type=click.IntRange(1, MOST_INDEX_KEYS),
+    default=1,
+    show_default=True,
+    help="Keys of the index that the hot customer's orders are spread over (SpreadCustomers).",
+)
 @click.option("--set", "settings", metavar="LIMIT=VALUE", multiple=True, help="Change a limit or a time; repeatable.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same run.")
 @plot_option
@@ -41,6 +53,8 @@ def simulate(
     ramp: float,
     hold: float,
     seconds: int,
+    hot_customer: float,
+    spread: int,
     settings: tuple[str, ...],
     seed: int,
     plot: Path | None,
@@ -61,9 +75,10 @@ def simulate(
             return before + (peak - before) * now / ramp
         return peak if now < ramp + hold else before
 
-    limits, times = _changed(Limits(), Times(), settings)
+    hot = Limits(largest_customer=hot_customer, index_keys=spread)
+    limits, times = _changed(hot, Times(), settings)
     observations = Flow(demand, limits, lambda _now: times, seed=seed).run(seconds)
-    show(observations)
+    show(observations, limits)
     if plot:
         draw(observations, plot)
 
@@ -105,7 +120,16 @@ def _complaint(name: str, number: float, *, is_limit: bool) -> str | None:
     return "a whole number" if name in _COUNTS and not number.is_integer() else None
 
 
-def show(observations: Observations) -> None:
+def keys_to_set(observations: Observations, limits: Limits) -> int:
+    """Return how many keys to spread the largest customer over: twice what its busiest second needs.
+
+    Twice, because DynamoDB may keep two keys in one partition until it has split it for their load.
+    """
+    busiest = max(each.requested - each.refused - each.failed for each in observations.samples)
+    return max(1, math.ceil(2 * busiest * limits.largest_customer / limits.partition_units))
+
+
+def show(observations: Observations, limits: Limits) -> None:
     console = Console()
     largest = max(observations.samples, key=lambda each: each.backlog)
     table = Table("", "", show_header=False)
@@ -124,4 +148,7 @@ def show(observations: Observations) -> None:
     if not observations.bottlenecks:
         console.print("No limit binds.")
     for bottleneck, seconds in observations.bottlenecks.most_common():
-        console.print(f"{bottleneck} binds for {seconds} s: {ADVICE[bottleneck]}.")
+        advice = ADVICE[bottleneck]
+        if bottleneck is Bottleneck.INDEX_KEY:
+            advice += f": over {keys_to_set(observations, limits)}"
+        console.print(f"{bottleneck} binds for {seconds} s: {advice}.")

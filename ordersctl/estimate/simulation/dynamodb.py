@@ -1,4 +1,4 @@
-"""The model of DynamoDB: a table, its index, and the partition that one customer's orders share in the index."""
+"""The model of DynamoDB: a table, its index, and the keys that the largest customer's orders have in the index."""
 
 from ordersctl.estimate.simulation.limits import Bottleneck, Limits
 from ordersctl.estimate.simulation.parts import Orders, TokenBucket
@@ -11,16 +11,16 @@ class Table:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._table, self._index, self._partition = (
-            TokenBucket(rate, rate) for rate in (limits.write_units, limits.index_units, limits.partition_units)
-        )
+        self._table, self._index = (TokenBucket(rate, rate) for rate in (limits.write_units, limits.index_units))
+        rate = limits.partition_units
+        self._keys = [TokenBucket(rate, rate) for _ in range(round(limits.index_keys))]
         self._minutes: list[float] = []  # orders per second that were written in each
 
     def write(self, orders: Orders, now: float) -> tuple[int, list[Bottleneck]]:
         """Return how many orders are stored, and what refused the others: the index throttles its table too."""
         costs = [(self._table, self._limits.item_units, Bottleneck.TABLE), (self._index, 1.0, Bottleneck.INDEX)]
-        if orders.of_largest_customer:
-            costs.append((self._partition, 1.0, Bottleneck.PARTITION))
+        if orders.index_key is not None:
+            costs.append((self._keys[orders.index_key], 1.0, Bottleneck.INDEX_KEY))
         room = [int(bucket.available(now) / cost) for bucket, cost, _ in costs]
         granted = min(orders.count, *room)
         for bucket, cost, _ in costs:

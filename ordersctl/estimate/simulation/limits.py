@@ -42,7 +42,7 @@ class Limits:
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/gsi-throttling.html: it throttles its table
     index_units: float = 4_000  # per second, of by-customer; WarmWrites raises it too
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput-scenarios.html
-    partition_units: float = 1_000  # per second: the most for one customer's orders in the index
+    partition_units: float = 1_000  # per second: the most for one key of the index
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
     table_units_most: float = 40_000  # per second
     # https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
@@ -56,6 +56,7 @@ class Limits:
     # Properties of the orders, not limits of AWS.
     item_units: float = 1  # write units of one order
     largest_customer: float = 0  # the share of orders that one customer places
+    index_keys: float = 1  # keys of the index over which that customer's orders are spread: SpreadCustomers
 
     @property
     def shard_count(self) -> int:
@@ -91,7 +92,7 @@ class Bottleneck(StrEnum):
     IN_FLIGHT = "SQS messages in flight"
     TABLE = "DynamoDB write units (table)"
     INDEX = "DynamoDB write units (index)"
-    PARTITION = "DynamoDB partition (one customer)"
+    INDEX_KEY = "DynamoDB index key (one customer)"
     SHARDS = "Stream shards"
     SNS = "SNS rate"
 
@@ -111,7 +112,7 @@ ADVICE = {
     Bottleneck.IN_FLIGHT: "ask for more, or lower OrderMaximumConcurrency: fewer writes fail, and fewer messages wait",
     Bottleneck.TABLE: "set warm throughput (WarmWrites) before the promotion",
     Bottleneck.INDEX: "set warm throughput (WarmWrites, which is the index's too) before the promotion",
-    Bottleneck.PARTITION: "spread that customer's orders over time, or over customer ids",
+    Bottleneck.INDEX_KEY: "spread that customer over more keys of the index (SpreadCustomers)",
     Bottleneck.SHARDS: "raise EventParallelization (to 10); beyond, WarmWrites: a shard per 1,000 write units",
     Bottleneck.SNS: "ask for a higher publish quota",
 }

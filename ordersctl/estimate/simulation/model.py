@@ -20,7 +20,7 @@ _TIMES = Times()
 _BEHIND_POLLERS = {
     Bottleneck.TABLE,
     Bottleneck.INDEX,
-    Bottleneck.PARTITION,
+    Bottleneck.INDEX_KEY,
     Bottleneck.PROCESS_CONCURRENCY,
     Bottleneck.IN_FLIGHT,
 }

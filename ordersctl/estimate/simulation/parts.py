@@ -19,13 +19,13 @@ class Orders:
 
     born: float
     count: int
-    of_largest_customer: bool = False
+    index_key: int | None = None  # of the largest customer's keys in the index; None for any other customer
     receives: int = 0
 
     def split(self, count: int) -> "Orders":
         """Take `count` of them away, and return these."""
         self.count -= count
-        return Orders(self.born, count, self.of_largest_customer, self.receives)
+        return Orders(self.born, count, self.index_key, self.receives)
 
 
 def take(waiting: deque[Orders], most: int) -> list[Orders]:

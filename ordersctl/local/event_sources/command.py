@@ -21,14 +21,14 @@ from ordersctl.shared.project import HANDLERS_LOG, INVOCATIONS_LOG, PROJECT_DIR,
 @click.command("event-sources")
 @click.option("--state-dir", type=click.Path(path_type=Path, file_okay=False), required=True)
 def event_sources(state_dir: Path) -> None:
-    """Drive the queue and stream handlers until stopped."""
+    """Call the queue and stream handlers until stopped."""
     logs = log_dir(state_dir)
     out = _own_output(logs / HANDLERS_LOG)
 
     def report(line: str) -> None:
         out.write(printable(" ".join(line.splitlines())) + "\n")
 
-    # What the packaged template says; "0" shows the other way of deploying.
+    # "1" as in the packaged template; "0" behaves as after plain `chalice deploy`.
     os.environ.setdefault("REPORT_BATCH_ITEM_FAILURES", "1")
     invocations = _invocations_into(logs / INVOCATIONS_LOG)
     app = CLIFactory(str(PROJECT_DIR), environ=os.environ).create_config_obj("local").chalice_app
@@ -38,14 +38,14 @@ def event_sources(state_dir: Path) -> None:
     ]
     for thread in threads:
         thread.start()
-    # A thread ends by a bug only; whoever started this process starts it again.
+    # A thread ends only because of a bug; the parent process starts this one again.
     while all(thread.is_alive() for thread in threads):
-        time.sleep(0.2)  # the first of several threads to end cannot be waited for
+        time.sleep(0.2)  # Python cannot wait for the first of several threads to end
     sys.exit(1)
 
 
 def _own_output(log: Path) -> TextIO:
-    """Return standard output for our own lines; what handlers print or log goes to the file instead."""
+    """Return standard output for our own lines; the handlers' output and logs go to the file instead."""
     sys.stdout.flush()
     out = os.fdopen(os.dup(1), "w", buffering=1, encoding=sys.stdout.encoding, errors="replace")
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ def _own_output(log: Path) -> TextIO:
 
 
 def _invocations_into(log: Path) -> Ended:
-    """Return what writes a JSON line for each invocation, as Lambda's REPORT lines, with its poller."""
+    """Return a function that writes a JSON line for each invocation, like Lambda's REPORT lines, with its poller."""
     file = log.open("a", buffering=1)
 
     def ended(function: str, records: int, began: float, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""A table's stream as an event source: what Lambda's pollers do with DynamoDB Streams."""
+"""A table's stream as an event source, polled as Lambda polls DynamoDB Streams."""
 
 import json
 import threading
@@ -45,7 +45,7 @@ class ShardMapping:
     stopping: threading.Event = field(default_factory=threading.Event)
     _iterator: str | None = None
     _pending: list[dict[str, Any]] = field(default_factory=list)
-    _take: int = 0  # how many of `_pending` the next batch has; 0 is all
+    _take: int = 0  # the number of `_pending` in the next batch; 0 is all
     _attempts: int = 0
 
     def poll(self) -> bool:
@@ -70,7 +70,7 @@ class ShardMapping:
         return True
 
     def _advance(self, done: int) -> None:
-        """Move past the first `done` records: they are handled, whatever happens next."""
+        """Move past the first `done` records: they are handled, and not delivered again."""
         if not done:
             return
         finished, self._pending = self._pending[:done], self._pending[done:]
@@ -83,7 +83,7 @@ class ShardMapping:
         name = self.function.name
         self._attempts += 1
         if self._attempts > self.maximum_retry_attempts:
-            # Only the first record was tried each time; those after it were not.
+            # Only the first record failed at each attempt; the ones after it were not tried.
             first = batch[0]
             self.discard(self._metadata(first))
             self.report(f"{name}: gave up {first['eventID']} after {self._attempts} attempts: {why}")

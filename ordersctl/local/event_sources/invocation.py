@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Handler = Callable[[Any, Any], Any]
-Report = Callable[[str], None]  # takes one line for a person to read
+Report = Callable[[str], None]  # a function that takes one line for a person to read
 Ended = Callable[[str, int, float, float], None]  # function, records, when it began (since the epoch), seconds
 
 
@@ -58,7 +58,7 @@ class Function:
 
     def _invoke(self, event: dict[str, Any]) -> Any:
         context = Context(self.name, self.timeout_seconds)
-        event = json.loads(json.dumps(event))  # as over a network: JSON only, and nothing shared
+        event = json.loads(json.dumps(event))  # as over a network: JSON only, and no shared objects
         outcome: list[Any] = []
         failure: list[BaseException] = []
 
@@ -68,7 +68,7 @@ class Function:
             except BaseException as error:  # noqa: BLE001 - anything that it raises is its failure
                 failure.append(error)
 
-        # A thread of its own: a handler that hangs fails its batch, as in Lambda, and does not stop this poller.
+        # Run in its own thread: a handler that hangs fails its batch, as in Lambda, and does not stop this poller.
         thread = threading.Thread(target=call, daemon=True)
         thread.start()
         thread.join(self.timeout_seconds)

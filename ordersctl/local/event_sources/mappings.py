@@ -43,7 +43,7 @@ class Mappings:
         self._lines = OrderLines(report)
 
     def steps(self, app: Chalice) -> list[Callable[[], object]]:
-        """Return what to do over and over, each in a thread of its own."""
+        """Return the steps to repeat, each in a thread of its own."""
         steps: list[Callable[[], object]] = []
         for source in app.event_sources:
             function = Function(
@@ -73,11 +73,12 @@ class Mappings:
         )
 
     def _shards(self, source: DynamoDBEventConfig, function: Function) -> list[ShardMapping]:
-        # A stream's ARN ends with the time it was made, so the decorator has a placeholder: the table has the ARN.
+        # A stream's ARN ends with its creation time, so app.py's decorator has a placeholder: ask the table for the
+        # ARN.
         table = self._dynamodb.describe_table(TableName=os.environ["ORDER_TABLE"])["Table"]
         arn = table["LatestStreamArn"]
         checkpoints = Checkpoints(self._checkpoints, arn)
-        # The engine gives a stream one shard permanently: shards that split need no care here.
+        # In the engine a stream always has exactly one shard: no need to handle shards that split.
         shards = self._streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
         return [
             ShardMapping(
@@ -100,7 +101,7 @@ class Mappings:
 
 
 class DeadLetterWatch:
-    """Reports when messages arrive in a dead-letter queue, whoever put them there."""
+    """Reports when messages arrive in a dead-letter queue, from whatever source."""
 
     def __init__(self, sqs: "SQSClient", queue_url: str, report: Report) -> None:
         self._sqs = sqs
@@ -117,7 +118,7 @@ class DeadLetterWatch:
             name = self._queue_url.rpartition("/")[2]
             self._report(f"quarantined: {depth - self._known} more in {name} ({depth} now)")
         self._known = depth
-        time.sleep(DEAD_LETTER_PAUSE_SECONDS)  # a queue's depth can only be asked for
+        time.sleep(DEAD_LETTER_PAUSE_SECONDS)  # SQS does not notify of a queue's depth: poll it
 
 
 def _poll_shard(shard: ShardMapping) -> None:

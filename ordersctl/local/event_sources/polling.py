@@ -21,4 +21,4 @@ def poll_forever(step: Callable[[], object], report: Report) -> None:
             if not unreachable:
                 report(f"the engine does not answer, trying again: {error}")
             unreachable = True
-            time.sleep(PAUSE_SECONDS)  # an engine that cannot be reached cannot say when it can be
+            time.sleep(PAUSE_SECONDS)  # the only way to learn that the engine is back is to try again

@@ -1,4 +1,4 @@
-"""A queue as an event source: what Lambda's pollers do with SQS."""
+"""A queue as an event source, polled as Lambda polls SQS."""
 
 import time
 from collections.abc import Callable
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import DeleteMessageBatchRequestEntryTypeDef, MessageTypeDef
 
-# Shorter than Lambda's 20: if this process is killed, the engine still answers its open receives, with messages that
-# are then invisible until their visibility timeout.
+# Shorter than Lambda's 20 s: if this process is killed, the engine still answers its open receives, and the messages in
+# those answers stay invisible until their visibility timeout.
 WAIT_SECONDS = 1
 _SQS_MOST = 10  # messages in one ReceiveMessage or DeleteMessageBatch
 
 
 @dataclass(frozen=True)
 class QueueMapping:
-    """One poller's work.
+    """One poller of a queue.
 
     A message is deleted once its handler has handled it. A message that failed is visible again after its visibility
     timeout, and is moved to the dead-letter queue by the queue's own redrive policy.
@@ -70,7 +70,7 @@ class QueueMapping:
         messages = self._receive_some(self.batch_size, self.wait_seconds)
         deadline = time.monotonic() + self.window_seconds
         while messages and len(messages) < self.batch_size and (left := deadline - time.monotonic()) > 0:
-            # Long polling takes whole seconds only; for less than one, receive without waiting and pause.
+            # Long polling takes whole seconds only; for a shorter wait, receive without waiting and pause.
             more = self._receive_some(self.batch_size - len(messages), int(left))
             messages += more
             if not more and left < 1:

@@ -23,7 +23,7 @@ from ordersctl.shared.output import duration, echo, printable, printable_json, s
 from ordersctl.shared.stage import Stage, with_stage
 
 _SHORTEST_ID = 6
-_ANSWER_SECONDS = 900  # how long dead letters are held while the operator is asked
+_ANSWER_SECONDS = 900  # seconds for which dead letters are held while the operator is asked
 
 
 def _ids(_context: click.Context, _option: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -38,7 +38,7 @@ _order = click.option("--order", metavar="ORDER_ID", help="Only those about this
 
 
 def _changing(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that choose dead letters, as `selection`, and those of how to handle each."""
+    """Give a command the options that choose dead letters, as `selection`, and the options for handling them."""
 
     @click.argument("ids", metavar="[ID]...", nargs=-1, callback=_ids)
     @_queue
@@ -52,7 +52,7 @@ def _changing(command: Callable[..., None]) -> Callable[..., None]:
         type=click.IntRange(1, 43_200),
         default=HOLD_SECONDS,
         show_default=True,
-        help="How long they stay invisible to other commands if this one is killed; it grows the longer this one runs.",
+        help="How long they stay invisible to other commands if this one is killed; it grows while this one runs.",
     )
     @options.yes
     @options.as_json
@@ -76,7 +76,7 @@ def _changing(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.group()
 def dlq() -> None:
-    """Look into dead-letter queues, and empty them without losing anything.
+    """Inspect dead-letter queues, and empty them without losing anything.
 
     There are three kinds: of the order queue (orders), of the event publisher (events), and of each consumer.
     """
@@ -186,7 +186,7 @@ def _handle(
     as_json: bool,
 ) -> bool:
     """Ask, handle each dead letter and report, in one walk; return whether any was handled."""
-    # Held for longer than the rate lets them wait for each other.
+    # Hold them for longer than handling all of them takes at this rate.
     with selection.walk(stage, hold_seconds=max(hold, math.ceil(4 / rate))) as walk:
         if yes:
             result = handle_each(walk, selection.among(walk), handle, rate=rate)
@@ -202,7 +202,7 @@ def _handle(
 
 
 def _ask(walk: Walk, found: Sequence[DeadLetter], done: str, *, quiet: bool) -> None:
-    """Show what would be done, and ask; click's Abort when it shall not be."""
+    """Show what would be done, and ask; click's Abort when the answer is no."""
     if not found:
         return
     counts = Counter((each.queue.name, each.reason) for each in found)
@@ -223,7 +223,7 @@ def _ask(walk: Walk, found: Sequence[DeadLetter], done: str, *, quiet: bool) -> 
 
 
 def _report(stage: Stage, selection: Selection, result: Result, *, as_json: bool) -> None:
-    """Print what was done and what stayed; exit status 1 when some stayed or came back."""
+    """Print which dead letters were handled and which stayed; exit status 1 when some stayed or came back."""
     if orders := result.done[NAMES_NO_ORDER]:
         why = "no order id and customer could be read from their commands"
         echo(f"Up to {orders} clients may still read `accepted`: {why}.", err=True)

@@ -38,7 +38,7 @@ class DeadLetter:
 
     @property
     def repeats(self) -> tuple[str, str, str] | None:
-        """What repetitions have in common: the same was quarantined twice. None when its source is not known."""
+        """The key that repetitions of one dead letter share; None when its source is not known."""
         source = self.attributes.get("source", {}).get("StringValue")
         return None if source is None else (self.queue.url, source, hashlib.sha256(self.body.encode()).hexdigest())
 
@@ -52,7 +52,8 @@ class DeadLetter:
 
     @property
     def reason(self) -> str:
-        for name in ("reason", "ErrorMessage", "ErrorCode"):  # ours; what SNS says of what it could not deliver
+        # the service's own attribute; the error with which SNS could not deliver
+        for name in ("reason", "ErrorMessage", "ErrorCode"):
             if name in self.attributes:
                 return str(self.attributes[name]["StringValue"])
         if self.is_stream_position:
@@ -72,11 +73,11 @@ class DeadLetter:
 
     @property
     def is_stream_position(self) -> bool:
-        """Whether it is what Lambda's mapping sends of records it gave up: their position, not the records."""
+        """Whether it is a mapping's message about records that it gave up: the records' position, not the records."""
         return self.queue.kind == "events" and isinstance(at(self.document, "DDBStreamBatchInfo"), dict)
 
     def row(self) -> dict[str, Any]:
-        """Return what tables and JSON show of it."""
+        """Return the fields that tables and JSON show."""
         return {
             "queue": self.queue.name,
             "id": self.id,
@@ -87,13 +88,13 @@ class DeadLetter:
 
 
 def in_flight(stage: Stage, queue: Queue) -> int:
-    """Return how many of a queue's messages are held: by another command, or by one that was killed."""
+    """Return how many of a queue's messages are held by another command, running or killed."""
     name = "ApproximateNumberOfMessagesNotVisible"
     return int(stage.queue_attributes(queue.url, name)[name])
 
 
 def cloud_event(document: Any) -> Any:
-    """Return the event of a consumer's message: the document itself, or what SNS wrapped in a notification."""
+    """Return the event of a consumer's message: the document itself, or the one in SNS's notification."""
     if at(document, "Type") == "Notification":
         try:
             return json.loads(document["Message"])

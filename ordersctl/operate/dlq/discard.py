@@ -1,15 +1,15 @@
-"""Discarding a dead letter: it is kept in a file, and its order stored as rejected. The caller deletes it then."""
+"""Discards a dead letter: keeps it in a file, and stores its order as rejected. Afterwards the caller deletes it."""
 
 import json
 import os
 import time
 from pathlib import Path
 
-from chalicelib.adapters.order_table import OrderTable
 from chalicelib.application import process
 from chalicelib.domain import clock, commands
 from chalicelib.domain.errors import Poison
 from ordersctl.operate.dlq.dead_letters import DeadLetter
+from ordersctl.operate.order_table import order_table
 from ordersctl.shared.files import open_private
 from ordersctl.shared.stage import Stage
 
@@ -26,8 +26,7 @@ def discard(stage: Stage, dead_letter: DeadLetter, archive: Path) -> str:
         return "kept in the file"
     if (command := _command(dead_letter)) is None:
         return NAMES_NO_ORDER
-    table = OrderTable(stage.client("dynamodb"), stage.output("OrderTable"))
-    stored = process.reject_order(command, f"given up by the operator: {dead_letter.reason}", table)
+    stored = process.reject_order(command, f"given up by the operator: {dead_letter.reason}", order_table(stage))
     return "stored as rejected" if stored is None else "an order with this id is already stored"
 
 

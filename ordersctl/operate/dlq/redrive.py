@@ -1,7 +1,7 @@
-"""Redriving a dead letter: sending it again to where it was meant to go. The caller deletes it afterwards.
+"""Redrives a dead letter: sends it again to its original destination. The caller deletes it afterwards.
 
-If the process is killed between the two, the dead letter is still there: a message sent twice is a duplicate under the
-same id, which every hop recognises; one deleted first would be lost.
+If the process is killed between the two steps, the dead letter is still there. A message that is sent twice is a
+duplicate under the same id, which every hop recognises; a dead letter that was deleted first would be lost.
 """
 
 import json
@@ -18,28 +18,29 @@ from chalicelib.domain import commands
 from chalicelib.domain.errors import Fault, OrderNotFound, Poison
 from chalicelib.domain.orders import ErasedOrder, Order
 from ordersctl.operate.dlq.dead_letters import DeadLetter, at, cloud_event
+from ordersctl.operate.order_table import order_table
 from ordersctl.operate.send import publisher, send_command, send_event, source_of
 from ordersctl.shared.stage import Stage
 from ordersctl.shared.streams import lambda_record
 
-# What AWS says of stream records that are gone: they are kept for 24 hours.
+# AWS's errors for stream records that are gone: a stream keeps them for 24 hours.
 _TOO_OLD = {"TrimmedDataAccessException", "ResourceNotFoundException", "ExpiredIteratorException"}
 REDRIVEN = "redriven"
-_ALL_CAME_BACK = "came back: of its records none can be published, and each is a dead letter of its own now"
-_SOME_CAME_BACK = "redriven, except records that cannot be published: each is a dead letter of its own now"
+_ALL_CAME_BACK = "came back: none of its records can be published, and each is now a dead letter of its own"
+_SOME_CAME_BACK = "redriven, except records that cannot be published: each of those is now a dead letter of its own"
 CAME_BACK = {_ALL_CAME_BACK, _SOME_CAME_BACK}
-_PAGES = 1_000  # of a stream, for one batch of it: pages may be empty
+_PAGES = 1_000  # pages of a stream that are read for one batch; a page may be empty
 
 
 @dataclass(frozen=True)
 class Redrive:
-    """Knows for each kind of dead letter where it goes, and whether it would come straight back."""
+    """Sends each kind of dead letter to its destination, unless it would come straight back."""
 
     stage: Stage
 
     @property
     def _table(self) -> OrderTable:
-        return OrderTable(self.stage.client("dynamodb"), self.stage.output("OrderTable"))
+        return order_table(self.stage)
 
     def send(self, dead_letter: DeadLetter, body: str) -> str:
         """Send a dead letter, with its own body or a fixed one, and return the outcome.
@@ -67,7 +68,7 @@ class Redrive:
         return REDRIVEN
 
     def _check_order(self, body: str) -> None:
-        """Raise Poison when the processor would quarantine a command again, as process.store_order does."""
+        """Raise Poison when the processor (process.store_order) would quarantine a command again."""
         command = commands.decode(body)
         try:
             stored = self._table.get(command.order_id)
@@ -77,7 +78,7 @@ class Redrive:
             raise Poison("idempotency-key-reused: another order has this id. Drop it, or fix its order_id")
 
     def _publish(self, records: list[Any], dead_letters: DeadLetterQueue | None) -> int:
-        """Publish records, and return how many of them never can be.
+        """Publish records, and return how many of them can never be published.
 
         Those are quarantined, or raise Poison where there is no queue for them.
         """
@@ -92,14 +93,14 @@ class Redrive:
         return len(poison)
 
     def _publish_from_stream(self, batch: Mapping[str, Any]) -> str:
-        """Publish the records that a mapping gave up; one that can never be published is quarantined whole."""
+        """Publish the records that a mapping gave up; a record that can never be published is quarantined whole."""
         try:
             records = self._records(batch)
         except ClientError as error:
             if error.response["Error"]["Code"] not in _TOO_OLD:
                 raise
             raise Poison(
-                "the stream keeps records for 24 hours, and these are gone: replay what changed since "
+                "the stream keeps records for 24 hours, and these are gone: replay the orders that changed since "
                 f"{batch.get('approximateArrivalOfFirstRecord')}, then drop this"
             ) from error
         records = [each for each in records if not self._is_erased(*_order_and_version(each))]
@@ -119,7 +120,7 @@ class Redrive:
         return isinstance(stored, ErasedOrder) and str(stored.version) != version
 
     def _records(self, batch: Mapping[str, Any]) -> list[Any]:
-        """Read a batch of records from the stream, by what Lambda said of it (DDBStreamBatchInfo)."""
+        """Read a batch of records from the stream, by Lambda's description of the batch (DDBStreamBatchInfo)."""
         streams = self.stage.client("dynamodbstreams")
         iterator = streams.get_shard_iterator(
             StreamArn=batch["streamArn"],
@@ -154,7 +155,7 @@ def _check(kind: str, body: str) -> None:
 
 
 def _order_and_version(document: Any) -> tuple[Any, Any]:
-    """Return the order id and version that a stream record or an event names, None where it does not."""
+    """Return the order id and version that a stream record or an event names, None for one that is missing."""
     if at(document, "dynamodb") is not None:
         change = document["dynamodb"]
         return at(change, "Keys", "order_id", "S"), at(change, "NewImage", "version", "N")

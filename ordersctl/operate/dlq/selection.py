@@ -1,4 +1,4 @@
-"""Which dead letters a command is about, and doing one thing with each of them."""
+"""Chooses the dead letters of a command, and handles each of them."""
 
 import sys
 from collections import Counter
@@ -16,12 +16,12 @@ from ordersctl.operate.send import RateLimit
 from ordersctl.operate.stage_queues import StageQueues
 from ordersctl.shared.stage import Stage
 
-REPEATED = "repeated, and deleted with the first"  # the outcome of a dead letter that is in the queue twice
+REPEATED = "repeated, and deleted with the first"  # the outcome of a second copy of a dead letter
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which dead letters are meant; an empty field excludes none."""
+    """The criteria that choose dead letters; an empty field excludes none."""
 
     queue: str | None = None
     ids: tuple[str, ...] = ()  # or their beginnings
@@ -50,16 +50,16 @@ class Selection:
 
 @dataclass(frozen=True)
 class Result:
-    """What happened to the dead letters of a selection."""
+    """The results of handling the dead letters of a selection."""
 
-    done: Counter[str]  # outcome -> how many were handled so, and deleted
-    stayed: list[dict[str, Any]]  # the rows of those that were not, each with the error as its reason
+    done: Counter[str]  # outcome -> the number of dead letters with it, which were deleted
+    stayed: list[dict[str, Any]]  # the rows of those that were not handled, each with the error as its reason
 
 
 def handle_each(
     walk: Walk, selected: Iterable[DeadLetter], handle: Callable[[DeadLetter], str], *, rate: float
 ) -> Result:
-    """Handle each dead letter, then delete it; those that `handle` raises an error for stay in their queue.
+    """Handle each dead letter, then delete it; one for which `handle` raises an error stays in its queue.
 
     A repetition of one that was handled is deleted with it. `handle` returns the outcome; `rate` is per second.
     """

@@ -11,17 +11,17 @@ from ordersctl.operate.dlq.dead_letters import DeadLetter
 from ordersctl.operate.stage_queues import Queue
 from ordersctl.shared.stage import Stage
 
-HOLD_SECONDS = 30  # how long received messages stay invisible if this process is killed at once
-_LONGEST_HOLD_SECONDS = 43_200  # SQS: from the receive on
-_GROWTH = 4  # at each renewal, so that all renewals of a walk cost no more than the walk
-_AT_ONCE = 10  # SQS: the most of one receive or change of visibility
+HOLD_SECONDS = 30  # seconds for which received messages stay invisible if this process is killed at once
+_LONGEST_HOLD_SECONDS = 43_200  # SQS's limit, counted from the receive
+_GROWTH = 4  # the hold grows at each renewal, so that all renewals of a walk cost no more than the walk itself
+_AT_ONCE = 10  # SQS's limit for one receive or change of visibility
 
 
 class Walk:
     """The messages of some dead-letter queues, in a `with` block at whose end they are visible again.
 
-    Receiving moves nothing: a dead-letter queue has no redrive policy of its own. What must be remembered of each
-    message, its id and receipt handle, is in a temporary file: a queue may be larger than this machine's memory.
+    Receiving moves nothing: a dead-letter queue has no redrive policy of its own. The id and the receipt handle of each
+    message are kept in a temporary file: a queue may be larger than this machine's memory.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Walk:
 
     @property
     def is_over(self) -> bool:
-        """Whether the messages are visible to others by now: nobody renewed their hold in time."""
+        """Whether the hold has ended, because it was not renewed in time, and others can see the messages."""
         return self._now() - self._renewed >= self._hold
 
     def delete(self, dead_letter: DeadLetter) -> None:
@@ -83,7 +83,7 @@ class Walk:
         self._held.execute("DELETE FROM held WHERE url = ? AND id = ?", (url, dead_letter.id))
 
     def _messages_of(self, queue: Queue) -> Iterator[DeadLetter]:
-        found = stale = 0  # stale: receives in a row that brought only known messages
+        found = stale = 0  # stale: the number of receives in a row that brought only known messages
         while found < self._most and stale <= found / _AT_ONCE:
             self.renew_when_due()
             messages = self._sqs.receive_message(
@@ -102,7 +102,7 @@ class Walk:
             yield from fresh
 
     def _is_new(self, queue: Queue, message: dict[str, Any]) -> bool:
-        """Note that a message is held; whether it was not before. SQS may deliver one twice."""
+        """Note that a message is held, and return whether it is new: SQS may deliver a message twice."""
         names = message["ReceiptHandle"], queue.url, message["MessageId"]
         if self._held.execute("UPDATE held SET handle = ? WHERE url = ? AND id = ?", names).rowcount:
             return False

@@ -9,9 +9,9 @@ from functools import partial
 
 import click
 
-from chalicelib.adapters.order_table import OrderTable
 from chalicelib.domain import clock
 from chalicelib.domain.orders import ErasedOrder, Order
+from ordersctl.operate.order_table import order_table
 from ordersctl.operate.replay import orders, targets
 from ordersctl.operate.replay.progress import ProgressFile, ReplayProgress
 from ordersctl.operate.replay.publisher_lag import PublisherLag
@@ -26,15 +26,15 @@ _AT_ONCE = 10  # events
 
 @dataclass(frozen=True)
 class Question:
-    """Which orders are asked for: some by id, a customer's, or those changed since a moment."""
+    """The orders to replay: some by id, a customer's, or those changed since a moment."""
 
     order_ids: tuple[str, ...]
     customer: str | None
     since: str | None
 
     def pages(self, stage: Stage, progress: ReplayProgress) -> Iterator[orders.Page]:
-        """Yield the orders from where the progress says."""
-        table = OrderTable(stage.client("dynamodb"), stage.output("OrderTable"))
+        """Yield the orders, starting where the progress ends."""
+        table = order_table(stage)
         if self.order_ids:
             return orders.by_id(table, self.order_ids, progress.after)
         if self.customer is not None:
@@ -43,7 +43,7 @@ class Question:
         return orders.changed_between(table, self.since, progress.until, progress.after)
 
     def count(self, stage: Stage) -> int | None:
-        """Return how many orders there are to read, None when it is unknown. A table's own count is hours old."""
+        """Return how many orders there are to read, None when it is unknown: a table's own count is hours old."""
         if self.since is None:
             return len(self.order_ids) or None
         table = stage.client("dynamodb").describe_table(TableName=stage.output("OrderTable"))["Table"]
@@ -89,7 +89,7 @@ def replay(
 ) -> None:
     """Publish the current state of orders again: to every subscriber, or to one consumer only.
 
-    An event has the id that it had at first, and `replayed`: true. If the command is stopped, run it again: it
+    An event has its original id, and `replayed`: true. If the command is stopped, run it again: it
     continues where it was, and an event that was published twice has the same id. --since reads the whole table: half
     a read unit for each order in it. While the publisher is behind nothing is replayed: a consumer would drop the older
     events that come after.
@@ -125,7 +125,7 @@ def replay(
 
 
 def _agree(stage: Stage, progress: ReplayProgress, target: str, *, yes: bool, quiet: bool) -> None:
-    """Say what will be done, and ask; click's Abort when it shall not be."""
+    """Print what will be done, and ask; click's Abort when the answer is no."""
     if not quiet:
         echo(f"Stage {stage.name}: the current state of these orders goes to {target} again.", err=True)
         if progress.read:
@@ -136,7 +136,7 @@ def _agree(stage: Stage, progress: ReplayProgress, target: str, *, yes: bool, qu
 
 
 def _window_end(publisher_lag: PublisherLag, since: str | None, until: str | None) -> str:
-    """Return where a window of time ends: at `until`, or at now, but before what may not be published yet.
+    """Return the end of a window of time: `until` or now, or an earlier time before changes that may be unpublished.
 
     Raises ClickException when the publisher is behind, or when nothing is left of the window.
     """

@@ -15,10 +15,10 @@ from chalicelib.domain.events import OrderEvent
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
 from ordersctl.shared.output import echo
 
-PAGE = 100  # orders read and published between two writes of the progress file
+PAGE = 100  # orders that are read and published between two writes of the progress file
 
-# The status before an order's last change, by its status; a cancelled order was placed or confirmed. What comes before
-# a status that only a newer release knows is not known.
+# The status before an order's last change, by its status; a cancelled order was placed or confirmed. For a status that
+# only a newer release knows, the one before it is unknown.
 _STATUS_BEFORE: Mapping[str, str] = {
     OrderStatus.PLACED: OrderStatus.PLACED,
     OrderStatus.CONFIRMED: OrderStatus.PLACED,
@@ -30,9 +30,9 @@ _STATUS_BEFORE: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Page:
-    """Some of the orders asked for, None for one that cannot be read.
+    """Some of the wanted orders, None for one that cannot be read.
 
-    `after` is where the next page begins, `read` how many orders were looked at.
+    `after` is where the next page begins, `read` is the number of orders read for this page.
     """
 
     orders: list[Order | ErasedOrder | None]

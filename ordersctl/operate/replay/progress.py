@@ -1,4 +1,4 @@
-"""How far a replay is, so that one that was stopped continues there."""
+"""The progress of a replay, so that a stopped replay can continue there."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ class ReplayProgress:
     read: int = 0
     sent: int = 0
     unreadable: int = 0
-    left: int = 0  # changed so recently that their own events may be on their way
+    left: int = 0  # orders that changed so recently that their own events may be on their way
 
     def add(self, page: Page, *, sent: int, left: int) -> None:
         """Count a page whose events have been sent."""
@@ -35,13 +35,13 @@ class ReplayProgress:
 
 @dataclass(frozen=True)
 class ProgressFile:
-    """The file of one replay's progress, which a kill at any time leaves whole."""
+    """The file of one replay's progress; a kill at any time leaves it whole."""
 
     path: Path
 
     @classmethod
     def of(cls, stage: Stage, question: Mapping[str, Any]) -> "ProgressFile":
-        """Return the file of what was asked for: the same question finds the same file."""
+        """Return the file for a replay: the same options find the same file."""
         digest = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()[:12]
         return cls(project.state_dir() / f"replay-{stage.name}-{digest}.json")
 

@@ -1,4 +1,4 @@
-"""How far the publisher is, so that a replay overtakes no event that is still to be published.
+"""Measures how far the publisher is, so that a replay overtakes no event that is still to be published.
 
 A consumer drops an event that is older than one it has handled (docs/guide/events.md): an order's second version would
 be lost on it if a replay published the third one first.
@@ -17,13 +17,13 @@ from ordersctl.operate.replay.orders import Page
 from ordersctl.shared.output import duration, echo
 from ordersctl.shared.stage import Stage
 
-_PATIENCE_SECONDS = 3.0  # with a local publisher, for what is on its way
+_PATIENCE_SECONDS = 3.0  # seconds to wait for events that a local publisher has not published yet
 _POLL_SECONDS = 0.1
 _ASK_AGAIN_SECONDS = 30
-# On AWS a lag is known some minutes late: by then it is at least as long as that. What changed since is left out.
+# On AWS a lag shows in CloudWatch some minutes late. So orders that changed within those minutes are left out.
 _LONGEST_LAG_SECONDS = 60
 _METRIC_DELAY_SECONDS = 300
-_WORKS = ("OK", "No records processed")  # how the LastProcessingResult of a mapping without trouble begins
+_WORKS = ("OK", "No records processed")  # the beginning of LastProcessingResult for a mapping without trouble
 _ADVICE = (
     "A replay would overtake events that are still to be published, and consumers would drop those. Wait until "
     "`ordersctl queues` shows no lag; if the publisher has stopped, see IteratorAgeAlarm in docs/operate/operations.md."
@@ -70,7 +70,7 @@ class PublisherLag:
                 return
             if time.monotonic() > deadline or any(row["lag"] is None for row in waiting):
                 raise _behind(waiting)
-            time.sleep(_POLL_SECONDS)  # a checkpoint can only be asked for
+            time.sleep(_POLL_SECONDS)  # there is no notification of a checkpoint: poll it
 
     def _ask(self) -> None:
         """Ask Lambda and CloudWatch."""
@@ -80,7 +80,7 @@ class PublisherLag:
             raise click.ClickException(f"no function reads the table's stream. {_ADVICE}")
         if waiting := [row for row in rows if not _keeps_up(row)]:
             raise _behind(waiting)
-        # Without a recent measurement nothing was published lately: what changed lately is on its way at best.
+        # Without a recent measurement nothing was published lately: recent changes are at best on their way.
         is_idle = any(row["lag"] is None for row in rows)
         self._asked_at = asked_at
         self._published_until = asked_at - (METRIC_MINUTES * 60 if is_idle else _METRIC_DELAY_SECONDS)

@@ -1,4 +1,4 @@
-"""Where replayed events go: to every subscriber, or to one consumer's queue."""
+"""The targets of replayed events: every subscriber, or one consumer's queue."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -17,16 +17,16 @@ from ordersctl.operate.stage_queues import Queue
 from ordersctl.shared.output import echo
 from ordersctl.shared.stage import Stage
 
-Send = Callable[[list[OrderEvent]], int]  # sends events, returns how many the target takes
+Send = Callable[[list[OrderEvent]], int]  # a function that sends events, and returns how many the target takes
 
 
 def to_all(stage: Stage) -> Send:
-    """Return what publishes events to every subscriber; it raises ClickException when one is not published."""
+    """Return a function that publishes events to every subscriber; it raises ClickException when publishing fails."""
     return _sender(publisher(stage))
 
 
 def to_consumer(stage: Stage, consumer: Queue) -> Send:
-    """Return what sends events to one consumer's queue, those that its subscription's filter lets through.
+    """Return a function that sends events to one consumer's queue, if the subscription's filter lets them through.
 
     It raises ClickException when one is not sent.
     """
@@ -67,7 +67,7 @@ class _ConsumerQueue:
             answer = self.client.send_message_batch(
                 QueueUrl=self.queue.url, Entries=[entry.content for entry in entries]
             )
-        # The status is 200 even when entries failed. Only those that the response calls successful were sent.
+        # The status is 200 even when entries failed. Only the entries listed as successful were sent.
         codes = {str(entry.index): "unanswered" for entry in entries}
         codes |= {each["Id"]: each["Code"] for each in answer.get("Failed", [])}
         for each in answer.get("Successful", []):

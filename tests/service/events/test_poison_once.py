@@ -47,7 +47,7 @@ def test_however_often_a_batch_is_retried_each_poison_record_is_quarantined_once
     assert len(harness.received("invoicing", 16)) == 16
 
 
-def test_poison_before_the_record_that_failed_is_quarantined_and_poison_after_it_is_not_yet(
+def test_poison_before_the_failed_record_is_quarantined_and_poison_after_it_is_not_yet(
     harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     harness.report_failures(monkeypatch)
@@ -65,7 +65,9 @@ def test_poison_before_the_record_that_failed_is_quarantined_and_poison_after_it
     assert source_ids(harness) == [event["Records"][1]["eventID"]]
 
 
-def test_where_failures_are_not_reported_poison_is_quarantined_when_all_else_is_done(harness: ServiceHarness) -> None:
+def test_where_failures_are_not_reported_poison_is_quarantined_after_the_rest_of_the_batch(
+    harness: ServiceHarness,
+) -> None:
     orders = some(25)
     event = with_poison(orders, 0, 1, 12)
     fails_for = orders[22].order_id

@@ -122,7 +122,7 @@ def garbage(record: dict[str, Any], **image: Any) -> dict[str, Any]:
     return record | {"dynamodb": record["dynamodb"] | {"NewImage": image}}
 
 
-def test_a_garbage_record_is_quarantined_whole_and_the_rest_is_published(harness: ServiceHarness) -> None:
+def test_an_invalid_record_is_quarantined_whole_and_the_rest_is_published(harness: ServiceHarness) -> None:
     orders = some(3)
     event = stream_event(*((None, order) for order in orders))
     event["Records"][1] = garbage(event["Records"][1], order_id={"S": "x"}, rubbish={"S": "é"})
@@ -143,7 +143,7 @@ def test_a_record_without_images_is_quarantined(harness: ServiceHarness, dynamod
     assert len(harness.quarantined(EVENT_DEAD_LETTERS)) == 1
 
 
-def test_a_quarantined_record_fits_a_message_whatever_its_text(harness: ServiceHarness) -> None:
+def test_a_quarantined_record_fits_into_a_message_whatever_its_text(harness: ServiceHarness) -> None:
     """A message is 1 MiB at most, and two images can hold half of it: characters of two bytes must not be escaped."""
     note = "é" * 120_000
     order = an_order(order_id=fresh_order_id()).model_copy(update={"note": note})
@@ -204,7 +204,7 @@ def test_where_failures_are_not_reported_an_outage_is_raised(harness: ServiceHar
         harness.publish(stream_event(*((None, order) for order in some(2))))
 
 
-def test_garbage_that_cannot_be_quarantined_stops_the_shard(
+def test_an_invalid_record_that_cannot_be_quarantined_stops_the_shard(
     harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     harness.report_failures(monkeypatch)
@@ -216,7 +216,7 @@ def test_garbage_that_cannot_be_quarantined_stops_the_shard(
     assert answer["batchItemFailures"][0]["itemIdentifier"] in {"100", "101"}
 
 
-def test_out_of_time_the_shard_stops_at_the_first_record(
+def test_without_time_left_the_shard_stops_at_the_first_record(
     harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     harness.report_failures(monkeypatch)

@@ -70,7 +70,7 @@ WISHES: dict[str, tuple[Wanted, Wanted, Callable[[OrderEvent, dict[str, Any]], b
 
 
 @pytest.mark.parametrize("kind", ["topic", "bus"])
-def test_of_a_thousand_changes_every_subscriber_gets_exactly_its_events(topics: EventTopics, kind: str) -> None:
+def test_every_subscriber_gets_exactly_its_events_of_a_thousand_changes(topics: EventTopics, kind: str) -> None:
     publisher = topics.topic() if kind == "topic" else topics.bus()
     subscribers = {
         name: topics.subscriber(publisher, policy if kind == "topic" else pattern)
@@ -130,7 +130,7 @@ class FakeSns:
 
 
 @pytest.mark.parametrize("times", [1, 2, 3, 1_000])
-def test_nothing_later_of_an_order_is_published_before_an_event_that_failed(times: int) -> None:
+def test_no_later_event_of_an_order_is_published_before_one_that_failed(times: int) -> None:
     events = list(random_events(60, seed=3))
     refused = next(event for event in events[20:] if event.sequence == "2")
     fake = FakeSns(refused.id, times)

@@ -16,8 +16,8 @@ from testkit.local_run import LocalRun
 from tests.service.harness import functions
 from tests.service.http.callers import Caller, Service, over_http, token
 
-# The claim of no disagreement rests on HYPOTHESIS_PROFILE=full, that is `make property`. `make test` runs a part of it,
-# always the same part, so that a change never fails by chance.
+# `make property` (HYPOTHESIS_PROFILE=full) searches for disagreements at length. `make test` runs a part of that
+# search, always the same part, so that a change never fails by chance.
 settings.register_profile(
     "bounded", deadline=None, database=None, max_examples=60, stateful_step_count=40, derandomize=True, print_blob=True
 )

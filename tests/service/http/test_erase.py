@@ -60,7 +60,7 @@ def test_a_late_duplicate_of_the_command_does_not_bring_the_order_back(quiet: Se
     assert ann.get(f"/orders/{order_id}").status == 410
 
 
-def test_another_order_under_the_same_id_does_not_bring_it_back_either(quiet: Service, ann: Caller) -> None:
+def test_another_order_under_the_same_id_does_not_bring_an_erased_order_back(quiet: Service, ann: Caller) -> None:
     order_id, message = placed_and_erased(quiet, ann)
     tombstone = stored(quiet, order_id)
     quiet.process(message.replace("ring at", "knock at"))

@@ -220,7 +220,7 @@ def test_a_range_of_time_excludes_both_its_ends(walked: Shopper, after: int | No
     assert found == [time for time in expected if low < time < high]
 
 
-def test_a_range_is_read_from_the_index_not_filtered(walked: Shopper) -> None:
+def test_a_time_range_reads_only_its_own_index_entries(walked: Shopper) -> None:
     walked.page(placed_after=time_of(100), placed_before=time_of(111))
     assert len(walked.reads.queries) == 1
     assert sum(walked.reads.queries) <= 11

@@ -25,7 +25,7 @@ def only_line(log: io.StringIO) -> dict[str, Any]:
     return read
 
 
-def test_a_line_names_the_event_and_its_order(log: io.StringIO) -> None:
+def test_a_log_line_names_the_event_and_its_order(log: io.StringIO) -> None:
     logs.log("order.erased", order_id="ord_1", correlation_id="r", traceparent=None)
     line = only_line(log)
     assert line.pop("time").endswith("Z")

@@ -74,7 +74,7 @@ def test_each_metric_is_of_one_stage_and_costs_nothing_while_it_has_no_value() -
         assert "DefaultValue" not in metric or metric["MetricName"] == "Conflicts"
 
 
-def test_an_answer_is_as_large_as_the_cost_model_assumes(harness: ServiceHarness) -> None:
+def test_a_response_is_as_large_as_the_cost_model_assumes(harness: ServiceHarness) -> None:
     answer = harness.api().post("/orders", new_order())
     headers = {"HTTP/1.1 202": "Accepted", "Content-Length": "78", **answer.headers}
     ours = sum(len(f"{name}: {value}\r\n") for name, value in headers.items()) + len(answer.body)

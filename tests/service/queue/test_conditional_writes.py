@@ -35,7 +35,7 @@ def test_of_two_writers_of_one_version_exactly_one_gets_a_conflict(harness: Serv
 
 
 def test_of_two_equal_writes_of_one_version_the_second_gets_a_conflict(harness: ServiceHarness) -> None:
-    """Two writers of the same change in the same millisecond must not both believe that they made it."""
+    """Two writers of the same change in the same millisecond must not both be answered that they made it."""
     order_id, body = a_command()
     harness.process(body)
     order = order_at(harness, order_id)

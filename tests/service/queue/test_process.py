@@ -42,7 +42,7 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("what", GARBAGE)
-def test_garbage_is_quarantined_whole_with_its_reason_and_the_rest_is_stored(
+def test_an_invalid_message_is_quarantined_whole_with_its_reason_and_the_rest_is_stored(
     harness: ServiceHarness, what: str
 ) -> None:
     garbage, _ = GARBAGE[what]
@@ -89,7 +89,7 @@ def test_an_invalid_order_is_stored_as_rejected_with_its_violations(
     assert harness.quarantined() == []
 
 
-def test_a_duplicate_changes_nothing_however_late_it_comes(harness: ServiceHarness) -> None:
+def test_a_duplicate_changes_nothing_however_late_it_arrives(harness: ServiceHarness) -> None:
     order_id, body = a_command()
     harness.process(body, body)
     assert order_at(harness, order_id).version == 1
@@ -103,7 +103,7 @@ def test_a_duplicate_changes_nothing_however_late_it_comes(harness: ServiceHarne
     assert harness.quarantined() == []
 
 
-def test_of_two_orders_under_one_id_the_first_stands_and_the_other_is_quarantined(harness: ServiceHarness) -> None:
+def test_of_two_orders_under_one_id_the_first_is_kept_and_the_other_is_quarantined(harness: ServiceHarness) -> None:
     order_id, body = a_command()
     other = json.dumps(command(order_id=order_id, order=new_order(note="other")))
     harness.process(body)
@@ -138,7 +138,7 @@ def with_one_throttled(harness: ServiceHarness, reporting: pytest.MonkeyPatch | 
     return list(ids), outcome
 
 
-def test_a_throttled_write_fails_its_message_alone_where_failures_are_reported(
+def test_where_failures_are_reported_a_throttled_write_fails_only_its_own_message(
     harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids, outcome = with_one_throttled(harness, monkeypatch)
@@ -179,7 +179,7 @@ def test_where_failures_are_not_reported_the_successes_are_deleted_and_the_handl
     assert attributes["ApproximateNumberOfMessagesNotVisible"] == "0"
 
 
-def test_garbage_that_cannot_be_quarantined_is_retried(
+def test_an_invalid_message_that_cannot_be_quarantined_is_retried(
     harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     harness.report_failures(monkeypatch)
@@ -189,7 +189,7 @@ def test_garbage_that_cannot_be_quarantined_is_retried(
     assert harness.stored(order_id) is not None
 
 
-def test_out_of_time_nothing_is_started_and_every_message_is_reported(
+def test_without_time_left_no_message_is_started_and_every_message_is_reported(
     harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     harness.report_failures(monkeypatch)
@@ -200,14 +200,14 @@ def test_out_of_time_nothing_is_started_and_every_message_is_reported(
     assert harness.quarantined() == []
 
 
-def test_a_message_that_is_twice_in_a_batch_is_handled_once(harness: ServiceHarness) -> None:
+def test_a_message_that_occurs_twice_in_a_batch_is_handled_once(harness: ServiceHarness) -> None:
     event = sqs_event("garbage", "garbage")
     event["Records"][1] |= {"messageId": "m0"}
     assert harness.process_event(event) is None
     assert len(harness.quarantined()) == 1
 
 
-def test_where_failures_are_not_reported_poison_is_off_the_queue_though_other_messages_fail(
+def test_where_failures_are_not_reported_poison_leaves_the_queue_even_if_other_messages_fail(
     harness: ServiceHarness,
 ) -> None:
     order_id, body = a_command()

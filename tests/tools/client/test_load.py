@@ -39,7 +39,7 @@ def counts(result: Result) -> dict[tuple[str, str], int]:
     return {(row[0], row[1]): int(row[2]) for row in rows(result) if len(row) == 4}
 
 
-def test_every_invoice_is_accounted_for(service: Service) -> None:
+def test_every_invoice_is_in_the_report(service: Service) -> None:
     result = run(service)
     assert counts(result) == {
         ("accepted", ""): 5,
@@ -57,8 +57,24 @@ def test_orders_are_placed_for_their_customers_under_their_invoice_numbers(servi
     assert service.orders["13748", "536371"] == {
         "currency": "GBP",
         "reference": "536371",
-        "items": [{"sku": "22086", "name": "PAPER CHAIN KIT 50'S CHRISTMAS ", "quantity": 80, "unit_price": 255}],
+        "ordered_at": "2010-12-01T09:00:00.000Z",
+        "items": [{"sku": "22086", "name": "PAPER CHAIN KIT 50'S CHRISTMAS", "quantity": 80, "unit_price": 255}],
     }
+
+
+def test_dates_of_the_shops_clock_become_the_time_at_which_the_customer_ordered(service: Service) -> None:
+    run(service, "--time-zone", "America/New_York")
+    assert service.orders["13748", "536371"]["ordered_at"] == "2010-12-01T14:00:00.000Z"
+
+
+def test_a_file_that_is_not_utf_8_is_said_to_be_read_as_windows_1252(service: Service, tmp_path: Path) -> None:
+    file = tmp_path / "invoices.csv"
+    file.write_bytes(REAL.read_bytes().replace(b"PAPER CHAIN KIT", b"CAF\xc9 \x80"))
+    result = run(service, file=file)
+    assert "The file is not UTF-8 and was read as Windows-1252" in result.output
+    assert service.orders["13748", "536371"]["items"][0]["name"].startswith("CAFÉ €")
+    named = run(service, "--encoding", "cp1252", file=file)
+    assert "Windows-1252" not in named.output
 
 
 def test_orders_without_a_customer_are_placed_for_the_guest(service: Service) -> None:
@@ -120,7 +136,7 @@ def test_a_refused_token_stops_the_load_at_once(service: Service, status: int) -
     assert len(service.posts) == 1
 
 
-def test_an_unreachable_service_is_a_message_without_a_traceback(service: Service) -> None:
+def test_an_unreachable_service_is_reported_without_a_traceback(service: Service) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}"
     result = run(service, "--url", nowhere)
     assert f"Error: Nothing answers at {nowhere}" in result.output
@@ -128,7 +144,7 @@ def test_an_unreachable_service_is_a_message_without_a_traceback(service: Servic
 
 
 @pytest.mark.parametrize("data", [b"", b"a,b\n1,2\n", b"\xff\x00\x00", None])
-def test_a_file_that_cannot_be_loaded_is_a_message_and_exit_status_2(
+def test_a_file_that_cannot_be_loaded_is_reported_with_exit_status_2(
     service: Service, tmp_path: Path, data: bytes | None
 ) -> None:
     file = tmp_path / "invoices.csv"
@@ -140,9 +156,20 @@ def test_a_file_that_cannot_be_loaded_is_a_message_and_exit_status_2(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--url", "ftp://x"], ["--url", "8000"], ["--guest", "a b"], ["--currency", "ABC"]]
+    "arguments",
+    [
+        ["--url", "ftp://x"],
+        ["--url", "8000"],
+        ["--guest", "a b"],
+        ["--currency", "ABC"],
+        ["--time-zone", "Mars/Olympus"],
+        ["--time-zone", "../../etc/passwd"],
+        ["--date-format", "%H:%M"],
+        ["--date-format", "%Y-%m-%d %z"],
+        ["--encoding", "ebcdic?"],
+    ],
 )
-def test_a_wrong_option_is_a_message_and_exit_status_2(service: Service, arguments: list[str]) -> None:
+def test_a_wrong_option_is_reported_with_exit_status_2(service: Service, arguments: list[str]) -> None:
     assert run(service, *arguments).exit_code == 2
 
 
@@ -199,7 +226,7 @@ def test_an_event_that_arrives_twice_is_reported(service: Service, downstream: D
     assert "none missing, 1 (the first is ord_" in wait(service, downstream.engine_url).output
 
 
-def test_an_unreachable_engine_is_a_message_before_any_order_is_placed(service: Service) -> None:
+def test_an_unreachable_engine_is_reported_before_any_order_is_placed(service: Service) -> None:
     result = wait(service, f"http://127.0.0.1:{free_port()}")
     assert "Error: No AWS engine answers at" in result.output
     assert (result.exit_code, service.posts) == (1, [])

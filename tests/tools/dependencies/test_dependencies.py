@@ -65,7 +65,7 @@ def test_an_altered_wheel_for_lambda_is_not_packaged(index: Path, tmp_path: Path
     assert not package(tmp_path).exists()
 
 
-def test_a_pin_without_a_hash_is_not_packaged(index: Path, tmp_path: Path) -> None:
+def test_a_pinned_version_without_a_hash_is_not_packaged(index: Path, tmp_path: Path) -> None:
     wheel(index, LAMBDA, "sound = True")
     done = project(tmp_path).run("-m", "ordersctl", "package", "--stage", "prod")
     assert done.returncode == 1

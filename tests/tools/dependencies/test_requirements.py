@@ -40,7 +40,7 @@ class Locked:
 
 
 def locked(path: Path) -> list[Locked]:
-    """The requirements of a file. InvalidRequirement for any line that is none, such as the address of an index."""
+    """The requirements of a file. InvalidRequirement for any other line, such as the address of an index."""
     text = re.sub(r"#.*", "", path.read_text()).replace("\\\n", " ")
     lines = [line.split(" --hash=") for line in text.splitlines() if line.strip()]
     return [Locked(Requirement(each.strip()), tuple(one.strip() for one in hashes)) for each, *hashes in lines]
@@ -95,7 +95,7 @@ def test_every_requirement_is_pinned_and_has_hashes(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_every_requirement_of_pyproject_is_pinned_there_and_locked_as_it_is_there(path: Path) -> None:
+def test_every_requirement_of_pyproject_is_pinned_and_locked_at_the_same_version(path: Path) -> None:
     found = versions(path)
     pins = {canonicalize_name(each.name): str(each.specifier) for each in named(path.name)}
     assert pins == {name: f"=={found.get(name)}" for name in pins}

@@ -19,7 +19,7 @@ from ordersctl.shared.project import PROJECT_DIR
 from ordersctl.shared.stage import Stage
 from testkit.engine import running_engine
 
-# This machine's architecture in Lambda's words: the engine runs the package's functions on this machine.
+# This machine's architecture by Lambda's name for it: the engine runs the package's functions on this machine.
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
 SERVICES = (
     "apigateway,cloudformation,cloudwatch,dynamodb,dynamodbstreams,events,iam,lambda,logs,s3,secretsmanager,sns,sqs,sts"

@@ -1,4 +1,4 @@
-"""What must hold of the packaged template, each fact with a change that breaks it and must be noticed."""
+"""The facts that must hold for the packaged template, each with a change that breaks it and must be noticed."""
 
 import json
 from collections.abc import Callable

@@ -16,8 +16,8 @@ from ordersctl.deploy.doctor.findings import Finding
 from ordersctl.deploy.doctor.live_api import live_api
 from ordersctl.deploy.overlay.api_version import definition
 from ordersctl.shared.stage import Stage
+from tests.tools.deploy.gateway.velocity import resolved
 from tests.tools.deploy.template_parts import Template
-from tests.tools.deploy.velocity import resolved
 
 POOL = "arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_a"
 SETTINGS: list[dict[str, str]] = [

@@ -82,6 +82,22 @@ def test_the_doctor_sees_a_setting_that_was_changed_since(project: Project) -> N
     assert "ILL settings that are not those of infra/stages: LogRetention" in done.stdout
 
 
+def test_the_doctor_names_a_hot_key_and_the_page_about_it(project: Project) -> None:
+    index = {"TableName": "orders-dev", "GlobalSecondaryIndexName": "by-customer"}
+    throttled = {
+        "MetricName": "WriteKeyRangeThroughputThrottleEvents",
+        "Dimensions": [{"Name": name, "Value": value} for name, value in index.items()],
+        "Value": 723,
+    }
+    doctor = ("-m", "ordersctl", "doctor", "--stage", "dev")
+    assert "ok  throttled by DynamoDB in 15 minutes: nothing" in project.run(*doctor).stdout
+    metrics = stage_on(project.engine_url, "dev").client("cloudwatch")
+    metrics.put_metric_data(Namespace="AWS/DynamoDB", MetricData=[throttled])
+    said = project.run(*doctor).stdout
+    what = "throttled by DynamoDB in 15 minutes: by-customer WriteKeyRangeThroughput 723 times"
+    assert f"ILL {what} -> docs/operate/huge-customers.md" in said
+
+
 def test_a_stage_with_the_example_issuer_is_not_provisioned(project: Project) -> None:
     before = project.config("dev")["environment_variables"]["JWT_ISSUER"]
     name_issuer(project, "https://issuer.example.com")
@@ -179,7 +195,7 @@ def test_the_doctor_adds_the_batching_window_to_the_required_visibility(
 
 
 @pytest.mark.usefixtures("processor")
-def test_functions_that_are_not_the_stacks_are_not_replaced(project: Project) -> None:
+def test_functions_that_the_stack_did_not_make_are_not_replaced(project: Project) -> None:
     path = project.directory / "infra" / "stages" / "dev.json"
     before = path.read_text()
     write_settings(project, "dev", JwtIssuer="https://issuer.orders.dev", JwtAudience="orders", JwtJwks="keys.json")

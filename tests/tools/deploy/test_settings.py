@@ -171,7 +171,7 @@ def test_stage_prod_can_be_packaged() -> None:
 
 
 @pytest.mark.parametrize("endpoint", ["dax://a.b1.dax-clusters.us-east-1.amazonaws.com", f"{DAX}:9111", DAX])
-def test_a_cluster_is_named_as_aws_shows_it(endpoint: str) -> None:
+def test_a_dax_cluster_is_given_by_the_address_that_aws_shows(endpoint: str) -> None:
     given = FIT | {"DaxEndpoint": endpoint}
     assert settings.checked_parameters({"Parameters": templates.every_parameter()}, given) == given
 
@@ -197,7 +197,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
     assert documented == defaults | {"Stage": "the file's name"}
 
 
-def test_settings_of_the_package_alone_are_marked() -> None:
+def test_settings_that_only_the_package_uses_are_marked() -> None:
     page = (PROJECT_DIR / "docs" / "operate" / "deploy.md").read_text()
     marked = set(re.findall(r"^\| `(\w+)` \|[^|]*\| packaged", page, re.MULTILINE))
     plain = templates.resources()["Parameters"].keys()

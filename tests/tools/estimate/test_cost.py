@@ -15,9 +15,8 @@ from ordersctl.estimate.cost.command import cost
 from ordersctl.estimate.cost.order_sizes import INDEX_ENTRY, KB, SHOP_BASKET, Sizes, sizes
 from ordersctl.estimate.cost.per_order import Load, Units, dollars_per_million, prices, units
 from ordersctl.estimate.cost.standing import kept_per_month, standing_per_month
-from testkit.builders import CUSTOMER, NOW, ORDER_ID, an_order
+from testkit.builders import CUSTOMER, NOW, ORDER_ID, an_order, shop_basket
 from testkit.item_sizes import index_entry, item_size
-from testkit.shop_basket import shop_basket
 from tests.unit.adapters.test_order_items import real_lines
 
 PAGE = Path(__file__).parents[3] / "docs" / "explain" / "performance.md"
@@ -218,6 +217,6 @@ def test_measured_durations_replace_the_assumed_ones() -> None:
 
 
 @pytest.mark.parametrize("option", ["--reads=nan", "--accept-ms=inf", "--cold=nan", "--keyed=nan", "--lines=0"])
-def test_a_value_that_is_no_number_is_refused(option: str) -> None:
+def test_a_value_that_is_not_a_number_is_refused(option: str) -> None:
     done = CliRunner().invoke(cost, ["--orders-per-month", "1", option])
     assert done.exit_code == 2, done.output

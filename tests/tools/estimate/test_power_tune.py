@@ -81,7 +81,9 @@ def tune(tmp_path: Path, event: str, *more: str) -> Result:
     return CliRunner().invoke(command.power_tune, options(tmp_path, event, "--times", "2", *more))
 
 
-def test_it_names_the_cheapest_and_the_fastest_and_restores_the_settings(function: Function, tmp_path: Path) -> None:
+def test_power_tune_names_the_cheapest_and_the_fastest_size_and_restores_the_settings(
+    function: Function, tmp_path: Path
+) -> None:
     done = tune(tmp_path, "{}")
     assert done.exit_code == 0, done.output
     rows = {line.split("│")[1].strip(): line for line in done.output.splitlines() if line.startswith("│")}
@@ -101,7 +103,7 @@ def test_the_settings_of_a_function_that_fails_are_restored(function: Function, 
 @pytest.mark.parametrize(
     "answer", [{"statusCode": 503, "body": ""}, {"batchItemFailures": [{"itemIdentifier": "1"}]}], ids=str
 )
-def test_a_response_that_reports_a_failure_is_no_measurement(
+def test_a_response_that_reports_a_failure_is_not_measured(
     function: Function, tmp_path: Path, answer: dict[str, Any]
 ) -> None:
     done = tune(tmp_path, json.dumps({"answer": answer}))
@@ -111,14 +113,14 @@ def test_a_response_that_reports_a_failure_is_no_measurement(
 
 
 @pytest.mark.parametrize("answer", [{"statusCode": 202}, {"batchItemFailures": []}, "done"], ids=str)
-def test_any_other_response_is_a_measurement(function: Function, tmp_path: Path, answer: object) -> None:
+def test_any_other_response_is_measured(function: Function, tmp_path: Path, answer: object) -> None:
     assert function.settings() == OWN
     done = tune(tmp_path, json.dumps({"answer": answer}))
     assert done.exit_code == 0, done.output
 
 
 @pytest.mark.parametrize("event", ["", "{", "order"])
-def test_a_payload_that_is_no_json_changes_nothing(tmp_path: Path, event: str) -> None:
+def test_a_payload_that_is_not_json_changes_nothing(tmp_path: Path, event: str) -> None:
     done = tune(tmp_path, event)
     assert done.exit_code == 2
     assert "is not JSON" in done.output

@@ -107,7 +107,7 @@ def test_the_command_to_restore_by_hand_has_the_functions_settings() -> None:
 
 
 class Reporting:
-    """A stage on AWS whose function is cold as often as `inits` says."""
+    """A stage on AWS whose function is cold in the invocations that `inits` lists."""
 
     is_local = False
 

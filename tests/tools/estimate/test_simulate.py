@@ -124,6 +124,16 @@ def test_a_limit_that_is_raised_is_no_bottleneck() -> None:
     assert "API Gateway rate" not in done.output
 
 
+def test_a_hot_customer_is_named_with_the_keys_to_set() -> None:
+    room = [each for name in ("stage_rate", "index_units", "write_units") for each in ("--set", f"{name}=9000")]
+    hot = ["--hot-customer", "0.6", *room]
+    said = " ".join(CliRunner().invoke(simulate, [*SMALL, *hot]).output.split())
+    keys = re.search(r"DynamoDB index key \(one customer\) binds for \d+ s: .*\(SpreadCustomers\): over (\d)\.", said)
+    assert keys is not None
+    assert keys[1] == "4"  # 2 x 1,800 a second / 1,000
+    assert "index key" not in CliRunner().invoke(simulate, [*SMALL, *hot, "--spread", keys[1]]).output
+
+
 @pytest.mark.parametrize("setting", ["luck=7", "write_units=0", "write_units=nan", "write_units=many"])
 def test_an_unknown_limit_or_an_invalid_value_is_refused(setting: str) -> None:
     done = CliRunner().invoke(simulate, ["--set", setting])
@@ -146,6 +156,9 @@ def test_an_unknown_limit_or_an_invalid_value_is_refused(setting: str) -> None:
         ["--set", "write_units"],
         ["--set", "partition_units=0.5"],
         ["--set", "largest_customer=2"],
+        ["--hot-customer", "1.1"],
+        ["--spread", "0"],
+        ["--set", "index_keys=33"],
         ["--set", "accept_seconds=inf"],
         ["--set", "parallelization=11"],
         ["--set", "batch=100000"],

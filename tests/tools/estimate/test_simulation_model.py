@@ -9,7 +9,7 @@ from ordersctl.estimate.simulation import processing
 from ordersctl.estimate.simulation.dynamodb import Table
 from ordersctl.estimate.simulation.limits import Bottleneck, Limits, Times
 from ordersctl.estimate.simulation.model import Flow
-from ordersctl.estimate.simulation.observations import Observations
+from ordersctl.estimate.simulation.observations import Observations, percentile
 from ordersctl.estimate.simulation.parts import Orders
 
 pytestmark = pytest.mark.full  # a model of AWS, not of the code
@@ -103,10 +103,10 @@ def test_pollers_grow_by_five_a_second_up_to_the_maximum_concurrency() -> None:
 
 
 def test_a_small_bottleneck_behind_the_pollers_does_not_hide_them() -> None:
-    """Of 1,500 a second the pollers take 500. One customer's partition, too, throttles, but a few of them only."""
+    """Of 1,500 a second the pollers take 500. One key of the index throttles too, but a few of them only."""
     limits: dict[str, float] = {"pollers": 15, "maximum_concurrency": 15, "largest_customer": 0.01}
     seen = run((1_500, 30), times=replace(EXACT, process_seconds=0.25), until=30, partition_units=1, **limits)
-    assert seen.bottlenecks[Bottleneck.PARTITION] > 20
+    assert seen.bottlenecks[Bottleneck.INDEX_KEY] > 20
     assert seen.bottlenecks[Bottleneck.POLLERS] > 20
 
 
@@ -133,11 +133,27 @@ def test_an_index_without_units_throttles_its_table() -> None:
     assert seen.db_throttles > 0
 
 
-def test_one_customers_orders_are_in_one_partition() -> None:
+def test_one_customers_orders_are_under_one_key_of_the_index() -> None:
     seen = run((800, 20), largest_customer=0.5, partition_units=100, until=20)
     others, one = 800 * 20 / 2, 100 + 100 * 20
     assert seen.placed == pytest.approx(others + one, rel=0.03)
-    assert Bottleneck.PARTITION in seen.bottlenecks
+    assert Bottleneck.INDEX_KEY in seen.bottlenecks
+
+
+@pytest.mark.parametrize(("keys", "throttled"), [(1, True), (4, False)])
+def test_a_customer_with_most_of_the_orders_is_spread_over_keys_of_the_index(keys: int, *, throttled: bool) -> None:
+    """4,000 orders a second, 60 % of them one customer's: 600 a second under each of four keys."""
+    limits: dict[str, float] = {
+        "write_units": 10_000,
+        "index_units": 10_000,
+        "maximum_concurrency": 200,
+        "pollers": 200,
+        "shards": 10,
+    }
+    limits |= {"concurrency": 5_000, "largest_customer": 0.6, "index_keys": keys}
+    seen = run((4_000, 5), times=EXACT, until=8, **limits)
+    assert (Bottleneck.INDEX_KEY in seen.bottlenecks, seen.db_throttles > 0) == (throttled, throttled)
+    assert (percentile(seen.waits, 99) <= 0.1) is not throttled
 
 
 def test_an_order_is_attempted_fifteen_times_at_most_and_then_given_up() -> None:

@@ -9,7 +9,7 @@ from chalice.config import Config
 
 from chalicelib.http.responses import Origins
 from ordersctl.local import api_gateway
-from tests.tools.local.test_api_gateway import ask, raw
+from tests.tools.local.local_gateway import ask, raw
 
 SHOP, ADMIN = "https://shop.example", "https://admin.example"
 ALLOW = "Access-Control-Allow-Origin"

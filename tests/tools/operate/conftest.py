@@ -14,7 +14,7 @@ from tests.tools.operate.stage import OperatedStage
 def operated_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An engine with the stack of stage local."""
     with running_engine(tmp_path_factory.mktemp("operated")) as url:
-        deploy(url, stage="local")
+        deploy(url, stage="local", customer_prices="checked")
         yield url
 
 

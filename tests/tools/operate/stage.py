@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -15,6 +16,7 @@ from click.testing import CliRunner, Result
 from chalicelib.adapters import order_items
 from chalicelib.domain import order_ids
 from chalicelib.domain.orders import ErasedOrder, Order
+from chalicelib.settings import Spread
 from ordersctl.cli import main
 from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.project import PROJECT_DIR
@@ -81,9 +83,13 @@ class OperatedStage:
         answer = self.sqs.get_queue_attributes(QueueUrl=self.url(queue), AttributeNames=["QueueArn"])
         return answer["Attributes"]["QueueArn"]
 
-    def store(self, *orders: Order | ErasedOrder) -> None:
+    def store(self, *orders: Order | ErasedOrder, spread: Spread = MappingProxyType({})) -> None:
         for order in orders:
-            self.dynamodb.put_item(TableName=TABLE, Item=order_items.to_item(order))
+            self.dynamodb.put_item(TableName=TABLE, Item=order_items.to_item(order, spread))
+
+    def index_key(self, order_id: str) -> str:
+        item = self.dynamodb.get_item(TableName=TABLE, Key=order_items.key(order_id))["Item"]
+        return str(item[order_items.CUSTOMER_ID]["S"])
 
     def store_many(self, orders: Sequence[Order]) -> None:
         self._write_many([{"PutRequest": {"Item": order_items.to_item(order)}} for order in orders])

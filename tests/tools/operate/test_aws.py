@@ -119,3 +119,16 @@ def test_a_trace_joins_the_functions_logs_by_order_and_correlation_id(aws: Opera
         ("orders-inventory-dev-take-in", "inventory.handled"),
     ]
     assert rows[-1]["time"].endswith("Z"), "a line without a time has that of its log event"
+
+
+def test_what_dynamodb_throttles_is_shown_with_its_reason(aws: OperatedStage) -> None:
+    assert aws.json("queues", *STAGE)["throttled"] == []
+    index = {"TableName": "orders-dev", "GlobalSecondaryIndexName": "by-customer"}
+    for events in (700, 23):
+        put_metric(aws, "AWS/DynamoDB", "WriteKeyRangeThroughputThrottleEvents", events, **index)
+    put_metric(aws, "AWS/DynamoDB", "ReadAccountLimitThrottleEvents", 5, TableName="orders-dev")
+    assert aws.json("queues", *STAGE)["throttled"] == [
+        {"resource": "by-customer", "reason": "WriteKeyRangeThroughput", "events": 723},
+        {"resource": "table", "reason": "ReadAccountLimit", "events": 5},
+    ]
+    assert "WriteKeyRangeThroughput" in aws.run("queues", *STAGE).stdout

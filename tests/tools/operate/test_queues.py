@@ -1,9 +1,11 @@
 """`ordersctl queues`: depths, ages and lag, without receiving a message."""
 
 import json
+import time
 
 import pytest
 
+from chalicelib.domain import clock
 from testkit import builders
 from testkit.waiting import eventually
 from tests.tools.operate.stage import OperatedStage
@@ -70,13 +72,28 @@ def test_an_unknown_lag_is_not_shown_as_a_number_and_is_explained(stage: Operate
     assert str(stage.state_dir) in result.stderr
 
 
+def test_what_was_throttled_lately_is_counted_from_the_log(stage: OperatedStage) -> None:
+    index = "arn:aws:dynamodb:us-east-1:000000000000:table/orders-local/index/by-customer"
+    line = {"event": "dynamodb.throttled", "reason": "IndexWriteKeyRangeThroughputExceeded", "resource": index}
+    times = [clock.from_seconds(time.time() - seconds) for seconds in (3_600, 60, 1)]
+    logs = stage.state_dir / "logs"
+    logs.mkdir(exist_ok=True)
+    (logs / "handlers.log").write_text(
+        "".join(json.dumps({"time": each, **line}) + "\n" for each in times).replace(": ", ":")
+    )
+    assert stage.json("queues")["throttled"] == [
+        {"resource": "by-customer", "reason": "WriteKeyRangeThroughput", "events": 2}
+    ]
+    (logs / "handlers.log").unlink()
+
+
 def test_a_terminal_gets_tables(stage: OperatedStage) -> None:
     shown = stage.run("queues").stdout
     assert "dead letters" in shown
     assert "stream" in shown
 
 
-def test_without_an_engine_it_says_what_to_do(stage: OperatedStage) -> None:
+def test_without_an_engine_the_command_says_how_to_start_it(stage: OperatedStage) -> None:
     stage.environment["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
     result = stage.run("queues")
     assert result.exit_code == 1

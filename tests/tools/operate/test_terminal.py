@@ -16,7 +16,7 @@ from tests.tools.operate.stage import OperatedStage
 
 HOSTILE = "\x1b]52;c;cm0gLXJm\x07\x1b[2J\x9b2J\u202e[red]"
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
-SENT = re.sub("[\x1b\x07]", "", HOSTILE)  # what SQS takes of it outside of JSON
+SENT = re.sub("[\x1b\x07]", "", HOSTILE)  # the hostile text without the characters that SQS refuses outside of JSON
 ORDER = builders.an_order(note=HOSTILE, status_reason=HOSTILE, customer_id=HOSTILE)
 
 
@@ -43,6 +43,7 @@ COMMANDS: dict[str, list[str]] = {
     "dlq show": ["ID"],
     "dlq redrive": ["--all", "--yes"],
     "dlq drop": ["--all", "--yes"],
+    "erase": ["--customer", HOSTILE, "--yes", "--wait", "0"],
     "replay": ["--customer", HOSTILE, "--to", "invoicing", "--yes"],
     "trace": [ORDER.order_id],
 }

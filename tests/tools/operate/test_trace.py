@@ -35,7 +35,7 @@ def test_a_sample_consumers_line_is_in_its_place_in_time(
     make_inbox(engine_url, INBOX)
     Consumer("inventory", INBOX, "http://127.0.0.1:9", "").handle(event.to_json(), lambda _order, _move: {})
     write_log(stage, "inventory", capsys.readouterr().out)
-    stage.store(order)  # placed long before
+    stage.store(order)  # the order was placed long before
     rows = stage.json("trace", order.order_id)
     assert [(row["where"], row["what"]) for row in rows][-1] == ("inventory", "inventory.handled")
     assert rows[-1]["time"].endswith("Z")

@@ -104,7 +104,7 @@ def test_a_field_without_a_default_must_have_one(name: str) -> None:
         codec().load(without(name))
 
 
-def test_an_attribute_that_belongs_to_no_field_is_not_read() -> None:
+def test_an_attribute_without_a_field_is_not_read() -> None:
     part = {"M": {"s": {"S": "b"}, "of_tomorrow": {"BOOL": True}}}
     assert codec().load(ATTRIBUTES | {"of_tomorrow": {"S": "x"}, "best": part}) == WHOLE
 

@@ -133,7 +133,7 @@ def test_a_senders_fault_is_permanent_and_the_rest_goes_out() -> None:
 
 @pytest.mark.parametrize("code", ["AuthorizationError", "KMSAccessDenied", "KMSThrottling", "TooManyRequests"])
 def test_a_failure_that_is_not_the_events_fault_is_temporary(code: str) -> None:
-    """SNS calls a missing permission the sender's fault: with it given, the same event is delivered."""
+    """SNS reports a missing permission as the sender's fault; once it is granted, the same event is delivered."""
     sent = some(2)
     undelivered = publish(FakeSns(lambda _event, _n: {"Code": code, "SenderFault": True}), sent)
     assert [(each.index, each.permanent) for each in undelivered] == [(0, False), (1, False)]
@@ -199,7 +199,7 @@ def test_an_entry_that_the_response_does_not_name_was_not_delivered(answer: dict
 
 @pytest.mark.parametrize("shape", ["InvalidParameterException", "InvalidParameterValueException"])
 def test_the_codes_that_sns_sends_for_invalid_events_are_permanent(shape: str) -> None:
-    """A shape's code on the wire is not its name: botocore's model of PublishBatch has both."""
+    """An error's code on the wire differs from its shape's name; botocore's model of PublishBatch has both."""
     model = botocore.session.get_session().get_service_model("sns").operation_model("PublishBatch")
     (code,) = [each.metadata["error"]["code"] for each in model.error_shapes if each.name == shape]
     fake = FakeSns(lambda _id, _attempt: client_error(code))

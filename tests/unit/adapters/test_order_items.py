@@ -1,4 +1,4 @@
-"""How an order lies in the table: nothing is lost, ten lines cost one write unit, and any other item is poison."""
+"""An order as an item of the table: no field is lost, ten lines cost one write unit, and any other item is poison."""
 
 import copy
 import csv
@@ -53,7 +53,7 @@ def canonical(item: dict[str, Any]) -> str:
 
 
 def test_the_stored_items_hold_every_field() -> None:
-    """Of their release: a field that is declared later has no attribute in them."""
+    """Every field of the release that wrote them: a field that is declared later has no attribute in them."""
     attributes = {name for stored in STORED_ITEMS.values() for name in stored["item"]}
     assert len(attributes) == 18
     (first, _) = STORED_ITEMS["every field"]["item"]["items"]["L"]
@@ -62,7 +62,7 @@ def test_the_stored_items_hold_every_field() -> None:
 
 
 @given(order=stored_orders() | rejected_orders(), erased=erased_orders())
-def test_an_item_is_its_customer_s_and_a_tombstone_may_be_anyone_s(order: Order, erased: ErasedOrder) -> None:
+def test_an_item_belongs_to_its_customer_and_a_tombstone_to_anyone(order: Order, erased: ErasedOrder) -> None:
     item, tombstone = order_items.to_item(order), order_items.to_item(erased)
     assert order_items.may_be_of(item, order.customer_id)
     assert order_items.may_be_of(item, None)  # a service asks, for any customer
@@ -100,7 +100,7 @@ def test_a_summary_is_read_from_what_the_index_projects(order: Order) -> None:
     assert order_items.to_summary(entry | {"of_a_newer_release": {"BOOL": True}}) == expected
 
 
-def test_an_item_is_typed_and_no_blob() -> None:
+def test_an_item_has_typed_attributes_and_no_blob() -> None:
     item = order_items.to_item(an_order())
     plain = {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
     assert plain["items"] == [{"s": "85123A", "n": "WHITE HANGING HEART", "q": 6, "p": 255}]
@@ -108,7 +108,7 @@ def test_an_item_is_typed_and_no_blob() -> None:
     assert plain["placed_key"] == f"{NOW}#{ORDER_ID}"
 
 
-def test_sizes_are_reckoned_by_the_rules() -> None:
+def test_item_sizes_follow_the_rules_of_dynamodb() -> None:
     assert item_size({"ab": {"S": "é"}}) == 4
     assert [number_size(text) for text in ("0", "7", "12", "123", "-12", "1000000")] == [2, 2, 2, 3, 3, 2]
     assert value_size({"L": [{"M": {"a": {"S": "b"}}}]}) == 3 + 1 + 3 + 1 + 1 + 1
@@ -141,7 +141,7 @@ def test_an_index_entry_is_one_write_unit_even_of_the_largest_order() -> None:
 
 
 def test_a_cursor_names_the_whole_key_of_an_index_entry() -> None:
-    assert order_items.index_key(CUSTOMER, f"{NOW}#{ORDER_ID}") == {
+    assert order_items.start_key(CUSTOMER, f"{NOW}#{ORDER_ID}") == {
         "order_id": {"S": ORDER_ID},
         "customer_id": {"S": CUSTOMER},
         "placed_key": {"S": f"{NOW}#{ORDER_ID}"},
@@ -186,7 +186,7 @@ GARBAGE: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("changes", GARBAGE, ids=str)
-def test_an_item_that_is_not_an_order_s_is_poison(changes: dict[str, Any]) -> None:
+def test_an_item_that_is_not_an_order_is_poison(changes: dict[str, Any]) -> None:
     with pytest.raises(Poison):
         order_items.from_item(copy.deepcopy(order_items.to_item(an_order())) | changes)
 
@@ -194,7 +194,7 @@ def test_an_item_that_is_not_an_order_s_is_poison(changes: dict[str, Any]) -> No
 @pytest.mark.parametrize(
     "item", [{}, {"status": {"S": "erased"}}, {"status": "erased"}, {"a": {"S": "b"}}, [], None, 1]
 )
-def test_anything_else_is_poison(item: Any) -> None:
+def test_any_other_item_is_poison(item: Any) -> None:
     with pytest.raises(Poison):
         order_items.from_item(item)
 
@@ -218,7 +218,7 @@ def test_an_address_has_attributes_only_for_the_fields_it_has() -> None:
     assert item["shipping_address"]["M"].keys() == ADDRESS.keys()
 
 
-def test_poison_names_the_missing_attribute_and_no_value() -> None:
+def test_a_poison_error_names_the_missing_attribute_and_no_value() -> None:
     item = order_items.to_item(an_order())
     with pytest.raises(Poison, match=r"^not an order's item: 'fingerprint'$"):
         order_items.from_item({name: value for name, value in item.items() if name != "fingerprint"})

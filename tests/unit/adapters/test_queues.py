@@ -1,4 +1,4 @@
-"""Dead-letter queues: what is kept is whole, whichever characters are in it."""
+"""Dead-letter queues: messages are kept whole, whichever characters are in them."""
 
 import json
 from types import SimpleNamespace
@@ -13,7 +13,7 @@ from testkit.lambda_events import stream_record
 
 
 def quarantined(body: str, *, source: str = "m0", url: str = "https://sqs.invalid/dlq") -> dict[str, Any]:
-    """What is sent to SQS for a body."""
+    """The call to SQS that quarantines a body."""
     sent: list[dict[str, Any]] = []
     client = SimpleNamespace(send_message=lambda **arguments: sent.append(arguments))
     DeadLetterQueue(cast("Any", client), url).quarantine(body, reason="r" * 300, source=source)

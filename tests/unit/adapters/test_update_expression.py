@@ -1,4 +1,4 @@
-"""A change as an UpdateItem: what differs is written, and an attribute of neither version stays, at any depth."""
+"""A change as an UpdateItem: only differences are written; attributes that neither version has stay, at any depth."""
 
 import copy
 from typing import Any
@@ -12,7 +12,7 @@ from testkit.builders import ADDRESS, LATER, an_order
 
 
 def applied(item: dict[str, Any], parameters: dict[str, Any]) -> dict[str, Any]:
-    """What DynamoDB makes of an item: SET and REMOVE of document paths."""
+    """The item after an update, by DynamoDB's rules: SET and REMOVE of document paths."""
     result = copy.deepcopy(item)
     names, values = parameters["ExpressionAttributeNames"], parameters["ExpressionAttributeValues"]
     expression = parameters["UpdateExpression"]

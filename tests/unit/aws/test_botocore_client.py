@@ -20,7 +20,7 @@ def client(endpoint_url: str, policy: CallPolicy) -> Any:
     return botocore_client.make(session, "sqs", region="us-east-1", endpoint_url=endpoint_url, policy=policy)
 
 
-def test_it_has_the_timeouts_and_attempts_of_the_call_policy() -> None:
+def test_the_client_has_the_timeouts_and_attempts_of_the_call_policy() -> None:
     config = client("http://127.0.0.1:1", CallPolicy(connect_timeout=0.3, read_timeout=0.4, attempts=5)).meta.config
     assert (config.connect_timeout, config.read_timeout) == (0.3, 0.4)
     assert config.retries == {"total_max_attempts": 5, "mode": "standard"}

@@ -81,7 +81,7 @@ def test_calls_share_one_connection(serving: Any) -> None:
     assert len(set(connections)) == 1
 
 
-def test_an_idle_connection_that_the_service_closed_is_no_failure(serving: Any) -> None:
+def test_an_idle_connection_that_the_service_closed_does_not_fail_the_call(serving: Any) -> None:
     script: Script = [(200, {}, b"{}"), (0, {}, b""), (200, {}, b'{"MessageId": "2"}')]
     sqs, connections = serving(script, attempts=1)
     sqs.send_message(MessageBody="x")
@@ -93,10 +93,10 @@ def test_an_idle_connection_that_the_service_closed_is_no_failure(serving: Any) 
     "throttled",
     [
         (400, {}, b'{"__type": "com.amazonaws.sqs#ThrottlingException"}'),
-        (429, {}, b'{"__type": "Throttled"}'),  # SNS's code; only the status says that it passes
+        (429, {}, b'{"__type": "Throttled"}'),  # SNS's code; only the status shows that the failure is temporary
     ],
 )
-def test_a_passing_failure_is_tried_again(serving: Any, throttled: Any) -> None:
+def test_a_temporary_failure_is_tried_again(serving: Any, throttled: Any) -> None:
     sqs, connections = serving([throttled, (503, {}, b"<html>"), (200, {}, b'{"MessageId": "3"}')])
     assert sqs.send_message(MessageBody="x")["MessageId"] == "3"
     assert len(connections) == 3
@@ -117,7 +117,7 @@ def test_a_refusal_is_raised_at_once_with_all_members_of_the_service_s_document(
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
-        ((413, {}, b"<html>"), "413"),  # a proxy's answer: the service is not out of order
+        ((413, {}, b"<html>"), "413"),  # a proxy's answer, not the service's own error
         ((200, {}, b"<html>"), "500"),
         ((502, {}, b'"bad gateway"'), "502"),
         ((400, {}, b'{"__type": "com.amazonaws.sqs#QueueDoesNotExist:http://internal"}'), "QueueDoesNotExist"),

@@ -42,7 +42,7 @@ def sns() -> QueryClient:
 
 
 @given(topic=TEXTS, entries=ENTRIES)
-def test_it_writes_what_botocore_writes(sns: QueryClient, topic: str, entries: list[Any]) -> None:
+def test_the_query_client_writes_the_same_request_as_botocore(sns: QueryClient, topic: str, entries: list[Any]) -> None:
     parameters = {"TopicArn": topic, "PublishBatchRequestEntries": entries}
     ours = sns.encode("PublishBatch", parameters).decode("ascii")
     theirs = create_serializer("query").serialize_to_request(parameters, PUBLISH_BATCH)
@@ -53,7 +53,7 @@ def test_it_writes_what_botocore_writes(sns: QueryClient, topic: str, entries: l
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_a_text_comes_back_from_a_form_as_it_went_in(text: str) -> None:
+def test_a_text_is_unchanged_after_encoding_and_decoding_a_form(text: str) -> None:
     assert quoted(text).isascii()
     assert parse_qsl(f"a={quoted(text)}&b=", keep_blank_values=True) == [("a", text), ("b", "")]
 
@@ -71,7 +71,7 @@ def test_a_text_comes_back_from_a_form_as_it_went_in(text: str) -> None:
         "</PublishBatchResult>",
     ],
 )
-def test_it_reads_what_botocore_reads(sns: QueryClient, result: str) -> None:
+def test_the_query_client_reads_the_same_result_as_botocore(sns: QueryClient, result: str) -> None:
     body = ANSWER.format(result).encode()
     response = {"body": body, "headers": {}, "status_code": 200}
     assert PUBLISH_BATCH.output_shape
@@ -85,7 +85,7 @@ def test_it_reads_what_botocore_reads(sns: QueryClient, result: str) -> None:
         assert ours.get(name, []) == wanted
 
 
-def test_it_reads_why_a_call_was_refused(sns: QueryClient) -> None:
+def test_the_query_client_reads_the_reason_of_a_refusal(sns: QueryClient) -> None:
     body = (
         b'<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><RequestId>r</RequestId><Error><Type>Sender</Type>'
         b"<Code>TooManyEntriesInBatchRequest</Code><Message>too many</Message></Error></ErrorResponse>"
@@ -105,6 +105,6 @@ def test_it_reads_why_a_call_was_refused(sns: QueryClient) -> None:
         b"<html><body><p>sorry</p></body></html>",
     ],
 )
-def test_a_document_that_is_not_sns_s_is_an_error(sns: QueryClient, body: bytes) -> None:
+def test_a_document_that_is_not_from_sns_is_an_error(sns: QueryClient, body: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         sns.decode(body)

@@ -1,4 +1,4 @@
-"""Retries of both clients: in an outage the quota bounds them, and what a call can take at most is known."""
+"""Retries of both clients: in an outage the quota bounds them, and the longest time of a call is known."""
 
 import random
 import threading
@@ -24,7 +24,7 @@ STATUSES = {"ThrottlingException": 400, "InternalServerError": 500, "Conditional
 
 
 class Failing(BaseHTTPRequestHandler):
-    """Answers each request with the next error code, and with the last one for ever."""
+    """Answers each request with the next error code, and with the last one from then on."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -142,7 +142,9 @@ def test_after_the_deadline_nothing_is_sent(name: str, failing: Any, pauses: lis
 
 
 @pytest.mark.parametrize(("name", "longest"), [("thin", 9.6), ("botocore", 12.0)])
-def test_no_call_takes_longer_than_what_is_said(name: str, longest: float, failing: Any, pauses: list[float]) -> None:
+def test_no_call_takes_longer_than_the_stated_longest_time(
+    name: str, longest: float, failing: Any, pauses: list[float]
+) -> None:
     module: Any = retries if name == "thin" else botocore_client
     assert module.longest_call_seconds(CALL_POLICY) == pytest.approx(longest)
     _, url = failing("ThrottlingException")

@@ -21,7 +21,9 @@ from chalicelib.aws.sigv4 import Credentials, sign
         st.none() | st.text("abcXYZ019/+=", min_size=1),
     ),
 )
-def test_it_signs_as_botocore_does(body: bytes, service: str, kind: str, region: str, keys: Credentials) -> None:
+def test_a_request_is_signed_as_botocore_signs_it(
+    body: bytes, service: str, kind: str, region: str, keys: Credentials
+) -> None:
     request = AWSRequest("POST", f"https://{service}.{region}.amazonaws.com/", data=body)
     request.headers["content-type"] = kind
     request.headers["x-amz-target"] = "A.B"

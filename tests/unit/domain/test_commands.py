@@ -88,13 +88,13 @@ def test_any_other_message_is_poison(body: Any) -> None:
 @pytest.mark.parametrize(
     "body", [command(version=2), command(revision=commands.REVISION + 1), {"version": 2}, command(version=10**30)]
 )
-def test_an_envelope_of_a_newer_release_is_no_poison(body: Any) -> None:
+def test_an_envelope_of_a_newer_release_is_not_poison(body: Any) -> None:
     with pytest.raises(Fault, match="newer release"):
         commands.decode(json.dumps(body))
 
 
 def test_an_order_gets_the_lowest_revision_that_can_carry_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that the release before reads every order that uses nothing new. Revision 1 is not named: 0.1.0 refuses it."""
+    """The release before then reads every order that uses nothing new. Revision 1 is not named: 0.1.0 refuses it."""
     needs = {2: lambda order, _: order.note is not None, 3: lambda order, _: order.reference is not None}
     monkeypatch.setattr(commands, "NEEDS", needs)
 
@@ -116,7 +116,7 @@ def test_a_time_that_does_not_exist_is_poison(placed_at: str) -> None:
         commands.decode(json.dumps(command(placed_at=placed_at)))
 
 
-def test_the_reason_names_what_is_wrong_and_never_what_was_sent() -> None:
+def test_the_reason_names_the_error_and_never_repeats_the_content() -> None:
     with pytest.raises(Poison) as caught:
         commands.decode(json.dumps(command(customer_id="Ann Lee, 1 High Street")))
     assert "customer_id" in str(caught.value)

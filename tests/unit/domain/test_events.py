@@ -51,7 +51,7 @@ def test_a_change_is_one_event(before: Order | None, then: Order | ErasedOrder, 
 @pytest.mark.parametrize(
     ("before", "then"), [(PLACED, PLACED), (ERASED, ERASED), (PLACED, None), (ERASED, None), (None, None)]
 )
-def test_a_no_op_and_a_removal_are_no_events(
+def test_a_no_op_and_a_removal_make_no_event(
     before: Order | ErasedOrder | None, then: Order | ErasedOrder | None
 ) -> None:
     assert events.between(before, then, source=SOURCE) is None

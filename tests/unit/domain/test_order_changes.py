@@ -1,4 +1,4 @@
-"""What may happen to an order: transitions, changes of its content, erasure, and merge patches."""
+"""Changes of an order: transitions, changes of its content, erasure, and merge patches."""
 
 from typing import Any
 
@@ -132,7 +132,7 @@ def test_content_and_status_change_in_one_version() -> None:
 
 
 @given(order=stored_orders())
-def test_asking_for_what_is_so_already_changes_nothing(order: Order) -> None:
+def test_asking_for_the_current_values_changes_nothing(order: Order) -> None:
     assert changed(order, content={}, status=order.status) is order
 
 
@@ -186,7 +186,7 @@ def test_a_change_names_only_what_differs(patch: Any, note: str | None, address:
     ],
     ids=str,
 )
-def test_a_change_to_what_no_order_can_be_is_refused(patch: Any) -> None:
+def test_a_change_that_would_make_an_invalid_order_is_refused(patch: Any) -> None:
     order = an_order(new={"shipping_address": ADDRESS})
     with pytest.raises(InvalidOrder):
         orders.parse(OrderChange, patch).content_of(order)
@@ -199,7 +199,7 @@ def test_a_rejected_order_says_that_it_has_nothing_to_change() -> None:
     assert orders.parse(OrderChange, {"status": "placed"}).content_of(rejected) is None
 
 
-def test_an_order_that_is_changed_stays_as_it_was() -> None:
+def test_a_change_leaves_the_order_that_it_starts_from_unmodified() -> None:
     order = an_order()
     changed(order, status=OrderStatus.CONFIRMED)
     assert order == an_order()
@@ -214,7 +214,7 @@ def test_an_erased_order_keeps_nothing_personal() -> None:
     assert CUSTOMER not in tombstone.model_dump_json()
 
 
-def test_what_is_shown_holds_nothing_internal() -> None:
+def test_the_shown_order_has_no_internal_field() -> None:
     shown = an_order(new={"note": "n"}).shown()
     assert shown == {
         "order_id": ORDER_ID,

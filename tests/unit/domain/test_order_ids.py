@@ -34,8 +34,8 @@ def test_other_customers_or_keys_name_other_orders(pairs: list[tuple[str, str]])
     assert first != second
 
 
-def test_where_a_customer_ends_and_a_key_begins_matters() -> None:
-    identity = slice(len("ord_"), len("ord_") + 22)  # the seal behind it differs in any case
+def test_customer_and_key_are_separated_in_the_id() -> None:
+    identity = slice(len("ord_"), len("ord_") + 22)  # without the seal, which differs anyway
     assert mint(SECRET, "ab", "c")[identity] != mint(SECRET, "a", "bc")[identity]
 
 
@@ -43,7 +43,7 @@ def test_without_a_key_every_order_has_an_id_of_its_own() -> None:
     assert len({mint(SECRET, CUSTOMER) for _ in range(1_000)}) == 1_000
 
 
-def test_another_stage_makes_another_id() -> None:
+def test_another_stage_gives_another_id() -> None:
     assert mint(SECRET, CUSTOMER, "key") != mint(b"another secret", CUSTOMER, "key")
 
 
@@ -53,7 +53,7 @@ def test_a_seal_holds_for_no_other_customer_and_no_other_stage() -> None:
     assert not is_sealed_for(b"another secret", order_id, CUSTOMER)
 
 
-def test_a_seal_breaks_with_any_character_of_the_id() -> None:
+def test_a_changed_character_in_an_id_breaks_its_seal() -> None:
     order_id = mint(SECRET, CUSTOMER, "key")
     for position in range(len("ord_"), len(order_id)):
         other = "0" if order_id[position] != "0" else "1"

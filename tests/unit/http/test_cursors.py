@@ -27,7 +27,7 @@ def refused(cursor: str, *question: str | None, secret: bytes = SECRET) -> None:
 
 
 @given(placed_key=st.text(max_size=100).filter(lambda text: text.isprintable()))
-def test_a_cursor_gives_back_where_the_page_starts(placed_key: str) -> None:
+def test_a_cursor_gives_back_the_start_of_its_page(placed_key: str) -> None:
     assert unseal(SECRET, seal(SECRET, placed_key, *QUESTION), *QUESTION) == placed_key
 
 
@@ -49,7 +49,7 @@ def test_no_byte_of_a_cursor_can_be_changed() -> None:
 
 
 @pytest.mark.parametrize("position", range(len(QUESTION)))
-def test_a_cursor_is_good_for_no_other_subject_customer_or_filter(position: int) -> None:
+def test_a_cursor_is_valid_for_no_other_subject_customer_or_filter(position: int) -> None:
     for other in ("other", None):
         if other != QUESTION[position]:
             refused(made(), *QUESTION[:position], other, *QUESTION[position + 1 :])
@@ -76,10 +76,10 @@ def test_a_cursor_is_written_in_one_way_only() -> None:
 
 
 @pytest.mark.parametrize("cursor", ["", "A", "AAAA", "====", "null", "é", "\ud800", "+/+/", "A" * 10_000, PLACED_KEY])
-def test_anything_else_is_refused(cursor: str) -> None:
+def test_any_other_text_is_refused_as_a_cursor(cursor: str) -> None:
     refused(cursor)
 
 
 @given(cursor=st.text(max_size=60))
-def test_no_text_is_a_cursor_by_chance(cursor: str) -> None:
+def test_random_text_is_never_a_cursor(cursor: str) -> None:
     refused(cursor)

@@ -36,13 +36,13 @@ def an_error(kind: type[OrdersError]) -> OrdersError:
     return kind(*ARGUMENTS.get(kind, ("dynamodb: InternalName",)))
 
 
-def test_the_tree_is_drawn_as_it_is() -> None:
+def test_the_drawn_tree_of_errors_matches_the_classes() -> None:
     drawn = set(re.findall(r"[├└]── (\w+)", errors.__doc__ or ""))
     assert drawn == {each.__name__ for each in tree()} - {"OrdersError"}
 
 
 @pytest.mark.parametrize("kind", LEAVES)
-def test_every_error_is_a_whole_problem(kind: type[OrdersError]) -> None:
+def test_every_error_becomes_a_complete_problem_document(kind: type[OrdersError]) -> None:
     answer = problems.response(problems.from_error(an_error(kind)), REQUEST)
     document = json.loads(answer.body)
     assert re.fullmatch(r"urn:problem:orders:[a-z]+(-[a-z]+)*", document["type"])
@@ -83,7 +83,7 @@ def test_only_temporary_errors_have_retry_after(kind: type[OrdersError]) -> None
 
 @pytest.mark.parametrize(("digit", "retried"), [("0", True), ("f", True), ("g", False), ("z", False), ("F", False)])
 def test_a_404_has_retry_after_if_the_id_may_be_a_uuid_of_direct_acceptance(digit: str, *, retried: bool) -> None:
-    """Direct acceptance makes an order's id of the client's UUID, and nothing else knows of it until it is stored."""
+    """Direct acceptance makes an order's id of the client's UUID, and no read can find it until it is stored."""
     assert ("Retry-After" in problems.from_error(errors.OrderNotFound("ord_" + digit * 32)).headers) is retried
 
 
@@ -118,14 +118,14 @@ def test_a_wrong_media_type_is_told_the_right_ones() -> None:
     assert answer.headers["Accept"] == "application/json, text/plain"
 
 
-def test_a_slug_is_the_same_on_every_python() -> None:
+def test_the_slug_of_a_problem_is_the_same_on_every_python() -> None:
     """HTTPStatus renames its phrases: 413 is "Request Entity Too Large" up to Python 3.12 and not after."""
     answer = problems.replace_framework_error(Response("", {}, 413), REQUEST, ROUTES)
     assert json.loads(answer.body)["type"] == "urn:problem:orders:content-too-large"
 
 
 @pytest.mark.parametrize("status", [200, 202, 204, 304])
-def test_other_answers_stay_as_they_are(status: int) -> None:
+def test_other_responses_stay_unchanged(status: int) -> None:
     own = Response("", {}, status)
     assert problems.replace_framework_error(own, REQUEST, ROUTES) is own
 

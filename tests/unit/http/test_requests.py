@@ -102,7 +102,7 @@ def test_a_missing_body_is_refused() -> None:
     ],
     ids=lambda each: str(each)[:20],
 )
-def test_any_json_is_read_and_validated_by_the_model_later(body: str | bytes, value: Any) -> None:
+def test_any_json_value_is_read_and_validated_later_by_the_model(body: str | bytes, value: Any) -> None:
     read = requests.json_body(a_request(body=body))
     assert value is None or read == value
 
@@ -178,7 +178,7 @@ def test_a_header_is_found_in_any_case_or_not_at_all() -> None:
         "٣",
     ],
 )
-def test_a_key_of_other_characters_or_length_is_refused(header: str) -> None:
+def test_a_key_with_other_characters_or_another_length_is_refused(header: str) -> None:
     assert refused(requests.idempotency_key, a_request(Idempotency_Key=header)) == ("invalid-parameter", 400)
 
 
@@ -208,7 +208,7 @@ def test_a_page_of_another_size_is_refused(given: str) -> None:
 
 
 @pytest.mark.parametrize("given", ["", "accepted", "Placed", "placed ", "placed,shipped", "None"])
-def test_a_status_that_no_order_has_is_refused(given: str) -> None:
+def test_an_unknown_status_is_refused(given: str) -> None:
     assert refused(requests.status, given) == ("invalid-parameter", 400)
 
 

@@ -11,7 +11,7 @@ from ordersctl.cli import COMMANDS, HIDDEN, SECTIONS, main
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_each_command_is_there_and_explains_itself(name: str) -> None:
+def test_every_command_exists_and_has_a_help_text(name: str) -> None:
     command = main.get_command(click.Context(main), name)
     assert command is not None
     assert command.help
@@ -34,7 +34,7 @@ def test_the_help_is_printed_without_importing_any_command() -> None:
     assert modules.isdisjoint({"boto3", "chalice", "httpx", *(entry.module for entry in COMMANDS.values())})
 
 
-def test_a_slip_in_a_command_is_answered_with_the_command_that_is_meant() -> None:
+def test_a_mistyped_command_is_answered_with_a_suggestion() -> None:
     done = CliRunner().invoke(main, ["queus"])
     assert done.exit_code == 2
     assert "Did you mean queues?" in done.output

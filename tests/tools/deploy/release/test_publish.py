@@ -11,15 +11,25 @@ import pytest
 from ordersctl.deploy.release.publish import publish
 from ordersctl.deploy.sam import translated
 from ordersctl.shared import templates
+from tests.tools.deploy.gateway.test_api_version import KEY, STAGE, another
 from tests.tools.deploy.template_parts import Template, of_type, properties
-from tests.tools.deploy.test_api_version import KEY, STAGE, another
 from tests.tools.deploy.test_template import complaints
 
 FUNCTIONS = ("APIHandler", "Authorizer", "ProcessOrders", "PublishEvents")
 # What the functions are, or what the names in their environment stand for.
 OF_THE_FUNCTIONS = {
     *{"Stage", "JwtIssuer", "JwtAudience", "JwtJwks", "CustomerClaim", "ScopeClaim", "AudienceClaim"},
-    *{"EventBusName", "DaxEndpoint", "AwsClient", "Tracing", "SystemLogLevel", "Encryption", "Fifo", "SnapStart"},
+    *{
+        "EventBusName",
+        "DaxEndpoint",
+        "AwsClient",
+        "Tracing",
+        "SystemLogLevel",
+        "Encryption",
+        "Fifo",
+        "SnapStart",
+        "SpreadCustomers",
+    },
 }
 SHIFTS = ("Canary10Percent5Minutes", "Linear10PercentEvery1Minute")
 

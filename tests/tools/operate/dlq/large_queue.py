@@ -1,4 +1,4 @@
-"""A dead-letter queue of many messages, in memory: it counts calls and has a clock that each call moves on."""
+"""A dead-letter queue of many messages, in memory: it counts calls, and each call advances its clock."""
 
 import json
 import math
@@ -7,12 +7,12 @@ from typing import Any
 
 from ordersctl.shared.stage import Stage
 
-SECONDS_PER_CALL = 0.05  # what a call to SQS takes from a laptop
+SECONDS_PER_CALL = 0.05  # the seconds that a call to SQS takes from a laptop
 DEAD_LETTERS_URL = "https://sqs.example/1/orders-large-queue-dlq"
 
 
 class LargeQueue:
-    """What boto3's client answers for one standard queue. A message is (id, order id, reason); its body is 2 KB."""
+    """boto3's client for one standard queue. A message is (id, order id, reason); its body is 2 KB."""
 
     def __init__(self, messages: list[tuple[str, str, str]]) -> None:
         self.calls: Counter[str] = Counter()

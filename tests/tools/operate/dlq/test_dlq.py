@@ -115,7 +115,7 @@ def test_a_fixed_event_is_redriven_to_its_consumer_alone_with_its_attributes(
     assert (stage.depth("inventory-dlq"), stage.depth("invoicing")) == (0, 0)
 
 
-def test_of_an_order_erased_since_only_the_erasure_is_redriven(stage: OperatedStage) -> None:
+def test_for_an_order_that_was_erased_since_only_the_erasure_is_redriven(stage: OperatedStage) -> None:
     order = builders.an_order(new={"shipping_address": builders.ADDRESS})
     erased = order.erase(builders.LATER)
     stage.store(erased)
@@ -132,7 +132,7 @@ def test_of_an_order_erased_since_only_the_erasure_is_redriven(stage: OperatedSt
 
 
 @pytest.mark.parametrize("kind", DEAD)
-def test_a_message_that_would_fail_again_stays_and_is_reported(stage: OperatedStage, kind: str) -> None:
+def test_a_dead_letter_that_would_come_straight_back_stays_and_is_reported(stage: OperatedStage, kind: str) -> None:
     stage.send(DEAD[kind], "garbage", reason="not JSON")
     result = stage.run("dlq", "redrive", "--queue", kind, "--yes", "--json")
     report = json.loads(result.stdout)
@@ -141,7 +141,7 @@ def test_a_message_that_would_fail_again_stays_and_is_reported(stage: OperatedSt
     assert (stage.depth("queue"), stage.depth("inventory"), stage.depth("invoicing")) == (0, 0, 0)
 
 
-def test_redrive_takes_only_the_selected_messages_and_releases_the_rest(stage: OperatedStage) -> None:
+def test_redrive_sends_only_the_selected_dead_letters_and_releases_the_rest(stage: OperatedStage) -> None:
     ids = [builders.fresh_order_id() for _ in range(25)]
     for number, order_id in enumerate(ids):
         stage.send("queue-dlq", builders.command(order_id=order_id), reason="odd" if number % 2 else "even")
@@ -197,7 +197,7 @@ def test_a_redriven_command_keeps_its_customers_fair_queue_group(stage: Operated
     assert message["Attributes"]["MessageGroupId"] == builders.CUSTOMER
 
 
-def test_redrive_keeps_to_its_rate() -> None:
+def test_redrive_does_not_exceed_its_rate() -> None:
     limit, began = RateLimit(50), monotonic()
     for _ in range(11):
         limit.wait()

@@ -1,4 +1,4 @@
-"""Fifty thousand dead letters: a command's work is proportional to the queue, its memory to what it looks for."""
+"""Fifty thousand dead letters: a command's work is proportional to the queue, its memory to the matching messages."""
 
 import tracemalloc
 

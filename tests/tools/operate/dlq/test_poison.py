@@ -41,7 +41,7 @@ def stage(run: LocalRun) -> OperatedStage:
 
 
 def place(stage: OperatedStage, run: LocalRun) -> str:
-    """Place an order by the command that is made for it; returns its id."""
+    """Place an order with `ordersctl trigger`; returns its id."""
     return str(stage.json("trigger", "--url", run.url)["order_id"])
 
 
@@ -95,6 +95,7 @@ class InventoryConsumer:
         return {"batchItemFailures": failed}
 
 
+@pytest.mark.full  # twenty seconds; the dlq tests beside it cover each place by itself
 def test_poison_at_each_place_is_found_shown_fixed_and_redriven(
     stage: OperatedStage, run: LocalRun, tmp_path: Path
 ) -> None:
@@ -182,7 +183,7 @@ def test_an_order_whose_command_failed_is_traced_to_its_dead_letter(stage: Opera
     assert "rejected" in stage.run("trace", order_id).stdout
 
 
-def test_an_id_that_was_never_given_out_is_unknown(stage: OperatedStage) -> None:
+def test_trace_reports_an_id_without_an_order_as_unknown(stage: OperatedStage) -> None:
     assert "nothing is known" in stage.run("trace", builders.fresh_order_id()).output
     assert stage.run("trace", "ord_1").exit_code == 2
 

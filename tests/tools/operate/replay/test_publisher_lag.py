@@ -70,7 +70,7 @@ def test_what_changed_before_the_last_minutes_is_published(lag: float | None, mi
     assert until == pytest.approx(now - minutes * 60, abs=5)
 
 
-def test_an_order_that_changed_just_now_is_left_and_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_order_that_changed_just_now_is_left_out_and_named(capsys: pytest.CaptureFixture[str]) -> None:
     now = time.time()
     old, recent = (
         builders.an_order(order_id=builders.fresh_order_id(), version=2, updated_at=clock.from_seconds(now - age))

@@ -142,7 +142,7 @@ def test_an_unreadable_item_is_skipped_counted_and_reported(stage: OperatedStage
     assert "1 skipped" in stage.run("replay", "--since", "2026-01-01", "--yes").stdout
 
 
-def test_a_missing_order_or_a_no_at_the_prompt_replays_nothing(stage: OperatedStage) -> None:
+def test_after_a_missing_order_or_a_no_at_the_prompt_nothing_is_replayed(stage: OperatedStage) -> None:
     stage.publisher_catches_up()
     assert "no order" in stage.run("replay", "--order", builders.ORDER_ID, "--yes").output
     stage.store(builders.an_order())

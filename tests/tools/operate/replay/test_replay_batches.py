@@ -17,7 +17,7 @@ FIFO_QUEUE = Queue("billing", "consumer", "https://sqs.example/1/orders-x-billin
 
 
 class BatchClient:
-    """What boto3's client answers to SendMessageBatch; the entry at `fails` fails as often as `times` says."""
+    """boto3's client for SendMessageBatch; the entry at `fails` fails `times` times."""
 
     def __init__(self, *, fails: int | None = None, times: int = 0) -> None:
         self.batches: list[list[dict[str, Any]]] = []

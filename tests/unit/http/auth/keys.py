@@ -56,7 +56,7 @@ def ec_signature(key: ECKey, message: bytes, algorithm: hashes.HashAlgorithm | N
 
 
 def raw_jws(key: RSAKey | ECKey, header: Mapping[str, Any] | None = None, content: str | bytes | None = None) -> str:
-    """A rightly signed token of any header and any content."""
+    """A correctly signed token with any header and any content."""
     if isinstance(key, RSAKey) and header and header.get("alg") == "PS256":
         message = signing_input(header, content)
         return token(message, pss_signature(key, message))

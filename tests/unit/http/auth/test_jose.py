@@ -1,4 +1,4 @@
-"""joserfc as the authorizer imports it, each time in a process of its own: what was imported before matters."""
+"""joserfc as the authorizer imports it, each time in a new process, since earlier imports change the result."""
 
 import subprocess
 import sys

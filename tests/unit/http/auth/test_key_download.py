@@ -138,7 +138,7 @@ def test_an_address_is_read(trusted: Path, answer: bytes) -> None:
         assert download(address) == b'{"keys":[]}'
 
 
-def test_what_is_asked_for_is_the_address(trusted: Path) -> None:
+def test_the_request_is_for_the_whole_address(trusted: Path) -> None:
     asked: list[bytes] = []
 
     def handle(connection: socket.socket, _over: threading.Event) -> None:
@@ -184,7 +184,7 @@ def test_one_deadline_is_over_the_whole_answer(trusted: Path, handler: Handler) 
         assert seconds < DEADLINE + MARGIN
         for thread in [each for each in threading.enumerate() if each.name == "key-set"]:
             thread.join(5)
-            assert not thread.is_alive(), "whoever was given up must end"
+            assert not thread.is_alive(), "an abandoned download must end"
 
 
 @pytest.mark.parametrize("handler", [silent, dripping(b"\x16\x03\x03\x40\x00")], ids=["silent", "dripping"])
@@ -210,12 +210,12 @@ def test_an_answer_that_is_not_http_is_a_failure(trusted: Path, answer: bytes) -
         fails(address)
 
 
-def test_an_address_that_nobody_vouches_for_is_not_read(certificate: Path) -> None:
+def test_an_address_with_an_untrusted_certificate_is_not_read(certificate: Path) -> None:
     with serving(answering(OK + b"Content-Length: 2\r\n\r\n{}"), certificate) as (address, _):
         assert isinstance(fails(address)[0], ssl.SSLCertVerificationError)
 
 
-def test_nobody_listening_is_a_failure() -> None:
+def test_an_address_without_a_server_is_a_failure() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     fails(f"https://127.0.0.1:{port}/")
@@ -224,7 +224,7 @@ def test_nobody_listening_is_a_failure() -> None:
 @pytest.mark.parametrize(
     "location", ["https://", "https://[/", "https://h:port/", "https://h/ a b", "https://h/\r\nX: y"]
 )
-def test_an_address_that_is_none_is_a_failure(location: str) -> None:
+def test_an_invalid_address_is_a_failure(location: str) -> None:
     fails(location)
 
 

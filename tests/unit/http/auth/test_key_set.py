@@ -38,7 +38,7 @@ def test_keys_are_fetched_once_for_all_tokens_that_they_verify(issuer: Issuer) -
     assert issuer.fetches == 1
 
 
-def test_a_withdrawn_key_is_good_for_ten_minutes_at_most(issuer: Issuer) -> None:
+def test_a_withdrawn_key_is_trusted_for_ten_minutes_at_most(issuer: Issuer) -> None:
     old = sign(RSA)
     assert issuer.admits(old)
     issuer.content = jwks(EC)
@@ -80,7 +80,7 @@ def test_a_clock_that_is_set_back_makes_keys_no_younger(issuer: Issuer) -> None:
     ],
     ids=["a new name", "the old name", "no name", "no name, beside the old one", "the old name, beside the old one"],
 )
-def test_a_new_key_is_good_at_once(published: tuple[RSAKey, ...], header: dict[str, Any]) -> None:
+def test_a_new_key_is_used_at_once(published: tuple[RSAKey, ...], header: dict[str, Any]) -> None:
     issuer = Issuer(RSA)
     assert issuer.admits(sign(RSA))
     issuer.content = jwks(*published)
@@ -91,16 +91,16 @@ def test_a_new_key_is_good_at_once(published: tuple[RSAKey, ...], header: dict[s
 
 
 @pytest.mark.parametrize("header", [NAMELESS, {"alg": "RS256", "kid": "anything"}], ids=str)
-def test_keys_without_a_name_are_good_for_tokens_without_one(header: dict[str, Any]) -> None:
+def test_keys_without_a_kid_verify_tokens_without_one(header: dict[str, Any]) -> None:
     issuer = Issuer()
     issuer.content = jwks(RSA, NEW, kid=None)
     assert issuer.admits(raw_jws(NEW, header)) == (header == NAMELESS)
 
 
-def test_a_token_that_nobody_signed_keeps_a_new_key_out_for_no_more_than_some_seconds(issuer: Issuer) -> None:
+def test_an_unsigned_token_delays_a_new_key_for_no_more_than_some_seconds(issuer: Issuer) -> None:
     assert issuer.admits(sign(RSA))
     issuer.clock.now += MIN_INTERVAL
-    assert not issuer.admits(sign(NAMED))  # junk, a moment before the issuer rotates
+    assert not issuer.admits(sign(NAMED))  # an unsigned token, a moment before the issuer rotates its keys
     issuer.content = jwks(NAMED)
     issuer.clock.now += MIN_INTERVAL - 1
     assert not issuer.admits(sign(NAMED))
@@ -109,7 +109,7 @@ def test_a_token_that_nobody_signed_keeps_a_new_key_out_for_no_more_than_some_se
     assert MIN_INTERVAL <= 5
 
 
-def test_many_tokens_that_nobody_signed_make_a_handful_of_fetches(issuer: Issuer) -> None:
+def test_many_unsigned_tokens_cause_a_handful_of_fetches(issuer: Issuer) -> None:
     assert issuer.admits(sign(RSA))
     issuer.clock.now += MIN_INTERVAL
     junk = sign(NAMED)
@@ -119,7 +119,7 @@ def test_many_tokens_that_nobody_signed_make_a_handful_of_fetches(issuer: Issuer
     assert issuer.fetches <= 1 + 10 / MIN_INTERVAL + 1
 
 
-def test_a_changed_signature_makes_one_fetch(issuer: Issuer) -> None:
+def test_a_changed_signature_causes_one_fetch(issuer: Issuer) -> None:
     assert issuer.admits(sign(RSA))
     issuer.clock.now += MIN_INTERVAL
     head, content, _ = sign(RSA).split(".")
@@ -129,7 +129,7 @@ def test_a_changed_signature_makes_one_fetch(issuer: Issuer) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"iss": "https://evil.example"}, {"aud": "others"}, {"exp": 0}], ids=str)
-def test_a_token_that_is_refused_whoever_signed_it_makes_no_fetch(changes: dict[str, Any]) -> None:
+def test_a_token_that_any_key_would_refuse_causes_no_fetch(changes: dict[str, Any]) -> None:
     issuer = Issuer(RSA)
     assert not issuer.admits(sign(NAMED, claims(**changes)))
     assert issuer.fetches == 0
@@ -139,7 +139,7 @@ def test_a_token_that_is_refused_whoever_signed_it_makes_no_fetch(changes: dict[
 
 
 @pytest.mark.parametrize("failure", [OSError("no route"), TimeoutError(), ValueError("not a JWK set")], ids=repr)
-def test_without_keys_nobody_can_say_whether_a_token_is_good(issuer: Issuer, failure: Exception) -> None:
+def test_without_keys_no_token_can_be_judged(issuer: Issuer, failure: Exception) -> None:
     issuer.failure = failure
     assert is_unavailable(issuer, sign(RSA))
     assert is_unavailable(issuer, sign(NAMED))
@@ -186,7 +186,7 @@ def test_a_token_that_a_new_key_may_have_signed_is_not_refused_while_the_address
     assert is_unavailable(issuer, sign(NAMED))
     assert is_unavailable(issuer, sign(NAMED))
     assert issuer.fetches == 2
-    assert issuer.admits(sign(RSA))  # what needs no fetch is admitted as before
+    assert issuer.admits(sign(RSA))  # a token that needs no fetch is admitted as before
 
 
 UNREADABLE = [
@@ -204,7 +204,7 @@ UNREADABLE = [
 
 
 @pytest.mark.parametrize("content", UNREADABLE, ids=lambda text: text[:16])
-def test_a_document_that_is_no_key_set_is_a_failure_of_the_address(issuer: Issuer, content: str) -> None:
+def test_a_document_that_is_not_a_key_set_is_a_failure_of_the_address(issuer: Issuer, content: str) -> None:
     good = sign(RSA)
     assert issuer.admits(good)
     issuer.content = content.encode("latin-1")
@@ -218,7 +218,7 @@ def test_a_document_that_is_no_key_set_is_a_failure_of_the_address(issuer: Issue
 
 
 class SlowIssuer(Issuer):
-    """An address that answers when it is told to."""
+    """An address that answers when the test lets it."""
 
     def __init__(self, *keys: RSAKey | ECKey) -> None:
         super().__init__(*keys)
@@ -233,7 +233,7 @@ class SlowIssuer(Issuer):
 
 
 def during_a_fetch(issuer: SlowIssuer, fetched_for: str, then: Callable[[], Any]) -> Any:
-    """Do something while the fetch for a token lasts; returns whether that token was admitted, or why not."""
+    """Run `action` while the fetch for a token lasts; returns whether that token was admitted, or why not."""
     issuer.is_slow = True
     with ThreadPoolExecutor(2) as pool:
         fetching = pool.submit(issuer.admits, fetched_for)
@@ -279,7 +279,7 @@ def test_keys_past_their_age_are_not_used_while_their_first_fetch_lasts() -> Non
         assert [each.result(20) for each in asking] == [False, False]
 
 
-def test_tokens_that_come_at_once_make_one_fetch() -> None:
+def test_simultaneous_tokens_cause_one_fetch() -> None:
     issuer = SlowIssuer(RSA)
     issuer.is_slow = True
     with ThreadPoolExecutor(8) as pool:

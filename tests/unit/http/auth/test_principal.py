@@ -88,7 +88,7 @@ NOBODY: list[Any] = [
     "a\x00b",
     "\ud800",
 ]
-# What gateways make of them where they hand claims on as text.
+# The texts that gateways make of such claims.
 NOBODY_AS_TEXT = [
     "null", "None", "<nil>", "true", "True", "false", "1.0", "-1.5", "1.0E7", "1e+21", "[]", "[17850 17851]",
     '["17850"]', "{}", "{id=17850}", "map[id:17850]", "",
@@ -96,7 +96,7 @@ NOBODY_AS_TEXT = [
 
 
 def context_of(tmp_path: Path, **changes: Any) -> Any:
-    """What the authorizer hands on of a token with the claims, `customer` being the customer's."""
+    """The authorizer's context for a token with these claims; `customer` is the claim that names the customer."""
     content = claims(scope="orders/read orders/write") | changes
     request = AuthRequest("TOKEN", f"Bearer {sign(RSA, content)}", ARN)
     checker = TokenHarness(tmp_path / "jwks.json").checker()
@@ -104,7 +104,7 @@ def context_of(tmp_path: Path, **changes: Any) -> Any:
 
 
 @pytest.mark.parametrize("claim", [claim for claim in NOBODY if claim != "\ud800"], ids=repr)
-def test_a_claim_that_is_no_name_is_nobodys(tmp_path: Path, claim: Any) -> None:
+def test_a_claim_that_is_not_a_valid_customer_id_names_no_customer(tmp_path: Path, claim: Any) -> None:
     context = context_of(tmp_path, customer=claim)
     assert context["customer"] == ""
     principal = Principal.from_authorizer(context, customer_claim="customer")
@@ -112,20 +112,20 @@ def test_a_claim_that_is_no_name_is_nobodys(tmp_path: Path, claim: Any) -> None:
     assert refused(principal.customer_to_act_for, None) == ("forbidden", 403)
 
 
-def test_a_claim_that_is_missing_is_nobodys(tmp_path: Path) -> None:
+def test_a_missing_claim_names_no_customer(tmp_path: Path) -> None:
     principal = Principal.from_authorizer(context_of(tmp_path), customer_claim="customer")
     assert refused(principal.required_owner, None) == ("forbidden", 403)
 
 
 @pytest.mark.parametrize(("claim", "customer"), [("17850", "17850"), (17850, "17850"), (0, "0"), ("None", "None")])
-def test_a_text_or_an_integer_is_a_name(tmp_path: Path, claim: Any, customer: str) -> None:
+def test_a_text_or_an_integer_can_name_a_customer(tmp_path: Path, claim: Any, customer: str) -> None:
     context = context_of(tmp_path, customer=claim)
     assert all(isinstance(value, str) for value in context.values()), "API Gateway makes texts of all others"
     assert Principal.from_authorizer(context, customer_claim="customer").customer_to_act_for(None) == customer
 
 
 @pytest.mark.parametrize("claim", NOBODY + NOBODY_AS_TEXT, ids=repr)
-def test_a_gateways_claim_that_is_no_name_is_nobodys(claim: Any) -> None:
+def test_a_gateway_claim_that_is_not_a_valid_customer_id_names_no_customer(claim: Any) -> None:
     for context in ({"claims": {"sub": "login-1", "customer": claim}}, {"claims": {"sub": "login-1"}}):
         principal = Principal.from_authorizer(context, customer_claim="customer")
         assert principal.customer == ""
@@ -133,7 +133,7 @@ def test_a_gateways_claim_that_is_no_name_is_nobodys(claim: Any) -> None:
 
 
 @pytest.mark.parametrize("claim", ["17850", 17850, "nullable", "1e5", "eu-west-1:0f8fad5b"])
-def test_a_gateways_claim_that_is_a_name_is_the_customers(claim: Any) -> None:
+def test_a_gateway_claim_that_is_a_valid_customer_id_names_the_customer(claim: Any) -> None:
     principal = Principal.from_authorizer({"claims": {"sub": "x", "customer": claim}}, customer_claim="customer")
     assert principal.customer == str(claim)
 
@@ -176,7 +176,7 @@ def test_the_scopes_are_in_the_claim_that_the_setting_names(
     assert built_in.scopes == gateways.scopes == scopes
 
 
-def test_a_claim_named_claims_does_not_pass_for_a_gateways() -> None:
+def test_a_claim_named_claims_is_not_taken_for_the_gateways_claims() -> None:
     context = {"sub": "login-1", "claims": CUSTOMER, "scope": "", "exp": "1000000000"}
     assert refused(lambda: Principal.from_authorizer(context, customer_claim="claims")) == ("unauthorized", 401)
 
@@ -228,7 +228,7 @@ def test_a_service_names_the_customer_that_it_acts_for() -> None:
 
 
 @pytest.mark.parametrize("named", ["", "a b", "a" * 129, "a\n", "é", "../17850", "a%2Fb", "a?b", "a#b", "a\\b"])
-def test_no_customer_has_such_a_name(named: str) -> None:
+def test_an_invalid_customer_id_is_refused(named: str) -> None:
     principal = a_principal("orders/service")
     assert refused(principal.customer_to_act_for, named) == ("invalid-parameter", 400)
     assert refused(principal.required_owner, named) == ("invalid-parameter", 400)

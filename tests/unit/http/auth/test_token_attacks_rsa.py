@@ -53,7 +53,7 @@ def test_another_mask_is_refused(room: TokenHarness) -> None:
 
 
 def test_a_signature_plus_the_modulus_is_refused(room: TokenHarness) -> None:
-    """It is the same number to the modulus: a second spelling of one signature."""
+    """It is the same number modulo the key's modulus: a second encoding of one signature."""
     # It fits the modulus' length only where both are small enough: a modulus near 2^2047 leaves room for every one.
     key = next(key for key in (RSAKey.generate_key(2048, {"kid": "rsa-1"}) for _ in range(50)) if is_low(modulus(key)))
     room.publish(key)
@@ -103,7 +103,7 @@ def cube_root(number: int) -> int:
     return low
 
 
-def test_rubbish_behind_the_hash_is_refused_where_the_exponent_is_three(room: TokenHarness) -> None:
+def test_bytes_behind_the_hash_are_refused_where_the_exponent_is_three(room: TokenHarness) -> None:
     """A cube root needs no private key: a checker that reads the padding and stops at the hash would take it."""
     pem = rsa.generate_private_key(3, 2048).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

@@ -1,4 +1,4 @@
-"""Bearer tokens: what is admitted, and whose claims are not believed."""
+"""Bearer tokens: which are accepted, and which claims are refused."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from testkit.builders import CUSTOMER
 from testkit.tokens import AUDIENCE, ISSUER, claims, sign
 from tests.unit.http.auth.keys import EC, RSA, TokenHarness, base64url, raw_jws, rsa_signature, token
 
-NOW = 1_769_860_800  # what the clock shows where a test is about time
+NOW = 1_769_860_800  # the clock's time in tests about time
 
 
 def at_now(room: TokenHarness, content: str) -> dict[str, Any]:
@@ -29,12 +29,12 @@ def room(tmp_path: Path) -> TokenHarness:
 
 
 @pytest.mark.parametrize(("key", "algorithm"), [(RSA, "RS256"), (RSA, "PS256"), (EC, "ES256")])
-def test_a_token_of_the_issuer_is_believed(room: TokenHarness, key: RSAKey | ECKey, algorithm: str) -> None:
+def test_a_token_of_the_issuer_is_accepted(room: TokenHarness, key: RSAKey | ECKey, algorithm: str) -> None:
     content = claims(scope="orders/read orders/write")
     assert room.claims(raw_jws(key, {"alg": algorithm, "kid": key.kid}, json.dumps(content))) == content
 
 
-def test_a_header_may_hold_more_than_is_known(room: TokenHarness) -> None:
+def test_a_header_may_have_unknown_members(room: TokenHarness) -> None:
     """Members that are not understood are ignored (RFC 7515, section 4); issuers send certificates and more."""
     header = {"alg": "RS256", "kid": "rsa-1", "typ": "at+jwt", "x5c": ["A" * 1_500], "x5t": "AA", "nonce": "n", "v": 1}
     assert room.claims(raw_jws(RSA, header))["sub"] == CUSTOMER
@@ -142,15 +142,13 @@ BAD_CLAIMS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("changes", BAD_CLAIMS, ids=str)
-def test_claims_that_are_not_for_us_or_not_for_now_are_not_believed(
-    room: TokenHarness, changes: dict[str, Any]
-) -> None:
+def test_claims_that_are_not_valid_here_and_now_are_refused(room: TokenHarness, changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidToken):
         at_now(room, claims_at_now(**changes))
 
 
 @pytest.mark.parametrize("exp", ["1e400", "null", "9" * 5_000])
-def test_a_time_that_json_can_write_and_no_clock_can_show_is_not_believed(room: TokenHarness, exp: str) -> None:
+def test_an_expiry_that_is_not_a_usable_time_is_refused(room: TokenHarness, exp: str) -> None:
     with pytest.raises(InvalidToken):
         at_now(room, claims_at_now(exp=0).replace('"exp": 0', f'"exp": {exp}'))
 
@@ -160,18 +158,18 @@ def test_a_time_that_json_can_write_and_no_clock_can_show_is_not_believed(room: 
     ["", "null", "[]", '"x"', "{", "{}x", "[" * 2_000, '{"a":' * 2_000 + "1" + "}" * 2_000, "\ufeff{}"],
     ids=lambda text: text[:10],
 )
-def test_claims_that_are_no_json_object_are_not_believed(room: TokenHarness, content: str) -> None:
+def test_claims_that_are_not_a_json_object_are_refused(room: TokenHarness, content: str) -> None:
     with pytest.raises(InvalidToken):
         room.claims(raw_jws(RSA, content=content))
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
-def test_claims_in_another_encoding_are_not_believed(room: TokenHarness, encoding: str) -> None:
+def test_claims_in_another_encoding_are_refused(room: TokenHarness, encoding: str) -> None:
     with pytest.raises(InvalidToken):
         room.claims(raw_jws(RSA, content=json.dumps(claims()).encode(encoding)))
 
 
-def test_claims_that_are_no_utf_8_are_not_believed(room: TokenHarness) -> None:
+def test_claims_that_are_not_utf_8_are_refused(room: TokenHarness) -> None:
     with pytest.raises(InvalidToken):
         room.claims(raw_jws(RSA, content=json.dumps(claims()).encode()[:-1] + b',"x":"\xff"}'))
 
@@ -180,7 +178,7 @@ HEADERS = ["", "null", "1", '"alg"', '"alg b64"', '["alg"]', '["alg", "b64"]', "
 
 
 @pytest.mark.parametrize("header", HEADERS, ids=lambda text: text[:10])
-def test_a_header_that_is_no_json_object_is_not_believed(room: TokenHarness, header: str) -> None:
+def test_a_header_that_is_not_a_json_object_is_refused(room: TokenHarness, header: str) -> None:
     message = f"{base64url(header.encode())}.{base64url(json.dumps(claims()).encode())}"
     with pytest.raises(InvalidToken):
         room.claims(token(message.encode(), rsa_signature(RSA, message.encode())))
@@ -214,12 +212,12 @@ def bearer_forms() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("form", bearer_forms())
-def test_what_is_no_bearer_token_is_refused(room: TokenHarness, form: str) -> None:
+def test_anything_but_a_bearer_token_is_refused(room: TokenHarness, form: str) -> None:
     with pytest.raises(InvalidToken):
         room.checker().claims(bearer_forms()[form])
 
 
-def test_the_clock_is_the_checkers(room: TokenHarness) -> None:
+def test_the_checkers_own_clock_is_used(room: TokenHarness) -> None:
     signed = sign(RSA, claims(exp=2_000_000_000))
     assert room.checker(clock=lambda: 2_000_000_000 + LEEWAY - 1).claims(f"Bearer {signed}")
     with pytest.raises(InvalidToken, match="expired"):

@@ -49,12 +49,12 @@ LEFT_OUT: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("kind", LEFT_OUT)
-def test_a_key_that_is_not_to_be_used_does_the_others_no_harm(kind: str) -> None:
+def test_an_unusable_key_does_not_affect_the_others(kind: str) -> None:
     document = json.dumps({"keys": [LEFT_OUT[kind], PUBLIC, LEFT_OUT[kind], CURVE]})
     assert [each.kid for each in usable_keys(document.encode())] == ["rsa-1", "ec-1"]
 
 
-def test_members_that_are_null_are_members_left_out() -> None:
+def test_null_members_count_as_missing() -> None:
     document = json.dumps({"keys": [PUBLIC | {"use": None, "key_ops": None, "alg": None, "kid": None, "x5c": None}]})
     (key,) = usable_keys(document.encode())
     assert key.kid is None

@@ -1,13 +1,16 @@
-"""Which invoices become orders, and what those orders hold. Real data: see tests/data/README.md."""
+"""Which invoices become orders, and the content of those orders. Real data: see tests/data/README.md."""
 
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from chalicelib.domain.orders import NewOrder, parse
-from ordersctl.client.invoices import NotPlaced, Placeable, UnreadableFileError, judge, read
+from ordersctl.client.invoice_dates import UTC_DATES, InvoiceDates
+from ordersctl.client.invoice_file import read
+from ordersctl.client.invoices import NotPlaced, Placeable, judge
 
 REAL = (Path(__file__).parents[3] / "data" / "online-retail-cut.csv").read_bytes()
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
@@ -20,17 +23,25 @@ def line(
     name: str = "HAND WARMER UNION JACK",
     quantity: str = "6",
     price: str = "1.85",
+    date: str = "2010-12-01 08:28:00",
     customer: str = "17850.0",
 ) -> str:
-    return f'{invoice},{sku},"{name}",{quantity},2010-12-01 08:28:00,{price},{customer},United Kingdom\n'
+    return f'{invoice},{sku},"{name}",{quantity},{date},{price},{customer},United Kingdom\n'
 
 
-def judge_file(data: bytes, guest: str | None = None, currency: str = "GBP") -> list[Placeable | NotPlaced]:
-    return [judge(invoice, rows, currency=currency, guest=guest) for invoice, rows in read(data).items()]
+def judge_file(
+    data: bytes, guest: str | None = None, currency: str = "GBP", dates: InvoiceDates = UTC_DATES
+) -> list[Placeable | NotPlaced]:
+    return [
+        judge(invoice, rows, currency=currency, dates=dates, guest=guest)
+        for invoice, rows in read(data).invoices.items()
+    ]
 
 
-def judge_lines(*lines: str, guest: str | None = None, currency: str = "GBP") -> Placeable | NotPlaced:
-    (judged,) = judge_file((HEADER + "".join(lines)).encode(), guest, currency)
+def judge_lines(
+    *lines: str, guest: str | None = None, currency: str = "GBP", dates: InvoiceDates = UTC_DATES
+) -> Placeable | NotPlaced:
+    (judged,) = judge_file((HEADER + "".join(lines)).encode(), guest, currency, dates)
     return judged
 
 
@@ -48,6 +59,7 @@ def test_an_invoice_becomes_the_order_of_its_customer() -> None:
         {
             "currency": "GBP",
             "reference": "536366",
+            "ordered_at": "2010-12-01T08:28:00.000Z",
             "items": [
                 {"sku": "22633", "name": "HAND WARMER UNION JACK", "quantity": 6, "unit_price": 185},
                 {"sku": "POST", "quantity": 1, "unit_price": 1500},
@@ -123,6 +135,13 @@ def test_a_price_is_in_the_minor_units_of_its_currency(currency: str, minor_unit
         (line(price="1e3"), "a price that is not a number"),
         (line(price="9" * 5000), "a price that is not a number"),
         (line(price="1." + "0" * 30 + "1"), "a price that is not a number"),
+        (line(price='"2,55"'), "a price with a comma; its decimals are expected after a point"),
+        (line(price='"1.234,50"'), "a price with a comma; its decimals are expected after a point"),
+        (line(name="x" * 501), "a description of more than 500 characters"),
+        (line(date="01/12/2010 08:28"), "an invoice date that is not written as 2010-12-31 23:59:58"),
+        (line(date=""), "an invoice date that is not written as 2010-12-31 23:59:58"),
+        (line(date="2010-02-29 08:28:00"), "an invoice date that is not written as 2010-12-31 23:59:58"),
+        (line(date="9999-12-31 08:28:00"), "an invoice date in the future"),
         (line(customer=""), "no customer"),
         (line(customer="a b"), "no usable customer id"),
         (line(invoice=""), "no usable invoice number"),
@@ -130,7 +149,7 @@ def test_a_price_is_in_the_minor_units_of_its_currency(currency: str, minor_unit
         (line(invoice="5" * 65), "no usable invoice number"),
     ],
 )
-def test_what_cannot_be_placed_is_refused_with_its_reason(wrong: str, reason: str) -> None:
+def test_an_invoice_that_cannot_be_placed_is_refused_with_its_reason(wrong: str, reason: str) -> None:
     judged = judge_lines(wrong)
     assert isinstance(judged, NotPlaced)
     assert (judged.outcome, judged.reason) == ("refused", reason)
@@ -162,42 +181,61 @@ def test_a_credit_note_is_not_an_order_whatever_it_holds() -> None:
 @pytest.mark.parametrize(
     ("name", "kept"),
     [
-        ("PORCELAIN ROSE LARGE ", "PORCELAIN ROSE LARGE "),
-        ('RECORD FRAME 7"" SINGLE SIZE ', 'RECORD FRAME 7" SINGLE SIZE '),
+        ("PORCELAIN ROSE LARGE ", "PORCELAIN ROSE LARGE"),
+        ('RECORD FRAME 7"" SINGLE SIZE ', 'RECORD FRAME 7" SINGLE SIZE'),
         ("DOTCOM GIFT £5 VOUCHER", "DOTCOM GIFT £5 VOUCHER"),
         ("A\tB\nC", "A B C"),
-        ("x" * 501, "x" * 500),
+        ("x" * 500, "x" * 500),
         ("  ", None),
     ],
 )
-def test_a_description_is_kept_as_far_as_an_order_takes_it(name: str, kept: str | None) -> None:
+def test_a_description_is_reduced_to_the_text_that_an_order_allows(name: str, kept: str | None) -> None:
     judged = judge_lines(line(name=name))
     assert isinstance(judged, Placeable)
     assert judged.order["items"][0].get("name") == kept
     parse(NewOrder, judged.order)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
-def test_a_file_may_be_utf_8_or_latin_1(encoding: str) -> None:
-    (judged,) = judge_file((HEADER + line(name="VOUCHER £5")).encode(encoding))
-    assert isinstance(judged, Placeable)
-    assert judged.order["items"][0]["name"] == "VOUCHER £5"
+def test_spaces_around_a_sku_are_not_part_of_it() -> None:
+    assert item_of(line(sku=" 22633 "))["sku"] == "22633"
 
 
 @pytest.mark.parametrize(
-    ("data", "why"),
+    ("date", "zone", "moment"),
     [
-        (b"", "does not name InvoiceNo"),
-        (b"\xff\xd8\xff\x00\x10JFIF", "neither UTF-8 nor Latin-1"),
-        (b"a,b\n1,2\n", "does not name InvoiceNo"),
-        (HEADER.replace("UnitPrice", "Price").encode(), "does not name UnitPrice"),
-        (HEADER.encode(), "contains no invoice"),
-        ((HEADER + line() + "536367,22633\n").encode(), "line 3 has more or fewer fields"),
-        ((HEADER + line()[:-1] + ",more\n").encode(), "line 2 has more or fewer fields"),
-        ((HEADER + '536366,"22633\n').encode(), "unexpected end"),
-        ((HEADER + line(name="x" * 200_000)).encode(), "after line 1: field larger"),
+        ("2010-12-01 08:28:00", "Europe/London", "2010-12-01T08:28:00.000Z"),
+        ("2011-06-01 08:28:00", "Europe/London", "2011-06-01T07:28:00.000Z"),
+        ("2011-06-01 08:28:00", "America/New_York", "2011-06-01T12:28:00.000Z"),
+        ("2011-10-30 01:30:00", "Europe/London", "2011-10-30T00:30:00.000Z"),  # twice that night: the first of the two
     ],
 )
-def test_a_file_of_something_else_is_refused_with_the_reason(data: bytes, why: str) -> None:
-    with pytest.raises(UnreadableFileError, match=why):
-        read(data)
+def test_a_date_is_when_the_customer_ordered_by_the_shops_clock(date: str, zone: str, moment: str) -> None:
+    judged = judge_lines(line(date=date), dates=InvoiceDates(ZoneInfo(zone)))
+    assert isinstance(judged, Placeable)
+    assert judged.order["ordered_at"] == moment
+    parse(NewOrder, judged.order)
+
+
+def test_a_time_that_the_shops_clock_skipped_is_refused() -> None:
+    judged = judge_lines(line(date="2011-03-27 01:30:00"), dates=InvoiceDates(ZoneInfo("Europe/London")))
+    assert judged == NotPlaced("536366", "refused", "an invoice date that the clocks of Europe/London skipped")
+
+
+def test_dates_are_read_by_the_layout_that_the_user_names() -> None:
+    dates = InvoiceDates(layout="%d/%m/%Y %H:%M")
+    judged = judge_lines(line(date="1/12/2010 8:26"), dates=dates)
+    assert isinstance(judged, Placeable)
+    assert judged.order["ordered_at"] == "2010-12-01T08:26:00.000Z"
+
+
+def test_an_invoice_was_made_when_its_first_line_was() -> None:
+    judged = judge_lines(line(date="2010-12-01 08:29:00"), line(date="2010-12-01 08:28:00"))
+    assert isinstance(judged, Placeable)
+    assert judged.order["ordered_at"] == "2010-12-01T08:28:00.000Z"
+
+
+def test_without_a_column_of_dates_nobody_knows_when_the_customer_ordered() -> None:
+    header = HEADER.replace("InvoiceDate", "Posted")
+    (judged,) = judge_file((header + line()).encode())
+    assert isinstance(judged, Placeable)
+    assert "ordered_at" not in judged.order

@@ -1,4 +1,4 @@
-"""Programs that end with their starter, and on signals that they inherited as ignored."""
+"""Programs that end with their parent, and on signals that they inherited as ignored."""
 
 import os
 import signal

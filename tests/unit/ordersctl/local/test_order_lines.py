@@ -77,7 +77,7 @@ def test_a_record_that_makes_no_event_is_not_printed() -> None:
     assert lines_of(stream_record(order, order), stream_record(order, None)) == []
 
 
-def test_a_record_that_is_no_order_is_said_to_be_quarantined() -> None:
+def test_a_record_that_is_not_an_order_is_reported_as_quarantined() -> None:
     record = stream_record(None, an_order())
     del record["dynamodb"]["NewImage"]["version"]
 
@@ -87,7 +87,7 @@ def test_a_record_that_is_no_order_is_said_to_be_quarantined() -> None:
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{}", "null", "{", "1"])
-def test_a_message_that_is_no_command_is_passed_over(body: str) -> None:
+def test_a_message_that_is_not_a_command_is_skipped(body: str) -> None:
     printed: list[str] = []
 
     OrderLines(printed.append).processed(sqs_event(body)["Records"][0])

@@ -1,4 +1,4 @@
-"""The environment of the processes of a run: the machine's AWS variables are left behind, the service's own is kept."""
+"""The environment of a run's processes: the machine's AWS variables are removed, the service's own one is kept."""
 
 import os
 from unittest.mock import patch

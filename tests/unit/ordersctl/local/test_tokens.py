@@ -1,4 +1,4 @@
-"""Tokens of the local run: what they hold, who gets which, and the key that signs them."""
+"""Tokens of the local run: their claims, the roles, and the key that signs them."""
 
 import base64
 import json
@@ -69,7 +69,7 @@ def test_only_its_owner_may_read_the_signing_key(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "signing-key.json").stat().st_mode) == 0o600
 
 
-def test_the_key_stays_the_same(tmp_path: Path) -> None:
+def test_the_signing_key_is_made_only_once(tmp_path: Path) -> None:
     ensure_keys(tmp_path)
     first = (tmp_path / "jwks.json").read_text()
     ensure_keys(tmp_path)
@@ -145,7 +145,7 @@ def test_the_command_prints_the_token_of_a_role_and_nothing_else(
         ["--claims", "{}", "--scope", "orders/read"],
     ],
 )
-def test_the_command_refuses_what_no_token_can_be_made_from(tmp_path: Path, arguments: list[str]) -> None:
+def test_the_command_refuses_options_that_make_no_token(tmp_path: Path, arguments: list[str]) -> None:
     result = run(tmp_path, *arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert list(tmp_path.iterdir()) == []
@@ -157,7 +157,7 @@ CLAIMS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def test_claims_go_in_as_they_are_and_what_every_token_needs_is_filled_in(tmp_path: Path) -> None:
+def test_claims_are_used_unchanged_and_missing_required_claims_are_added(tmp_path: Path) -> None:
     before = int(time.time())
     claims = raw_claims(run(tmp_path, "--claims", json.dumps(CLAIMS), "--ttl", "60"))
     config = json.loads((PROJECT_DIR / ".chalice" / "config.json").read_text())
@@ -168,7 +168,7 @@ def test_claims_go_in_as_they_are_and_what_every_token_needs_is_filled_in(tmp_pa
     assert claims == CLAIMS | filled_in
 
 
-def test_claims_that_are_given_are_not_filled_in(tmp_path: Path) -> None:
+def test_given_claims_are_not_replaced(tmp_path: Path) -> None:
     given: dict[str, Any] = {"iss": None, "aud": [], "iat": "now", "exp": True}
     assert raw_claims(run(tmp_path, "--claims", json.dumps(given))) == given
 
@@ -207,7 +207,9 @@ def test_claims_that_cannot_be_read_are_a_clear_error(tmp_path: Path, claims: st
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("content", "why"), [("[1]", "a JSON object is wanted"), ("{", "not JSON"), ("", "not JSON")])
+@pytest.mark.parametrize(
+    ("content", "why"), [("[1]", "the claims must be a JSON object"), ("{", "not JSON"), ("", "not JSON")]
+)
 def test_a_file_that_holds_no_claims_is_a_clear_error(tmp_path: Path, content: str, why: str) -> None:
     path = tmp_path / "claims.json"
     path.write_text(content)
@@ -224,7 +226,7 @@ def raw_claims(result: Result) -> dict[str, Any]:
     return claims
 
 
-def test_a_signing_key_that_cannot_be_read_is_a_message_and_no_trace(tmp_path: Path) -> None:
+def test_a_signing_key_that_cannot_be_read_is_reported_without_a_traceback(tmp_path: Path) -> None:
     (tmp_path / "signing-key.json").write_text("{")
     result = run(tmp_path, "--customer", "17850")
     assert (result.exit_code, result.stdout) == (1, "")

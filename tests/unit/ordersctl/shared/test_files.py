@@ -1,4 +1,4 @@
-"""Files that are written so that neither a kill nor another user of the machine does harm."""
+"""Files are written whole even if the process is killed, and private files are readable by their owner only."""
 
 from pathlib import Path
 

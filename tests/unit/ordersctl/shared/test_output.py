@@ -1,4 +1,4 @@
-"""What reaches the terminal: control characters from queues, logs and files are shown, not obeyed."""
+"""Output to the terminal: control characters from queues, logs and files are printed as escapes."""
 
 import ast
 import io
@@ -28,7 +28,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("what", HOSTILE)
-def test_a_character_that_a_terminal_obeys_is_written_as_an_escape(what: str) -> None:
+def test_a_control_character_is_written_as_an_escape(what: str) -> None:
     hostile, shown = HOSTILE[what]
     assert output.printable(hostile) == shown
     console = output.Console(file=io.StringIO(), width=80)

@@ -1,0 +1,45 @@
+"""The types of problems that the API answers, and which of them every operation may answer."""
+
+from collections.abc import Mapping
+
+from chalicelib.http.requests import MAX_BODY_BYTES
+
+Problems = Mapping[int, tuple[str, ...]]  # status -> slugs of problem types
+
+ANYONES: Problems = {429: ("too-many-requests",), 500: ("internal-server-error",)}
+AUTHORIZED: Problems = {
+    400: ("invalid-parameter", "bad-request"),
+    401: ("unauthorized",),
+    403: ("forbidden",),
+    503: ("unavailable",),
+}
+BODY: Problems = {
+    400: ("malformed-json", "invalid-parameter", "bad-request"),
+    413: ("content-too-large",),
+    415: ("unsupported-media-type",),
+}
+# What each problem type means: the end of `urn:problem:orders:…`.
+PROBLEMS: Mapping[str, str] = {
+    "bad-request": "The request cannot be read.",
+    "conflict": "The order's status does not allow this; `allowed_statuses` lists those that it may get.",
+    "content-too-large": f"A body is at most {MAX_BODY_BYTES} bytes.",
+    "customer-required": "A service, and whoever erases, names the order's customer: `?customer_id=`.",
+    "forbidden": "The token is valid, but does not allow this.",
+    "gone": "The order was erased.",
+    "idempotency-key-reused": "The key was used for a different order.",
+    "internal-server-error": "Internal error.",
+    "invalid-cursor": "The cursor was made for another caller or other filters, or was altered.",
+    "invalid-order": "The order is not valid; `errors` says what is wrong, and where.",
+    "invalid-parameter": "A parameter or header is not as described here, or the operation has no such parameter.",
+    "malformed-json": "The body is not JSON, or has a name twice in one object.",
+    "method-not-allowed": "The path has other methods; `Allow` names them.",
+    "not-found": "There is no such order, or it is not the caller's.",
+    "not-yet-stored": "The order was accepted and is not stored yet.",
+    "precondition-failed": "The order has changed since the version of If-Match.",
+    "precondition-required": "A change needs If-Match.",
+    "too-many-requests": "More requests than are allowed at a time.",
+    "unauthorized": "The token is missing, invalid or expired.",
+    "unavailable": "A dependency did not respond; the request may have taken effect.",
+    "unsupported-media-type": "The body's media type is not accepted here.",
+}
+RETRY_AFTER = {404, 409, 503}  # their problems may say when to try again
