@@ -29,6 +29,7 @@ OF_THE_FUNCTIONS = {
         "Fifo",
         "SnapStart",
         "SpreadCustomers",
+        "CustomerPrices",
     },
 }
 SHIFTS = ("Canary10Percent5Minutes", "Linear10PercentEvery1Minute")
