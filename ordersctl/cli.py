@@ -43,6 +43,9 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "doctor": Entry("ordersctl.deploy.doctor.command", "Compare a deployed stage with what it should be."),
         "smoke": Entry("ordersctl.client.smoke", "Take one order through a stage, and report each step."),
     },
+    "Move in": {
+        "migrate": Entry("ordersctl.migrate.command", "Bring the orders of a shop's MySQL here, while it is open."),
+    },
     "Contracts": {
         "openapi": Entry("ordersctl.contract.openapi.document", "Write the OpenAPI document."),
         "event-schemas": Entry("ordersctl.contract.event_schemas", "Write the JSON Schemas of the events."),

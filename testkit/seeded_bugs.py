@@ -25,7 +25,7 @@ PATCHES = PROJECT_DIR / "tests" / "seeded_bugs"
 WORKERS = 2
 CAUGHT_BY = "Caught by: "
 _SOURCES = ("app.py", "chalicelib", "ordersctl")
-_COPIED = (*_SOURCES, "testkit", "tests", "infra", ".chalice", "pyproject.toml", "requirements.txt")
+_COPIED = (*_SOURCES, "testkit", "tests", "examples", "infra", ".chalice", "pyproject.toml", "requirements.txt")
 _NEW = f"What it does to the service.\n{CAUGHT_BY}tests/…\n"
 _PASSED, _FAILED = 0, 1  # pytest's exit codes; with any other one, no test ran to its end
 

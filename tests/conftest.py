@@ -9,8 +9,8 @@ import pytest
 
 from chalicelib import logs
 from ordersctl.local.engine import deploy
-from testkit.engine import running_engine
-from testkit.local_run import LocalRun
+from testkit.servers.engine import running_engine
+from testkit.servers.local_run import LocalRun
 from tests.service.events.topics import EventTopics
 
 

@@ -23,7 +23,7 @@ from bench.growth.capacity import Call
 from bench.growth.table import Costs
 from bench.instructions.packages import PROJECT_DIR
 from ordersctl.shared.engine_client import client_options
-from testkit.processes import running
+from testkit.servers.processes import running
 from testkit.waiting import free_port
 
 DYNALITE = PROJECT_DIR / "build" / "dynalite" / "node_modules" / "dynalite" / "cli.js"

@@ -10,7 +10,7 @@ from bench import report
 from bench.instructions import figures, measure
 from bench.instructions.figures import Bench, Figure
 from bench.instructions.packages import BUILD, CHALICE, FASTAPI, ORDERS, POWERTOOLS, RAW
-from testkit.processes import end_like_ctrl_c
+from testkit.servers.processes import end_like_ctrl_c
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from bench.instructions import lambda_events
 from bench.instructions.packages import PROJECT_DIR
 from ordersctl.shared.engine_client import get_json
-from testkit.processes import running
+from testkit.servers.processes import running
 from testkit.waiting import free_port
 
 VALGRIND = shutil.which("valgrind")

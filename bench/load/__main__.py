@@ -24,8 +24,8 @@ from ordersctl.client import arrivals, invoice_file, invoices
 from ordersctl.client.invoices import Placeable
 from ordersctl.local.tokens import SERVICE_SCOPE, local_token
 from ordersctl.shared.options import Finite
-from testkit.local_run import LocalRun
-from testkit.processes import end_like_ctrl_c, running
+from testkit.servers.local_run import LocalRun
+from testkit.servers.processes import end_like_ctrl_c, running
 from testkit.waiting import eventually, free_port
 
 SPIKE = (1, 10, 50)  # times the rate

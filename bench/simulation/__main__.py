@@ -28,8 +28,8 @@ from ordersctl.estimate.simulation.observations import percentile as weighted_pe
 from ordersctl.local.event_sources.mappings import QUEUE_POLLERS, STREAM_PAUSE_SECONDS
 from ordersctl.local.tokens import SERVICE_SCOPE, local_token
 from ordersctl.shared.options import Finite
-from testkit.local_run import LocalRun
-from testkit.processes import end_like_ctrl_c
+from testkit.servers.local_run import LocalRun
+from testkit.servers.processes import end_like_ctrl_c
 
 CLIENTS = 32  # enough clients to post more orders than the local processor can handle meanwhile
 QUIET_RATE = 5.0  # orders per second

@@ -15,7 +15,7 @@ from chalicelib.domain import clock
 from ordersctl.client.invoices import Placeable
 from ordersctl.estimate.simulation.limits import Times
 from ordersctl.estimate.simulation.publishing import PUBLISH_AT_ONCE
-from testkit.local_run import LocalRun
+from testkit.servers.local_run import LocalRun
 from testkit.waiting import eventually
 
 PROCESSOR, PUBLISHER = "process-orders", "publish-events"

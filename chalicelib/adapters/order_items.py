@@ -24,6 +24,10 @@ REFERENCE = "reference"
 VERSION = "version"
 ITEM_COUNT = "item_count"
 CHANGE_ID = "change_id"  # the marks of the last writes, newest first: a repeated write recognises its own
+# Of an order that `ordersctl migrate` has imported: the version that it wrote last, and the same number again when that
+# version is to be published to nobody.
+IMPORTED_VERSION = "imported_version"
+QUIET_VERSION = "quiet_version"
 
 NAMES: Names = {
     Order: {"placed_at": PLACED_KEY},
@@ -34,6 +38,7 @@ NAMES: Names = {
 Item = Attributes
 
 _ORDER, _ERASED = Codec(Order, NAMES), Codec(ErasedOrder, NAMES)
+ATTRIBUTES = frozenset({*_ORDER.attributes.values(), PLACED_KEY, ITEM_COUNT})  # all that an order's item may have
 PROJECTED = {_ORDER.attributes[field] for field in SUMMARY} | {ITEM_COUNT}  # what the index holds, its keys included
 
 
@@ -107,6 +112,16 @@ def last_changes(item: Item) -> tuple[int, list[str]]:
     """An item's version, and the marks of the writes that made it and the versions before, newest first."""
     marks = item.get(CHANGE_ID, {"S": ""})["S"].split()
     return int(item.get(VERSION, {"N": "0"})["N"]), marks
+
+
+def is_quiet(item: Item) -> bool:
+    """Whether an import wrote this version, to be published to nobody."""
+    return QUIET_VERSION in item and item[QUIET_VERSION] == item[VERSION]
+
+
+def is_imported(item: Item) -> bool:
+    """Whether an import wrote this version: its time is the source's, perhaps years ago."""
+    return IMPORTED_VERSION in item and item[IMPORTED_VERSION] == item[VERSION]
 
 
 def to_summary(entry: Item) -> dict[str, str | int]:

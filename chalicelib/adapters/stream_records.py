@@ -24,6 +24,16 @@ def images(record: StreamRecord) -> tuple[Order | ErasedOrder | None, Order | Er
     return before, after
 
 
+def is_quiet(record: StreamRecord) -> bool:
+    """Whether a readable record is an import's that is to be published to nobody."""
+    return order_items.is_quiet(record["dynamodb"].get("NewImage") or {})
+
+
+def is_imported(record: StreamRecord) -> bool:
+    """Whether a readable record is an import's: how old its order is says nothing about this service."""
+    return order_items.is_imported(record["dynamodb"].get("NewImage") or {})
+
+
 def event_id(record: StreamRecord) -> str:
     """The id that the stream gave to the record, the same at every delivery."""
     return str(record.get("eventID", ""))

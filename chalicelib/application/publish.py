@@ -48,6 +48,7 @@ def publish_changes(
 ) -> int:
     """Publish the events of stream records in their order; returns how many records, from the first on, are done.
 
+    Quiet records of an import have no event.
     A record that can never be published is done, and added to `poison`: for `quarantine`, when its batch is done too.
     """
     reasons: dict[int, str] = {}  # why the record at an index can never be published
@@ -58,15 +59,14 @@ def publish_changes(
         except Poison as unreadable:
             reasons[index] = str(unreadable)
             continue
-        if event is not None:
+        if event is not None and not stream_records.is_quiet(record):
             found.append((index, event))
     done = len(records)
     undelivered = {each.index: each for each in publisher.publish([event for _, event in found])}
     for number, (index, event) in enumerate(found):
         failure = undelivered.get(number)
         if failure is None:
-            age = clock.milliseconds_since(event.time)
-            logs.log("event.published", published_after_ms=age, **_details(event))
+            logs.log("event.published", **_age(event, records[index]), **_details(event))
         elif failure.permanent:
             reasons[index] = failure.reason
         else:
@@ -92,6 +92,13 @@ def quarantine(poison: Sequence[PoisonRecord], dead_letters: DeadLetterQueue) ->
             return record
         logs.log("record.quarantined", level=logging.ERROR, reason=reason, stream_event_id=event_id)
     return None
+
+
+def _age(event: OrderEvent, record: StreamRecord) -> dict[str, Any]:
+    """How long ago the change was: a metric, to which an import's times of years ago do not belong."""
+    if stream_records.is_imported(record):
+        return {}
+    return {"published_after_ms": clock.milliseconds_since(event.time)}
 
 
 def _details(event: OrderEvent) -> dict[str, Any]:

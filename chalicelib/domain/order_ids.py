@@ -43,6 +43,15 @@ def mint(secret: bytes, customer_id: str, idempotency_key: str | None = None) ->
     return _PREFIX + _encode(identity + _seal(secret, identity, customer_id))
 
 
+def mint_imported(secret: bytes, source: str, number: str) -> str:
+    """Make the id of an order that another system had under a number: always the same one.
+
+    It is sealed for nobody, so it stays when the order gets another customer, and no customer's key leads to it.
+    """
+    identity = _mac(secret, b"imported", source.encode(), number.encode())[:_IDENTITY_BYTES]
+    return _PREFIX + _encode(identity + _seal(secret, identity, ""))
+
+
 def is_sealed_for(secret: bytes, order_id: str, customer_id: str) -> bool:
     """Whether this stage minted this id for this customer."""
     if not is_well_formed(order_id):

@@ -16,7 +16,7 @@ import pytest
 from ordersctl.contract.openapi.schemas import NEW_ORDER
 from ordersctl.local.tokens import ADMIN_SCOPE, CUSTOMER_SCOPE, SERVICE_SCOPE, local_token
 from ordersctl.shared.project import PROJECT_DIR
-from testkit.local_run import LocalRun
+from testkit.servers.local_run import LocalRun
 from tests.contract.hooks import ITS_CUSTOMER, SERVICE
 
 MANY = os.environ.get("ORDERS_CONTRACT_EXAMPLES")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ordersctl.shared.project import PROJECT_DIR
-from testkit.local_run import LocalRun
+from testkit.servers.local_run import LocalRun
 
 _END = "--- the block has ended ---"
 

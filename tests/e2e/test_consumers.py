@@ -21,7 +21,7 @@ from ordersctl.local.tokens import CUSTOMER_SCOPE, SERVICE_SCOPE, local_token
 from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.project import PROJECT_DIR
 from testkit.builders import ADDRESS, new_order
-from testkit.local_run import LocalRun
+from testkit.servers.local_run import LocalRun
 from testkit.waiting import eventually
 
 CANARY = "canary-2f8e1c"

@@ -20,7 +20,7 @@ import pytest
 from ordersctl.local.tokens import mint
 from ordersctl.shared import project
 from ordersctl.shared.project import PROJECT_DIR
-from testkit.local_run import LocalRun
+from testkit.servers.local_run import LocalRun
 from testkit.waiting import eventually
 
 SMALL_FILE = PROJECT_DIR / "tests" / "data" / "online-retail-cut.csv"

@@ -15,7 +15,7 @@ from ordersctl.local.processes import Child, stop
 from ordersctl.local.tokens import CUSTOMER_SCOPE, local_token
 from ordersctl.shared.engine_client import client_options, get_json
 from testkit.builders import new_order
-from testkit.local_run import LocalRun
+from testkit.servers.local_run import LocalRun
 from testkit.waiting import eventually, free_port
 
 pytestmark = pytest.mark.full  # a whole run, and a second API and a second processor beside it

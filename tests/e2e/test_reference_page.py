@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from ordersctl.contract.openapi.operations import OPERATIONS
 from ordersctl.local.tokens import CUSTOMER_SCOPE, local_token
-from testkit.local_run import LocalRun
+from testkit.servers.local_run import LocalRun
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 

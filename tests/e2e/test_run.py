@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from ordersctl.shared.engine_client import client_options
-from testkit.local_run import LocalRun
+from testkit.servers.local_run import LocalRun
 from testkit.waiting import eventually
 
 

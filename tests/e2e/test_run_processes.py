@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ordersctl.shared.project import PROJECT_DIR
-from testkit.local_run import LocalRun
+from testkit.servers.local_run import LocalRun
 from testkit.waiting import eventually, free_port
 from tests.e2e.test_run import place, progress_of
 

@@ -11,7 +11,7 @@ import pytest
 
 from ordersctl.client.smoke import recorded_url
 from ordersctl.shared.project import PROJECT_DIR
-from testkit.local_run import LocalRun
+from testkit.servers.local_run import LocalRun
 from testkit.waiting import free_port
 
 

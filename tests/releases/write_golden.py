@@ -15,7 +15,7 @@ from typing import Any
 
 from ordersctl.shared.project import PROJECT_DIR
 from testkit.builders import ADDRESS, line, new_order, shop_basket
-from testkit.engine import running_engine
+from testkit.servers.engine import running_engine
 from tests.releases.side_by_side import SOURCES, STORED, Release, Stage, change, stored_tree
 
 SECRET = "the secret of the golden files"

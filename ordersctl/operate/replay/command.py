@@ -10,7 +10,7 @@ from functools import partial
 import click
 
 from chalicelib.domain import clock
-from chalicelib.domain.orders import ErasedOrder, Order
+from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
 from ordersctl.operate.order_table import order_table
 from ordersctl.operate.replay import orders, targets
 from ordersctl.operate.replay.progress import ProgressFile, ReplayProgress
@@ -22,6 +22,7 @@ from ordersctl.shared.output import Console, echo, progress_bar
 from ordersctl.shared.stage import Stage, with_stage
 
 _AT_ONCE = 10  # events
+_STATUSES = [each.value for each in OrderStatus if each is not OrderStatus.ERASED]
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,9 @@ def _time(_context: click.Context, _option: click.Parameter, value: str | None) 
 @click.option("--customer", metavar="ID", help="All orders of this customer.")
 @click.option("--since", metavar="TIME", callback=_time, help="All orders last changed at this time or later ...")
 @click.option("--until", metavar="TIME", callback=_time, help="... and before this one.  [default: now]")
+@click.option(
+    "--status", "statuses", multiple=True, type=click.Choice(_STATUSES), help="Only of this status; repeatable."
+)
 @click.option("--to", metavar="QUEUE", help="To this consumer's queue only, by its filter.  [default: to all]")
 @options.rate(50.0, least=1)
 @click.option("--restart", is_flag=True, help="From the beginning, when an earlier run was stopped.")
@@ -81,6 +85,7 @@ def replay(
     customer: str | None,
     since: str | None,
     until: str | None,
+    statuses: tuple[str, ...],
     to: str | None,
     rate: float,
     restart: bool,
@@ -101,6 +106,7 @@ def replay(
     consumer = None if to is None else StageQueues.of(stage).consumer(to)
     target = consumer and consumer.url
     asked = {"orders": order_ids, "customer": customer, "since": since, "until": until, "to": target}
+    asked |= {"statuses": tuple(sorted(statuses))} if statuses else {}
     file = ProgressFile.of(stage, asked)
     if restart:
         file.delete()
@@ -117,11 +123,16 @@ def replay(
         for page in question.pages(stage, progress):
             chosen = publisher_lag.without_recent(page)
             left = len(page.orders) - page.orders.count(None) - len(chosen)
-            progress.add(page, sent=send_orders(chosen), left=left)
+            progress.add(page, sent=send_orders(_of_status(chosen, statuses)), left=left)
             file.write(progress)
             bar.update(task, completed=progress.read)
     file.delete()
     _report(progress, as_json=as_json)
+
+
+def _of_status(found: list[Order | ErasedOrder], statuses: tuple[str, ...]) -> list[Order | ErasedOrder]:
+    """The orders of these statuses; all when none is named."""
+    return [each for each in found if not statuses or (isinstance(each, Order) and each.status in statuses)]
 
 
 def _agree(stage: Stage, progress: ReplayProgress, target: str, *, yes: bool, quiet: bool) -> None:

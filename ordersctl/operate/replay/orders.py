@@ -26,6 +26,7 @@ _STATUS_BEFORE: Mapping[str, str] = {
     OrderStatus.DELIVERED: OrderStatus.SHIPPED,
     OrderStatus.CANCELLED: OrderStatus.PLACED,
 }
+_MOVED = _STATUS_BEFORE.keys() - {OrderStatus.PLACED}
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ def event_of(order: Order | ErasedOrder, *, source: str) -> OrderEvent:
     afterwards is published as confirmed; a cancelled order of more than two versions without its previous status.
     """
     before: Order | None = None
-    if isinstance(order, Order) and order.version > 1:
+    # The first version of an imported order may have any status, and consumers know the event of that status.
+    if isinstance(order, Order) and (order.version > 1 or order.status in _MOVED):
         before = order.model_copy(update={"status": _STATUS_BEFORE.get(order.status, ""), "version": order.version - 1})
     event = events.between(before, order, source=source)
     assert event is not None  # noqa: S101  a change of version is an event

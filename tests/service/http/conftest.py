@@ -12,7 +12,7 @@ from hypothesis import Phase, settings
 from ordersctl.local.tokens import ensure_keys
 from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.project import PROJECT_DIR, state_dir
-from testkit.local_run import LocalRun
+from testkit.servers.local_run import LocalRun
 from tests.service.harness import functions
 from tests.service.http.callers import Caller, Service, over_http, token
 

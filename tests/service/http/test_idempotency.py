@@ -16,7 +16,7 @@ from ordersctl.shared import project
 from ordersctl.shared.engine_client import client_options
 from testkit.api_client import Answer
 from testkit.builders import new_order
-from testkit.local_run import LocalRun
+from testkit.servers.local_run import LocalRun
 from testkit.waiting import eventually
 from tests.service.http.callers import Caller, over_http, token
 from tests.service.http.conftest import HttpCallers

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from testkit.builders import line, new_order
-from testkit.local_run import LocalRun
+from testkit.servers.local_run import LocalRun
 from tests.service.http.callers import CUSTOMER, SERVICE, token
 from tests.service.http.conftest import HttpCallers
 

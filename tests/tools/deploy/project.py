@@ -17,7 +17,7 @@ from ordersctl.deploy.package import copy_sources
 from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.project import PROJECT_DIR
 from ordersctl.shared.stage import Stage
-from testkit.engine import running_engine
+from testkit.servers.engine import running_engine
 
 # This machine's architecture by Lambda's name for it: the engine runs the package's functions on this machine.
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]

@@ -19,7 +19,7 @@ from ordersctl.estimate.power_tuning import command
 from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.functions import Function
 from ordersctl.shared.project import PROJECT_DIR
-from testkit.engine import running_engine
+from testkit.servers.engine import running_engine
 from testkit.waiting import eventually
 
 pytestmark = pytest.mark.full  # invocations that take their time, in an engine of their own

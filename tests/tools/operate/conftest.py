@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ordersctl.local.engine import deploy
-from testkit.engine import running_engine
+from testkit.servers.engine import running_engine
 from tests.tools.operate.stage import OperatedStage
 
 

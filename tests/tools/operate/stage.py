@@ -83,6 +83,21 @@ class OperatedStage:
         answer = self.sqs.get_queue_attributes(QueueUrl=self.url(queue), AttributeNames=["QueueArn"])
         return answer["Attributes"]["QueueArn"]
 
+    def depth_of(self, url: str) -> int:
+        """Messages waiting and in flight in any queue."""
+        return depth_of(self.sqs, url)
+
+    def queue_arn(self, url: str) -> str:
+        """The ARN of any queue, by its URL."""
+        return self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+    def bodies(self, url: str) -> list[str]:
+        """Receive and delete the messages that are waiting in any queue."""
+        messages = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        for message in messages:
+            self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return [message["Body"] for message in messages]
+
     def store(self, *orders: Order | ErasedOrder, spread: Spread = MappingProxyType({})) -> None:
         for order in orders:
             self.dynamodb.put_item(TableName=TABLE, Item=order_items.to_item(order, spread))

@@ -14,7 +14,7 @@ import pytest
 from ordersctl.local.engine import SERVICES, deploy
 from ordersctl.shared.engine_client import client_options
 from testkit import builders
-from testkit.engine import running_engine
+from testkit.servers.engine import running_engine
 from tests.tools.operate.stage import OperatedStage
 
 pytestmark = pytest.mark.full  # CloudWatch and Lambda in an engine of their own

@@ -8,7 +8,7 @@ from chalicelib.domain.orders import Order
 from chalicelib.settings import SpreadCustomer
 from ordersctl.local.engine import deploy
 from testkit import builders
-from testkit.engine import running_engine
+from testkit.servers.engine import running_engine
 from tests.tools.operate.stage import OperatedStage
 
 pytestmark = pytest.mark.full  # an engine of its own

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from testkit.builders import new_order
-from testkit.local_run import LocalRun
+from testkit.servers.local_run import LocalRun
 from testkit.waiting import eventually
 from tests.service.http.callers import SERVICE, Caller, Service, over_http, token
 

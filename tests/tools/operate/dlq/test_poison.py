@@ -16,7 +16,7 @@ from ordersctl.local.event_sources.invocation import Function
 from ordersctl.local.event_sources.sqs import QueueMapping
 from ordersctl.local.tokens import SERVICE_SCOPE, local_token
 from testkit import builders, lambda_events
-from testkit.local_run import LocalRun
+from testkit.servers.local_run import LocalRun
 from testkit.waiting import eventually
 from tests.tools.operate.stage import OperatedStage
 

@@ -149,3 +149,15 @@ def test_after_a_missing_order_or_a_no_at_the_prompt_nothing_is_replayed(stage: 
     stage.publisher_catches_up()
     assert stage.run("replay", "--order", builders.ORDER_ID, answer="n\n").exit_code == 1
     assert stage.depth("invoicing") == 0
+
+
+def test_orders_of_some_statuses_are_replayed_each_as_the_event_of_its_status(stage: OperatedStage) -> None:
+    # As an import stores it, in its first version.
+    imported = builders.an_order(order_id=builders.fresh_order_id(), status=OrderStatus.CONFIRMED)
+    delivered = builders.an_order(order_id=builders.fresh_order_id(), status=OrderStatus.DELIVERED)
+    stage.store(imported, delivered)
+    stage.publisher_catches_up()
+    options = ("--since", "2026-01-01", "--status", "placed", "--status", "confirmed", "--to", "fulfilment", "--yes")
+    assert stage.json("replay", *options)["sent"] == 1
+    (event,) = stage.take_events("fulfilment")
+    assert (event["type"], event["subject"]) == ("order.confirmed", imported.order_id)

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from testkit import processes
+from testkit.servers import processes
 from testkit.waiting import eventually, free_port
 
 

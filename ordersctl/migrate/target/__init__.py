@@ -1,0 +1,1 @@
+"""Imported orders in this service's table."""

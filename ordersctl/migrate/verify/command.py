@@ -1,0 +1,56 @@
+"""`ordersctl migrate verify`: compares what is stored with what the shop has."""
+
+import random
+
+from chalicelib.domain import clock
+from ordersctl.migrate.context import Migration
+from ordersctl.migrate.verify import orders, totals
+from ordersctl.migrate.verify.report import Verification
+
+
+def verify(migration: Migration, *, sample: int | None, accept_refused: bool) -> tuple[Verification, str]:
+    """Compare all orders and the sums, or a sample of the orders; returns the outcome and the report's path.
+
+    Raises Stopped, SourceLost, botocore's errors.
+    """
+    state = migration.state
+    if sample is not None:
+        keys = chosen_keys(migration, sample)
+        outcome = Verification(migration, orders.compare_some(migration, keys), None, len(keys), accept_refused)
+    else:
+        findings = orders.compare_all(migration)
+        sums = totals.compare(migration, findings.owned | findings.refused.keys() | _written_back(migration))
+        outcome = Verification(migration, findings, sums, None, accept_refused)
+        state.save_verified(outcome.summary() | {"at": clock.now(), "mapping": migration.mapping.digest})
+    path = state.write_report("verify.md", outcome.report())
+    return outcome, str(path)
+
+
+def _written_back(migration: Migration) -> set[int]:
+    """The keys of this service's own orders in the shop."""
+    if (reverse := migration.mapping.reverse) is None:
+        return set()
+    reader = migration.reader()
+    rows = reader.query(reverse.ledger_keys)
+    reader.close()
+    return {int(row["order_key"]) for row in rows}
+
+
+def chosen_keys(migration: Migration, count: int) -> list[int]:
+    """Return so many keys, each with the same chance: by reservoir sampling over all keys (Vitter, algorithm R)."""
+    reader, seen, after = migration.reader(), 0, 0
+    chosen: list[int] = []
+    while True:
+        with reader.snapshot() as shop:
+            keys = shop.keys(after, 5_000)
+        if not keys:
+            break
+        after = keys[-1]
+        for key in keys:
+            seen += 1
+            if len(chosen) < count:
+                chosen.append(key)
+            elif (place := random.randrange(seen)) < count:  # noqa: S311 - a sample, not a secret
+                chosen[place] = key
+    reader.close()
+    return sorted(chosen)

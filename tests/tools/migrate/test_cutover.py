@@ -1,0 +1,257 @@
+"""`migrate compare`, `cutover` and `write-back`, with the whole local run: a shop hands its orders over, and back."""
+
+import http.server
+import json
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from ordersctl.local import tokens
+from testkit.servers.local_run import LocalRun
+from testkit.servers.mariadb import MariaDb
+from testkit.waiting import eventually
+from tests.tools.migrate.shop import Shop
+
+pytestmark = pytest.mark.full  # a whole local run, and half a minute
+
+WRITE_BACK = """
+[compare]
+customer = "SELECT orderNumber FROM orders WHERE customerNumber = :customer_id"
+
+[cutover]
+hook = ["./flip"]
+
+[reverse]
+ledger = "orders_ledger"
+key = "SELECT COALESCE(MAX(orderNumber), 0) + 1 FROM orders"
+order = \"\"\"INSERT INTO orders (orderNumber, orderDate, requiredDate, status, comments, customerNumber)
+           VALUES (:key, :placed_at, :placed_at, :status, :note, :customer_id)\"\"\"
+line = \"\"\"INSERT INTO orderdetails (orderNumber, productCode, quantityOrdered, priceEach, orderLineNumber)
+          VALUES (:key, :sku, :quantity, :unit_price, :position)\"\"\"
+clear = "DELETE FROM orderdetails WHERE orderNumber = :key"
+update = "UPDATE orders SET status = :status, comments = :note WHERE orderNumber = :key"
+
+[reverse.status]
+placed = "On Hold"
+confirmed = "In Process"
+shipped = "Shipped"
+delivered = "Resolved"
+cancelled = "Cancelled"
+erased = "Cancelled"
+"""
+LEDGER = (
+    "CREATE TABLE orders_ledger (order_id CHAR(36) PRIMARY KEY, order_key INT NOT NULL UNIQUE, sequence INT NOT NULL)"
+)
+
+
+@dataclass
+class Moving:
+    """A shop that is copied and followed, the service's API, and the queue of the write-back."""
+
+    shop: Shop
+    api: httpx.Client
+    queue_url: str
+    flips: Path
+
+    def cutover(self, route: str, *options: str) -> list[str]:
+        return list(self.shop.json("cutover", "--route", route, *options)["checked"])
+
+    def refused(self, route: str, *options: str) -> str:
+        result = self.shop.run("cutover", "--route", route, *options)
+        assert result.exit_code == 1, result.output
+        return result.stderr
+
+    def patch(self, order_id: str, customer: str, **change: Any) -> dict[str, Any]:
+        answer = self.api.patch(
+            f"/orders/{order_id}", params={"customer_id": customer}, json=change, headers={"If-Match": "*"}
+        )
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def write_back(self, expected: int) -> None:
+        """Write so many events back."""
+        written: list[int] = []
+
+        def look() -> bool:
+            counts = self.shop.json("write-back", "--queue-url", self.queue_url, "--until-empty")
+            written.append(int(counts.get("written", 0)))
+            return sum(written) >= expected
+
+        eventually(look)
+        assert sum(written) == expected
+
+
+@pytest.fixture
+def own_run(tmp_path: Path) -> Iterator[LocalRun]:
+    run = LocalRun.start(tmp_path)
+    try:
+        yield run.ready()
+    finally:
+        run.stop()
+
+
+@pytest.fixture
+def moving(mariadb: MariaDb, own_run: LocalRun, tmp_path: Path) -> Iterator[Moving]:
+    shop = Shop.open(mariadb, own_run.engine_url, tmp_path)
+    shop.stage.environment["ORDERS_STATE_DIR"] = str(own_run.state_dir)
+    shop.fill(20)
+    shop.sql(LEDGER)
+    flips = tmp_path / "flips"
+    (tmp_path / "flip").write_text(f'#!/bin/sh\necho "$1 $2" >> {flips}\n')
+    (tmp_path / "flip").chmod(0o755)
+    shop.mapping.write_text(shop.mapping.read_text() + WRITE_BACK.replace("./flip", str(tmp_path / "flip")))
+    token = tokens.local_token(subject="migration", scope=tokens.SERVICE_SCOPE)
+    shop.stage.environment |= {
+        "ORDERS_TOKEN": token,
+        **{f"ORDERS_WRITE_BACK_{name}": shop.stage.environment[f"ORDERS_SOURCE_{name}"] for name in ("HOST", "PORT")},
+        "ORDERS_WRITE_BACK_USER": "root",
+        "ORDERS_WRITE_BACK_PASSWORD": "",
+    }
+    queue_url = shop.stage.sqs.create_queue(QueueName="write-back")["QueueUrl"]
+    arn = shop.stage.queue_arn(queue_url)
+    topic = next(each["TopicArn"] for each in shop.stage.sns.list_topics()["Topics"])
+    shop.stage.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    api = httpx.Client(base_url=own_run.url, headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=10)
+    shop.json("snapshot")
+    following: subprocess.Popen[str] = shop.start("follow")
+    shop.sql("UPDATE orders SET comments = 'followed' WHERE orderNumber = 10100")
+    eventually(lambda: shop.order(10100).note == "followed")
+    yield Moving(shop, api, queue_url, flips)
+    following.kill()
+    shop.stage.end()
+    api.close()
+
+
+def test_a_shop_hands_over_reads_changes_and_new_orders_and_takes_them_back(moving: Moving) -> None:
+    shop = moving.shop
+    assert "verify has not compared" in moving.refused("reads")
+    assert shop.json("verify")["clean"]
+    assert shop.json("compare", "--url", str(moving.api.base_url), "--orders", "10")["differences"] == []
+
+    assert "reads first" in moving.refused("changes")
+    assert any("24 orders" in each for each in moving.cutover("reads"))
+    moving.cutover("changes")
+    changed = moving.patch(shop.order_id(10102), "103", status="confirmed")
+    assert (changed["version"], changed["status"]) == (2, "confirmed")
+    shop.sql("UPDATE orders SET comments = 'too late' WHERE orderNumber = 10102")
+
+    moving.cutover("place")
+    new = {"currency": "USD", "items": [{"sku": "S10_1678", "quantity": 2, "unit_price": 8135}]}
+    answer = moving.api.post("/orders", params={"customer_id": "103"}, json=new, headers={"Idempotency-Key": "b-1"})
+    order_id = answer.json()["order_id"]
+    eventually(
+        lambda: moving.api.get(f"/orders/{order_id}", params={"customer_id": "103"}).json()["status"] == "placed"
+    )
+    moving.write_back(2)  # the change and the new order: the copies made no event
+    rows = shop.server.rows("SELECT status, customerNumber FROM orders WHERE orderNumber = 20020", shop.database)
+    assert rows == [("On Hold", 103)]
+    assert shop.server.rows("SELECT status FROM orders WHERE orderNumber = 10102", shop.database) == [("In Process",)]
+
+    moving.patch(order_id, "103", note="ring twice")
+    moving.write_back(1)
+    assert shop.server.rows("SELECT comments FROM orders WHERE orderNumber = 20020", shop.database) == [("ring twice",)]
+    found = shop.json("verify")  # what was written back is not copied again
+    assert (found["clean"], found["same"]) == (True, 23)
+    assert shop.item(20020) == {}
+
+    assert "place first" in moving.refused("changes", "--back")
+    for route in ("place", "changes", "reads"):
+        moving.cutover(route, "--back")
+    assert moving.flips.read_text().splitlines() == [
+        *("reads orders", "changes orders", "place orders"),
+        *("place legacy", "changes legacy", "reads legacy"),
+    ]
+
+
+def test_an_event_that_comes_twice_or_late_is_written_once(moving: Moving) -> None:
+    shop = moving.shop
+    shop.json("verify")
+    for status in ("confirmed", "shipped"):
+        moving.patch(shop.order_id(10102), "103", status=status)
+    events: list[str] = []
+
+    def both_came() -> bool:
+        events.extend(shop.stage.bodies(moving.queue_url))
+        return len(events) >= 2
+
+    eventually(both_came)
+    for body in (events[1], events[0], events[1]):
+        shop.stage.sqs.send_message(QueueUrl=moving.queue_url, MessageBody=body)
+    counts = shop.json("write-back", "--queue-url", moving.queue_url, "--until-empty")
+    assert counts == {"written": 1, "late or repeated": 2}
+    assert shop.server.rows("SELECT status FROM orders WHERE orderNumber = 10102", shop.database) == [("Shipped",)]
+
+
+def test_an_order_that_is_erased_here_is_emptied_in_the_shop(moving: Moving) -> None:
+    shop = moving.shop
+    moving.patch(shop.order_id(10101), "112", note="personal")
+    token = tokens.local_token(subject="admin", scope=tokens.ADMIN_SCOPE)
+    answer = moving.api.delete(
+        f"/orders/{shop.order_id(10101)}",
+        params={"customer_id": "112"},
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    assert answer.status_code == 204
+    eventually(lambda: shop.stage.depth_of(moving.queue_url) == 2)
+    shop.json("write-back", "--queue-url", moving.queue_url, "--until-empty")
+    rows = shop.server.rows("SELECT status, comments FROM orders WHERE orderNumber = 10101", shop.database)
+    assert rows == [("Cancelled", None)]
+    assert shop.server.rows("SELECT COUNT(*) FROM orders", shop.database) == [(24,)]
+
+
+def test_differences_are_grouped_by_field_and_cause(moving: Moving) -> None:
+    shop = moving.shop
+    mapping = shop.mapping.read_text()
+    shop.mapping.write_text(mapping.replace("p.productName AS name", "UPPER(p.productName) AS name"))
+    result = shop.run("compare", "--url", str(moving.api.base_url), "--orders", "24", "--json")
+    found = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert [(each["field"], each["cause"], each["count"]) for each in found["differences"]] == [
+        ("items", "another value in them", 24)
+    ]
+    shop.mapping.write_text(
+        mapping.replace("p.productName AS name", "UPPER(p.productName) AS name").replace(
+            "[compare]", '[compare]\nignore = ["items: another value in them"]'
+        )
+    )
+    assert shop.json("compare", "--url", str(moving.api.base_url))["differences"] == []
+
+
+def test_the_shops_own_api_is_asked_for_the_fields_that_the_mapping_names(moving: Moving) -> None:
+    shop = moving.shop
+
+    class ShopApi(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            number = int(self.path.rpartition("/")[2])
+            self.send_response(404 if number == 10100 else 200)
+            self.end_headers()
+            if number != 10100:
+                order = {"sum": shop.order(number).total + 1, "lines": [{"code": shop.order(number).items[0].sku}]}
+                self.wfile.write(json.dumps({"order": order}).encode())
+
+        def log_message(self, *_arguments: Any) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), ShopApi) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        asked = f'order = "http://127.0.0.1:{server.server_port}/orders/{{key}}"\nfields = {{ total = "/order/sum" }}'
+        shop.mapping.write_text(shop.mapping.read_text().replace("[compare]", f"[compare]\n{asked}"))
+        result = shop.run("compare", "--url", str(moving.api.base_url), "--orders", "24", "--json")
+        server.shutdown()
+    found = {(each["field"], each["cause"]): each["count"] for each in json.loads(result.stdout)["differences"]}
+    assert found == {("total", "rounding"): 23, ("order", "missing in the shop"): 1}
+
+
+def test_a_lagging_follower_or_a_failing_hook_hands_nothing_over(moving: Moving) -> None:
+    shop = moving.shop
+    shop.json("verify")
+    moving.shop.mapping.write_text(shop.mapping.read_text().replace("/flip", "/no-such-command"))
+    assert "did not hand reads over" in moving.refused("reads")
+    shop.stage.killed(shop.stage.started[0], 0)
+    assert "follow is not running" in moving.refused("reads")

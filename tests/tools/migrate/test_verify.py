@@ -1,0 +1,84 @@
+"""`migrate verify`: it finds what is lost, left over or different, and its sums share no code with the copy."""
+
+import json
+from typing import Any
+
+import pytest
+
+from chalicelib.adapters import order_items
+from tests.tools.migrate.shop import Shop
+from tests.tools.operate.stage import TABLE
+
+pytestmark = pytest.mark.full  # needs a MariaDB server
+
+
+def verified(shop: Shop, *options: str) -> tuple[int, dict[str, Any]]:
+    result = shop.run("verify", "--json", *options)
+    return result.exit_code, json.loads(result.stdout)
+
+
+def change_item(shop: Shop, number: int, name: str, value: Any) -> None:
+    item = shop.item(number) | {name: value}
+    shop.stage.dynamodb.put_item(TableName=TABLE, Item=item)
+
+
+def test_a_copy_is_equal_to_the_shop_order_by_order_and_in_its_sums(shop: Shop) -> None:
+    shop.json("snapshot")
+    shop.follow()
+    status, found = verified(shop)
+    assert (status, found["clean"], found["same"], found["groups"]) == (0, True, 4, 4)
+    assert "| 2003-01 | shipped | USD | 1 | 1 | 294050 | 294050 |" in (shop.run("verify").stdout)
+
+
+def test_a_lost_an_extra_and_a_different_order_are_found(shop: Shop) -> None:
+    shop.json("snapshot")
+    shop.stage.dynamodb.delete_item(TableName=TABLE, Key=order_items.key(shop.order_id(10100)))
+    change_item(shop, 10102, "reference", {"S": "another"})
+    shop.sql("SET foreign_key_checks = 0", "TRUNCATE TABLE orderdetails")
+    shop.sql("DELETE FROM orders WHERE orderNumber = 10103")
+    status, found = verified(shop)
+    assert (status, found["clean"]) == (1, False)
+    report = shop.run("verify").stdout
+    assert "classic/10103 is stored, and the shop does not have it" in report
+    assert "classic/10101 /items: There should be at least 1 item" in report
+
+
+def test_a_wrong_total_is_found_by_the_sums_alone(shop: Shop) -> None:
+    shop.json("snapshot")
+    shop.follow()
+    mapping = shop.mapping.read_text()
+    shop.mapping.write_text(
+        mapping.replace("SUM(d.quantityOrdered * d.priceEach)", "SUM(d.quantityOrdered * d.priceEach) + 1")
+    )
+    status, found = verified(shop)
+    assert (status, found["different"], found["different_groups"]) == (1, 0, 4)
+
+
+def test_a_change_that_follow_has_not_passed_is_said_to_be_so(shop: Shop) -> None:
+    shop.json("snapshot")
+    shop.sql("UPDATE orders SET status = 'Shipped' WHERE orderNumber = 10101")
+    report = shop.run("verify").stdout
+    assert "classic/10101 differs in status (follow has not passed it)" in report
+    shop.follow()
+    assert verified(shop)[0] == 0
+
+
+def test_an_order_that_the_service_has_changed_is_counted_and_not_compared(shop: Shop) -> None:
+    shop.json("snapshot")
+    change_item(shop, 10101, "version", {"N": "2"})
+    status, found = verified(shop)
+    assert (status, found["owned"], found["same"], found["groups"]) == (0, 1, 3, 3)
+
+
+def test_a_sample_compares_so_many_orders(shop: Shop) -> None:
+    shop.json("snapshot")
+    assert verified(shop, "--sample", "2")[1]["same"] == 2
+
+
+@pytest.mark.parametrize(("options", "expected"), [(["--accept-refused"], 0), ([], 1)])
+def test_an_order_that_cannot_be_one_is_listed_with_its_reason(shop: Shop, options: list[str], expected: int) -> None:
+    shop.sql("UPDATE orders SET status = 'Lost at sea' WHERE orderNumber = 10101")
+    shop.json("snapshot")
+    status, found = verified(shop, *options)
+    assert (status, found["refused"], found["different"]) == (expected, 1, 0)
+    assert "classic/10101 its status 'Lost at sea' has no line in [status]" in shop.run("verify").stdout
