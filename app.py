@@ -22,6 +22,11 @@ if "AWS_CHALICE_CLI_MODE" in os.environ:  # `chalice local` answers as API Gatew
 
     api_gateway.install()
 
+if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+    from chalicelib import snapshot
+
+    snapshot.prepare()
+
 logs.configure()
 app = Chalice(app_name="orders", configure_logs=False)
 if "CORS_ALLOW_ORIGIN" in os.environ:

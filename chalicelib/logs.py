@@ -5,6 +5,7 @@ infra/monitoring.yaml turns these lines into metrics: docs/adr/0012-metrics-are-
 
 import json
 import logging
+import os
 import sys
 import traceback
 from pathlib import PurePath
@@ -52,6 +53,9 @@ class JsonLines(logging.Formatter):
         line |= {name: value for name, value in vars(record).items() if name not in _STANDARD and value is not None}
         if record.exc_info:
             line["exception"] = _trace(record.exc_info[1])
+            line["release"] = os.environ.get(
+                "RELEASE", "none"
+            )  # a release that fails is taken back: infra/release.yaml
         return json.dumps(line, default=str, separators=(",", ":"))
 
 

@@ -103,13 +103,20 @@ def _session() -> "botocore.session.Session":
 
 @_once
 def _credentials() -> "Callable[[], Credentials]":
-    """The thin client's credentials: on Lambda from the environment; elsewhere botocore finds and renews them."""
+    """The thin client's credentials: on Lambda from the environment, or with SnapStart from the container's endpoint.
+
+    Elsewhere botocore finds and renews them.
+    """
     from chalicelib.aws.sigv4 import Credentials
 
     if "AWS_ACCESS_KEY_ID" in os.environ:
         names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
         keys = Credentials(*(os.environ.get(name, "") for name in names))
         return lambda: keys
+    if "AWS_CONTAINER_CREDENTIALS_FULL_URI" in os.environ:  # SnapStart
+        from chalicelib.aws.container_credentials import ContainerCredentials
+
+        return ContainerCredentials(os.environ)
     from botocore.exceptions import NoCredentialsError
 
     if (found := _session().get_credentials()) is None:

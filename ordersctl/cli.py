@@ -40,6 +40,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "provision": Entry("ordersctl.deploy.provision", "Make what a stage needs before `chalice deploy`."),
         "package": Entry("ordersctl.deploy.package", "Package a stage as one CloudFormation stack."),
         "deploy": Entry("ordersctl.deploy.deploy", "Deploy a packaged stage."),
+        "rollback": Entry("ordersctl.deploy.release.rollback", "Go back to the release before, at once."),
         "tune": Entry("ordersctl.deploy.tune", "Set what `chalice deploy` cannot set."),
         "prices": Entry("ordersctl.operate.prices.command", "Load and show the prices that orders must name."),
         "doctor": Entry("ordersctl.deploy.doctor.command", "Compare a deployed stage with what it should be."),

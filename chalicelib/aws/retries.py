@@ -105,7 +105,11 @@ def is_ambiguous(error: Exception | None, status: int = 0) -> bool:
     return not isinstance(error, ConnectTimeoutError | EndpointConnectionError | DeadlineExceededError)
 
 
-def pause_seconds(attempt: int, chance: Callable[[], float] = random.random) -> float:
+# The system's: the module's own generator has one state in all environments that Lambda restores from a snapshot.
+_chance = random.SystemRandom().random
+
+
+def pause_seconds(attempt: int, chance: Callable[[], float] = _chance) -> float:
     """The pause after a failed attempt (the first is 1): longer each time, and random, so that callers spread out.
 
     `chance` returns a number from 0 to 1.

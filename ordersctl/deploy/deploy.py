@@ -10,7 +10,11 @@ import click
 from ordersctl.deploy import settings, spreading
 from ordersctl.deploy.artifacts import upload
 from ordersctl.deploy.overlay.api_version import set_version
-from ordersctl.deploy.package import BUILD, TEMPLATE
+from ordersctl.deploy.overlay.http_api import is_http
+from ordersctl.deploy.package import BUILD, TEMPLATE, ZIP
+from ordersctl.deploy.release.publish import publish
+from ordersctl.deploy.release.shift import Progress
+from ordersctl.deploy.release.versions import Releases, short
 from ordersctl.deploy.retained.take_over import change
 from ordersctl.deploy.stack import Stack
 from ordersctl.shared import options
@@ -31,21 +35,41 @@ def deploy(stage: Stage, directory: Path | None, bucket: str | None, *, yes: boo
         raise click.ClickException(f"{directory} holds no package: make package STAGE={stage.name}")
     template = json.loads((directory / TEMPLATE).read_text())
     parameters, tags = _checked_settings(stage, template)
-    stack = Stack(stage.client("cloudformation"), stage.stack_name)
+    stack = Stack(
+        stage.client("cloudformation"),
+        stage.stack_name,
+        watch=Progress(stage.client("lambda"), f"orders-{stage.name}").report,
+    )
     _check_not_plain(stage, stack)
+    if is_http(parameters) == ("RestAPI" in template["Resources"]):
+        raise click.ClickException(f"the package is for another Api: make package STAGE={stage.name}")
     deployed = stack.parameters()
     spreading.check_only_rises(deployed, parameters)
     functions = spreading.spread_of(deployed) if stack.is_whole else None
     spread_settings = spreading.steps(functions, parameters)
+    releases = Releases(stage.client("lambda"), stage.name)
     for number, value in enumerate(spread_settings, 1):
         if len(spread_settings) > 1:
             echo(f"step {number} of {len(spread_settings)}: {spreading.SETTING} is {value}")
         given = parameters | {spreading.SETTING: value}
         step = copy.deepcopy(template)
         set_version(step, given)  # the settings may have changed since the stage was packaged
+        publish(step, given, (directory / ZIP).read_bytes())
+        release = step["Resources"]["APIHandler"]["Properties"]["AutoPublishCodeSha256"]
+        releases.remove_failed(release, stack.versions())
         url = upload(stage, step, directory, bucket)
         change(stage, stack, step, given, tags, source={"TemplateURL": url}, yes=yes)
+        _finish(stage, releases, release)
     echo(stack.outputs()["EndpointURL"])
+
+
+def _finish(stage: Stage, releases: Releases, release: str) -> None:
+    """Remove old releases; say so when the one that was deployed is not live."""
+    if (live := releases.live()) == release:
+        releases.remove_old()
+        return
+    back = f"ordersctl rollback --stage {stage.name} --to {short(release)}"
+    echo(f"release {short(live or 'none')} is live, by a rollback; to end that: {back}")
 
 
 def _checked_settings(stage: Stage, template: Any) -> tuple[dict[str, str], dict[str, str]]:

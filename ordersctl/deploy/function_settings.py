@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import click
+from botocore.exceptions import ClientError
 
 from ordersctl.shared import templates
+from ordersctl.shared.functions import ALIAS
 from ordersctl.shared.stage import Stage
 
 # Chalice sets these itself at each deploy; the last one is right only if the code reports failures in its answer.
@@ -13,9 +15,10 @@ _CHALICE_SETS = {"Queue", "Stream", "BatchSize", "MaximumBatchingWindowInSeconds
 FUNCTIONS = {"ProcessOrders": "process-orders", "PublishEvents": "publish-events"}
 
 
-def function_names(stage: str) -> list[str]:
-    """Return the names of a stage's functions on AWS."""
-    return [f"orders-{stage}"] + [f"orders-{stage}-{name}" for name in ("authorizer", *FUNCTIONS.values())]
+def function_names(stage: str, *, http: bool = False) -> list[str]:
+    """Return the names of a stage's functions on AWS: API, authorizer (not with an HTTP API), processor, publisher."""
+    authorizer = [] if http else ["authorizer"]
+    return [f"orders-{stage}"] + [f"orders-{stage}-{name}" for name in (*authorizer, *FUNCTIONS.values())]
 
 
 def wanted(stage: Stage, settings: Mapping[str, str]) -> dict[str, dict[str, Any]]:
@@ -57,9 +60,18 @@ def differences(found: Mapping[str, Any], wish: Mapping[str, Any]) -> dict[str, 
     return {name: found.get(name) for name, value in wish.items() if found.get(name) != value}
 
 
+def _mappings(client: Any, function: str) -> list[dict[str, Any]]:
+    try:
+        return list(client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"])
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        return []  # there is no such function, or it has no alias
+
+
 def mapping(client: Any, function: str) -> dict[str, Any] | None:
-    """Return a function's event source mapping; None when it has none, ClickException when it has several."""
-    found: list[dict[str, Any]] = client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
+    """Return the event source mapping of a function or its alias; None for none, ClickException for several."""
+    found = _mappings(client, function) or _mappings(client, f"{function}:{ALIAS}")
     if len(found) > 1:
         raise click.ClickException(f"{function} has {len(found)} event source mappings: delete those of old sources")
     return found[0] if found else None

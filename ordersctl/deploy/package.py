@@ -14,7 +14,9 @@ import click
 
 from ordersctl.deploy.overlay.api_version import set_version
 from ordersctl.deploy.overlay.cors import allowed_origins
+from ordersctl.deploy.overlay.http_api import is_http, with_http_api
 from ordersctl.deploy.overlay.template import overlay
+from ordersctl.deploy.release.publish import publish
 from ordersctl.deploy.sam import translated
 from ordersctl.deploy.settings import check_dax_client, stage_file, stage_settings
 from ordersctl.deploy.zip_contents import dependencies
@@ -23,7 +25,7 @@ from ordersctl.shared.output import echo
 from ordersctl.shared.project import PROJECT_DIR, chalice_config
 
 BUILD = PROJECT_DIR / "build"
-TEMPLATE = "sam.json"
+TEMPLATE, ZIP = "sam.json", "deployment.zip"
 MAX_ZIP_BYTES = 10 * 1024 * 1024
 _SOURCES = ("app.py", "chalicelib", "ordersctl", "infra", ".chalice")
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", "deployments", "deployed")
@@ -52,11 +54,14 @@ def package(stage: str, out: Path | None, *, template_only: bool) -> None:
         if not template_only:
             _add_dependencies(project, stage)
         build(project, stage, out)
-    add_bytecode(out / "deployment.zip")
+    add_bytecode(out / ZIP)
+    template = json.loads((out / TEMPLATE).read_text())
+    publish(template, stage_settings(stage)[0], (out / ZIP).read_bytes())
+    (out / TEMPLATE).write_text(json.dumps(template, indent=2))
     if template_only:
-        plain = translated(json.loads((out / TEMPLATE).read_text()))
+        plain = translated(template)
         (out / "cloudformation.json").write_text(json.dumps(plain, indent=1))
-    size = (out / "deployment.zip").stat().st_size
+    size = (out / ZIP).stat().st_size
     if size > MAX_ZIP_BYTES:
         raise click.ClickException(f"deployment.zip is {size} bytes; more than {MAX_ZIP_BYTES} starts slowly")
     echo(f"{out / TEMPLATE}, deployment.zip of {size / 1024:.0f} KiB")
@@ -82,7 +87,10 @@ def build(project: Path, stage: str, out: Path) -> None:
         raise click.ClickException(f"chalice package failed:\n{done.stderr or done.stdout}")
     merge.unlink()
     template = json.loads((out / TEMPLATE).read_text())
-    set_version(template, stage_settings(stage)[0])
+    given, _ = stage_settings(stage)
+    if is_http(given):
+        template = with_http_api(template, allowed_origins(project, stage))
+    set_version(template, given)
     (out / TEMPLATE).write_text(json.dumps(template, indent=2))
 
 

@@ -11,7 +11,7 @@ import click
 from chalice.config import Config
 
 from ordersctl.deploy import spreading
-from ordersctl.deploy.overlay import direct_accept
+from ordersctl.deploy.overlay import direct_accept, http_api
 from ordersctl.deploy.overlay.intrinsics import broken_rules
 from ordersctl.shared import templates
 from ordersctl.shared.project import INFRA, PROJECT_DIR, chalice_config
@@ -94,6 +94,7 @@ def check_together(given: Mapping[str, str], *, region: str, timeout_seconds: in
         wrong.append(f"MaxCapacity: {most} is not above MinCapacity, {fewest}")
     if values["ReplicaRegion"] == region:
         wrong.append(f"ReplicaRegion: {region} is the region of the stage itself")
+    wrong += http_api.refusals(values)
     if values["DirectAccept"] == "true":
         wrong += _not_renderable(values)
     if wrong:

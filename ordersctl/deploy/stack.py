@@ -1,7 +1,7 @@
 """A stage's stack, changed by change sets: shown before they are executed, rolled back when they fail."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +23,8 @@ _NOTHING = ("didn't contain changes", "No updates are to be performed", "no chan
 
 
 def deployed_whole(outputs: Mapping[str, str]) -> bool:
-    """Whether a stack with these outputs holds functions and API too: only Chalice's template has this output."""
-    return "RestAPIId" in outputs
+    """Whether a stack with these outputs holds functions and API too: only a packaged template has one of these."""
+    return "RestAPIId" in outputs or "HttpApiId" in outputs
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class Stack:
     name: str
     pause_seconds: float = _PAUSE_SECONDS
     queue_name_seconds: float = _QUEUE_NAME_SECONDS
+    watch: Callable[[], None] = lambda: None  # called again and again while the stack changes
 
     def describe(self) -> dict[str, Any] | None:
         """Return the stack as DescribeStacks describes it; None when there is no such stack."""
@@ -82,6 +83,11 @@ class Stack:
         """Whether a failed attempt left functions that belong to the stack, though its outputs do not say so."""
         return (self.describe() or {}).get("StackStatus") in _CREATION_FAILED | {"UPDATE_ROLLBACK_FAILED"}
 
+    @property
+    def is_changing(self) -> bool:
+        """Whether a deployment, or taking one back, is going on."""
+        return str((self.describe() or {}).get("StackStatus", "")).endswith("_IN_PROGRESS")
+
     def plan(self, template: Mapping[str, str], parameters: Mapping[str, str], tags: Mapping[str, str]) -> Plan | None:
         """Make a change set; None when nothing would change. `template` is TemplateBody or TemplateURL."""
         return self._plan(
@@ -114,6 +120,16 @@ class Stack:
         pages = self._pages(self.client.list_stack_resources)
         resources = [each for page in pages for each in page["StackResourceSummaries"]]
         return {each["LogicalResourceId"] for each in resources if each["ResourceStatus"] != "DELETE_COMPLETE"}
+
+    def versions(self) -> set[str]:
+        """Return the ARNs of the functions' versions that the stack holds; none when there is no stack."""
+        pages = self._pages(self.client.list_stack_resources) if self.describe() else []
+        resources = [each for page in pages for each in page["StackResourceSummaries"]]
+        return {
+            each["PhysicalResourceId"]
+            for each in resources
+            if each["ResourceType"] == "AWS::Lambda::Version" and "PhysicalResourceId" in each
+        }
 
     def template(self) -> dict[str, Any]:
         """Return the stack's template as it is, transforms applied."""
@@ -167,6 +183,7 @@ class Stack:
                 return None
             if not stack["StackStatus"].endswith("_IN_PROGRESS"):
                 return str(stack["StackStatus"])
+            self.watch()
             time.sleep(self.pause_seconds)
 
     def _change_set(self, name: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import click
 
 from ordersctl.deploy.function_settings import differences, function_names, mapping, wanted, wanted_logging
 from ordersctl.deploy.settings import stage_settings
+from ordersctl.deploy.stack import deployed_whole
 from ordersctl.shared.functions import Function, retried
 from ordersctl.shared.output import echo
 from ordersctl.shared.stage import Stage, with_stage
@@ -30,6 +31,8 @@ def tune_stage(stage: Stage, *, pause_seconds: float = 2.0) -> None:
         if (found := mapping(client, name)) is None:
             raise click.ClickException(f"{name} has no event source mapping: chalice deploy --stage {stage.name}")
         _tune_mapping(client, name, found, wish, pause_seconds)
+    if deployed_whole(stage.outputs()):
+        return  # its aliases show versions, whose logging cannot be changed: ordersctl deploy publishes others
     for name in function_names(stage.name):
         _tune_log(Function(client, name, pause_seconds), wanted_logging(settings))
 

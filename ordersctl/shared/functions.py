@@ -10,6 +10,8 @@ from botocore.exceptions import ClientError
 # Another update is in progress, or too many calls were made: both pass.
 _PASSING = {"ResourceConflictException", "TooManyRequestsException"}
 _ATTEMPTS = 60
+ALIAS = "live"  # of each function of a packaged stage; a plain stage has none
+RELEASE = "RELEASE"  # the variable of a function that names its release
 
 
 def retried(call: Callable[[], object], *, passing: Collection[str], pause_seconds: float) -> None:
@@ -33,10 +35,10 @@ class Function:
     name: str
     pause_seconds: float = 1.0
 
-    def configuration(self) -> dict[str, Any] | None:
-        """Return the response of GetFunctionConfiguration; None when there is no such function."""
+    def configuration(self, qualifier: str = "$LATEST") -> dict[str, Any] | None:
+        """Return the response of GetFunctionConfiguration of a version or an alias; None when there is none."""
         try:
-            found: dict[str, Any] = self.client.get_function_configuration(FunctionName=self.name)
+            found: dict[str, Any] = self.client.get_function_configuration(FunctionName=self.name, Qualifier=qualifier)
         except ClientError as error:
             if error.response["Error"]["Code"] != "ResourceNotFoundException":
                 raise

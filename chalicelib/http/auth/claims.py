@@ -24,6 +24,15 @@ def gateway_identity(claim: object) -> str:
     return "" if re.fullmatch(_NOT_A_NAME, name) else name
 
 
+def gateway_list(claim: object) -> object:
+    """Return a list that an HTTP API has written as text, as in "[orders/read orders/write]", without its brackets.
+
+    API Gateway guide, "Working with AWS Lambda proxy integrations for HTTP APIs", has claims as texts only.
+    """
+    is_list = isinstance(claim, str) and claim.startswith("[") and claim.endswith("]")
+    return str(claim)[1:-1] if is_list else claim
+
+
 def scopes(claims: Mapping[str, object], names: str) -> list[str]:
     """The scopes in the claims that `names` names, separated by spaces.
 

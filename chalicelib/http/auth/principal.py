@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib.domain.orders import CUSTOMER_ID_PATTERN
 from chalicelib.domain.request_context import PlacedBy
-from chalicelib.http.auth.claims import gateway_identity, identity, scopes
+from chalicelib.http.auth.claims import gateway_identity, gateway_list, identity, scopes
 from chalicelib.http.problems import Problem
 
 READ, WRITE, SERVICE, ADMIN = "orders/read", "orders/write", "orders/service", "orders/admin"
@@ -33,14 +33,16 @@ class Principal:
         claims = context.get("claims")
         if isinstance(claims, Mapping):
             customer = gateway_identity(claims.get(customer_claim))
+            granted = scopes({name: gateway_list(each) for name, each in claims.items()}, scope_claim)
         else:
-            claims, scope_claim = context, "scope"  # the authorizer has read the claim, and gives it this name
+            claims = context
+            granted = scopes(context, "scope")  # the authorizer has read the claim, and gives it this name
             _refuse_expired(context.get("exp"))
             customer = identity(context.get(customer_claim))
         return cls(
             subject=identity(claims.get("sub")),
             customer=customer,
-            scopes=frozenset(scopes(claims, scope_claim)),
+            scopes=frozenset(granted),
         )
 
     @property

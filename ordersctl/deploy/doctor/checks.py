@@ -9,10 +9,14 @@ from ordersctl.deploy.chalice_config import environment_variables, recorded_outp
 from ordersctl.deploy.doctor.account import account
 from ordersctl.deploy.doctor.findings import Finding, Remedies, none_of
 from ordersctl.deploy.doctor.live_api import live_api
+from ordersctl.deploy.doctor.live_http_api import live_http_api
+from ordersctl.deploy.doctor.live_release import live_release
 from ordersctl.deploy.function_settings import differences, function_names, mapping, wanted, wanted_logging
+from ordersctl.deploy.overlay.http_api import OF_REST, is_http
+from ordersctl.deploy.release.publish import AT_ONCE, SHIFT
 from ordersctl.deploy.stack import Stack, deployed_whole
 from ordersctl.shared import templates
-from ordersctl.shared.functions import Function
+from ordersctl.shared.functions import ALIAS, Function
 from ordersctl.shared.stage import Stage
 from ordersctl.shared.throttles import MINUTES, Throttle, throttles
 
@@ -25,12 +29,16 @@ def examine(stage: Stage) -> Iterator[Finding]:
         yield Finding(fine=False, what=f"there is no stack {stage.stack_name}", remedy="docs/operate/deploy.md")
         return
     packaged = deployed_whole(stage.outputs())
-    functions = {name: Function(stage.client("lambda"), name).configuration() for name in function_names(stage.name)}
+    qualifier = ALIAS if packaged else "$LATEST"
+    lambdas = {name: Function(stage.client("lambda"), name) for name in function_names(stage.name, http=is_http(given))}
+    functions = {name: each.configuration(qualifier) for name, each in lambdas.items()}
     checks = _Checks(stage, given, functions, Remedies.of(stage, packaged=packaged))
     yield from checks.stack()
     yield from checks.deployed_functions()
     if packaged:
-        yield from live_api(stage, given, checks.remedies.stack)
+        yield from live_release(stage)
+        live = live_http_api if is_http(given) else live_api
+        yield from live(stage, given, checks.remedies.stack)
     else:
         yield from checks.recorded()
     yield from checks.order_queue()
@@ -127,12 +135,20 @@ class _Checks:
             what = f"{output.removesuffix('Url')} holds {depth}"
             yield Finding(depth == "0", what, f"ordersctl dlq list --stage {self.stage.name}")
 
+    def _resources(self) -> Mapping[str, Any]:
+        """Return a plain stage's resources, less what an HTTP API has not, with those that shift the traffic."""
+        plain = templates.resources()["Resources"]
+        if is_http(self.settings):
+            plain = {name: each for name, each in plain.items() if name not in OF_REST}
+        shifts = self.settings.get("Release", AT_ONCE) != AT_ONCE
+        return {**plain, **(templates.load(SHIFT)["Resources"] if shifts else {})}
+
     def alarms(self) -> Iterator[Finding]:
         with_samples = self.settings.get("SampleSubscribers", "true") == "true"
         expected = [
             name
-            for name, each in templates.resources()["Resources"].items()
-            if each["Type"] == "AWS::CloudWatch::Alarm" and (with_samples or "Condition" not in each)
+            for name, each in self._resources().items()
+            if each.get("Type") == "AWS::CloudWatch::Alarm" and (with_samples or "Condition" not in each)
         ]
         paginator = self.stage.client("cloudwatch").get_paginator("describe_alarms")
         pages = paginator.paginate(AlarmNamePrefix=f"orders-{self.stage.name}-")

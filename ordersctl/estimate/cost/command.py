@@ -51,7 +51,7 @@ def cost(
     publish_ms: float | None,
     **given: Any,
 ) -> None:
-    """Estimate what orders cost on AWS, accepted by Lambda and accepted directly.
+    """Estimate what orders cost on AWS, accepted by Lambda behind a REST API or an HTTP API, and accepted directly.
 
     The functions' durations are assumptions until they are measured: `ordersctl power-tune` does that.
     """
@@ -61,8 +61,9 @@ def cost(
         load = replace(load, process_ms=process_ms, process_order_ms=0)
     if publish_ms is not None:
         load = replace(load, publish_ms=publish_ms, publish_call_ms=0)
-    by_lambda, direct = (dollars_per_million(units(each), price) for each in (load, replace(load, direct=True)))
-    show_orders(by_lambda, direct, orders_per_month / 1e6, f"US dollars, list prices as of {price['as_of']}")
+    ways = {"By Lambda": load, "HTTP API": replace(load, http=True), "Direct": replace(load, direct=True)}
+    columns = {name: dollars_per_million(units(each), price) for name, each in ways.items()}
+    show_orders(columns, orders_per_month / 1e6, f"US dollars, list prices as of {price['as_of']}")
     show_assumptions(load, price)
     show_baskets(load, price)
     kept = orders_per_month if kept is None else kept
@@ -70,15 +71,15 @@ def cost(
     show_standing({**standing, f"{kept:,} orders kept": kept_per_month(kept, load.size, price)})
 
 
-def show_orders(by_lambda: Mapping[str, float], direct: Mapping[str, float], millions: float, title: str) -> None:
+def show_orders(columns: Mapping[str, Mapping[str, float]], millions: float, title: str) -> None:
     table = Table(title=title, title_justify="left", show_footer=True)
     table.add_column("Component", footer="all", no_wrap=True)
-    for column, of in (("By Lambda", by_lambda), ("Direct", direct)):
+    for column, of in columns.items():
         total = sum(of.values())
         table.add_column(f"{column}, per million", footer=f"{total:.2f}", justify="right")
         table.add_column("per month", footer=f"{total * millions:,.2f}", justify="right")
-    for name in by_lambda:
-        values = [value for of in (by_lambda, direct) for value in (of[name], of[name] * millions)]
+    for name in columns["By Lambda"]:
+        values = [value for of in columns.values() for value in (of[name], of[name] * millions)]
         table.add_row(name, *(f"{value:,.2f}" for value in values))
     Console().print(table)
 

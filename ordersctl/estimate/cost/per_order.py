@@ -28,6 +28,7 @@ class Load:
     """How orders arrive, and how long the functions take. Milliseconds are billed durations of one invocation."""
 
     direct: bool = False  # API Gateway puts orders on the queue itself
+    http: bool = False  # an HTTP API, which checks tokens itself, in place of a REST API
     keyed: float = 0.0  # the share of orders with an Idempotency-Key
     reads: float = 0.0  # GET /orders/{id} per order
     batch: int = 10  # messages per invocation of the processor
@@ -59,6 +60,7 @@ class Units:
     """Per order."""
 
     rest_requests: float
+    http_requests: float
     lambda_requests: float
     gb_seconds: float
     sqs_requests: float
@@ -76,7 +78,7 @@ def units(load: Load) -> Units:
     calls = math.ceil(load.records / ENTRIES_PER_CALL)
     invocations = {
         "accept": (accepts + load.reads, load.accept_ms),
-        "authorizer": (load.authorized, load.authorize_ms),
+        "authorizer": (0.0 if load.http else load.authorized, load.authorize_ms),
         "process": (1 / load.batch, load.process_ms + load.batch * load.process_order_ms),
         "publish": (1 / load.records, load.publish_ms + calls * load.publish_call_ms),
     }
@@ -88,7 +90,8 @@ def units(load: Load) -> Units:
         lines += load.process_line_bytes + load.publish_line_bytes + 2 * LOG_LINE_OVERHEAD
     sent = _chunks(load.size.command)
     return Units(
-        rest_requests=1 + load.reads,
+        rest_requests=0 if load.http else 1 + load.reads,
+        http_requests=1 + load.reads if load.http else 0,
         lambda_requests=requests,
         gb_seconds=milliseconds / 1000 * load.memory_mb / 1024,
         sqs_requests=sent
@@ -130,7 +133,8 @@ def dollars_per_million(used: Units, price: Mapping[str, Any]) -> dict[str, floa
     """Return component -> US dollars for a million orders."""
     lambda_price, dynamodb, sqs = price["lambda"], price["dynamodb"], price["sqs"]
     return {
-        "API Gateway": used.rest_requests * price["rest_api"]["per_million_requests"],
+        "API Gateway": used.rest_requests * price["rest_api"]["per_million_requests"]
+        + used.http_requests * price["http_api"]["per_million_requests"],
         "Data out": used.out_gb * 1e6 * price["data_transfer"]["per_gb"],
         "Lambda requests": used.lambda_requests * lambda_price["per_million_requests"],
         "Lambda time": used.gb_seconds * lambda_price["per_million_gb_seconds"],

@@ -27,7 +27,7 @@ def literal(template: Template, given: Any) -> Any:
 
 def mapping(template: Template, function: str) -> dict[str, Any]:
     mappings = of_type(template, "AWS::Lambda::EventSourceMapping").values()
-    (found,) = (each for each in mappings if each["FunctionName"] == {"Ref": function})
+    (found,) = (each for each in mappings if each["FunctionName"] == {"Ref": f"{function}Aliaslive"})
     return found  # type: ignore[no-any-return]  # plain JSON
 
 

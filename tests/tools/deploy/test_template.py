@@ -94,7 +94,10 @@ def test_every_setting_of_the_code_is_set_on_every_function(template: Template) 
         variables = function["Environment"]["Variables"]
         assert names <= variables.keys()
         # A literal text comes from .chalice/config.json, which does not know the stack.
-        assert {name for name, value in variables.items() if isinstance(value, str)} == {"REPORT_BATCH_ITEM_FAILURES"}
+        assert {name for name, value in variables.items() if isinstance(value, str)} == {
+            "RELEASE",
+            "REPORT_BATCH_ITEM_FAILURES",
+        }
 
 
 def test_a_stage_with_tracing_calls_aws_by_botocore_and_any_other_by_the_client_that_it_names(

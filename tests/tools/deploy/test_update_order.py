@@ -37,13 +37,13 @@ def mentioned(value: Any) -> set[str]:
 @pytest.mark.parametrize(
     ("reader", "writer"),
     [
-        ("PublishEvents", "ProcessOrders"),  # items
-        ("PublishEvents", "APIHandler"),
-        ("ProcessOrders", "APIHandler"),  # messages
-        ("ProcessOrders", "RestAPI"),  # messages that API Gateway makes itself, with DirectAccept
+        ("PublishEventsAliaslive", "ProcessOrdersAliaslive"),  # items
+        ("PublishEventsAliaslive", "APIHandlerAliaslive"),
+        ("ProcessOrdersAliaslive", "APIHandlerAliaslive"),  # messages
+        ("ProcessOrdersAliaslive", "RestAPI"),  # messages that API Gateway makes itself, with DirectAccept
     ],
 )
-def test_a_function_that_reads_a_format_is_updated_before_what_writes_it(
+def test_a_function_that_reads_a_format_goes_live_before_what_writes_it(
     reader: str, writer: str, template: Template
 ) -> None:
     assert reader in waits_for(template, writer)

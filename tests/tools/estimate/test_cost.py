@@ -185,10 +185,14 @@ def rows(*options: str) -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in cells}
 
 
+def test_an_http_api_costs_what_the_page_says() -> None:
+    assert f"${total(Load(http=True)):.2f} behind an HTTP API" in PAGE.read_text()
+
+
 def test_the_commands_sums_add_up() -> None:
     printed = rows()
     assert [float(each) for each in printed["all"]] == pytest.approx(
-        [total(Load()), 2 * total(Load()), total(Load(direct=True)), 2 * total(Load(direct=True))], abs=0.01
+        [times * total(load) for load in (Load(), Load(http=True), Load(direct=True)) for times in (1, 2)], abs=0.015
     )
     price = prices()
     standing = sum(standing_per_month(price, own_key=False).values())

@@ -1,0 +1,46 @@
+"""`ordersctl rollback`: sends a packaged stage's requests back to the release before, without a deployment."""
+
+import click
+
+from ordersctl.deploy.release import shift
+from ordersctl.deploy.release.versions import Releases, short
+from ordersctl.deploy.stack import Stack
+from ordersctl.shared import options
+from ordersctl.shared.output import echo
+from ordersctl.shared.stage import Stage, with_stage
+
+
+@click.command()
+@click.option("--to", "release", metavar="RELEASE", help="The beginning of a release's id. Default: the one before.")
+@options.yes
+@with_stage
+def rollback(stage: Stage, release: str | None, *, yes: bool) -> None:
+    """Go back to the release before the live one, or to any that is kept; stop a deployment that is going on.
+
+    Only the code and settings of the functions go back: the stack keeps its queues, table, API and alarms as they are.
+    """
+    releases = Releases(stage.client("lambda"), stage.name)
+    if Stack(stage.client("cloudformation"), stage.stack_name).is_changing:
+        _stop(stage, yes=yes)
+        return
+    if releases.live_version(releases.api) is None:
+        raise click.ClickException(f"{releases.api} has no alias: only a packaged stage has releases")
+    wanted = releases.named(release) if release else releases.before()
+    moves = releases.moves(wanted)
+    if not yes:
+        click.confirm(f"{stage.name}: from release {short(releases.live() or 'none')} to {short(wanted)}?", abort=True)
+    for function, version in moves:
+        releases.move(function, version)
+        echo(f"{function}: version {version}")
+    echo(f"release {short(wanted)} is live. The next deployment that changes the functions ends this.")
+
+
+def _stop(stage: Stage, *, yes: bool) -> None:
+    if not yes:
+        click.confirm(f"{stage.stack_name} is being deployed. Stop that and go back?", abort=True)
+    if not shift.stop(stage):
+        raise click.ClickException(
+            f"{stage.stack_name} is being changed, and no requests are being shifted: wait until that is over, or "
+            f"aws cloudformation cancel-update-stack --stack-name {stage.stack_name}"
+        )
+    echo("stopped: all requests go to the release before; CloudFormation takes back the rest within minutes")
