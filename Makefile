@@ -126,15 +126,15 @@ package: .venv/installed
 	.venv/bin/python -m ordersctl package --stage $(or $(STAGE),$(error name a stage: make package STAGE=prod))
 
 e2e-package: .venv/installed
-	.venv/bin/python -m pytest tests/e2e/e2e_package.py $(ARGS)
+	.venv/bin/python -m pytest tests/e2e/deployments/e2e_package.py $(ARGS)
 
 e2e-deploy: .venv/installed
-	.venv/bin/python -m pytest tests/e2e/e2e_deploy.py $(ARGS)
+	.venv/bin/python -m pytest tests/e2e/deployments/e2e_deploy.py $(ARGS)
 
 # LocalEmu needs Python 3.13, and other versions of our dependencies: an environment of its own.
 SECOND_PYTHON ?= python3.13
 e2e-second-engine: .venv/installed build/second-engine/installed
-	.venv/bin/python -m pytest tests/e2e/e2e_second_engine.py $(ARGS)
+	.venv/bin/python -m pytest tests/e2e/deployments/e2e_second_engine.py $(ARGS)
 
 build/second-engine/installed: requirements-build.txt requirements-second-engine.txt
 	$(SECOND_PYTHON) -m venv build/second-engine

@@ -17,7 +17,7 @@ from chalicelib.adapters import order_items
 from ordersctl.client.api import Posted
 from ordersctl.shared import project
 from ordersctl.shared.engine_client import client_options
-from ordersctl.shared.own_queue import own_queue
+from ordersctl.shared.queues.own_queue import own_queue
 from ordersctl.shared.stage import LOCAL, Stage
 
 if TYPE_CHECKING:

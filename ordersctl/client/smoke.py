@@ -11,8 +11,8 @@ from ordersctl.client.smoke_steps import Outcome, Smoke, outcomes
 from ordersctl.local import tokens
 from ordersctl.shared import options
 from ordersctl.shared.output import echo, printable
-from ordersctl.shared.own_queue import own_queue
 from ordersctl.shared.project import CHALICE_CONFIG
+from ordersctl.shared.queues.own_queue import own_queue
 from ordersctl.shared.stage import Stage, with_stage
 
 _LOCAL_URL = "http://127.0.0.1:8000"

@@ -12,7 +12,7 @@ import httpx
 from chalicelib.domain.orders import OrderStatus
 from ordersctl.shared import options
 from ordersctl.shared.output import echo, printable
-from ordersctl.shared.own_queue import HEARTBEAT_SECONDS, heartbeat, own_queue
+from ordersctl.shared.queues.own_queue import HEARTBEAT_SECONDS, heartbeat, own_queue
 from ordersctl.shared.stage import Stage, with_stage
 
 WAIT_SECONDS = 1  # seconds of one receive, the longest that Ctrl-C waits

@@ -95,9 +95,9 @@ def test_a_consumer_written_from_the_page_works_first_time(topics: EventTopics, 
                 if not database.exists():
                     return False
                 try:
-            rows = sqlite3.connect(database, timeout=5).execute("SELECT * FROM inbox").fetchall()
-        except sqlite3.OperationalError:  # the file is there before its table
-            return False
+                    rows = sqlite3.connect(database, timeout=5).execute("SELECT * FROM inbox").fetchall()
+                except sqlite3.OperationalError:  # the file is there before its table
+                    return False
                 return {order_id: tuple(rest) for order_id, *rest in rows} == expected
 
             eventually(kept)

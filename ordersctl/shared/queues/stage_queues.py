@@ -9,7 +9,7 @@ import click
 from botocore.exceptions import ClientError
 
 from chalicelib.adapters import fifo
-from ordersctl.shared.own_queue import LISTENER
+from ordersctl.shared.queues.own_queue import LISTENER
 from ordersctl.shared.stage import Stage
 
 # Errors for a subscribed queue that was deleted, or is in an account that does not let us see it.
