@@ -106,15 +106,15 @@ def is_ambiguous(error: Exception | None, status: int = 0) -> bool:
 
 
 # The system's: the module's own generator has one state in all environments that Lambda restores from a snapshot.
-_chance = random.SystemRandom().random
+system_chance = random.SystemRandom().random
 
 
-def pause_seconds(attempt: int, chance: Callable[[], float] = _chance) -> float:
+def pause_seconds(attempt: int, chance: Callable[[], float] | None = None) -> float:
     """The pause after a failed attempt (the first is 1): longer each time, and random, so that callers spread out.
 
-    `chance` returns a number from 0 to 1.
+    `chance` returns a number from 0 to 1; None is the system's.
     """
-    return chance() * _longest_pause(attempt)
+    return (chance or system_chance)() * _longest_pause(attempt)
 
 
 def longest_call_seconds(policy: CallPolicy) -> float:

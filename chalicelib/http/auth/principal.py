@@ -33,7 +33,10 @@ class Principal:
         claims = context.get("claims")
         if isinstance(claims, Mapping):
             customer = gateway_identity(claims.get(customer_claim))
-            granted = scopes({name: gateway_list(each) for name, each in claims.items()}, scope_claim)
+            # An HTTP API's authorizer adds `scopes`; only there, brackets are those of a list.
+            is_http_api = "scopes" in context
+            readable = {name: gateway_list(each) for name, each in claims.items()} if is_http_api else claims
+            granted = scopes(readable, scope_claim)
         else:
             claims = context
             granted = scopes(context, "scope")  # the authorizer has read the claim, and gives it this name

@@ -46,17 +46,17 @@ class ReverseSync:
     @property
     def ledger_keys(self) -> str:
         """The keys of all orders that were written back."""
-        return f"SELECT order_key FROM `{self.ledger}`"  # noqa: S608
+        return f"SELECT order_key FROM `{self.ledger}`"  # noqa: S608  # nosec
 
     @property
     def ledger_row(self) -> str:
         """The key and the last sequence of an order, locked."""
-        return f"SELECT order_key, sequence FROM `{self.ledger}` WHERE order_id = %s FOR UPDATE"  # noqa: S608
+        return f"SELECT order_key, sequence FROM `{self.ledger}` WHERE order_id = %s FOR UPDATE"  # noqa: S608  # nosec
 
     @property
     def ledger_write(self) -> str:
         """Note an order's id, key and sequence."""
-        insert = f"INSERT INTO `{self.ledger}` (order_id, order_key, sequence) VALUES (%s, %s, %s) "  # noqa: S608
+        insert = f"INSERT INTO `{self.ledger}` (order_id, order_key, sequence) VALUES (%s, %s, %s) "  # noqa: S608  # nosec
         return insert + "ON DUPLICATE KEY UPDATE sequence = VALUES(sequence)"
 
 
