@@ -138,11 +138,11 @@ def _lists(table: OrderTable, customer: Customer) -> Iterator[tuple[str, Callabl
 
 
 def _orders(table: OrderTable, customer: Customer, size: int) -> Iterator[tuple[str, Callable[[], object]]]:
-    ids: dict[str, Any] = {"customer_id": customer.customer_id, "secret": SECRET}
+    ids: dict[str, Any] = {"owner": customer.customer_id, "secret": SECRET}
     new = order_ids.mint(SECRET, customer.customer_id, f"new at {size}")
     placed = new_order(items=_TEN_LINES)
     place = command(order_id=new, customer_id=customer.customer_id, placed_at=_moment(size), order=placed)
-    store = functools.partial(process.store_order, PlaceOrder.model_validate(place), table)
+    store = functools.partial(process.store_order, PlaceOrder.model_validate(place), table, prices=None)
     read = functools.partial(manage.read_order, table=table, **ids)
     context = RequestContext(_moment(size), "bench")
     patch: dict[str, Any] = {"patch": {"note": "ring twice"}, "by_service": False, "seen_versions": frozenset({1})}
@@ -150,7 +150,8 @@ def _orders(table: OrderTable, customer: Customer, size: int) -> Iterator[tuple[
     yield "read an order that is not stored yet", functools.partial(read, new)
     yield "store an order of ten lines", store
     yield "store the same order again: refused", store
-    yield "change it", functools.partial(manage.change_order, new, context=context, table=table, **patch, **ids)
+    change = functools.partial(manage.change_order, new, context=context, table=table, prices=None)
+    yield "change it", functools.partial(change, **patch, **ids)
     yield "erase it", functools.partial(manage.erase_order, new, context=context, table=table, **ids)
 
 

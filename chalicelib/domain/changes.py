@@ -5,8 +5,8 @@ from typing import Annotated, Any, Self
 from pydantic import create_model, model_validator
 from pydantic_core import PydanticCustomError
 
-from chalicelib.domain.errors import NotChangeable
-from chalicelib.domain.orders import MAX_STATUS_REASON, Order, OrderContent, OrderStatus, parse
+from chalicelib.domain.errors import InvalidOrder, NotChangeable, Violation
+from chalicelib.domain.orders import MAX_ORDER_BYTES, MAX_STATUS_REASON, Order, OrderContent, OrderStatus, parse
 from chalicelib.domain.parts import Document
 from chalicelib.domain.validation import MayBeEmpty, text
 
@@ -25,9 +25,17 @@ class _Change(Document):
     def content_of(self, order: Order) -> OrderContent | None:
         """The order's content with this change applied; None when it asks for none. Raises as Order.change does."""
         patch = self.model_dump(include=set(OrderContent.model_fields), exclude_unset=True)
-        if patch and order.status == OrderStatus.REJECTED:
+        if not patch:
+            return None
+        if order.status == OrderStatus.REJECTED:
             raise NotChangeable("an order that is rejected has nothing to change")
-        return parse(OrderContent, merge_patch(order.content, patch)) if patch else None
+        if isinstance(metadata := patch.get("metadata"), dict):  # before its names are counted
+            patch["metadata"] = {name: None if value == "" else value for name, value in metadata.items()}
+        content = parse(OrderContent, merge_patch(order.content, patch))
+        if len(content.model_dump_json(exclude_none=True).encode()) > MAX_ORDER_BYTES:
+            # Each of many changes fits; the item that they add up to does not, and its status could not change either.
+            raise InvalidOrder([Violation("", f"The whole order would be larger than {MAX_ORDER_BYTES} bytes")])
+        return content
 
 
 # A field of the content may hold anything in a patch: content_of checks what the patch makes of the order.

@@ -35,6 +35,7 @@ from chalicelib.domain.validation import (
 )
 
 MAX_ITEMS = 2_000
+MAX_ORDER_BYTES = 240 * 1024  # as JSON: what the service adds must still fit into SNS's and DynamoDB's limits
 MAX_STATUS_REASON = 200  # characters
 
 # Visible ASCII without / \ # ? %, which would end a path, or be decoded in it. Not "." or "..": clients and gateways

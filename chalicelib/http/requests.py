@@ -10,14 +10,14 @@ from chalice.app import MultiDict, Request
 
 from chalicelib.domain import clock
 from chalicelib.domain.commands import TRACEPARENT_PATTERN
-from chalicelib.domain.orders import OrderStatus
+from chalicelib.domain.orders import MAX_ORDER_BYTES, OrderStatus
 from chalicelib.domain.request_context import RequestContext
 from chalicelib.http import responses
 from chalicelib.http.auth.principal import Principal
 from chalicelib.http.problems import Problem
 from chalicelib.settings import Settings
 
-MAX_BODY_BYTES = 240 * 1024  # what is added to an order must still fit into the limits of SNS and of a DynamoDB item
+MAX_BODY_BYTES = MAX_ORDER_BYTES
 MAX_PAGE = 100
 MAX_REFERENCE = 64  # characters, as in an order
 _DEFAULT_PAGE = 20
@@ -63,8 +63,12 @@ def json_body(request: Request) -> Any:
         return _decoder.decode(raw.removeprefix(_BOM).decode())
     except RecursionError:
         raise Problem("malformed-json", 400, "Nested too deeply") from None
-    except ValueError as error:  # not JSON, bad UTF-8, or refused by one of the decoder's hooks
-        raise _malformed(request, str(error)[:200]) from None
+    except UnicodeDecodeError:
+        raise _malformed(request, "The body is not UTF-8 text") from None
+    except ValueError as error:  # not JSON, or refused by one of the decoder's hooks
+        has_many_digits = "int_max_str_digits" in str(error)  # Python's own words for an integer of 4,300 and more
+        detail = "A number has too many digits" if has_many_digits else str(error)[:200]
+        raise _malformed(request, detail) from None
 
 
 def _malformed(request: Request, detail: str) -> Problem:

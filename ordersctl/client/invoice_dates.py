@@ -29,8 +29,12 @@ class InvoiceDates:
             local = datetime.strptime(text.strip(), self.layout).replace(tzinfo=self.time_zone)
         except ValueError:
             raise UnusableDateError(f"an invoice date that is not written as {self.example}") from None
-        moment = local.astimezone(UTC)
-        if moment.astimezone(self.time_zone).replace(tzinfo=None) != local.replace(tzinfo=None):
+        try:
+            moment = local.astimezone(UTC)
+            is_skipped = moment.astimezone(self.time_zone).replace(tzinfo=None) != local.replace(tzinfo=None)
+        except OverflowError:  # the first or the last day of the calendar, in another zone
+            raise UnusableDateError("an invoice date beyond the calendar") from None
+        if is_skipped:
             raise UnusableDateError(f"an invoice date that the clocks of {self.time_zone} skipped")
         if moment > now:
             raise UnusableDateError("an invoice date in the future")

@@ -43,10 +43,17 @@ def _layout(_context: click.Context, _option: click.Parameter, value: str) -> st
 
 
 def _encoding(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    if value is None:
+        return None
+    wrong = click.BadParameter(f"{value} is no encoding of text; an example is cp1252.")
     try:
-        return value and codecs.lookup(value).name
-    except LookupError as error:
-        raise click.BadParameter(f"{value} is no encoding; an example is cp1252.") from error
+        name = codecs.lookup(value).name
+        "a".encode(name).decode(name)  # refuses what is an encoding of bytes, such as hex
+    except (LookupError, UnicodeError) as error:
+        raise wrong from error
+    if "escape" in name:
+        raise wrong
+    return name
 
 
 @click.command()

@@ -1,6 +1,7 @@
 """Options, and types of option values, that several commands share."""
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -42,6 +43,19 @@ class HttpUrl(click.ParamType[str]):
             self.fail(f"{error}.", param, ctx)
         if url.scheme not in {"http", "https"} or not url.host:
             self.fail("give a whole URL such as http://127.0.0.1:8000.", param, ctx)
+        return str(value)
+
+
+class CustomerId(click.ParamType[str]):
+    """A customer's id as orders have it, those of earlier releases included."""
+
+    name = "customer_id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from chalicelib.domain.orders import STORED_CUSTOMER_ID_PATTERN  # noqa: PLC0415 - as httpx above
+
+        if not re.fullmatch(STORED_CUSTOMER_ID_PATTERN.strip("^$"), value):
+            self.fail(r"a customer id is 1 to 128 visible ASCII characters, and none of / \ # ? %.", param, ctx)
         return str(value)
 
 

@@ -84,7 +84,7 @@ def test_a_price_is_one_of_its_currency(shop: ServiceHarness) -> None:
 def test_a_customer_adds_no_adjustments(shop: ServiceHarness) -> None:
     order = new_order(adjustments=[{"type": "discount", "amount": -1000}])
     assert wrong(placed(shop, shop.api(), order)) == [
-        ("/adjustments/0", "Only a service may add adjustments to a customer's order")
+        ("/adjustments", "Only a service may add, change or remove what is paid beside the items")
     ]
 
 
@@ -163,6 +163,28 @@ def test_a_customers_change_cannot_name_prices_either(shop: ServiceHarness, patc
     answer = shop.api().call("PATCH", f"/orders/{order.order_id}", json.dumps(patch()), If_Match="*")
     assert (answer.status, answer.problem) == (422, "invalid-order")
     assert shop.stored(order.order_id) == order
+
+
+def with_shipping(shop: ServiceHarness) -> Order:
+    """An order of the customer to which the checkout added shipping."""
+    order = new_order(adjustments=[{"type": "shipping", "amount": 495}])
+    return placed(shop, service_of(shop), order, f"/orders?customer_id={CUSTOMER}")
+
+
+@pytest.mark.parametrize("adjustments", [None, [], [{"type": "shipping", "amount": 0}]], ids=str)
+def test_a_customer_does_not_remove_what_a_service_added(shop: ServiceHarness, adjustments: Any) -> None:
+    order = with_shipping(shop)
+    patch = json.dumps({"adjustments": adjustments})
+    answer = shop.api().call("PATCH", f"/orders/{order.order_id}", patch, If_Match="*")
+    assert (answer.status, answer.problem) == (422, "invalid-order")
+    assert shop.stored(order.order_id) == order
+
+
+def test_a_customer_changes_a_quantity_beside_what_a_service_added(shop: ServiceHarness) -> None:
+    order = with_shipping(shop)
+    patch = json.dumps({"items": [line(quantity=1)]})
+    answer = shop.api().call("PATCH", f"/orders/{order.order_id}", patch, If_Match="*")
+    assert (answer.status, answer.json["total"]) == (200, 255 + 495)
 
 
 def test_a_change_of_something_else_reads_no_price_and_keeps_the_old_ones(shop: ServiceHarness) -> None:

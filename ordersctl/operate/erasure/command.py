@@ -15,7 +15,9 @@ from ordersctl.shared.stage import Stage, with_stage
 
 
 @click.command()
-@click.option("--customer", metavar="ID", required=True, help="The customer whose orders are erased.")
+@click.option(
+    "--customer", metavar="ID", type=options.CustomerId(), required=True, help="The customer whose orders are erased."
+)
 @options.rate(50.0, least=1)
 @click.option(
     "--wait",

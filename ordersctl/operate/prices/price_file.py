@@ -32,6 +32,8 @@ def read(data: bytes) -> list[Price]:
         lines = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
         names = [name.strip().lower() for name in lines.fieldnames or ()]
         lines.fieldnames = names
+        if twice := [column for column in COLUMNS if names.count(column) > 1]:
+            raise UnreadablePricesError(f"its first line names {', '.join(twice)} twice")
         if missing := [column for column in COLUMNS if column not in names]:
             raise UnreadablePricesError(f"its first line does not name {', '.join(missing)}, separated by commas")
         prices: dict[tuple[str, str], Price] = {}

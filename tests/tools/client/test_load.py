@@ -167,6 +167,10 @@ def test_a_file_that_cannot_be_loaded_is_reported_with_exit_status_2(
         ["--date-format", "%H:%M"],
         ["--date-format", "%Y-%m-%d %z"],
         ["--encoding", "ebcdic?"],
+        ["--encoding", "hex"],
+        ["--encoding", "undefined"],
+        ["--encoding", "unicode_escape"],
+        ["--encoding", ""],
     ],
 )
 def test_a_wrong_option_is_reported_with_exit_status_2(service: Service, arguments: list[str]) -> None:

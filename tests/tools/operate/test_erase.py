@@ -118,6 +118,13 @@ def test_dead_letters_of_consumers_are_counted_for_their_teams(stage: OperatedSt
     assert stage.depth("inventory-dlq") == 1
 
 
-@pytest.mark.parametrize("arguments", [[], ["--customer", "x", "--wait", "nan"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--customer", "x", "--wait", "nan"],
+        *(["--customer", each] for each in ("", "ann ", "guest#1", "a/b", "a\nb")),
+    ],
+)
 def test_a_wrong_option_is_a_message_and_exit_status_2(stage: OperatedStage, arguments: list[str]) -> None:
     assert stage.run("erase", *arguments).exit_code == 2

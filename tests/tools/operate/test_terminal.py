@@ -43,8 +43,8 @@ COMMANDS: dict[str, list[str]] = {
     "dlq show": ["ID"],
     "dlq redrive": ["--all", "--yes"],
     "dlq drop": ["--all", "--yes"],
-    "erase": ["--customer", HOSTILE, "--yes", "--wait", "0"],
-    "replay": ["--customer", HOSTILE, "--to", "invoicing", "--yes"],
+    "erase": ["--customer", builders.CUSTOMER, "--yes", "--wait", "0"],
+    "replay": ["--order", ORDER.order_id, "--to", "invoicing", "--yes"],
     "trace": [ORDER.order_id],
 }
 JSON = sorted(COMMANDS.keys() - {"dlq show"})  # commands that have --json

@@ -221,6 +221,14 @@ def test_a_time_that_the_shops_clock_skipped_is_refused() -> None:
     assert judged == NotPlaced("536366", "refused", "an invoice date that the clocks of Europe/London skipped")
 
 
+@pytest.mark.parametrize(
+    ("date", "zone"), [("0001-01-01 00:00:00", "Asia/Tokyo"), ("9999-12-31 23:59:59", "America/New_York")]
+)
+def test_a_date_at_the_end_of_the_calendar_refuses_its_invoice_only(date: str, zone: str) -> None:
+    judged = judge_lines(line(date=date), dates=InvoiceDates(ZoneInfo(zone)))
+    assert judged == NotPlaced("536366", "refused", "an invoice date beyond the calendar")
+
+
 def test_dates_are_read_by_the_layout_that_the_user_names() -> None:
     dates = InvoiceDates(layout="%d/%m/%Y %H:%M")
     judged = judge_lines(line(date="1/12/2010 8:26"), dates=dates)

@@ -25,6 +25,7 @@ def test_columns_may_stand_in_any_order_and_letter_case() -> None:
         (b"", "does not name sku, currency, unit_price"),
         (b"sku;currency;unit_price\n1;GBP;2\n", "does not name sku, currency, unit_price, separated by commas"),
         (HEADER.encode(), "contains no price"),
+        (b"sku,sku,currency,unit_price\na,b,GBP,1\n", "names sku twice"),
         ((HEADER + "85123A,GBP\n").encode(), "line 2 has more or fewer fields"),
         ((HEADER + "85123A,GBP,2,55\n").encode(), "line 2 has more or fewer fields"),
         ((HEADER + "85123A,GBP,2.55\n").encode(), "line 2: the unit_price is not a whole number of minor units"),
