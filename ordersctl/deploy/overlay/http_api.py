@@ -4,6 +4,7 @@ API Gateway checks tokens itself there, so the authorizer function goes, and wha
 do is refused with a reason (API Gateway guide, "Choose between REST APIs and HTTP APIs").
 """
 
+import copy
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -44,7 +45,8 @@ def refusals(values: Mapping[str, str]) -> list[str]:
 
 
 def with_http_api(template: Template, origins: str) -> Template:
-    """Return the template with an HTTP API; `origins` is as cors.allowed_origins returns it."""
+    """Return a copy of the template with an HTTP API; `origins` is as cors.allowed_origins returns it."""
+    template = copy.deepcopy(template)  # `publish` writes into what is returned
     routes = dict(_routes(template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["paths"]))
     kept = {name: _watched(each) for name, each in template["Resources"].items() if name not in OF_REST}
     permission = kept["APIHandlerInvokePermission"]["Properties"]["SourceArn"]["Fn::Sub"]

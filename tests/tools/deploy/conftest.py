@@ -12,12 +12,14 @@ from tests.tools.deploy.template_parts import Template
 
 
 @pytest.fixture(scope="session")
-def packaged(tmp_path_factory: pytest.TempPathFactory) -> Template:
+def packaged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
     """The template of stage prod, made without its dependencies."""
     out = tmp_path_factory.mktemp("package")
     package.package.main(["--stage", "prod", "--template-only", "--out", str(out)], standalone_mode=False)
-    template: Template = json.loads((out / package.TEMPLATE).read_text())
-    return template
+    text = (out / package.TEMPLATE).read_text()
+    result: Template = json.loads(text)
+    yield result
+    assert result == json.loads(text), "a test changed what others read"
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,11 @@
 """`ordersctl provision` and `deploy` raise a customer's number of index keys in two steps, on an engine."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from ordersctl.shared import templates
-from tests.tools.deploy.project import Project, full_engine, stage_on, write_settings
+from tests.tools.deploy.project import ARCHITECTURE, Project, full_engine, stage_on, with_numbers, write_settings
 from tests.tools.deploy.test_provision import archive
 
 pytestmark = pytest.mark.full  # commands in processes, on an engine of their own
@@ -21,8 +19,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         yield Project.copied(tmp_path_factory.mktemp("project"), url)
 
 
-def run(project: Project, command: str, stage: str, spread_customers: str) -> Any:
+def write(project: Project, stage: str, spread_customers: str) -> None:
     write_settings(project, stage, SpreadCustomers=spread_customers, SampleSubscribers="false", **TOKENS)
+
+
+def run(project: Project, command: str, stage: str, spread_customers: str) -> Any:
+    write(project, stage, spread_customers)
     return project.run("-m", "ordersctl", command, "--stage", stage, "--yes")
 
 
@@ -60,13 +62,11 @@ def test_provision_has_more_keys_read_before_they_are_written(project: Project) 
 
 
 def test_deploy_raises_a_number_in_two_changes_of_the_stack(project: Project) -> None:
-    template = templates.merged(templates.resources(), {"Parameters": templates.every_parameter()})
-    processor = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "orders-raised-processor", "Timeout": 15}}
-    template["Resources"]["ProcessOrders"] = processor
-    template["Outputs"] |= {"RestAPIId": {"Value": "a1b2c3"}, "EndpointURL": {"Value": "https://api.invalid"}}
-    directory = project.directory / "build" / "raised"
-    directory.mkdir(parents=True)
-    (directory / "sam.json").write_text(json.dumps(template))
+    own = {"lambda_architecture": ARCHITECTURE, "api_gateway_stage": "raised"}
+    project.configure("raised", **project.config("prod") | own)
+    write(project, "raised", "guest=4")
+    project.ordersctl("package", "--stage", "raised", "--template-only")  # no function is invoked
+    with_numbers(project.directory / "build" / "raised" / "sam.json")
     first = run(project, "deploy", "raised", "guest=4")
     assert (first.returncode, "step 1" in first.stdout) == (0, False), first.stdout + first.stderr
     raised = run(project, "deploy", "raised", "guest=16")
