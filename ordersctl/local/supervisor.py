@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from chalicelib.settings import CUSTOMER_PRICES, SettingsError, parse_spread
 from ordersctl.local.engine import deploy, engine, set_visibility
 from ordersctl.local.processes import Child, stop
 from ordersctl.shared import project
@@ -47,6 +48,7 @@ class Supervisor:
 
         `visibility` is the order queue's visibility timeout in seconds, None for the template's.
         """
+        refuse_wrong_settings()
         endpoint_url = f"http://127.0.0.1:{self.engine_port}"
         enter_environment(endpoint_url)
         arguments = ("--stage", STAGE, "--no-autoreload", "--port", str(self.port))
@@ -171,6 +173,16 @@ def _token(subject: str) -> str:
     from ordersctl.local.tokens import SERVICE_SCOPE, local_token
 
     return local_token(subject=subject, scope=SERVICE_SCOPE, ttl_seconds=_CONSUMER_TOKEN_SECONDS)
+
+
+def refuse_wrong_settings() -> None:
+    """Raise ClickException for a setting of the environment that would keep the functions from starting."""
+    try:
+        parse_spread(os.environ.get("SPREAD_CUSTOMERS", ""))
+    except SettingsError as error:
+        raise click.ClickException(f"{error}.") from error
+    if (prices := os.environ.get("CUSTOMER_PRICES", CUSTOMER_PRICES[0])) not in CUSTOMER_PRICES:
+        raise click.ClickException(f"CUSTOMER_PRICES is {prices!r}, and not one of {', '.join(CUSTOMER_PRICES)}.")
 
 
 def enter_environment(endpoint_url: str) -> None:

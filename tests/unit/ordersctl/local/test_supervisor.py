@@ -3,7 +3,10 @@
 import os
 from unittest.mock import patch
 
-from ordersctl.local.supervisor import enter_environment
+import click
+import pytest
+
+from ordersctl.local.supervisor import enter_environment, refuse_wrong_settings
 
 ENGINE = "http://127.0.0.1:4566"
 
@@ -25,3 +28,12 @@ def test_no_aws_account_of_the_machine_is_used() -> None:
         "AWS_ENDPOINT_URL": ENGINE,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
+
+
+@pytest.mark.parametrize(
+    "setting", [{"SPREAD_CUSTOMERS": "guest=40"}, {"SPREAD_CUSTOMERS": "a#b=4"}, {"CUSTOMER_PRICES": "cheap"}], ids=str
+)
+def test_a_setting_with_which_no_function_starts_is_refused_at_once(setting: dict[str, str]) -> None:
+    (name,) = setting
+    with patch.dict(os.environ, setting), pytest.raises(click.ClickException, match=name):
+        refuse_wrong_settings()
