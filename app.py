@@ -105,7 +105,8 @@ def place_order(request: Request) -> Response:
         placed_by=principal.placed_by if wiring.settings().checks_customer_prices else None,
         secret=wiring.id_secret(),
         queue=wiring.order_queue(),
-        find=wiring.fail_fast_order_table().get,  # recognises a retry; a slow table delays no order
+        # Finds the order of an earlier attempt; gives up after 300 ms so that a slow table delays nobody.
+        find=wiring.fail_fast_order_table().get,
     )
     return responses.accepted(request, accepted, customer_id)
 
@@ -197,7 +198,8 @@ def list_orders(request: Request, customer_id: str) -> Response:
     parameters = requests.query(request, "status", "reference", "placed_after", "placed_before", "limit", "cursor")
     filters = {name: parameters.get(name) for name in ("status", "placed_after", "placed_before")}
     reference = requests.reference(parameters.get("reference"))
-    # A cursor is good for this list only. Earlier releases know no reference, and their cursors stay good.
+    # A cursor is valid for this list only. `reference` is signed only when used, so cursors of releases without that
+    # filter stay valid.
     cursor_scope = (principal.subject, customer_id, *filters.values(), *([] if reference is None else [reference]))
     page = wiring.read_table().list_for_customer(
         customer_id,
@@ -230,7 +232,8 @@ def health(request: Request) -> Response:
 
 # --- SQS handler -----------------------------------------------------------------------------------------------------
 
-DELETED_BEFORE_END_MS = 200  # deleting what was processed may take the time that processing leaves for the response
+# Processing stops a second before the function's end; deletes may use all of that but the last 200 ms.
+DELETED_BEFORE_END_MS = 200
 
 
 @app.on_sqs_message(queue=os.environ["ORDER_QUEUE_URL"].rsplit("/", 1)[-1], batch_size=10, name="process-orders")

@@ -34,7 +34,7 @@ def each(
     """Handle things concurrently; returns, in their order, those that failed or were not finished in time.
 
     Things of one group (None is no group) are handled one after another, up to the first that fails.
-    None is begun with less than `longest_ms` left, the longest that one can take.
+    Nothing is started when less than `longest_ms`, the longest one item can take, is left.
     """
     groups: dict[Hashable, list[int]] = {}
     for index, thing in enumerate(things):
@@ -69,7 +69,7 @@ def in_order(
 
     Returns the first unfinished thing.
 
-    No step is begun with less than `longest_ms` left, the longest that one call of a step can take.
+    No step is started when less than `longest_ms`, the longest one call of a step can take, is left.
     """
     kept_ms = _kept_ms(remaining_ms(), longest_ms)
     for start in range(0, len(things), at_once):
@@ -87,7 +87,10 @@ def in_order(
 
 
 def _kept_ms(remaining_ms: float, longest_ms: float) -> float:
-    """How much time must be left to begin something; with a short timeout, a quarter of it is used for work anyway."""
+    """How much time must be left to start something.
+
+    At least a quarter of the time is used for work, however short the timeout.
+    """
     return max(_SPARE_MS, min(longest_ms + _SPARE_MS, remaining_ms * _MOST_KEPT))
 
 

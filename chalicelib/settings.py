@@ -10,8 +10,8 @@ AWS_CLIENTS = ("thin", "botocore")
 CUSTOMER_PRICES = ("trusted", "checked")
 
 MOST_INDEX_KEYS = 32  # the first steps of a list then read half of what it may read: chalicelib/adapters/merged.py
-# As in AllowedPattern of SpreadCustomers (infra/resources.yaml). "," and "=" divide, and direct acceptance writes the
-# value into a template, where quotes and dollar signs would be read otherwise.
+# As in AllowedPattern of SpreadCustomers (infra/resources.yaml). "," and "=" are separators, and direct acceptance
+# writes the value into a template, where quotes and dollar signs would be read otherwise.
 _SPREAD_CUSTOMER = r"([A-Za-z0-9._:@|+~-]{1,128})=(?:([0-9]{1,2})\.\.)?([0-9]{1,2})(:people)?"
 
 
@@ -67,7 +67,7 @@ class Settings:
         if values["aws_client"] not in AWS_CLIENTS:
             raise SettingsError(f"AWS_CLIENT is {values['aws_client']!r}, and not one of {', '.join(AWS_CLIENTS)}")
         if values["customer_prices"] not in CUSTOMER_PRICES:
-            # Nothing but "trusted" means it: a slip in this setting must not let customers name their prices.
+            # Only the exact word "trusted" switches the check off: a typing error must not let customers name prices.
             named = ", ".join(CUSTOMER_PRICES)
             raise SettingsError(f"CUSTOMER_PRICES is {values['customer_prices']!r}, and not one of {named}")
         if values["customer_prices"] == "checked" and not values["price_table"]:
@@ -101,8 +101,10 @@ def parse_spread(text: str) -> Spread:
             raise SettingsError(f"SPREAD_CUSTOMERS: {part!r} is not like guest=16:people or market-7=8")
         customer_id, written, read, people = found.groups()
         each = SpreadCustomer(int(written or read), int(read), people is not None)
-        if not 1 <= each.written <= each.read <= MOST_INDEX_KEYS:
-            raise SettingsError(f"SPREAD_CUSTOMERS: {part!r} has not from 1 to {MOST_INDEX_KEYS} keys")
+        if not (1 <= each.written <= MOST_INDEX_KEYS and 1 <= each.read <= MOST_INDEX_KEYS):
+            raise SettingsError(f"SPREAD_CUSTOMERS: {part!r}: the number of keys must be 1 to {MOST_INDEX_KEYS}")
+        if each.written > each.read:
+            raise SettingsError(f"SPREAD_CUSTOMERS: {part!r}: the first number must not exceed the second")
         if customer_id in spread:
             raise SettingsError(f"SPREAD_CUSTOMERS: {customer_id} is there twice")
         spread[customer_id] = each

@@ -1,7 +1,7 @@
 """A page of a customer's orders, from one key of the index or, of a spread customer, from several: newest first.
 
-Each key is read by ordered queries ("steps"), and the entries of all keys are merged. So one moment is the bound of
-all that was read, and a cursor holds that alone: it stays valid when the number of keys rises.
+Each key is read by ordered queries ("steps"), and the entries of all keys are merged. A cursor holds only the time and
+id of the last entry; every key continues after it. So a cursor stays valid when the number of keys rises.
 """
 
 import heapq
@@ -19,7 +19,7 @@ class Bounds(NamedTuple):
 
     per_page: int = 1_000  # and a step of each key: a rare status ends in a cursor, not in a long wait
     per_filtered_step: int = 100
-    per_step: int = 16  # at least: 4 KB, half a read unit, and fewer cost as much
+    per_step: int = 16  # the minimum: 16 entries are about 4 KB, the smallest billed read
 
 
 BOUNDS = Bounds()
@@ -54,7 +54,7 @@ class Merged:
                     return found, last  # one entry more than is shown says that there is a next page
                 found.append(entry)
             elif sum(self._entries_read) >= self._bounds.per_page or (self._is_filtered and len(found) == limit):
-                return found, placed_key  # whatever is newer was read, of every key
+                return found, placed_key  # all keys have been read down to this entry
             last = placed_key
         return found, None
 
@@ -69,7 +69,7 @@ class Merged:
         return [_continued(first.result(), way) for first, way in zip(firsts, ways, strict=True)]
 
     def _first_step(self, limit: int) -> int:
-        """How many entries to read of each key first: of several, what is probably enough of each."""
+        """Size of the first query of each key: with several keys, its likely share of the page."""
         page, keys = limit + 1, len(self._keys)
         if self._is_filtered:
             return max(self._bounds.per_step, self._bounds.per_filtered_step // keys)

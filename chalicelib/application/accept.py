@@ -14,7 +14,7 @@ from chalicelib.domain.request_context import PlacedBy, RequestContext
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """An accepted order, answered with 202: it is on the queue, and may not be stored yet."""
+    """An accepted order, answered with 202: it was queued, and is perhaps not stored yet."""
 
     order_id: str
     replayed: bool  # the answer to a retry under the same idempotency key
@@ -33,7 +33,7 @@ def accept_order(
 ) -> Accepted:
     """Put an order on the queue. Raises KeyReused, OrderErased, Fault; after an error nothing was accepted.
 
-    `placed_by` is None where the processor is to believe the order's prices, whoever placed it.
+    `placed_by` is None where the processor is to accept the order's prices unchecked, whoever placed it.
     """
     order_id = order_ids.mint(secret, customer_id, idempotency_key)
     ids: dict[str, Any] = {

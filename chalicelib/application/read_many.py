@@ -48,7 +48,7 @@ def _undisclosed(ids: Sequence[str], owner: str, table: OrderTable) -> Iterator[
             stored = table.get_undisclosed(order_id, owner)
         except OrderNotFound:
             return None
-        return stored if isinstance(stored, Order) else None  # whose a tombstone is only a seal could say
+        return stored if isinstance(stored, Order) else None  # without a seal the tombstone's owner is unknown
 
     with ThreadPoolExecutor(min(lambda_batches.WORKERS, len(ids))) as pool:
         reads = [pool.submit(copy_context().run, read, order_id) for order_id in ids]

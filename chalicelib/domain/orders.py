@@ -38,8 +38,8 @@ MAX_ITEMS = 2_000
 MAX_ORDER_BYTES = 240 * 1024  # as JSON: what the service adds must still fit into SNS's and DynamoDB's limits
 MAX_STATUS_REASON = 200  # characters
 
-# Visible ASCII without / \ # ? %, which would end a path, or be decoded in it. Not "." or "..": clients and gateways
-# resolve those in a path. Without lookahead, which pydantic's expressions lack.
+# Visible ASCII without / \ # ? %. These have a meaning in URLs. Not "." or "..": clients and gateways resolve those in
+# a path. Written without lookahead because pydantic's regex engine has none.
 _ID, _ID_BUT_DOT = r'[!"$&-.0->@-\[\]-~]', r'[!"$&-\-0->@-\[\]-~]'
 CUSTOMER_ID_PATTERN = f"^({_ID_BUT_DOT}{_ID}{{0,127}}|[.]{_ID_BUT_DOT}{_ID}{{0,126}}|[.]{{2}}{_ID}{{1,126}})$"
 STORED_CUSTOMER_ID_PATTERN = f"^{_ID}{{1,128}}$"  # earlier releases accepted . and .., and such orders remain
@@ -99,7 +99,7 @@ class NewOrder(OrderContent):
     ordered_at: Moment | None = None
 
 
-# Which fields of the content become fixed together: what a refusal calls them, and the statuses they may change in.
+# Groups of fields: name used in errors, statuses in which they may change.
 _PRICE = ("items and adjustments", frozenset({OrderStatus.PLACED}))
 _DELIVERY = ("addresses, contact and note", frozenset({OrderStatus.PLACED, OrderStatus.CONFIRMED}))
 _ALWAYS = ("metadata", frozenset(OrderStatus))
@@ -128,7 +128,7 @@ class Order(BaseModel):
 
     order_id: str
     customer_id: str
-    status: str  # an OrderStatus; or one that only a newer release knows: shown as it stands, and nothing follows it
+    status: str  # an OrderStatus; or one of a newer release: shown as it stands; it allows no further transition
     status_reason: str | None = None
     currency: str | None = None
     items: tuple[LineItem, ...]

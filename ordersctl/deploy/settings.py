@@ -71,7 +71,7 @@ def checked_parameters(template: Template, given: Mapping[str, str]) -> dict[str
         raise click.ClickException("the stage's settings cannot be used:\n  " + "\n  ".join(wrong))
     parameters = {name: value for name, value in given.items() if name in known}
     if broken := broken_rules(template, parameters):
-        raise click.ClickException("the stage's settings do not go together:\n  " + "\n  ".join(broken))
+        raise click.ClickException("these settings contradict each other:\n  " + "\n  ".join(broken))
     return parameters
 
 
@@ -98,7 +98,7 @@ def check_together(given: Mapping[str, str], *, region: str, timeout_seconds: in
     if values["DirectAccept"] == "true":
         wrong += _not_renderable(values)
     if wrong:
-        raise click.ClickException("the stage's settings do not go together:\n  " + "\n  ".join(wrong))
+        raise click.ClickException("these settings contradict each other:\n  " + "\n  ".join(wrong))
 
 
 def _not_renderable(values: Mapping[str, str]) -> list[str]:

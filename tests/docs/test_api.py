@@ -3,6 +3,7 @@
 import re
 
 from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
+from chalicelib.domain.orders import NewOrder, OrderContent
 from ordersctl.contract.openapi.operations import OPERATIONS
 from ordersctl.contract.openapi.problems import ANYONES, AUTHORIZED, PROBLEMS
 from ordersctl.shared.project import PROJECT_DIR
@@ -27,6 +28,15 @@ def test_the_table_of_problems_matches_the_openapi_document() -> None:
 
 def test_the_table_of_currencies_matches_the_code() -> None:
     assert money_table() in TEXT, money_table()
+
+
+def test_the_table_of_changes_names_every_field_of_a_new_order() -> None:
+    table = TEXT.partition("| what a PATCH changes |")[2].partition("\n\n")[0]
+    rows = [row for row in table.splitlines() if row.startswith("| `")]
+    named = {name: row for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert set(named) == set(NewOrder.model_fields)
+    never = {name for name, row in named.items() if row.endswith("| never |")}
+    assert never == NewOrder.model_fields.keys() - OrderContent.model_fields.keys()
 
 
 def problems_table() -> str:

@@ -81,7 +81,7 @@ class KeySet:
         raise KeysUnavailable("no key set could be fetched")
 
     def newer(self, than: Keys) -> Keys:
-        """The keys to check a token with that `than` does not verify; `than` itself when there are no newer ones.
+        """Newer keys, for a token that `than` could not verify; `than` itself if there are none.
 
         Raises KeysUnavailable while the address fails: the issuer may have a new key.
         """

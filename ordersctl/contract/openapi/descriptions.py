@@ -31,7 +31,7 @@ _ORDER = {
 }
 _ADDRESS = {
     "name": "Who receives it.",
-    "company": "The company, if it is one's address.",
+    "company": "The company's name, if the address is a company's.",
     "line1": "Street and number, or a box.",
     "line2": "What the first line has no room for.",
     "city": "The town.",

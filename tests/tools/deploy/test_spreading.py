@@ -60,9 +60,9 @@ def test_more_keys_are_read_before_they_are_written(functions: str | None, given
     ("text", "said"),
     [
         ("guest", "'guest' is not like guest=16:people or market-7=8"),
-        ("guest=0", "'guest=0' has not from 1 to 32 keys"),
-        ("guest=33", "from 1 to 32"),
-        ("guest=16..4", "from 1 to 32"),
+        ("guest=0", "'guest=0': the number of keys must be 1 to 32"),
+        ("guest=33", "must be 1 to 32"),
+        ("guest=16..4", "the first number must not exceed the second"),
         ("guest=4,guest=8", "guest is there twice"),
         ("a#b=4", "'a#b=4' is not like"),
         ("guest=16:persons", "is not like"),
