@@ -13,6 +13,7 @@ from ordersctl.deploy.release.publish import publish
 from ordersctl.deploy.sam import translated
 from ordersctl.deploy.settings import check_together, checked_parameters
 from tests.tools.deploy.gateway.test_api_version import KEY, POOL, STAGE
+from tests.tools.deploy.release.test_publish import for_python_312
 from tests.tools.deploy.template_parts import Template, of_type, properties
 from tests.tools.deploy.test_template import complaints
 
@@ -113,8 +114,9 @@ def test_what_an_http_api_cannot_do_is_refused(setting: str, value: str, package
 
 
 @pytest.mark.full  # the linter takes seconds
-@pytest.mark.parametrize("release", ["AllAtOnce", "Canary10Percent5Minutes"])
-def test_the_linter_accepts_the_template(release: str, packaged: Template, tmp_path: Path) -> None:
-    template: Any = with_http_api(packaged, ORIGINS)
-    publish(template, STAGE | {"Api": "HTTP", "Release": release}, b"code")
+@pytest.mark.parametrize("snap_start", ["off", "on"])
+@pytest.mark.parametrize("release", ["AllAtOnce", "Canary10Percent5Minutes", "Linear10PercentEvery1Minute"])
+def test_the_linter_accepts_the_template(release: str, snap_start: str, packaged: Template, tmp_path: Path) -> None:
+    template: Any = with_http_api(for_python_312(packaged), ORIGINS)
+    publish(template, STAGE | {"Api": "HTTP", "Release": release, "SnapStart": snap_start}, b"code")
     assert complaints(tmp_path, sam=template, translated=translated(template)) == ""

@@ -1,6 +1,7 @@
 """A release: the versions that functions publish, the aliases in front of them, and what shifts the traffic."""
 
 import copy
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -141,8 +142,9 @@ def test_only_the_api_starts_from_a_snapshot_and_only_where_its_runtime_can(pack
 
 
 @pytest.mark.full  # the linter takes seconds
+@pytest.mark.parametrize(("release", "snap_start"), [("AllAtOnce", "on"), *itertools.product(SHIFTS, ("off", "on"))])
 def test_the_linter_accepts_a_template_that_shifts_and_starts_from_a_snapshot(
-    packaged: Template, tmp_path: Path
+    release: str, snap_start: str, packaged: Template, tmp_path: Path
 ) -> None:
-    template = published(for_python_312(packaged), Release=SHIFTS[0], SnapStart="on")
+    template = published(for_python_312(packaged), Release=release, SnapStart=snap_start)
     assert complaints(tmp_path, sam=template, translated=translated(template)) == ""
