@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.domain.orders import Order
 from testkit.api_client import Answer
-from testkit.builders import ADDRESS, CUSTOMER, line, new_order
+from testkit.builders import ADDRESS, CUSTOMER, an_order, fresh_order_id, line, new_order
 from tests.service.harness import ServiceHarness, throttled
 
 SERVICE = {"subject": "shop", "scope": "orders/service"}
@@ -214,3 +214,27 @@ def test_a_status_cannot_be_removed_and_a_reason_needs_a_status(harness: Service
     answer = patch(harness, order_id, change)
     assert (answer.status, answer.json["type"]) == (422, "urn:problem:orders:invalid-order")
     assert version_of(harness, order_id) == 1
+
+
+def test_an_order_does_not_grow_beyond_its_size_by_many_changes(harness: ServiceHarness) -> None:
+    """Each change fits into a request; the item that they add up to would not fit into the table."""
+    order = an_order(order_id=fresh_order_id(), new={"items": [line(name="x" * 400)] * 500})
+    harness.put(order)
+    patch = json.dumps({"metadata": {f"key {n}": "x" * 500 for n in range(50)}})
+    answer = harness.api().call("PATCH", f"/orders/{order.order_id}", patch, If_Match="*")
+    assert (answer.status, answer.problem) == (422, "invalid-order")
+    assert answer.json["errors"] == [{"pointer": "", "detail": "The whole order would be larger than 245760 bytes"}]
+    assert harness.stored(order.order_id) == order
+
+
+def test_an_empty_value_of_metadata_makes_room_for_another(harness: ServiceHarness) -> None:
+    order = an_order(order_id=fresh_order_id(), new={"metadata": {f"k{n}": "v" for n in range(50)}})
+    harness.put(order)
+    patch = json.dumps({"metadata": {"k0": "", "new": "v"}})
+    answer = harness.api().call("PATCH", f"/orders/{order.order_id}", patch, If_Match="*")
+    assert (answer.status, len(answer.json["metadata"]), answer.json["metadata"]["new"]) == (200, 50, "v")
+
+
+def test_a_number_of_thousands_of_digits_is_refused_in_plain_words(harness: ServiceHarness) -> None:
+    answer = harness.api().post("/orders", '{"note": ' + "1" * 5_000 + "}")
+    assert (answer.status, answer.json["detail"]) == (400, "A number has too many digits")
