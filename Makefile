@@ -40,8 +40,12 @@ run: .venv/run
 	@.venv/bin/python -m ordersctl run $(ARGS)
 
 # The tests of a file stay in one worker, which has engines and local runs of its own. Files start in alphabetical order,
-# so that the longest, in tests/bench, come first. WORKERS=0 runs them in one process, for a debugger.
-PYTEST = .venv/bin/python -m pytest -n $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder
+# so that the longest, in tests/bench, come first. Three workers keep two cores busy, since many tests wait for an engine.
+# WORKERS=0 runs them in one process, for a debugger.
+PYTEST = .venv/bin/python -m pytest -n $(or $(WORKERS),3) --dist loadfile --no-loadscope-reorder
+
+# Each worker, and each process that a test starts, would compile every module of the project again.
+test test-all test-rest: export PYTHONDONTWRITEBYTECODE =
 
 test: .venv/installed
 	$(PYTEST) -m "not full" $(ARGS)

@@ -34,9 +34,7 @@ class Stage:
             options = client_options(project.engine_url())
             # Retries would only delay the error message that no engine answers.
             options["config"] = options["config"].merge(Config(retries={"total_max_attempts": 1}))
-            # A session without a profile: AWS_PROFILE may name a profile that this machine does not have.
-            bare = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
-            return cls(name, boto3.Session(botocore_session=bare), options)
+            return cls(name, _session_without_profile(), options)
         return cls(name, boto3.Session(profile_name=profile, region_name=region), {})
 
     @property
@@ -83,6 +81,13 @@ class Stage:
 
     def queue_arn(self, url: str) -> str:
         return self.queue_attributes(url, "QueueArn")["QueueArn"]
+
+
+@functools.cache  # one for all commands of a process: each session reads the descriptions of its services anew
+def _session_without_profile() -> boto3.Session:
+    """For the engine: AWS_PROFILE may name a profile that this machine does not have."""
+    bare = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
+    return boto3.Session(botocore_session=bare)
 
 
 @functools.cache
