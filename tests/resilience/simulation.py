@@ -247,7 +247,7 @@ class SimulationRun:
             return None, error
 
     def _redrive(self) -> None:
-        """Redrive, as an operator would, the messages that SQS moved to the dead-letter queue, not the quarantined ones."""
+        """Redrive the messages that SQS moved to the dead-letter queue, not the quarantined ones."""
         for message in list(self.aws.order_dlq.messages):
             if "reason" not in message.attributes:
                 self.aws.order_dlq.messages.remove(message)
