@@ -12,11 +12,13 @@ from typing import Any
 import httpx
 import pytest
 
+from chalicelib.adapters import order_items
 from ordersctl.local import tokens
 from testkit.servers.local_run import LocalRun
 from testkit.servers.mariadb import MariaDb
 from testkit.waiting import eventually
 from tests.tools.migrate.shop import Shop
+from tests.tools.operate.stage import TABLE
 
 pytestmark = pytest.mark.full  # a whole local run, and half a minute
 
@@ -136,7 +138,8 @@ def test_a_shop_hands_over_reads_changes_and_new_orders_and_takes_them_back(movi
 
     assert "reads first" in moving.refused("changes")
     assert any("24 orders" in each for each in moving.cutover("reads"))
-    moving.cutover("changes")
+    assert "Warning: write-back does not run here." in shop.run("cutover", "--route", "changes").stderr
+    assert "changes first" in moving.refused("reads", "--back")
     changed = moving.patch(shop.order_id(10102), "103", status="confirmed")
     assert (changed["version"], changed["status"]) == (2, "confirmed")
     shop.sql("UPDATE orders SET comments = 'too late' WHERE orderNumber = 10102")
@@ -248,10 +251,18 @@ def test_the_shops_own_api_is_asked_for_the_fields_that_the_mapping_names(moving
     assert found == {("total", "rounding"): 23, ("order", "missing in the shop"): 1}
 
 
-def test_a_lagging_follower_or_a_failing_hook_hands_nothing_over(moving: Moving) -> None:
+def test_a_failing_hook_a_sample_that_differs_or_a_stopped_follower_hands_nothing_over(moving: Moving) -> None:
     shop = moving.shop
     shop.json("verify")
     moving.shop.mapping.write_text(shop.mapping.read_text().replace("/flip", "/no-such-command"))
     assert "did not hand reads over" in moving.refused("reads")
+    shop.stage.dynamodb.delete_item(TableName=TABLE, Key=order_items.key(shop.order_id(20003)))
+    assert shop.run("verify", "--sample", "24").exit_code == 1
+    assert "1 different and 0 refused orders in a sample of 24" in moving.refused("reads")
+    shop.json("snapshot", "--key", "20003")
+    shop.json("verify")
+    shop.mapping.write_text(shop.mapping.read_text().partition("[cutover]")[0])
+    assert moving.cutover("reads")
+    assert "Warning: the mapping has no [reverse]" in shop.run("cutover", "--route", "changes").stderr
     shop.stage.killed(shop.stage.started[0], 0)
-    assert "follow is not running" in moving.refused("reads")
+    assert "follow is not running" in moving.refused("place")
