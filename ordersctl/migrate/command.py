@@ -195,4 +195,5 @@ def _report(counts: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         echo(json.dumps(counts))
     else:
-        echo(", ".join(f"{value} {name}" for name, value in counts.items()) or "Nothing to do.")
+        said = [f"{value} {name}" if type(value) is int else f"{name} {value}" for name, value in counts.items()]
+        echo(", ".join(said) or "Nothing to do.")

@@ -95,7 +95,7 @@ def _caught_up(migration: Migration) -> str:
 
 def _checked_back(migration: Migration, route: str) -> Iterator[str]:
     if route == "reads":
-        yield "nothing was changed or placed here by customers: the shop has all orders as they are"
+        yield "changes and new orders are served by the shop, which shows what it has"
     elif migration.mapping.reverse is None:
         yield f"what was {'changed' if route == 'changes' else 'placed'} here is not in the shop: there is no [reverse]"
     else:

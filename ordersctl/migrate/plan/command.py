@@ -51,7 +51,7 @@ class Plan:
         else:
             why = "as fast as the source was read; --rate sets a lower rate"
         return (
-            f"{found['orders']} orders: about {duration(found['seconds'])} at {found['copied_per_second']} a second "
+            f"{found['orders']} order{'' if found['orders'] == 1 else 's'}: about {duration(found['seconds'])} at {found['copied_per_second']} a second "
             f"({why}). {found['write_units']} write units cost ${found['usd']:.2f} on demand."
         )
 

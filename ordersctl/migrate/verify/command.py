@@ -16,15 +16,15 @@ def verify(migration: Migration, *, sample: int | None, accept_refused: bool) ->
     A sample has a report of its own, beside the one that is signed. It never makes `cutover` possible; when it finds
     differences, `cutover` waits for another comparison of all orders. Raises Stopped, SourceLost, botocore's errors.
     """
-    state = migration.state
+    state, written_back = migration.state, _written_back(migration)
     if sample is not None:
         keys = chosen_keys(migration, sample)
         findings = orders.compare_some(migration, keys)
-        outcome = Verification(migration, findings, None, len(keys), accept_refused)
+        outcome = Verification(migration, findings, None, len(keys), accept_refused, len(written_back))
     else:
         findings = orders.compare_all(migration)
         sums = totals.compare(migration, findings.owned | findings.refused.keys() | _written_back(migration))
-        outcome = Verification(migration, findings, sums, None, accept_refused)
+        outcome = Verification(migration, findings, sums, None, accept_refused, len(written_back))
     if sample is None or not outcome.is_clean:
         state.save_verified(outcome.summary() | {"at": clock.now(), "mapping": migration.mapping.digest})
     path = state.write_report("verify.md" if sample is None else "verify-sample.md", outcome.report())
@@ -33,7 +33,7 @@ def verify(migration: Migration, *, sample: int | None, accept_refused: bool) ->
 
 
 def _written_back(migration: Migration) -> set[int]:
-    """The keys of this service's own orders in the shop."""
+    """The keys of the shop's rows that this service wrote: orders placed here, and those changed here."""
     if (reverse := migration.mapping.reverse) is None:
         return set()
     reader = migration.reader()

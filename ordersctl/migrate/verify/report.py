@@ -22,6 +22,7 @@ class Verification:
     totals: list[TotalsRow] | None
     sample: int | None  # how many orders were looked at; None for all
     accept_refused: bool
+    written_back: int  # orders that write-back has written into the shop
 
     @property
     def different_totals(self) -> list[TotalsRow]:
@@ -41,6 +42,7 @@ class Verification:
             "different": len(findings.differences),
             "refused": len(findings.refused),
             "owned": findings.counts[OWNED],
+            "written_back": self.written_back,
             "groups": None if self.totals is None else len(self.totals),
             "different_groups": len(self.different_totals),
             "sample": self.sample,
@@ -59,6 +61,8 @@ class Verification:
         accepted = ", which was accepted (--accept-refused)" if summary["refused"] and self.accept_refused else ""
         yield f"* {summary['different']} differ. {summary['refused']} cannot be orders here{accepted}."
         yield f"* {summary['owned']} have been changed here since they were copied, and are not compared."
+        if self.written_back:
+            yield f"* {self.written_back} more were placed or changed here and written back, and are not compared."
         yield from _section("Differences", findings.differences, mapping.name)
         yield from _section("Refused", findings.refused, mapping.name)
         if self.sample is not None:

@@ -160,7 +160,7 @@ def test_a_shop_hands_over_reads_changes_and_new_orders_and_takes_them_back(movi
     moving.write_back(1)
     assert shop.server.rows("SELECT comments FROM orders WHERE orderNumber = 20020", shop.database) == [("ring twice",)]
     found = shop.json("verify")  # what was written back is not copied again
-    assert (found["clean"], found["same"]) == (True, 23)
+    assert (found["clean"], found["same"], found["written_back"]) == (True, 23, 2)
     assert shop.item(20020) == {}
 
     assert "place first" in moving.refused("changes", "--back")
@@ -170,6 +170,19 @@ def test_a_shop_hands_over_reads_changes_and_new_orders_and_takes_them_back(movi
         *("reads orders", "changes orders", "place orders"),
         *("place legacy", "changes legacy", "reads legacy"),
     ]
+
+
+def test_nothing_is_written_back_while_a_follow_runs_that_does_not_know_the_ledger(shop: Shop) -> None:
+    shop.json("snapshot")
+    following = shop.start("follow")
+    shop.sql(LEDGER, "UPDATE orders SET comments = 'followed' WHERE orderNumber = 10100")
+    eventually(lambda: shop.order(10100).note == "followed")
+    shop.mapping.write_text(shop.mapping.read_text() + WRITE_BACK)
+    shop.stage.environment |= {f"ORDERS_WRITE_BACK_{name}": "root" for name in ("HOST", "USER", "PASSWORD")}
+    options = ("write-back", "--queue-url", shop.stage.sqs.create_queue(QueueName="none")["QueueUrl"], "--until-empty")
+    assert "follow was started before the mapping had this [reverse]" in shop.run(*options).stderr
+    shop.stage.killed(following, 0)
+    assert shop.run(*options).exit_code == 0
 
 
 def test_an_event_that_comes_twice_or_late_is_written_once(moving: Moving) -> None:
