@@ -50,8 +50,9 @@ class Plan:
             why = f"as asked for; the source was read at {found['read_per_second']}"
         else:
             why = "as fast as the source was read; --rate sets a lower rate"
+        orders = "1 order" if found["orders"] == 1 else f"{found['orders']} orders"
         return (
-            f"{found['orders']} order{'' if found['orders'] == 1 else 's'}: about {duration(found['seconds'])} at {found['copied_per_second']} a second "
+            f"{orders}: about {duration(found['seconds'])} at {found['copied_per_second']} a second "
             f"({why}). {found['write_units']} write units cost ${found['usd']:.2f} on demand."
         )
 
