@@ -25,7 +25,7 @@ def provider(request: pytest.FixtureRequest) -> Provider:
 @pytest.fixture(scope="module")
 def api(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """The API of a local run with the provider's settings."""
-    run = LocalRun.start(tmp_path_factory.mktemp("run"), **provider.settings)
+    run = LocalRun.start(tmp_path_factory.mktemp("run"), console=False, **provider.settings)
     try:
         with httpx.Client(base_url=run.ready().url, timeout=30, trust_env=False) as client:
             yield client
