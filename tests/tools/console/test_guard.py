@@ -83,6 +83,8 @@ REFUSED = {
         "application/json",
     ),
     "a method that is not known": ("DELETE", "/acts", {**COOKIE, **SAME}, 405, "GET and POST"),
+    "an act that is read": ("GET", "/acts", COOKIE, 405, "sent by POST"),
+    "an address that is not known": ("GET", "/order", COOKIE, 404, "nothing at this address"),
 }
 
 
@@ -93,6 +95,8 @@ def test_a_request_is_refused_with_what_to_do(name: str) -> None:
     assert (refused.status_code, says in refused.text) == (status, True), refused.text
     assert "set-cookie" not in refused.headers
     assert "default-src 'none'" in refused.headers["content-security-policy"]
+    if path == "/acts":
+        assert refused.json().keys() == {"command", "ok", "output"}
 
 
 def test_the_key_becomes_a_cookie_that_no_script_reads_and_no_other_site_sends() -> None:
@@ -119,11 +123,24 @@ def test_no_path_leads_out_of_the_static_files() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{", b"null", b'{"act": "rm -rf"}', b'{"act": 1}', b"[" * 9_999, b'{"act":"' + b"x" * 9_999]
+    ("body", "status", "says"),
+    [
+        (b"", 400, "not JSON"),
+        (b"{", 400, "not JSON"),
+        (b"\xff", 400, "not JSON"),
+        (b"[" * 4_000, 400, "not JSON"),
+        (b"[]", 400, "a JSON object"),
+        (b"null", 400, "a JSON object"),
+        (b'{"act": "' + b"x" * 9_999, 413, "at most 4,096 bytes"),
+        (b'{"act": "rm -rf"}', 403, "no such act"),
+        (b'{"act": 1}', 403, "no such act"),
+    ],
 )
-def test_an_act_that_is_none_does_nothing(body: bytes) -> None:
-    refused = answer("POST", "/acts", {**COOKIE, **SAME}, body)
-    assert (refused.status_code, refused.json()["ok"]) == (403, False)
+def test_an_act_that_is_none_does_nothing_and_says_why(body: bytes, status: int, says: str) -> None:
+    for path in ("/acts", "/letters") if status != 403 else ("/acts",):
+        refused = answer("POST", path, {**COOKIE, **SAME}, body)
+        assert (refused.status_code, refused.json()["ok"]) == (status, False)
+        assert says in refused.json()["output"]
 
 
 @pytest.fixture
