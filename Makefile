@@ -47,10 +47,10 @@ PYTEST = .venv/bin/python -m pytest -n $(or $(WORKERS),2) --dist loadfile --no-l
 test: .venv/installed
 	$(PYTEST) -m "not full" $(ARGS)
 
-test-all: .venv/installed
+test-all: .venv/installed build/audit/installed
 	$(PYTEST) $(ARGS)
 
-test-rest: .venv/installed
+test-rest: .venv/installed build/audit/installed
 	$(PYTEST) -m full $(ARGS)
 
 contract: .venv/installed

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -38,7 +39,8 @@ class Console:
     def __init__(self, stage: Stage, source: Source, acts: Acts, *, allowed: bool) -> None:
         self._stage = stage
         self._acts = acts
-        self._about = {"stage": stage.name, "local": stage.is_local, "allowed": allowed}
+        run = secrets.token_hex(8)  # by which a page that is reloaded knows whether it is still this process
+        self._about = {"run": run, "stage": stage.name, "local": stage.is_local, "allowed": allowed}
         self._watcher = Watcher(source, acts)
         self._source = source
         self._at_once = asyncio.Semaphore(2)  # commands: each is a process

@@ -15,7 +15,7 @@ export function Timeline({ order }) {
   const start = hops[0][0], end = hops.at(-1)[0] - start;
   return html`<svg class="timeline" viewBox="0 0 480 20" preserveAspectRatio="none" role="img" aria-label=${hops.map(h => `${called(h[1])} after ${h[0] - start} ms`).join(", ")}>
     ${MARKS.map(m => html`<line class="mark" x1=${x(m)} x2=${x(m)} y1="0" y2="20"/>`)}<line class="base" x1=${x(0)} x2=${x(end)} y1="10" y2="10"/>
-    ${hops.map(h => html`<rect class=${tone(h[1])} x=${x(h[0] - start) - 3} y="4" width="6" height="12" rx="3"><title>${called(h[1])} +${h[0] - start} ms</title></rect>`)}</svg>`;
+    ${hops.map(h => html`<path class=${`hop ${tone(h[1])}`} d=${`M${x(h[0] - start)},6v8`}><title>${called(h[1])} +${h[0] - start} ms</title></path>`)}</svg>`;
 }
 
 export function Orders({ open }) {
