@@ -63,7 +63,7 @@ def stacks(packaged: Template) -> Iterator[Stack]:
 
 
 def covering(made: Iterable[Stack]) -> list[Stack]:
-    """Return few of the stacks that together have every resource, as it is in any of them."""
+    """Return few of the stacks or templates that together have every resource, as it is in any of them."""
     left = [(stack, _resources(stack.template)) for stack in made]
     missing = set().union(*(resources for _, resources in left))
     chosen = []
