@@ -84,7 +84,8 @@ def test_the_linter_accepts_the_templates_that_are_deployed(packaged: Template, 
 @pytest.mark.full  # the same
 def test_the_linter_accepts_the_stacks_that_come_of_them(chosen: list[Stack], tmp_path: Path) -> None:
     documents = {f"stack-{number}": stack.template for number, stack in enumerate(chosen)}
-    assert complaints(tmp_path, **documents) == ""
+    # I1022 is about style: Fn::Join where Fn::Sub would do. The template joins a part that a condition chooses.
+    assert complaints(tmp_path, "--ignore-checks", "I1022", **documents) == ""
 
 
 # What checkov asks of a stage whose data AWS encrypts with keys of its own: that is what the setting says.
@@ -116,10 +117,9 @@ def checkov(directory: Path, documents: dict[str, Template]) -> Iterator[tuple[s
     assert CHECKOV.exists(), "checkov is not installed: make build/audit/installed"
     for name, document in documents.items():
         (directory / f"{name}.json").write_text(json.dumps(document, indent=1))
-    config = ["--config-file", PROJECT_DIR / "infra" / "checkov.yaml", "--output", "json"]
-    done = subprocess.run(  # noqa: S603 - fixed arguments
-        [CHECKOV, *config, "--directory", directory], capture_output=True, text=True, check=False
-    )
+    config = str(PROJECT_DIR / "infra" / "checkov.yaml")
+    command = [str(CHECKOV), "--config-file", config, "--output", "json", "--directory", str(directory)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed arguments
     report = json.loads(done.stdout)
     assert report["summary"]["parsing_errors"] == 0
     for each in report["results"]["failed_checks"]:
