@@ -1,7 +1,7 @@
 // One order: its hops, its state in the table, and what `ordersctl trace` finds in logs and dead-letter queues.
 import { html, Component } from "/static/vendor/preact-htm.js";
 import { act, off, s } from "/static/state.js";
-import { called, hopsOf, Timeline } from "/static/orders.js";
+import { called, hopsOf, startOf, Timeline } from "/static/orders.js";
 
 const get = async path => { const r = await fetch(path); return r.headers.get("content-type") === "application/json" ? r.json() : { output: await r.text() }; };
 
@@ -30,18 +30,15 @@ export class Trace extends Component {
         ${s.allowed && stored ? html`<button disabled=${off()} onClick=${() => replay(id)}>Replay</button>` : null}<button autofocus onClick=${() => this.base.close()}>Close</button></header>
       <p class="mono break">${id}</p>
       ${why ? html`<p class="problem" role="alert">${why}</p>` : null}
-      ${order?.hops?.length ? html`<${Timeline} order=${order}/><${Hops} order=${order} start=${startOf(order)}/>` : null}
+      ${order?.hops?.length ? html`<${Timeline} order=${order}/><${Hops} order=${order}/>` : null}
       ${order ? html`<h3>In the table</h3>${stored ? html`<pre tabindex="0" aria-label="The stored order">${JSON.stringify(stored, null, 2)}</pre>` : html`<p class="empty">${order.hops?.length ? "Not stored yet: its command is on the order queue, or a dead letter." : "The table has no such order."}</p>`}` : null}
       ${order ? html`<h3>Logs and dead letters</h3>${lines === null ? html`<p class="empty" role="status">Looking through the logs…</p>` : lines?.length ? html`<${Lines} lines=${lines}/>` : html`<p class="empty">${nothing || "Nothing found."}</p>`}` : null}
       ${command ? html`<p class="command"><code>$ ${command}</code></p>` : null}</dialog>`;
   }
 }
 
-/** When an order was accepted: the trace counts from there, and so do its hops; the first log line is some milliseconds later. */
-const startOf = order => Math.min(hopsOf(order)[0][0], Date.parse(order.stored?.placed_at) || Infinity);
-
-function Hops({ order, start }) {
-  const hops = hopsOf(order);
+function Hops({ order }) {
+  const hops = hopsOf(order), start = startOf(order);
   return html`<table><thead><tr><th scope="col" class="n">after</th><th scope="col">hop</th><th scope="col">where</th><th scope="col">what</th></tr></thead><tbody>
     ${hops.map(h => html`<tr><td class="n mono">+${h[0] - start} ms</td><td>${called(h[1])}</td><td>${h[2]}</td><td class="mono">${h[3].type ?? h[3].status ?? h[3].reason ?? ""}${h[3].version ? ` v${h[3].version}` : ""}</td></tr>`)}</tbody></table>`;
 }

@@ -38,8 +38,11 @@ def all_run(console_run: LocalRun, page: Page) -> Iterator[None]:
 
 
 def number(page: Page, station: str) -> int:
-    text = page.locator(f'[data-station="{station}"] .number').inner_text()
-    return int(re.sub(r"\D", "", text))
+    return digits(page.locator(f'[data-station="{station}"] .number'))
+
+
+def digits(found: Locator) -> int:
+    return int(re.sub(r"\D", "", found.inner_text()))
 
 
 def click(page: Page, name: str) -> None:
@@ -69,6 +72,8 @@ def test_an_order_is_placed_by_a_click_travels_and_is_traced(page: Page, console
     expect(trace).to_contain_text("$ ordersctl trace ord_")
     hops, lines = (set(table.locator("td.n").all_inner_texts()) for table in trace.get_by_role("table").all())
     assert hops <= lines, "both tables count from the same moment"
+    placed = trace.get_by_role("row").filter(has_text="placed").first.locator("td").first
+    assert abs(digits(placed) - digits(row.locator("td.n").first)) <= 2, "and so does the list"
     trace.get_by_role("button", name="Replay").click()
     done(page, "Replay the order")
 
