@@ -164,9 +164,8 @@ def dead_letter(run: LocalRun, queue: str, body: str, reason: str) -> None:
 
 
 def test_what_queues_hold_is_text(page: Page, console_run: LocalRun) -> None:
-    queue = "orders-local-invoicing-dlq"
     markup = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
-    dead_letter(console_run, queue, "{}", markup)
+    dead_letter(console_run, "orders-local-invoicing-dlq", "{}", markup)
     expect(page.locator("#dead")).to_contain_text(markup)
     assert page.title() == "Orders console: local"
     assert page.locator("#dead img").count() == 0
