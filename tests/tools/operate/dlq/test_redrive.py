@@ -198,6 +198,15 @@ def test_a_command_whose_id_another_order_has_stays_because_it_would_come_straig
     assert (stage.depth("queue"), stage.depth("queue-dlq")) == (0, 1)
 
 
+def test_what_would_come_straight_back_is_named_with_the_ways_to_be_rid_of_it(stage: OperatedStage) -> None:
+    stage.send("queue-dlq", "no order", reason="not JSON")
+    result = stage.run("dlq", "redrive", "--all", "--yes")
+    assert result.exit_code == 1
+    assert "would come straight back" in result.stdout
+    assert "ordersctl dlq drop" in result.stdout
+    assert stage.run("dlq", "redrive", "--all", answer="n\n").stderr.startswith("1 dead letter will be redriven.")
+
+
 def test_a_command_whose_order_is_stored_already_is_redriven(stage: OperatedStage) -> None:
     stage.store(builders.an_order())
     stage.send("queue-dlq", builders.command(), reason="the table was away")
