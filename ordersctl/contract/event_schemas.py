@@ -14,6 +14,7 @@ from chalicelib.domain.iso_codes import COUNTRIES
 from chalicelib.domain.orders import TRANSITIONS, ErasedOrder, Order, OrderStatus
 from ordersctl.contract.compatibility import breaks
 from ordersctl.contract.openapi import schemas as openapi_schemas
+from ordersctl.contract.openapi.document import CONTACT
 from ordersctl.contract.openapi.schemas import NEW_ORDER, ORDER, ORDER_ID, TIME, Schema
 from ordersctl.shared import project
 
@@ -168,17 +169,27 @@ def _file_name(event_type: str) -> str:
 
 
 def asyncapi() -> dict[str, Any]:
-    """The AsyncAPI 3 document (https://www.asyncapi.com/docs/reference/specification/v3.0.0)."""
+    """The AsyncAPI 3 document (https://www.asyncapi.com/docs/reference/specification/v3.1.0)."""
     found = schemas()
     names = {event_type: "order" + event_type.removeprefix("order.").capitalize() for event_type in found}
     return {
-        "asyncapi": "3.0.0",
+        "asyncapi": "3.1.0",
         "info": {
             "title": "Order events",
             "version": str(events.SCHEMA_VERSION),
             "description": "What happened to orders, as CloudEvents 1.0 in structured JSON. How to subscribe, and what "
             "a consumer must do about repeats and order: docs/guide/events.md.",
+            "contact": CONTACT,
             "license": {"name": "MIT"},
+            "tags": [{"name": "Orders", "description": "What happened to orders."}],
+        },
+        "servers": {
+            "sns": {
+                "host": "sns.{region}.amazonaws.com",
+                "protocol": "sns",
+                "description": "Amazon SNS in the stage's region; the local run has its own at the engine's address.",
+                "variables": {"region": {"description": "The stage's AWS region.", "examples": ["eu-west-1"]}},
+            }
         },
         "defaultContentType": "application/cloudevents+json",
         "channels": {
@@ -194,7 +205,8 @@ def asyncapi() -> dict[str, Any]:
             "publishOrderEvents": {
                 "action": "send",
                 "channel": {"$ref": "#/channels/orderEvents"},
-                "summary": "At least once. In order per order on a FIFO topic only.",
+                "summary": "The service publishes what happened to an order.",
+                "description": "At least once. In order per order on a FIFO topic only.",
             }
         },
         "components": {
@@ -217,10 +229,7 @@ def _message(event_type: str, schema: Schema) -> dict[str, Any]:
         "summary": schema["description"],
         "headers": {"$ref": "#/components/schemas/attributes"},
         "correlationId": {"$ref": "#/components/correlationIds/correlationId"},
-        "payload": {
-            "schemaFormat": "application/schema+json;version=draft-07",
-            "schema": {"$ref": f"./{_file_name(event_type)}"},
-        },
+        "payload": {"$ref": f"./{_file_name(event_type)}"},  # JSON Schema draft 07, which is AsyncAPI's own
     }
 
 

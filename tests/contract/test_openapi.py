@@ -76,6 +76,32 @@ def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:
     assert seen > 60  # of 68 when this was written, so the search finds them
 
 
+def test_every_field_parameter_and_header_has_a_description_and_an_example(document: dict[str, Any]) -> None:
+    parts = document["components"]
+    fields = {
+        f"{name}.{field}": schema
+        for name, each in parts["schemas"].items()
+        for field, schema in each.get("properties", {}).items()
+    }
+    bare = [name for name, schema in fields.items() if not {"description", "examples"} <= schema.keys()]
+    for name, each in [*parts["parameters"].items(), *parts["headers"].items()]:
+        if "description" not in each or not ("example" in each or "examples" in each["schema"]):
+            bare.append(name)
+    assert len(fields) > 90  # of 108 when this was written, so the search finds them
+    assert bare == []
+
+
+def test_every_problem_of_an_operation_has_a_description_and_an_example(document: dict[str, Any]) -> None:
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            for status, response in operation["responses"].items():
+                if int(status) >= 400:
+                    problem = response["content"]["application/problem+json"]
+                    types = [each["value"]["type"] for each in problem["examples"].values()]
+                    assert types == problem["schema"]["properties"]["type"]["enum"]
+                    assert all(f"`{slug}`: {PROBLEMS[slug]}" in response["description"] for slug in problem["examples"])
+
+
 def test_every_problem_type_in_the_code_is_described_and_no_other() -> None:
     sources = [*(PROJECT_DIR / "chalicelib").rglob("*.py"), PROJECT_DIR / "ordersctl" / "local" / "api_gateway.py"]
     slug = re.compile(r'(?:Problem|errors\.\w+: )\(\s*"([a-z-]+)"')  # of a problem, or of an error that becomes one

@@ -80,6 +80,11 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "pointer": "Where it is wrong (RFC 6901).",
         "detail": "What is wrong, in words.",
     },
+    "Health": {
+        "status": "The service answers.",
+        "service": "This service.",
+        "stage": "The stage's name.",
+    },
     "Page": {
         "orders": "The orders of this page, newest first.",
         "next_cursor": "The cursor of the next page; null on the last.",
