@@ -14,6 +14,7 @@ from chalicelib.domain.changes import OrderChange
 from chalicelib.domain.errors import InvalidOrder
 from chalicelib.domain.orders import SUMMARY, NewOrder, parse
 from ordersctl.contract.openapi import document as openapi
+from ordersctl.contract.openapi import problem_types
 from ordersctl.contract.openapi.operations import OPERATIONS
 from ordersctl.contract.openapi.problems import PROBLEMS
 from ordersctl.contract.openapi.schemas import CHANGE, NEW_ORDER
@@ -40,6 +41,7 @@ def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
 
 def test_the_served_document_is_generated_from_the_code(routes: Routes) -> None:
     assert openapi.DOCUMENT.read_text() == openapi.rendered(routes), "run `make openapi`"
+    assert problem_types.PAGE.read_text() == problem_types.page(), "run `make openapi`"
 
 
 def test_a_route_without_a_description_is_refused(routes: Routes) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from chalicelib.http import problem_document
-from ordersctl.contract.openapi import schemas
+from ordersctl.contract.openapi import problem_types, schemas
 from ordersctl.contract.openapi.components import components, ref
 from ordersctl.contract.openapi.operations import OPERATIONS, PARAMETERS, Operation, Success
 from ordersctl.contract.openapi.problems import ANYONES, AUTHORIZED, INSTANCE, PROBLEMS, RETRY_AFTER, example_of
@@ -92,6 +92,7 @@ def document(routes: Routes) -> dict[str, Any]:
             "headers": _headers(paths),
             "securitySchemes": {"bearerAuth": BEARER},
         },
+        "x-problem-types": problem_types.catalogue(),
     }
 
 
@@ -180,9 +181,9 @@ def app_routes() -> Routes:
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; fail if the document is not what the code says.")
 def openapi(*, check: bool) -> None:
-    """Write the OpenAPI document that the service serves at /openapi.json."""
-    text = rendered(app_routes())
-    if check and (not DOCUMENT.exists() or DOCUMENT.read_text() != text):
-        raise click.ClickException(f"{DOCUMENT.name} is not what the code says: run `make openapi` and commit it.")
-    if not check:
-        DOCUMENT.write_text(text)
+    """Write the OpenAPI document that the service serves at /openapi.json, and the page of problem types."""
+    for path, text in ((DOCUMENT, rendered(app_routes())), (problem_types.PAGE, problem_types.page())):
+        if check and (not path.exists() or path.read_text() != text):
+            raise click.ClickException(f"{path.name} is not what the code says: run `make openapi` and commit it.")
+        if not check:
+            path.write_text(text)
