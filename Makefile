@@ -2,6 +2,7 @@
 # make test [ARGS="-k cursor"]    the tests to run while working: under three minutes on two cores; offline once installed
 # make test-all                   every test; make test-rest: those that make test leaves out (tests/README.md)
 # make contract                   schemathesis against the running service, with many examples
+# make clients                    generated clients against the running service, and linters of both contracts
 # make openapi                    writes the OpenAPI document, after a change of a model or a route
 # make property                   the API against its model, and its lists, in full: a few minutes
 # make faults [SEEDS=200]         simulation runs with all faults at once, crash points, overload; FAULT_SEED=7 repeats one
@@ -22,7 +23,7 @@
 # make growth                     the cost of calls while a table grows from 10^3 to 10^6 orders; minutes; needs node and npm
 # make simulate-check             the model of `ordersctl simulate` beside the local run; two minutes
 # make format                     formats the code as make check requires
-.PHONY: run test test-all test-rest property contract openapi check package e2e-package e2e-deploy audit-template e2e-second-engine bench load format
+.PHONY: run test test-all test-rest property contract clients openapi check package e2e-package e2e-deploy audit-template e2e-second-engine bench load format
 .PHONY: faults golden seeded-bugs permissions fuzz mutants audit lock growth simulate-check
 
 # The first interpreter that is new enough, unless PYTHON names one.
@@ -51,14 +52,26 @@ test test-all test-rest: export PYTHONDONTWRITEBYTECODE =
 test: .venv/installed
 	$(PYTEST) -m "not full" $(ARGS)
 
-test-all: .venv/installed build/audit/installed
+test-all: .venv/installed build/audit/installed build/clients/installed
 	$(PYTEST) $(ARGS)
 
-test-rest: .venv/installed build/audit/installed
+test-rest: .venv/installed build/audit/installed build/clients/installed
 	$(PYTEST) -m full $(ARGS)
 
 contract: .venv/installed
 	ORDERS_CONTRACT_EXAMPLES=200 .venv/bin/python -m pytest tests/contract $(ARGS)
+
+clients: .venv/installed build/clients/installed
+	.venv/bin/python -m pytest tests/contract/clients $(ARGS)
+
+# Generators of clients and linters, in an environment of their own. Its Node.js is a wheel, so that no machine needs one.
+build/clients/installed: requirements-clients.txt tests/contract/clients/package-lock.json
+	@echo "Installing generators of clients (once)"
+	@$(PYTHON) -m venv build/clients
+	@build/clients/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $<
+	@cp tests/contract/clients/package.json tests/contract/clients/package-lock.json build/clients
+	@PATH="$(CURDIR)/build/clients/bin:$$PATH" npm ci --prefix build/clients --no-audit --no-fund --ignore-scripts --loglevel error
+	@touch $@
 
 openapi: .venv/installed
 	.venv/bin/python -m ordersctl openapi
@@ -114,6 +127,7 @@ lock: .venv/audit
 	$(LOCK) --group audit --constraint requirements-dev.txt --output-file requirements-audit.txt
 	$(LOCK) --group bench --constraint requirements-dev.txt --output-file requirements-bench.txt
 	$(LOCK) --group checkov --output-file requirements-checkov.txt
+	$(LOCK) --group clients --output-file requirements-clients.txt
 	$(subst --universal,--python-platform linux,$(LOCK:3.11=3.13)) --group second-engine --output-file requirements-second-engine.txt
 
 check: .venv/installed
