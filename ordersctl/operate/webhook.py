@@ -49,7 +49,7 @@ class Secret:
         return {"webhook-id": message_id, "webhook-timestamp": str(at), "webhook-signature": f"v1,{signature}"}
 
 
-class SecretParameter(click.ParamType):
+class SecretParameter(click.ParamType[Secret]):
     """A secret on the command line."""
 
     name = "secret"
