@@ -44,7 +44,7 @@ def test_each_queue_has_an_age_of_its_own(stage: OperatedStage) -> None:
 
 
 def state(stage: OperatedStage, queue: str) -> str:
-    return next(row["state"] for row in stage.json("queues")["queues"] if row["queue"] == queue)
+    return next(str(row["state"]) for row in stage.json("queues")["queues"] if row["queue"] == queue)
 
 
 def test_a_queue_that_nobody_reads_is_told_from_one_whose_reader_makes_no_progress(stage: OperatedStage) -> None:
