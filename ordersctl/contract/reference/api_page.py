@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ordersctl.contract.reference.markdown import Json, code, fields, kind, table
+from ordersctl.contract.reference.markdown import REQUIRED, Json, code, fields, kind, table
 
 METHODS = ("get", "post", "patch", "put", "delete")
 
@@ -39,7 +39,7 @@ def _operation(document: Json, method: str, path: str, operation: Json, shared: 
     yield f"{operation.get('description', '')}\n"
     yield f"Scope of the token: {_scopes(operation)}.\n"
     yield table(
-        ("parameter", "in", "type", "required", "meaning"),
+        ("parameter", "type", "meaning"),
         (_parameter(_resolved(document, each)) for each in [*shared, *operation.get("parameters", [])]),
     )
     if "requestBody" in operation:
@@ -68,8 +68,9 @@ def _scopes(operation: Json) -> str:
 
 def _parameter(parameter: Json) -> tuple[str, ...]:
     schema = parameter.get("schema", {})
-    required = "yes" if parameter.get("required") else ""
-    return (f"`{parameter['name']}`", parameter["in"], kind(schema), required, parameter.get("description", ""))
+    required = REQUIRED if parameter.get("required") else ""
+    where = f"{kind(schema)}, in the {parameter['in']}{required}"
+    return (f"`{parameter['name']}`", where, parameter.get("description", ""))
 
 
 def _bodies(title: str, content: Json) -> Iterator[str]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+REQUIRED = "; required"
 MOST_VALUES = 12  # of an enumeration that a cell lists
 
 Json = Mapping[str, Any]
@@ -25,12 +26,12 @@ def code(value: Any) -> str:
 
 
 def fields(schema: Json) -> str:
-    """Return a table of an object's fields: name, type and limits, whether it is required, meaning."""
+    """Return a table of an object's fields: name, type and limits, meaning."""
     required = set(schema.get("required", ()))
     return table(
-        ("field", "type", "required", "meaning"),
+        ("field", "type", "meaning"),
         (
-            (f"`{name}`", kind(each), "yes" if name in required else "", each.get("description", ""))
+            (f"`{name}`", kind(each) + (REQUIRED if name in required else ""), each.get("description", ""))
             for name, each in schema.get("properties", {}).items()
         ),
     )

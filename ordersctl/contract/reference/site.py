@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ordersctl.contract import event_schemas
 from ordersctl.contract.openapi.document import DOCUMENT
 from ordersctl.contract.reference import api_page, event_page
 from ordersctl.shared.project import PROJECT_DIR
@@ -77,7 +78,9 @@ def _page_of_docs(document: str) -> str:
 
 def _references() -> dict[str, str]:
     folder = PROJECT_DIR / "docs" / "contract" / "events"
-    schemas = [(path.name, json.loads(path.read_text())) for path in sorted(folder.glob("*.schema.json"))]
+    found = [(path.name, json.loads(path.read_text())) for path in folder.glob("*.schema.json")]
+    types = list(event_schemas.schemas())  # as an order meets them
+    schemas = sorted(found, key=lambda schema: types.index(schema[1]["title"]))
     document = DOCUMENT.read_text()
     return {
         "reference/api.md": api_page.page(json.loads(document)),
