@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import boto3
+import pytest
 from jsonschema import Draft7Validator
 
 from chalicelib.domain.events import OrderEvent
@@ -101,6 +102,7 @@ def pasted(folder: Path, engine_url: str, api_url: str) -> Iterator[subprocess.P
         process.wait()
 
 
+@pytest.mark.full  # a handful of processes; make test checks the page's event, and every published format
 def test_a_consumer_written_from_the_page_works_first_time(topics: EventTopics, tmp_path: Path) -> None:
     topic, chance = topics.topic(), random.Random(4)
     make_stage(topics.engine_url, topic.arn)

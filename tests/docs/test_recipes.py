@@ -25,6 +25,8 @@ from ordersctl.shared.project import PROJECT_DIR
 from testkit.builders import an_order, full_document
 from tests.service.events.topics import random_events
 
+pytestmark = pytest.mark.full  # programs and templates of consumers: a change of the service seldom breaks them
+
 PAGE = (PROJECT_DIR / "docs" / "guide" / "recipes.md").read_text()
 TOPIC = "arn:aws:sns:us-east-1:000000000000:orders-local-events"
 CERTIFICATE = "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-1.pem"
@@ -200,7 +202,6 @@ def test_an_export_is_turned_into_orders(tmp_path: Path) -> None:
 # --- templates -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.full  # the linter takes seconds to start; a change of the service does not break a template here
 def test_cloudformation_takes_every_template(tmp_path: Path) -> None:
     templates = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     files = [tmp_path / f"{number}.yaml" for number in range(len(templates))]
