@@ -1,12 +1,11 @@
-"""What an order costs this machine in the local run: CPU and orders per second, beside an earlier commit and a monolith.
+"""What an order costs in the local run: CPU and orders per second, beside an earlier commit and a plain monolith."""
 
-`python -m bench.load.local_cost`, which is part of `make load`.
-"""
-
+import io
 import json
 import os
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -52,10 +51,10 @@ def measured(orders: Sequence[Placeable]) -> dict[str, Cost]:
 def of_local_run(tree: Path, orders: Sequence[Placeable]) -> Cost:
     """Measure the local run of a working tree."""
     with _local_run(tree) as run:
-        pids = json.loads((run.state_dir / "run.json").read_text())
+        eventually(lambda: "engine" in _pids(run))
         target = Target(run.api_port, _token(tree))
         closed_loop(target, orders, CLIENTS, _WARM_SECONDS, "warm")
-        posted = _published_all(run, target, orders, "measured", pids)
+        posted = _published_all(run, target, orders, "measured", _pids(run))
         target.close()
     return posted
 
@@ -92,7 +91,8 @@ def of_monolith(orders: Sequence[Placeable]) -> Cost:
 def rows(found: Mapping[str, Cost]) -> list[list[str]]:
     """A header row, and a row per system."""
     ours = found["orders"].total_ms
-    cells = [["the local run, per order", *(f"{each}, CPU ms" for each in _PROCESSES), "all, CPU ms", "ours / it", "orders/s"]]
+    parts = [f"{each}, CPU ms" for each in _PROCESSES]
+    cells = [["the local run, per order", *parts, "all, CPU ms", "ours / this", "orders/s"]]
     for name, cost in found.items():
         parts = [f"{cost.cpu_ms[each]:.2f}" if each in cost.cpu_ms else "" for each in _PROCESSES]
         ratio = "" if name == "orders" else f"{ours / cost.total_ms:.2f}"
@@ -100,18 +100,27 @@ def rows(found: Mapping[str, Cost]) -> list[list[str]]:
     return cells
 
 
+def sentence(found: Mapping[str, Cost]) -> str:
+    """Compares the CPU per order with that of the commit before."""
+    before = found.get(f"orders at {BEFORE}")
+    if before is None:
+        return f"The commit {BEFORE} is not in this clone: not compared."
+    ratio = found["orders"].total_ms / before.total_ms
+    missed = "" if ratio <= TARGET else " (**missed**)"
+    return f"CPU per order against {BEFORE}: {ratio:.2f}, target ≤ {TARGET}{missed}."
+
+
 def _checked_out(commit: str) -> Path | None:
     """Return a directory with the files of a commit; None where the repository does not have it (a shallow clone)."""
     directory = BUILD / "before" / commit
     if directory.exists():
         return directory
-    archive = subprocess.run(
-        ["git", "archive", commit], cwd=PROJECT_DIR, capture_output=True, check=False
-    )
+    archive = subprocess.run(["git", "archive", commit], cwd=PROJECT_DIR, capture_output=True, check=False)  # noqa: S607
     if archive.returncode:
         return None
     directory.mkdir(parents=True)
-    subprocess.run(["tar", "-x"], cwd=directory, input=archive.stdout, check=True)
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+        files.extractall(directory, filter="data")
     return directory
 
 
@@ -128,6 +137,11 @@ def _local_run(tree: Path) -> Iterator[LocalRun]:
 def _token(tree: Path) -> str:
     command = [sys.executable, "-m", "ordersctl", "token", "--service", "bench"]
     return subprocess.run(command, cwd=tree, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _pids(run: LocalRun) -> dict[str, int]:
+    found: dict[str, int] = json.loads((run.state_dir / "run.json").read_text())
+    return found
 
 
 def _published(run: LocalRun) -> int:

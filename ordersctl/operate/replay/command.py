@@ -97,9 +97,9 @@ def replay(
     """Publish the current state of orders again: to every subscriber, or to one consumer only.
 
     An event has its original id, and `replayed`: true. If the command is stopped, run it again: it
-    continues where it was, and an event that was published twice has the same id. --since reads the whole table, in
-    four parts at the same time: an eighth of a read unit for each KB in it. While the publisher is behind nothing is replayed: a consumer would drop the older
-    events that come after.
+    continues where it was, and an event that was published twice has the same id. --since reads the whole table, four
+    parts at the same time: an eighth of a read unit for each KB in it. While the publisher is behind nothing is
+    replayed: a consumer would drop the older events that come after.
     """
     if (bool(order_ids) + bool(customer) + bool(since)) != 1 or (until and not since):
         raise click.UsageError("Give one of --order, --customer, and --since (with --until, if you like).")
@@ -118,7 +118,7 @@ def replay(
     send = targets.to_all(stage) if consumer is None else targets.to_consumer(stage, consumer)
     question, send_orders = (
         Question(order_ids, customer, since),
-        partial(_send_all, source_of(stage), send, RateLimit(rate)),
+        partial(send_all, source_of(stage), send, RateLimit(rate)),
     )
     with progress_bar(Console(stderr=True), hidden=as_json) as bar:
         task = bar.add_task("orders read", total=question.count(stage), completed=progress.read)
@@ -165,9 +165,8 @@ def _window_end(publisher_lag: PublisherLag, since: str | None, until: str | Non
     return end
 
 
-def _send_all(source: str, send: targets.Send, limit: RateLimit, chosen: list[Order | ErasedOrder]) -> int:
+def send_all(source: str, send: targets.Send, limit: RateLimit, chosen: list[Order | ErasedOrder]) -> int:
     """Send the event of each order, and return how many events the target took."""
-
 
     def send_batch(batch: Sequence[Order | ErasedOrder]) -> int:
         limit.wait(len(batch))

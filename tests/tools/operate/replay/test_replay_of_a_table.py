@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.adapters import order_items
 from chalicelib.adapters.order_table import OrderTable
-from ordersctl.operate.replay.command import _send_all
+from ordersctl.operate.replay.command import send_all
 from ordersctl.operate.replay.orders import SCANNED_PAGE, SEGMENTS, Page, changed_between
 from ordersctl.operate.replay.progress import ProgressFile, ReplayProgress
 from ordersctl.operate.replay.targets import to_consumer
@@ -57,7 +57,7 @@ def sent(client: BatchClient) -> Counter[str]:
 
 
 def send(client: BatchClient, page: Page) -> int:
-    return _send_all(
+    return send_all(
         "urn:orders:x",
         to_consumer(Stage("x", client, {}), QUEUE),  # type: ignore[arg-type]  # as much of a session as it needs
         RateLimit(1_000_000),
