@@ -96,9 +96,9 @@ def show_baskets(load: Load, price: Mapping[str, Any]) -> None:
     for column in ("KB", "write units", *worth.ways(load)):
         table.add_column(column, justify="right")
     rows = {
-        "as real orders: 1 to 592 lines": real_baskets(),
+        "as real orders": real_baskets(),
         "ten lines": only(sizes(10)),
-        "a shop's basket: 20 lines, every field": only(SHOP_BASKET),
+        "a shop's basket, 20 lines": only(SHOP_BASKET),
     }
     for name, mix in rows.items():
         changed = replace(load, sizes=mix)
@@ -121,9 +121,10 @@ def show_worth(load: Load, price: Mapping[str, Any]) -> None:
 
 def show_standing(http: Mapping[str, float], rest: Mapping[str, float]) -> None:
     table = Table(title="Fixed costs per month, without any order", title_justify="left", show_footer=True)
+    table.add_column("Item", footer="all of it", no_wrap=True)
     for name, of in (("HTTP API", http), ("REST API", rest)):
-        table.add_column(name, footer="all of it", no_wrap=True)
-        table.add_column("", footer=f"{sum(of.values()):,.2f}", justify="right")
-    for left, right in zip(http.items(), rest.items(), strict=True):
-        table.add_row(left[0], f"{left[1]:,.2f}", right[0], f"{right[1]:,.2f}")
+        table.add_column(name, footer=f"{sum(of.values()):,.2f}", justify="right")
+    for (of_http, dollars), of_rest in zip(http.items(), rest, strict=True):
+        name = of_rest if of_http == of_rest else f"{of_http.split()[0]} or {of_rest}"
+        table.add_row(name, f"{dollars:,.2f}", f"{rest[of_rest]:,.2f}")
     Console().print(table)
