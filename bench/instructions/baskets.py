@@ -15,8 +15,9 @@ from bench.instructions import measure
 from bench.instructions.figures import Bench
 from bench.instructions.packages import BUILD, ORDERS
 from chalicelib.domain import order_ids
+from ordersctl.estimate.cost.aws_prices import aws_prices
 from ordersctl.estimate.cost.order_sizes import SHOP_BASKET, Sizes, only, sizes
-from ordersctl.estimate.cost.per_order import Load, dollars_per_million, prices, units
+from ordersctl.estimate.cost.per_order import Load, dollars_per_million, units
 from testkit.aws_stub import SECRET
 from testkit.builders import an_order, command, plain_basket, shop_basket
 from testkit.lambda_events import http_event, sqs_event, stream_event
@@ -50,7 +51,7 @@ def main() -> None:
 
 def _row(bench: Bench, name: str, order: Mapping[str, Any], size: Sizes) -> list[str]:
     used = units(Load(sizes=only(size)))
-    dollars = sum(dollars_per_million(used, prices()).values())
+    dollars = sum(dollars_per_million(used, aws_prices()).values())
     return [
         name,
         f"{used.write_units:g}",

@@ -13,6 +13,8 @@ from ordersctl.contract.openapi.operations import OPERATIONS
 from ordersctl.local.tokens import CUSTOMER_SCOPE, local_token
 from testkit.servers.local_run import LocalRun
 
+pytestmark = pytest.mark.full  # a browser
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 

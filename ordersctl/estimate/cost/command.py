@@ -7,8 +7,9 @@ from typing import Any, get_args
 import click
 
 from ordersctl.estimate.cost import worth
+from ordersctl.estimate.cost.aws_prices import aws_prices
 from ordersctl.estimate.cost.order_sizes import SHOP_BASKET, mean_item_kb, only, real_baskets, sizes
-from ordersctl.estimate.cost.per_order import LambdaReport, Load, dollars_per_million, prices, units
+from ordersctl.estimate.cost.per_order import LambdaReport, Load, dollars_per_million, units
 from ordersctl.estimate.cost.standing import kept_per_month, standing_per_month
 from ordersctl.shared.options import Finite
 from ordersctl.shared.output import Console, Table
@@ -59,7 +60,7 @@ def cost(
 
     The functions' durations are assumptions until they are measured: `ordersctl power-tune` does that.
     """
-    price = prices()
+    price = aws_prices()
     load = Load(sizes=real_baskets() if lines is None else only(sizes(lines)), **given)
     if process_ms is not None:
         load = replace(load, process_ms=process_ms, process_order_ms=0)

@@ -1,7 +1,6 @@
 """`ordersctl cost`: the model, and the tables that the command prints."""
 
 import json
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,10 @@ from chalicelib.domain import commands, events, orders
 from chalicelib.domain.orders import NewOrder
 from chalicelib.domain.request_context import RequestContext
 from ordersctl.estimate.cost import worth
+from ordersctl.estimate.cost.aws_prices import aws_prices
 from ordersctl.estimate.cost.command import cost
 from ordersctl.estimate.cost.order_sizes import INDEX_ENTRY, KB, SHOP_BASKET, Sizes, only, real_baskets, sizes
-from ordersctl.estimate.cost.per_order import Load, Units, dollars_per_million, prices, units
+from ordersctl.estimate.cost.per_order import Load, Units, dollars_per_million, units
 from ordersctl.estimate.cost.standing import kept_per_month, standing_per_month
 from ordersctl.shared import templates
 from ordersctl.shared.project import INFRA, PROJECT_DIR
@@ -29,20 +29,10 @@ QUIET: dict[str, Any] = {"log_lines": False, "lambda_report": "none"}
 
 
 def total(load: Load) -> float:
-    return sum(dollars_per_million(units(load), prices()).values())
+    return sum(dollars_per_million(units(load), aws_prices()).values())
 
 
-# --- prices and sizes -------------------------------------------------------------------------------------------------
-
-
-def test_every_price_has_a_date_a_source_and_a_confirmation() -> None:
-    price = prices()
-    assert isinstance(price.pop("as_of"), date)
-    for name, section in price.items():
-        assert section["source"].startswith("https://aws.amazon.com/"), name
-        # A page without a date is noted as undated.
-        assert all("20" in each or "undated" in each for each in section["confirmed_by"]), name
-        assert section["confirmed_by"] or "assumed" in section, name
+# --- sizes ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("lines", [1, 10, 100, 500])
@@ -168,7 +158,7 @@ def test_each_function_has_the_memory_of_the_deployment() -> None:
 
 
 def test_what_a_setting_is_worth_is_the_difference_between_two_estimates() -> None:
-    price = prices()
+    price = aws_prices()
     found = worth.differences(Load(), price)
     alone = total(Load(batch=1, records=1)) - total(Load())
     assert found["each order arrives alone, without batching windows"][1] == pytest.approx(alone)
@@ -191,7 +181,7 @@ def test_the_options_change_the_price(larger: str, *, more: bool) -> None:
 
 
 def test_standing_costs_are_counted_from_the_templates() -> None:
-    price = prices()
+    price = aws_prices()
     standing = standing_per_month(price, own_key=False)
     (alarms,) = [name for name in standing if name.endswith(" alarms")]
     assert standing[alarms] == pytest.approx(int(alarms.split()[0]) * 0.10)
@@ -202,7 +192,7 @@ def test_standing_costs_are_counted_from_the_templates() -> None:
 def test_a_stage_with_an_http_api_has_no_alarm_and_no_metric_of_the_issuers_keys() -> None:
     template = templates.load(HTTP_API)
     assert not any(each["Type"].startswith("AWS::CloudWatch") for each in template["Resources"].values())
-    http, rest = (standing_per_month(prices(), own_key=False, http=each) for each in (True, False))
+    http, rest = (standing_per_month(aws_prices(), own_key=False, http=each) for each in (True, False))
     of_http, of_rest = ([int(name.split()[0]) for name in each if name[0].isdigit()] for each in (http, rest))
     assert [of_rest[n] - of_http[n] for n in range(4)] == [1, 1, 0, 0], "metrics, alarms, dashboard, secret"
     assert sum(rest.values()) - sum(http.values()) == pytest.approx(0.30 + 0.10)
@@ -211,14 +201,14 @@ def test_a_stage_with_an_http_api_has_no_alarm_and_no_metric_of_the_issuers_keys
 def test_stored_orders_cost_their_size_in_table_index_and_backup() -> None:
     a_gigabyte = 1024**3 / (sizes(10).item * KB + 100)
     without_index = a_gigabyte * (INDEX_ENTRY + 100) / 1024**3 * 0.25
-    assert kept_per_month(round(a_gigabyte), only(sizes(10)), prices()) - without_index == pytest.approx(
+    assert kept_per_month(round(a_gigabyte), only(sizes(10)), aws_prices()) - without_index == pytest.approx(
         0.25 + 0.20, rel=1e-3
     )
 
 
 def test_the_documented_prices_are_those_of_the_model() -> None:
     table = [line.split("|")[1:-1] for line in PAGE.read_text().partition("## Money")[2].splitlines() if "|" in line]
-    assert len(table) == 2 + 6
+    table, differences = table[: 2 + 6], table[2 + 6 : 2 + 6 + 2 + 8]
     mixes = {"real orders": real_baskets(), "a shop's basket": only(SHOP_BASKET)}
     for name, written, *dollars in table[2:]:
         mix = mixes.get(name.strip()) or only(sizes(int(name.split()[0])))
@@ -227,6 +217,9 @@ def test_the_documented_prices_are_those_of_the_model() -> None:
         assert [float(each) for each in dollars] == pytest.approx(
             [total(each) for each in worth.ways(load).values()], abs=0.006
         )
+    shown = [[None if not cell.strip() else float(cell) for cell in row[1:]] for row in differences[2:]]
+    for printed, modelled in zip(shown, worth.differences(Load(), aws_prices()).values(), strict=True):
+        assert printed == [None if each is None else pytest.approx(each, abs=0.006) for each in modelled]
 
 
 # --- the command ------------------------------------------------------------------------------------------------------
@@ -244,7 +237,7 @@ def test_the_commands_sums_add_up() -> None:
     assert [float(each) for each in printed["all"]] == pytest.approx(
         [times * total(load) for load in worth.ways(Load()).values() for times in (1, 2)], abs=0.015
     )
-    price = prices()
+    price = aws_prices()
     standing = [sum(standing_per_month(price, own_key=False, http=each).values()) for each in (True, False)]
     kept = kept_per_month(2_000_000, real_baskets(), price)
     assert [float(each) for each in printed["all of it"]] == pytest.approx([each + kept for each in standing], abs=0.01)
