@@ -127,7 +127,7 @@ def _checked_out(commit: str) -> Path | None:
 @contextmanager
 def _local_run(tree: Path) -> Iterator[LocalRun]:
     with tempfile.TemporaryDirectory() as scratch:
-        run = LocalRun.start(Path(scratch), tree=tree)
+        run = LocalRun.start_of(tree, Path(scratch))
         try:
             yield run.ready()
         finally:

@@ -74,10 +74,10 @@ class CachedAuthorizer(ChaliceAuthorizer):
 
     def __call__(self, event: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
         token = event["authorizationToken"]
-        until, policy = self._kept.get(token, (0.0, None))
-        if policy is None or time.monotonic() >= until:
+        until, policy = self._kept.get(token, (0.0, {}))
+        if time.monotonic() >= until:
             policy = super().__call__(event, context)
-            if policy is None:  # the function answered nothing: a configuration error, which is not kept
+            if not policy:  # the function answered nothing: a configuration error, which is not kept
                 return policy
             if len(self._kept) >= _MOST_POLICIES:
                 self._kept.clear()
@@ -88,7 +88,7 @@ class CachedAuthorizer(ChaliceAuthorizer):
 def _cache_authorizers(app_object: Chalice) -> None:
     cached: dict[int, CachedAuthorizer] = {}
     for entry in (entry for methods in app_object.routes.values() for entry in methods.values()):
-        authorizer = entry.authorizer
+        authorizer: Any = entry.authorizer
         if isinstance(authorizer, ChaliceAuthorizer) and not isinstance(authorizer, CachedAuthorizer):
             entry.authorizer = cached.setdefault(id(authorizer), CachedAuthorizer(authorizer))
 

@@ -25,15 +25,15 @@ class LocalRun:
     console_port: int = 0
 
     @classmethod
-    def start(
-        cls,
-        directory: Path,
-        *options: str,
-        console: bool = False,
-        tree: Path = PROJECT_DIR,
-        **environment: str,
+    def start(cls, directory: Path, *options: str, console: bool = False, **environment: str) -> "LocalRun":
+        """Start a run with its output and its state in `directory`."""
+        return cls.start_of(PROJECT_DIR, directory, *options, console=console, **environment)
+
+    @classmethod
+    def start_of(
+        cls, tree: Path, directory: Path, *options: str, console: bool = False, **environment: str
     ) -> "LocalRun":
-        """Start the run of a working tree, with its output and its state in `directory`."""
+        """Start the run of another working tree."""
         api_port, engine_port, console_port = free_port(), free_port(), free_port() if console else 0
         output, state_dir = directory / "output.txt", directory / "state"
         ports = ["--port", str(api_port), "--engine-port", str(engine_port), "--console-port", str(console_port)]

@@ -69,17 +69,17 @@ def changed_between(table: OrderTable, since: str, until: str, after: Any) -> It
     segment are in memory. `after` has the position of each segment: None at its beginning, READ at its end.
     """
     positions = _positions(after)
-    window = {":since": {"S": since}, ":until": {"S": until}}
 
     def read(segment: int) -> Any:
-        start = positions[segment]
+        where: dict[str, Any] = {"Segment": segment, "TotalSegments": len(positions)} if len(positions) > 1 else {}
+        if (start := positions[segment]) is not None:
+            where["ExclusiveStartKey"] = start
         return table.client.scan(
             TableName=table.name,
             Limit=SCANNED_PAGE,
             FilterExpression="updated_at >= :since AND updated_at < :until",
-            ExpressionAttributeValues=window,
-            **({"Segment": segment, "TotalSegments": len(positions)} if len(positions) > 1 else {}),
-            **({} if start is None else {"ExclusiveStartKey": start}),
+            ExpressionAttributeValues={":since": {"S": since}, ":until": {"S": until}},
+            **where,
         )
 
     with ThreadPoolExecutor(len(positions)) as threads:

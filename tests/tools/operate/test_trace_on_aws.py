@@ -89,6 +89,17 @@ def test_an_order_that_changed_by_another_request_takes_a_second_round_for_the_f
     assert logs.calls == {GROUPS[0]: 2, GROUPS[1]: 2}
 
 
+def test_a_change_hours_after_the_placing_is_found() -> None:
+    placed = time.time() - DAY
+    order = builders.an_order(
+        placed_at=clock.from_seconds(placed),
+        updated_at=clock.from_seconds(placed + 5 * HOUR),
+        correlation_id="request-1",
+    )
+    logs = Logs((placed + 5 * HOUR, line("order.updated", GROUPS[0], order.order_id)))
+    assert traced(logs, order, order.order_id) == ["order.updated"]
+
+
 @pytest.mark.parametrize(("hours", "found"), [(None, ["order.accepted"]), (48, ["order.accepted", "letter.redriven"])])
 def test_what_came_long_after_the_last_change_is_found_by_hours(hours: int | None, found: list[str]) -> None:
     placed = time.time() - DAY

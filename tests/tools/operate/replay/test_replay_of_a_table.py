@@ -4,7 +4,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -46,7 +46,7 @@ class Table:
         return {"Items": items, "ScannedCount": len(items), **more}
 
     def pages(self, after: Any = None) -> Iterator[Page]:
-        for page in changed_between(OrderTable(self, "orders-x"), *WINDOW, after):
+        for page in changed_between(OrderTable(cast("Any", self), "orders-x"), *WINDOW, after):
             with self._lock:
                 self.ahead -= 1
             yield page
@@ -84,7 +84,6 @@ def test_a_stopped_replay_continues_in_each_segment_where_it_stopped(tmp_path: A
         read += [order.order_id for order in page.orders if order is not None]
         progress.add(page, sent=0, left=0)
         file.write(progress)
-    pages.close()
     found = file.read()
     assert found is not None
     for page in table.pages(found.after):
