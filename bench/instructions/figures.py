@@ -11,8 +11,9 @@ from bench.instructions import lambda_events, measure
 from bench.instructions.measure import Program
 from bench.instructions.packages import CHALICE, FASTAPI, FLASK, ORDERS, POWERTOOLS, RAW, Package, build, runtime
 from ordersctl.deploy.zip_contents.bytecode import NEVER_IMPORTED
+from ordersctl.estimate.cost import worth
 from ordersctl.estimate.cost.aws_prices import aws_prices
-from ordersctl.estimate.cost.per_order import Load, dollars_per_million, units
+from ordersctl.estimate.cost.per_order import Load
 from ordersctl.shared.engine_client import get_json
 
 PEERS = (RAW, CHALICE, FASTAPI, POWERTOOLS, FLASK)
@@ -163,12 +164,10 @@ def zip_megabytes(bench: Bench) -> float:
     return len(content.getvalue()) / 1e6
 
 
-def dollars() -> tuple[float, float]:
-    """Dollars per million orders by the cost model: accepted by Lambda, and by direct acceptance."""
-    by_lambda, direct = (
-        sum(dollars_per_million(units(Load(direct=each)), aws_prices()).values()) for each in (False, True)
-    )
-    return by_lambda, direct
+def dollars() -> dict[str, float]:
+    """Way of accepting -> dollars per million real orders, by the cost model."""
+    found = worth.totals(Load(), aws_prices())
+    return {"HTTP API": found["HTTP API"], "REST API": found["REST API"], "direct": found["Direct"]}
 
 
 def calls(url: str) -> dict[str, dict[str, float]]:

@@ -60,7 +60,7 @@ def test_every_ratio_in_the_readme_matches_the_performance_page(row: str, ratios
 
 def test_every_price_in_the_readme_matches_the_cost_model() -> None:
     said = [float(each) for each in re.findall(r"\$(\d+\.\d\d)", README)]
-    loads = (Load(), Load(batch=1, records=1))
+    loads = (Load(http=True), Load(), Load(batch=1, records=1))
     assert said == pytest.approx(
         [sum(dollars_per_million(units(each), aws_prices()).values()) for each in loads], abs=0.006
     )
