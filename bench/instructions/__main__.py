@@ -20,10 +20,13 @@ def main() -> None:
         sys.exit(
             "`make bench` counts instructions with valgrind, which is not installed: apt install valgrind, or the like"
         )
-    with measure.stub() as url:
-        bench = Bench(url)
+    with measure.stub(tls=False) as url:
         console.print("Calls per order …")
         calls = figures.calls(url)
+        console.print("Cold starts by plain HTTP …")
+        plain = figures.cold_compiled(Bench(url))
+    with measure.stub() as url:
+        bench = Bench(url)
         console.print("Warm calls (some minutes) …")
         warm, warm_batches = figures.warm(bench), figures.warm_batches(bench)
         console.print("Cold starts (some minutes) …")
@@ -35,7 +38,7 @@ def main() -> None:
     console.print(f"Batches of 100, {figures.CALL_MS:.0f} ms per call …")
     with measure.stub(figures.CALL_MS) as slow:
         batches = figures.batches(Bench(slow))
-    found = report.Results(interpreter, cold, by_function, warm, warm_batches, cpu, batches, calls, zip_megabytes)
+    found = report.Results(interpreter, cold, plain, by_function, warm, warm_batches, cpu, batches, calls, zip_megabytes)
     (BUILD / "results.json").write_text(json.dumps(vars(found), indent=1))
     table = Table(title="This service against peers, measured in one run", title_justify="left")
     for column in ("Figure", "Ours", "Baseline", "Ratio", "Target"):

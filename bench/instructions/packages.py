@@ -13,6 +13,8 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from chalicelib.aws.tls import AMAZON_ROOTS
+
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 BUILD = PROJECT_DIR / "build" / "bench"
 
@@ -45,8 +47,11 @@ def runtime() -> Path:
     return directory
 
 
-def build(package: Package, *, compiled: bool) -> Path:
-    """Make a package's directory: with bytecode that is valid wherever it is unpacked, or without bytecode."""
+def build(package: Package, *, compiled: bool, authority: bytes = b"") -> Path:
+    """Make a package's directory: with bytecode that is valid wherever it is unpacked, or without bytecode.
+
+    `authority` is a certificate (PEM) that this service is to trust beside Amazon's.
+    """
     directory = BUILD / package.name.replace(" ", "-") / ("compiled" if compiled else "source")
     shutil.rmtree(directory, ignore_errors=True)
     _copy(_closure(package.needs) - _closure(["boto3"]), directory)
@@ -56,6 +61,8 @@ def build(package: Package, *, compiled: bool) -> Path:
             shutil.copy(str(metadata.distribution("chalice").locate_file(f"chalice/{name}")), directory / "chalice")
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(PROJECT_DIR / "chalicelib", directory / "chalicelib", ignore=ignore)
+    with (directory / AMAZON_ROOTS.relative_to(PROJECT_DIR)).open("ab") as roots:
+        roots.write(b"\n" + authority)
     if package.source is None:
         shutil.copy(PROJECT_DIR / "app.py", directory)
     else:
