@@ -54,7 +54,7 @@ def _packages(found: Results) -> str:
     lines = [
         f"Instructions in millions; {found.interpreter:.0f} of each cold start are the bare interpreter's.",
         "",
-        "| accept | cold, bytecode | cold, no bytecode | cold, bytecode, by HTTP | cold, CPU ms | warm | warm, CPU ms |",
+        "| accept | cold, bytecode | cold, no bytecode | cold, bytecode, HTTP | cold, CPU ms | warm | warm, CPU ms |",
         "|---|--:|--:|--:|--:|--:|--:|",
     ]
     for name, (compiled, bare) in found.cold.items():

@@ -71,6 +71,14 @@ def _client(service: str, policy: CallPolicy = CALL_POLICY) -> Any:
     )
 
 
+def read_authorities() -> None:
+    """Make the TLS context now that the thin client's first connection would make. Raises SettingsError."""
+    if settings().aws_client == "thin" and not (settings().endpoint_url or "").startswith("http:"):
+        from chalicelib.aws import tls
+
+        _ = tls.authorities().amazon
+
+
 @_once
 def longest_call_ms() -> float:
     """The longest (milliseconds) that one call takes with the client of AWS_CLIENT, all its attempts included."""

@@ -38,7 +38,9 @@ def main() -> None:
     console.print(f"Batches of 100, {figures.CALL_MS:.0f} ms per call …")
     with measure.stub(figures.CALL_MS) as slow:
         batches = figures.batches(Bench(slow))
-    found = report.Results(interpreter, cold, plain, by_function, warm, warm_batches, cpu, batches, calls, zip_megabytes)
+    found = report.Results(
+        interpreter, cold, plain, by_function, warm, warm_batches, cpu, batches, calls, zip_megabytes
+    )
     (BUILD / "results.json").write_text(json.dumps(vars(found), indent=1))
     table = Table(title="This service against peers, measured in one run", title_justify="left")
     for column in ("Figure", "Ours", "Baseline", "Ratio", "Target"):

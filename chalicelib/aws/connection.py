@@ -8,14 +8,16 @@ accept: docs/adr/0033-tls-as-it-is-deployed.md.
 import io
 import re
 import socket
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _READ_BYTES = 65_536
 _MOST_HEAD_BYTES = 65_536
 _END_OF_HEAD = b"\r\n\r\n"
 # Visible ASCII only: what else a line may consist of, and where it ends then, is left to http.client.
 _PLAIN_HEAD = re.compile(rb"HTTP/1\.1 ([2-5]\d\d)(?: [ -~]*)?\r\n(?:[A-Za-z0-9-]+:[ -~]*\r\n)*\r\n")
-_USED = re.compile(rb"\n(content-length|transfer-encoding|connection|x-amzn-query-error): *([ -~]*?) *(?=\r\n)", re.I)
+_USED = re.compile(
+    rb"\n(content-length|transfer-encoding|connection|x-amzn-query-error): *([ -~]*?) *(?=\r\n)", re.IGNORECASE
+)
 _WITHOUT_A_BODY = {b"204", b"304"}
 
 
@@ -37,6 +39,19 @@ class _Head(NamedTuple):
     is_last: bool
 
 
+def connect(host: str, port: int, timeout: float) -> socket.socket:
+    """A TCP connection that sends what is written at once. Raises OSError."""
+    address: Any = (name_of(host), port)  # typeshed knows no bytes here
+    connected = socket.create_connection(address, timeout)
+    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connected
+
+
+def name_of(host: str) -> bytes:
+    """A host's name for the socket and ssl modules, which import Python's IDNA codec for a text."""
+    return host.encode("ascii" if host.isascii() else "idna")
+
+
 class Connection:
     """Not safe to share between threads."""
 
@@ -56,13 +71,12 @@ class Connection:
 def read_response(sock: socket.socket) -> Response:
     """The response to a POST. Raises OSError; ResponseError for what http.client would not take either."""
     received = sock.recv(_READ_BYTES)
-    if not received:
-        raise ResponseError("the connection was closed without a response")
     while (end := received.find(_END_OF_HEAD)) < 0 and len(received) < _MOST_HEAD_BYTES:
-        if not (more := sock.recv(_READ_BYTES)):
-            break
+        more = sock.recv(_READ_BYTES) if received else b""
+        if not more:
+            raise ResponseError("the connection was closed without a response")
         received += more
-    head = _plain_head(received[: end + len(_END_OF_HEAD)]) if end >= 0 else None
+    head = _plain_head(received[: end + len(_END_OF_HEAD)])
     if head is None:
         return _by_http_client(received, sock)
     content = received[end + len(_END_OF_HEAD) :]

@@ -7,7 +7,6 @@ works with either. What it saves and leaves out: docs/adr/0009-a-small-client-wh
 import functools
 import json
 import re
-import socket
 import time
 import weakref
 from collections.abc import Callable, Mapping
@@ -22,7 +21,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from chalicelib.aws import retries, timeouts
+from chalicelib.aws import connection, retries, timeouts
 from chalicelib.aws.connection import Connection, Response
 from chalicelib.aws.sigv4 import Credentials, sign
 from chalicelib.aws.timeouts import CallPolicy
@@ -141,11 +140,11 @@ class JsonClient:
         if timeouts.seconds_left() <= 0:
             raise retries.DeadlineExceededError(endpoint_url=self.endpoint_url)
         found = self._idle_connection()
-        connection = found or self._new_connection()
+        connected = found or self._new_connection()
         try:
-            response = connection.exchange(request, _within_deadline(self._policy.read_timeout))
+            response = connected.exchange(request, _within_deadline(self._policy.read_timeout))
         except OSError as error:
-            connection.close()
+            connected.close()
             _close_all(self._idle)  # the other idle connections may be broken for the same reason
             if isinstance(error, TimeoutError):
                 raise ReadTimeoutError(endpoint_url=self.endpoint_url, error=error) from error
@@ -153,21 +152,21 @@ class JsonClient:
                 raise ConnectionClosedError(endpoint_url=self.endpoint_url, error=error) from error
             raise _IdleConnectionBroken from error
         if response.is_last:
-            connection.close()
+            connected.close()
         else:
-            self._idle.append((connection, time.time()))
+            self._idle.append((connected, time.time()))
         return response
 
     def _idle_connection(self) -> Connection | None:
         """The connection that was used last; None if there is none, or it has been idle for too long."""
         try:
-            connection, since = self._idle.pop()
+            idle, since = self._idle.pop()
         except IndexError:
             return None
         # a negative age means that the clock was set, and the true age is unknown
         if 0 <= time.time() - since < MAX_IDLE_SECONDS:
-            return connection
-        connection.close()
+            return idle
+        idle.close()
         _close_all(self._idle)  # the other idle connections are older
         return None
 
@@ -209,7 +208,10 @@ def _request(headers: Mapping[str, str], body: bytes) -> bytes:
     if _LINE_BREAK.search(values):
         raise ValueError("a header's value has a line break")
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-    return f"POST / HTTP/1.1\r\n{lines}accept-encoding: identity\r\ncontent-length: {len(body)}\r\n\r\n".encode("latin-1") + body
+    return (
+        f"POST / HTTP/1.1\r\n{lines}accept-encoding: identity\r\ncontent-length: {len(body)}\r\n\r\n".encode("latin-1")
+        + body
+    )
 
 
 def _close_all(connections: list[tuple[Connection, float]]) -> None:
@@ -221,11 +223,6 @@ def _connector(scheme: str, host: str, port: int | None) -> Callable[[float], Co
     if scheme == "https":
         from chalicelib.aws import tls  # noqa: PLC0415 - not needed for the embedded engine
 
-        return lambda timeout: Connection(tls.connect(host, port or _HTTPS_PORT, timeout))
+        return lambda timeout: Connection(tls.authorities().connect(host, port or _HTTPS_PORT, timeout))
 
-    def connect(timeout: float) -> Connection:
-        connection = socket.create_connection((host, port or _HTTP_PORT), timeout)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return Connection(connection)
-
-    return connect
+    return lambda timeout: Connection(connection.connect(host, port or _HTTP_PORT, timeout))
