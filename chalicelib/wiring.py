@@ -31,11 +31,14 @@ FAIL_FAST_POLICY = CallPolicy(connect_timeout=0.3, read_timeout=0.3, attempts=1)
 
 
 def _once(make: Callable[[], T]) -> Callable[[], T]:
-    cached = functools.cache(make)
+    made: list[T] = []
 
     def get() -> T:
-        with _lock:
-            return cached()
+        if not made:
+            with _lock:
+                if not made:
+                    made.append(make())
+        return made[0]
 
     return get
 

@@ -8,7 +8,8 @@ import socket
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,21 @@ def warm_instructions(program: Program, few: int = 3, many: int = 13) -> float:
     """Instructions (millions) of one warm call: the difference between many calls and few, per call."""
     counted = [_count(program.command(times), program.environment()) for times in (few, many)]
     return (counted[1] - counted[0]) / (many - few)
+
+
+def cold_each(programs: Mapping[str, Program]) -> dict[str, float]:
+    """`cold_instructions` of each program, as many at a time as there are processors: counts do not depend on load."""
+    return _each(cold_instructions, programs)
+
+
+def warm_each(programs: Mapping[str, Program]) -> dict[str, float]:
+    """`warm_instructions` of each program, as many at a time as there are processors."""
+    return _each(warm_instructions, programs)
+
+
+def _each(count: Callable[[Program], float], programs: Mapping[str, Program]) -> dict[str, float]:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(zip(programs, pool.map(count, programs.values()), strict=True))
 
 
 def interpreter_instructions() -> float:
