@@ -64,7 +64,7 @@ property: .venv/installed
 # Secrets are found by the formats of keys and tokens and by randomness, not by names of variables. Left out are lines with
 # order ids, their alphabet or hashes of packages, and tests with made-up keys and ids.
 NO_SECRETS = --disable-plugin KeywordDetector --exclude-lines 'hjkmnp|ord_|--hash=sha256:|"integrity": "sha512-' \
-	--exclude-files '^tests/(data/.*\.json|(unit/(http/test_cursors|http/auth/test_token_attacks|domain/test_fingerprints)|service/http/access/test_identity_providers|tools/local/test_sqs_event_source)\.py)$$'
+	--exclude-files '^tests/(data/.*\.json|(unit/(http/test_cursors|http/auth/test_token_attacks|domain/test_fingerprints)|service/http/access/(test_)?identity_providers|tools/local/test_sqs_event_source)\.py)$$'
 
 faults: .venv/installed
 	FAULT_SEEDS=$(or $(SEEDS),200) .venv/bin/python -m pytest tests/resilience -q -rP $(ARGS)
