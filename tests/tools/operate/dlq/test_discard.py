@@ -9,7 +9,7 @@ import pytest
 from chalicelib.domain import orders
 from chalicelib.domain.orders import NewOrder, Order, OrderStatus
 from testkit import builders
-from tests.tools.operate.dlq.test_dlq import DEAD, KEY_REUSED
+from tests.tools.operate.dlq.dead_letters import DEAD, KEY_REUSED
 from tests.tools.operate.stage import OperatedStage
 
 
