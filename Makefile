@@ -33,24 +33,29 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 # Only files whose hash is in a requirements file are installed. A package without a wheel is built with the setuptools
 # of requirements-build.txt: in isolation, pip would fetch another one without checking a hash. uv takes seconds where pip takes most
 # of a minute. Without uv, or when it fails, the same files are installed by pip.
-PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation
-UV = .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes --no-build-isolation
-INSTALL = $(UV) -r $(1) 2>/dev/null || $(PIP) -r $(1)
+# Each is called with an environment, and INSTALL with a requirements file, too.
+PIP = $(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation
+UV = .venv/bin/uv pip install --quiet --python $(1)/bin/python --require-hashes --no-build-isolation
+INSTALL = $(UV) -r $(2) 2>/dev/null || $(PIP) -r $(2)
 
 run: .venv/run
 	@.venv/bin/python -m ordersctl run $(ARGS)
 
 # The tests of a file stay in one worker, which has engines and local runs of its own. Files start in alphabetical order,
-# so that the longest, in tests/bench, come first. WORKERS=0 runs them in one process, for a debugger.
-PYTEST = .venv/bin/python -m pytest -n $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder
+# so that the longest, in tests/bench, come first. Three workers keep two cores busy, since many tests wait for an engine.
+# WORKERS=0 runs them in one process, for a debugger.
+PYTEST = .venv/bin/python -m pytest -n $(or $(WORKERS),3) --dist loadfile --no-loadscope-reorder
+
+# Each worker, and each process that a test starts, would compile every module of the project again.
+test test-all test-rest: export PYTHONDONTWRITEBYTECODE =
 
 test: .venv/installed
 	$(PYTEST) -m "not full" $(ARGS)
 
-test-all: .venv/installed build/clients/installed
+test-all: .venv/installed build/audit/installed build/clients/installed
 	$(PYTEST) $(ARGS)
 
-test-rest: .venv/installed build/clients/installed
+test-rest: .venv/installed build/audit/installed build/clients/installed
 	$(PYTEST) -m full $(ARGS)
 
 contract: .venv/installed
@@ -151,9 +156,10 @@ e2e-second-engine: .venv/installed build/second-engine/installed
 	.venv/bin/python -m pytest tests/e2e/deployments/e2e_second_engine.py $(ARGS)
 
 build/second-engine/installed: requirements-build.txt requirements-second-engine.txt
+	@$(SECOND_PYTHON) -c "" || { echo "LocalEmu needs Python 3.13; name one with SECOND_PYTHON=…" >&2; exit 1; }
 	$(SECOND_PYTHON) -m venv build/second-engine
-	for file in $^; do build/second-engine/bin/python -m pip install --quiet --require-hashes --no-build-isolation \
-		--disable-pip-version-check -r $$file || exit 1; done
+	$(call INSTALL,build/second-engine,requirements-build.txt)
+	$(call INSTALL,build/second-engine,requirements-second-engine.txt)
 	@touch $@
 
 # checkov needs other versions of our dependencies, so it has an environment of its own.
@@ -163,8 +169,8 @@ audit-template: .venv/installed build/audit/installed
 
 build/audit/installed: requirements-build.txt requirements-checkov.txt
 	$(PYTHON) -m venv build/audit
-	for file in $^; do build/audit/bin/python -m pip install --quiet --require-hashes --no-build-isolation \
-		--disable-pip-version-check -r $$file || exit 1; done
+	$(call INSTALL,build/audit,requirements-build.txt)
+	$(call INSTALL,build/audit,requirements-checkov.txt)
 	@touch $@
 
 bench: .venv/bench-installed
@@ -196,20 +202,20 @@ format: .venv/installed
 	@test -n "$(PYTHON)" || { echo "Orders needs Python 3.11 or newer; name one with PYTHON=…" >&2; exit 1; }
 	@echo "Installing what the local run needs into .venv (once)"
 	@$(PYTHON) -m venv .venv
-	@$(PIP) -r requirements-uv.txt 2>/dev/null || echo "There is no uv for this machine: installing takes longer"
-	@$(call INSTALL,requirements-build.txt)
-	@$(call INSTALL,requirements-run.txt)
+	@$(call PIP,.venv) -r requirements-uv.txt 2>/dev/null || echo "There is no uv for this machine: installing takes longer"
+	@$(call INSTALL,.venv,requirements-build.txt)
+	@$(call INSTALL,.venv,requirements-run.txt)
 	@touch $@
 
 .venv/installed: .venv/run requirements-dev.txt
 	@echo "Installing what tests and checks need (once)"
-	@$(call INSTALL,requirements-dev.txt)
+	@$(call INSTALL,.venv,requirements-dev.txt)
 	@touch $@
 
 .venv/audit: .venv/installed requirements-audit.txt
-	@$(call INSTALL,requirements-audit.txt)
+	@$(call INSTALL,.venv,requirements-audit.txt)
 	@touch $@
 
 .venv/bench-installed: .venv/installed requirements-bench.txt
-	@$(call INSTALL,requirements-bench.txt)
+	@$(call INSTALL,.venv,requirements-bench.txt)
 	@touch $@

@@ -15,6 +15,8 @@ from ordersctl.contract.openapi.problem_types import catalogue
 from ordersctl.shared import project
 from testkit.servers.local_run import LocalRun
 
+pytestmark = pytest.mark.full  # a browser
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.http.auth.principal import ADMIN, READ, WRITE
-from chalicelib.http.requests import KEY_PATTERN, MAX_PAGE, MAX_REFERENCE
+from chalicelib.http.list_query import MAX_PAGE, MAX_REFERENCE
+from chalicelib.http.requests import KEY_PATTERN, MAX_IDS
 from ordersctl.contract.openapi import schemas as models
 from ordersctl.contract.openapi.components import ref
 from ordersctl.contract.openapi.problems import BODY, Problems
@@ -67,10 +68,10 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "name": "order_id",
         **_QUERY,
         "required": True,
-        "description": f"The orders to read: the parameter is repeated, up to {MAX_PAGE} times.",
+        "description": f"The orders to read: the parameter is repeated, up to {MAX_IDS} times.",
         "style": "form",
         "explode": True,
-        "schema": {"type": "array", "minItems": 1, "maxItems": MAX_PAGE, "items": {"type": "string"}},
+        "schema": {"type": "array", "minItems": 1, "maxItems": MAX_IDS, "items": {"type": "string"}},
         "example": [models.ACCEPTED["order_id"]],
     },
     "customer_in_path": {

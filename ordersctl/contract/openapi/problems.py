@@ -26,7 +26,7 @@ PROBLEMS: Mapping[str, str] = {
     "bad-request": "The request cannot be read.",
     "conflict": "The order's status does not allow this; `allowed_statuses` lists those that it may get.",
     "content-too-large": f"A body is at most {MAX_BODY_BYTES} bytes.",
-    "customer-required": "A service, and whoever erases, names the order's customer: `?customer_id=`.",
+    "customer-required": "A service, and an administrator who erases an order, names its customer: `?customer_id=`.",
     "forbidden": "The token is valid, but does not allow this.",
     "gone": "The order was erased.",
     "idempotency-key-reused": "The key was used for a different order.",
