@@ -33,6 +33,7 @@ from chalicelib.http.responses import Origins
 from ordersctl.local import request_body
 from ordersctl.local.reference import page as reference
 from ordersctl.local.request_body import UnreadableBodyError
+from ordersctl.shared.project import ISSUER_PATH
 
 IDLE_SECONDS = 65
 _WITHOUT_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
@@ -133,6 +134,12 @@ class RequestHandler(ChaliceRequestHandler):
             body = request_body.read(self.headers, self.rfile)
             if found := reference.answer(self.command, self.path, self.headers):
                 self._answer(200, {"Content-Type": found[0], "Content-Security-Policy": reference.POLICY}, found[1])
+                return
+            if self.command == "POST" and self.path == ISSUER_PATH:
+                from ordersctl.local import token_endpoint  # noqa: PLC0415 - slow to import, and few runs need it
+
+                token = token_endpoint.answer(self.headers.get("Authorization"), body)
+                self._answer(token.status, token.headers, token.body)
                 return
             body = request_body.decompressed(body, self.headers)
             answer = self.local_gateway.handle_request(self.command, self.path, Headers(self.headers), body or None)
