@@ -1,18 +1,16 @@
 """What waits where: queues, dead letters by reason, and who runs, of the local run or of a stage on AWS."""
 
 import hashlib
-import json
-import os
 import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ordersctl.shared import project
 from ordersctl.shared.queues.dead_letters import DeadLetter
 from ordersctl.shared.queues.measures import depth_rows, engine_messages, reader_states
 from ordersctl.shared.queues.stage_queues import Queue, StageQueues
+from ordersctl.shared.queues.states import processes
 from ordersctl.shared.stage import Stage
 from ordersctl.shared.switches import CONSUMERS, HANDLERS
 
@@ -136,23 +134,8 @@ class Gauges:
 
 def _processes() -> dict[str, str]:
     """Return the sample consumers of the local run that do not run, and why."""
-    try:
-        pids = json.loads((project.state_dir() / "run.json").read_text())
-    except (OSError, ValueError):
-        pids = {}
-    absent = {name: "not started" for name in CONSUMERS if not isinstance(pids.get(name), int)}
-    ended = {name: "ended" for name in CONSUMERS if name not in absent and not _lives(pids[name])}
-    return absent | ended
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+    noted = processes()
+    return {name: "ended" if name in noted else "not started" for name in CONSUMERS if not noted.get(name)}
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

@@ -12,8 +12,10 @@ from chalicelib.domain import events
 from chalicelib.domain.events import OrderEvent
 from chalicelib.domain.iso_codes import COUNTRIES
 from chalicelib.domain.orders import TRANSITIONS, ErasedOrder, Order, OrderStatus
+from ordersctl.contract import asyncapi_document
 from ordersctl.contract.compatibility import breaks
 from ordersctl.contract.openapi import schemas as openapi_schemas
+from ordersctl.contract.openapi.descriptions import described
 from ordersctl.contract.openapi.schemas import NEW_ORDER, ORDER, ORDER_ID, TIME, Schema
 from ordersctl.shared import project
 
@@ -49,6 +51,7 @@ def schemas() -> dict[str, Schema]:
         "properties": {"order_id": ORDER_ID, "status": {"const": "erased"}},
         "required": ["order_id", "status"],
     }
+    data = described({"Erased": data})["Erased"]
     return found | {"order.erased": _envelope("order.erased", _ERASED, data, examples["order.erased"])}
 
 
@@ -66,6 +69,7 @@ def _envelope(event_type: str, what: str, data: Schema, example: OrderEvent) -> 
         "dataref": {"type": "string", "format": "uri-reference"},
         "data": {"$id": name, **data},
     }
+    properties = described({"Event": {"properties": properties}})["Event"]["properties"]
     thin = [] if event_type == "order.erased" else [example.thin()]
     always = [name for name, field in OrderEvent.model_fields.items() if field.default is not None]
     return {
@@ -84,8 +88,9 @@ def _envelope(event_type: str, what: str, data: Schema, example: OrderEvent) -> 
 def _order_data(order: Schema, statuses: list[str], required: list[str]) -> Schema:
     """The schema of an order as the API shows it, narrowed to these statuses."""
     before = [str(each) for each, nexts in TRANSITIONS.items() if nexts & set(statuses)]
-    customer = {"type": "string", "description": order["properties"]["customer_id"]["description"]}
-    properties = order["properties"] | {"status": {"enum": statuses}, "customer_id": customer}
+    said = {name: {"description": each["description"]} for name, each in order["properties"].items()}
+    narrowed = {"status": {"enum": statuses} | said["status"], "customer_id": {"type": "string"} | said["customer_id"]}
+    properties = order["properties"] | narrowed
     if before:
         known = before if len(statuses) == 1 else statuses
         properties["previous_status"] = {"enum": known, "description": "Absent from an event that was replayed."}
@@ -168,77 +173,8 @@ def _file_name(event_type: str) -> str:
 
 
 def asyncapi() -> dict[str, Any]:
-    """The AsyncAPI 3 document (https://www.asyncapi.com/docs/reference/specification/v3.0.0)."""
-    found = schemas()
-    names = {event_type: "order" + event_type.removeprefix("order.").capitalize() for event_type in found}
-    return {
-        "asyncapi": "3.0.0",
-        "info": {
-            "title": "Order events",
-            "version": str(events.SCHEMA_VERSION),
-            "description": "What happened to orders, as CloudEvents 1.0 in structured JSON. How to subscribe, and what "
-            "a consumer must do about repeats and order: docs/guide/events.md.",
-            "license": {"name": "MIT"},
-        },
-        "defaultContentType": "application/cloudevents+json",
-        "channels": {
-            "orderEvents": {
-                "address": "orders-{stage}-events",
-                "description": "An SNS topic; orders-{stage}-events.fifo where the stage is FIFO. With EVENT_BUS_NAME "
-                "set it is that EventBridge bus, and the event is the detail.",
-                "parameters": {"stage": {"description": "The stage's name.", "examples": ["dev"]}},
-                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names.values()},
-            }
-        },
-        "operations": {
-            "publishOrderEvents": {
-                "action": "send",
-                "channel": {"$ref": "#/channels/orderEvents"},
-                "summary": "At least once. In order per order on a FIFO topic only.",
-            }
-        },
-        "components": {
-            "messages": {names[event_type]: _message(event_type, schema) for event_type, schema in found.items()},
-            "schemas": {"attributes": _attributes()},
-            "correlationIds": {
-                "correlationId": {
-                    "description": "Of the request that placed the order.",
-                    "location": "$message.payload#/correlationid",
-                }
-            },
-        },
-    }
-
-
-def _message(event_type: str, schema: Schema) -> dict[str, Any]:
-    return {
-        "name": event_type,
-        "title": event_type,
-        "summary": schema["description"],
-        "headers": {"$ref": "#/components/schemas/attributes"},
-        "correlationId": {"$ref": "#/components/correlationIds/correlationId"},
-        "payload": {
-            "schemaFormat": "application/schema+json;version=draft-07",
-            "schema": {"$ref": f"./{_file_name(event_type)}"},
-        },
-    }
-
-
-def _attributes() -> Schema:
-    text = {"type": "string"}
-    return {
-        "type": "object",
-        "description": "SNS message attributes, for filter policies. order.erased has type and status alone.",
-        "properties": {
-            "type": text,
-            "status": text,
-            "currency": text,
-            "customer_id": text,
-            "total": {"type": "number", "description": "In minor units."},
-            "replayed": {"const": "true", "description": "On events that an operator replayed."},
-        },
-        "required": ["type", "status"],
-    }
+    """The AsyncAPI document of all events."""
+    return asyncapi_document.document({_file_name(event_type): schema for event_type, schema in schemas().items()})
 
 
 def files() -> dict[Path, str]:

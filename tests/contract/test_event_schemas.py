@@ -59,6 +59,16 @@ def test_every_schema_is_valid_and_so_are_its_examples() -> None:
             Draft7Validator(schema, format_checker=FormatChecker()).validate(example)
 
 
+def test_every_field_of_every_event_has_a_description() -> None:
+    def bare(schema: dict[str, Any], at: str) -> Iterator[str]:
+        for name, each in schema.get("properties", {}).items():
+            if "description" not in each:
+                yield f"{at}/{name}"
+            yield from bare(each.get("items", each), f"{at}/{name}")
+
+    assert [field for name, schema in SCHEMAS.items() for field in bare(schema, name)] == []
+
+
 def possible_events(order: Order) -> Iterator[OrderEvent | None]:
     """Every event that may follow from an order's current state."""
 

@@ -39,7 +39,12 @@ def warm(*calls: str) -> list[float]:
                 "cold accept, bytecode for both, against FastAPI + Mangum",
                 "cold accept, bytecode for both, against Powertools",
                 "cold accept, bytecode for both, against Chalice",
+                "cold accept, bytecode for both, against tuned Chalice",
             ),
+        ),
+        (
+            "CPU time of that cold start",
+            measured("CPU of a cold accept, by `ordersctl package`, against Chalice's own"),
         ),
         ("a warm accept, read, list of 20", warm("accept", "read", "list of 20")),
         ("a warm accept, instructions", measured("warm accept against the raw handler")),
