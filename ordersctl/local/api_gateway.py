@@ -30,8 +30,10 @@ from chalice.local import (
 from chalicelib.http import problem_document, problems
 from chalicelib.http.problems import Problem
 from chalicelib.http.responses import Origins
-from ordersctl.local import docs_page, request_body
+from ordersctl.local import request_body
+from ordersctl.local.reference import page as reference
 from ordersctl.local.request_body import UnreadableBodyError
+from ordersctl.shared.project import ISSUER_PATH
 
 IDLE_SECONDS = 65
 _WITHOUT_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
@@ -130,8 +132,14 @@ class RequestHandler(ChaliceRequestHandler):
             if any(not isinstance(defect, _OF_A_BODY) for defect in self.headers.defects):
                 raise UnreadableBodyError(Problem("bad-request", 400, "The headers cannot be read"))
             body = request_body.read(self.headers, self.rfile)
-            if self.command == "GET" and (found := docs_page.page(self.path)):
-                self._answer(200, {"Content-Type": found[0], "Content-Security-Policy": docs_page.POLICY}, found[1])
+            if found := reference.answer(self.command, self.path, self.headers):
+                self._answer(200, {"Content-Type": found[0], "Content-Security-Policy": reference.POLICY}, found[1])
+                return
+            if self.command == "POST" and self.path == ISSUER_PATH:
+                from ordersctl.local import token_endpoint  # noqa: PLC0415 - slow to import, and few runs need it
+
+                token = token_endpoint.answer(self.headers.get("Authorization"), body)
+                self._answer(token.status, token.headers, token.body)
                 return
             body = request_body.decompressed(body, self.headers)
             answer = self.local_gateway.handle_request(self.command, self.path, Headers(self.headers), body or None)
