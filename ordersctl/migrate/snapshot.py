@@ -33,7 +33,8 @@ def snapshot(migration: Migration, *, rate: float, restart: bool, chunk: int = C
     Raises Stopped, botocore's errors.
     """
     state, reader = migration.state, migration.reader()
-    table = replace(migration.table, generation=migration.table.generation + restart)
+    # Two further: one that was copied again (copy_again) since may be stored as of the same place.
+    table = replace(migration.table, generation=migration.table.generation + 2 * restart)
     with state.only_one("snapshot"), copier(table, quiet=True) as copying:
         if restart:
             state.save_snapshot({"generation": table.generation})
@@ -46,7 +47,7 @@ def snapshot(migration: Migration, *, rate: float, restart: bool, chunk: int = C
             try:
                 copied = _chunk(reader, copying, progress, chunk)
                 if not copied and progress.get("skips"):
-                    _remove_gone(migration, reader, copying, progress)
+                    _remove_gone(migration, reader, copying, progress, rate)
             except SourceLost as lost:
                 echo(f"The source is lost ({lost}); it is asked again.", err=True)
                 time.sleep(_PAUSE_SECONDS)
@@ -124,13 +125,16 @@ def _chunk(reader: Reader, copying: Copier, progress: dict[str, Any], size: int)
     return keys
 
 
-def _remove_gone(migration: Migration, reader: Reader, copying: Copier, progress: dict[str, Any]) -> None:
+def _remove_gone(migration: Migration, reader: Reader, copying: Copier, progress: dict[str, Any], rate: float) -> None:
     """Remove the stored orders whose rows are gone: follow does not see deletions in the part that it skips."""
+    began, done = time.monotonic(), 0
     for page in stored.pages(migration.table):
         keys = [key for key, item in page.items() if not imported_items.is_gone(item)]
         with reader.snapshot(floor=Position.from_json(progress["floor"])) as shop:
             loaded = shop.load(keys)
         copying.put_all({key: order for key, order in loaded.items() if isinstance(order, Gone)}, shop.position)
+        done += len(keys)
+        _keep_to(rate, done, began)
 
 
 def _keep_to(rate: float, done: int, began: float) -> None:

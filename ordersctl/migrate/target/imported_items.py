@@ -42,7 +42,7 @@ def key_of(item: Item, source: str) -> int | None:
 
 def is_gone(item: Item) -> bool:
     """Whether the import has removed an order, or cancelled or kept it by rule, because its row was deleted."""
-    return item[LEGACY_DIGEST]["S"] == GONE
+    return str(item[LEGACY_DIGEST]["S"]) == GONE
 
 
 def is_owned(item: Item) -> bool:

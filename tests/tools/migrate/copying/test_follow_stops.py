@@ -172,6 +172,7 @@ def test_a_rotated_log_is_followed(shop: Shop) -> None:
 
 def test_a_mapping_that_changed_asks_for_a_new_copy(shop: Shop) -> None:
     shop.json("snapshot")
+    assert shop.json("snapshot", "--key", "10102") == {"same": 1}
     shop.mapping.write_text(shop.mapping.read_text().replace('"On Hold" = "placed"', '"On Hold" = "confirmed"'))
     assert "the mapping file has changed" in stopped(shop)
     assert shop.json("snapshot", "--restart")["written"] == 1
