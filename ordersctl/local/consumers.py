@@ -16,7 +16,7 @@ from ordersctl.local.event_sources.polling import Switched, poll_forever
 from ordersctl.local.event_sources.sqs import QueueMapping
 from ordersctl.local.tokens import client_secret
 from ordersctl.shared import project
-from ordersctl.shared.engine_client import client_options
+from ordersctl.shared.engine_client import client_options, thin_client
 from ordersctl.shared.output import echo
 from ordersctl.shared.project import PROJECT_DIR, engine_url
 from ordersctl.shared.switches import CONSUMERS, State, Switches
@@ -38,7 +38,7 @@ def consumer(name: str, state_dir: Path | None) -> None:
     app = CLIFactory(str(EXAMPLES / name), environ=os.environ).create_config_obj("local").chalice_app
     make_inbox(engine_url(), os.environ["INBOX_TABLE"])
     switched = Switched(name, Switches(state_dir or project.state_dir()), _print)
-    sqs: SQSClient = boto3.client("sqs", **client_options(engine_url()))
+    sqs: SQSClient = thin_client("sqs", engine_url())
     (source,) = app.event_sources
     assert isinstance(source, SQSEventConfig)  # noqa: S101 - they all are
     function = Function(
