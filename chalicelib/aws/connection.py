@@ -7,11 +7,14 @@ accept: docs/adr/0033-tls-as-it-is-deployed.md.
 
 import io
 import re
+import select
 import socket
+import time
 from typing import Any, NamedTuple
 
 _READ_BYTES = 65_536
 _MOST_HEAD_BYTES = 65_536
+_MOST_CONTENT_DIGITS = 8  # of a length; AWS's longest response is DynamoDB's, with 16 MB of items
 _END_OF_HEAD = b"\r\n\r\n"
 # Visible ASCII only: what else a line may consist of, and where it ends then, is left to http.client.
 _PLAIN_HEAD = re.compile(rb"HTTP/1\.1 ([2-5]\d\d)(?: [ -~]*)?\r\n(?:[A-Za-z0-9-]+:[ -~]*\r\n)*\r\n")
@@ -58,30 +61,39 @@ class Connection:
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
 
+    def is_quiet(self) -> bool:
+        """Whether an idle connection can be used again: it has not ended, and nothing came that nobody asked for."""
+        waiting = select.poll()
+        waiting.register(self._socket, select.POLLIN)
+        return not waiting.poll(0)
+
     def close(self) -> None:
         self._socket.close()
 
     def exchange(self, request: bytes, timeout: float) -> Response:
-        """Send a request and read its response; each wait takes `timeout` seconds at most. Raises OSError."""
+        """Send a request and read its response, which takes `timeout` seconds each at most. Raises OSError."""
         self._socket.settimeout(timeout)
         self._socket.sendall(request)
-        return read_response(self._socket)
+        return read_response(self._socket, time.monotonic() + timeout)
 
 
-def read_response(sock: socket.socket) -> Response:
-    """The response to a POST. Raises OSError; ResponseError for what http.client would not take either."""
+def read_response(sock: socket.socket, ends: float) -> Response:
+    """The response to a POST, whole by the monotonic time `ends`.
+
+    Raises OSError; ResponseError for what http.client would not take either.
+    """
     received = sock.recv(_READ_BYTES)
     while (end := received.find(_END_OF_HEAD)) < 0 and len(received) < _MOST_HEAD_BYTES:
-        more = sock.recv(_READ_BYTES) if received else b""
+        more = _more(sock, _READ_BYTES, ends) if received else b""
         if not more:
             raise ResponseError("the connection was closed without a response")
         received += more
     head = _plain_head(received[: end + len(_END_OF_HEAD)])
     if head is None:
-        return _by_http_client(received, sock)
+        return _by_http_client(received, sock, ends)
     content = received[end + len(_END_OF_HEAD) :]
     if len(content) < head.content_length:
-        content = _rest(content, head.content_length, sock)
+        content = _rest(content, head.content_length, sock, ends)
     is_last = head.is_last or len(content) > head.content_length  # nobody asked for what follows
     return Response(head.status, head.error_name, content[: head.content_length], is_last)
 
@@ -95,6 +107,8 @@ def _plain_head(head: bytes) -> _Head | None:
     length = found.get(b"content-length", b"")
     if len(found) < len(lines) or b"transfer-encoding" in found or not length.isdigit():
         return None
+    if len(length) > _MOST_CONTENT_DIGITS:
+        raise ResponseError("a response of impossible length")
     return _Head(
         status=int(matched[1]),
         error_name=found.get(b"x-amzn-query-error", b"").decode(),
@@ -103,10 +117,22 @@ def _plain_head(head: bytes) -> _Head | None:
     )
 
 
-def _rest(content: bytes, length: int, sock: socket.socket) -> bytes:
+def _more(sock: socket.socket, size: int, ends: float) -> bytes:
+    _wait_no_longer(sock, ends)
+    return sock.recv(size)
+
+
+def _wait_no_longer(sock: socket.socket, ends: float) -> None:
+    """Let the next wait end at `ends`: each byte that drips in would begin the socket's own timeout anew."""
+    if (left := ends - time.monotonic()) <= 0:
+        raise TimeoutError("the response is not whole yet")
+    sock.settimeout(left)
+
+
+def _rest(content: bytes, length: int, sock: socket.socket, ends: float) -> bytes:
     parts, missing = [content], length - len(content)
     while missing > 0:
-        part = sock.recv(max(missing, _READ_BYTES))
+        part = _more(sock, max(missing, _READ_BYTES), ends)
         if not part:
             raise ResponseError("the connection was closed within a response")
         parts.append(part)
@@ -117,8 +143,8 @@ def _rest(content: bytes, length: int, sock: socket.socket) -> bytes:
 class _Received(io.RawIOBase):
     """A socket to read, whose first bytes were read already."""
 
-    def __init__(self, received: bytes, sock: socket.socket) -> None:
-        self._received, self._socket = received, sock
+    def __init__(self, received: bytes, sock: socket.socket, ends: float) -> None:
+        self._received, self._socket, self._ends = received, sock, ends
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         return io.BufferedReader(self)
@@ -128,20 +154,21 @@ class _Received(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # of any buffer, says typeshed
         if not self._received:
+            _wait_no_longer(self._socket, self._ends)
             return self._socket.recv_into(buffer)
         count = min(len(buffer), len(self._received))
         buffer[:count], self._received = self._received[:count], self._received[count:]
         return count
 
 
-def _by_http_client(received: bytes, sock: socket.socket) -> Response:
+def _by_http_client(received: bytes, sock: socket.socket, ends: float) -> Response:
     from http import client  # noqa: PLC0415 - rarely needed, and slow to import
 
-    response = client.HTTPResponse(_Received(received, sock), method="POST")  # type: ignore[arg-type]
+    response = client.HTTPResponse(_Received(received, sock, ends), method="POST")  # type: ignore[arg-type]
     try:
         response.begin()
         content = response.read()
-    except client.HTTPException as error:
+    except (client.HTTPException, ValueError, OverflowError, MemoryError) as error:  # the last three of sizes
         raise ResponseError(f"not a response: {type(error).__name__}") from error
     # The reader may have taken bytes of what follows with it, so the connection is not used again.
     return Response(response.status, response.headers.get("x-amzn-query-error", ""), content, is_last=True)

@@ -158,16 +158,16 @@ class JsonClient:
         return response
 
     def _idle_connection(self) -> Connection | None:
-        """The connection that was used last; None if there is none, or it has been idle for too long."""
+        """The connection that was used last; None if there is none, or it is not to be used again."""
         try:
             idle, since = self._idle.pop()
         except IndexError:
             return None
         # a negative age means that the clock was set, and the true age is unknown
-        if 0 <= time.time() - since < MAX_IDLE_SECONDS:
+        if 0 <= time.time() - since < MAX_IDLE_SECONDS and idle.is_quiet():
             return idle
         idle.close()
-        _close_all(self._idle)  # the other idle connections are older
+        _close_all(self._idle)  # the other idle connections are older, or may have ended too
         return None
 
     def _new_connection(self) -> Connection:

@@ -40,8 +40,13 @@ class Authorities:
 
     @functools.cached_property
     def of_system(self) -> ssl.SSLContext:
-        """Those of the machine, or of the file that SSL_CERT_FILE names."""
-        return ssl.create_default_context()
+        """Those of the machine, or of the file that SSL_CERT_FILE names; and Amazon's, which that file may not have.
+
+        A proxy may inspect what goes to one service and let another's through.
+        """
+        context = ssl.create_default_context()
+        context.load_verify_locations(str(self._roots))
+        return context
 
 
 def _handshake(context: ssl.SSLContext, host: str, port: int, timeout: float) -> ssl.SSLSocket:

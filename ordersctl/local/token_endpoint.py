@@ -39,7 +39,10 @@ class Answer:
 
 def answer(authorization: str | None, body: bytes) -> Answer:
     """Answer a request for a token (RFC 6749, section 4.4) by its header Authorization and its form."""
-    form = {name: values[-1] for name, values in parse_qs(body.decode("latin-1"), max_num_fields=20).items()}
+    try:
+        form = {name: values[-1] for name, values in parse_qs(body.decode("latin-1"), max_num_fields=20).items()}
+    except ValueError:
+        return _refused(400, "invalid_request", "The form has more than 20 fields.")
     client, secret = _credentials(authorization) or (form.get("client_id", ""), form.get("client_secret", ""))
     # Two texts of which one may hold any character: compare_digest takes only bytes then.
     if not re.fullmatch(CUSTOMER_ID_PATTERN, client) or not hmac.compare_digest(

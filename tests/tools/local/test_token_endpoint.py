@@ -93,9 +93,10 @@ def test_a_client_without_its_secret_gets_no_token(port: int, secret: str, heade
         ({}, "unsupported_grant_type"),
         ({"grant_type": "password"}, "unsupported_grant_type"),
         ({"grant_type": "client_credentials", "scope": "orders/admin"}, "invalid_scope"),
+        ({f"field{number}": "x" for number in range(50)}, "invalid_request"),
     ],
 )
-def test_another_grant_and_a_scope_that_no_service_has_are_refused(
+def test_another_grant_a_scope_that_no_service_has_and_a_huge_form_are_refused(
     port: int, secret: str, form: dict[str, str], error: str
 ) -> None:
     status, _, answer = requested(port, form, basic("billing", secret))

@@ -4,6 +4,8 @@ import contextlib
 import http.client
 import io
 import socket
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -51,6 +53,7 @@ STATUSES = st.sampled_from(
 BODIES = st.sampled_from(
     [b"hello", b"", b"hel", b"hello\r\n\r\n", b"5\r\nhello\r\n0\r\n\r\n", b"5\r\nhello\r\n", b"{}"]
 )
+NEVER = 1e12
 TYPICAL = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 
@@ -71,6 +74,9 @@ class Wire:
 
     def __init__(self, content: bytes, piece: int) -> None:
         self._content, self._piece = io.BytesIO(content), piece
+
+    def settimeout(self, _seconds: float) -> None:
+        pass
 
     def recv(self, size: int) -> bytes:
         return self._content.read(min(size, self._piece))
@@ -94,7 +100,7 @@ def theirs(content: bytes) -> tuple[int, str, bytes] | None:
 def ours(content: bytes, piece: int) -> Response | None:
     wire: Any = Wire(content, piece)
     with contextlib.suppress(OSError):
-        return connection.read_response(wire)
+        return connection.read_response(wire, NEVER)
     return None
 
 
@@ -151,4 +157,54 @@ def test_what_is_larger_than_one_read_is_read_whole() -> None:
     body = b"x" * 100_000
     content = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + body
     wire: Any = Wire(content, 1_000)
-    assert connection.read_response(wire) == Response(200, "", body, is_last=False)
+    assert connection.read_response(wire, NEVER) == Response(200, "", body, is_last=False)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5_000 + b"\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100000000000000000000\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffffff\r\n{}",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n{}",
+    ],
+    ids=["a length of 5,000 digits", "a length of 20 digits", "a chunk of 20 digits", "a chunk below 0"],
+)
+def test_a_response_of_impossible_size_is_an_error_of_the_connection(
+    wires: tuple[socket.socket, socket.socket], sent: bytes
+) -> None:
+    near, far = wires
+    far.sendall(sent)
+    with pytest.raises(ResponseError):
+        connection.Connection(near).exchange(b"POST / HTTP/1.1\r\n\r\n", 1)
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", b"HTTP/1.0 200 OK\r\n\r\n"],
+    ids=["its head", "its content", "what http.client reads"],
+)
+def test_a_response_that_drips_in_takes_no_longer_than_one_that_never_comes(
+    wires: tuple[socket.socket, socket.socket], begin: bytes
+) -> None:
+    near, far = wires
+    far.sendall(begin)
+    is_over = threading.Event()
+
+    def drip() -> None:
+        for _ in range(100):
+            far.sendall(b"x")
+            if is_over.wait(0.02):
+                return
+
+    dripping = threading.Thread(target=drip)
+    dripping.start()
+    began = time.monotonic()
+    try:
+        with pytest.raises(TimeoutError):
+            connection.Connection(near).exchange(b"POST / HTTP/1.1\r\n\r\n", 0.1)
+    finally:
+        took = time.monotonic() - began
+        is_over.set()
+        dripping.join()
+    assert took < 1

@@ -1,5 +1,6 @@
 """The thin client of AWS's JSON services, against a server that answers by script."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -164,6 +165,32 @@ def test_a_connection_that_was_idle_for_less_is_used_again(serving: Any, monkeyp
     monkeypatch.setattr("time.time", lambda: now() + MAX_IDLE_SECONDS - 1)
     sqs.send_message(MessageBody="x")
     assert len(set(connections)) == 1
+
+
+def test_a_response_that_nobody_asked_for_is_not_taken_for_that_of_the_next_call() -> None:
+    def response(message: str) -> bytes:
+        content = f'{{"MessageId": "{message}"}}'
+        return f"HTTP/1.1 200 OK\r\nContent-Length: {len(content)}\r\n\r\n{content}".encode()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        sqs = client(listening.getsockname()[1], attempts=1)
+
+        def serve() -> None:
+            for number in (1, 2):
+                accepted, _ = listening.accept()
+                open_connections.append(accepted)
+                accepted.recv(65_536)
+                accepted.sendall(response(str(number)))
+
+        open_connections: list[socket.socket] = []
+        serving = threading.Thread(target=serve, daemon=True)
+        serving.start()
+        assert sqs.send_message(MessageBody="x")["MessageId"] == "1"
+        open_connections[0].sendall(response("stray"))
+        assert sqs.send_message(MessageBody="x")["MessageId"] == "2"
+        serving.join()
+        for each in open_connections:
+            each.close()
 
 
 # --- the deadline

@@ -125,6 +125,18 @@ def test_where_the_shipped_roots_do_not_suffice_the_system_decides_and_is_asked_
     assert server.refused == 1
 
 
+def test_after_a_server_that_only_the_system_knows_the_shipped_roots_are_still_trusted(
+    made: Certificates, server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    proxy = certificates.make(tmp_path)
+    inspected = Server(proxy.server)
+    monkeypatch.setenv("SSL_CERT_FILE", str(proxy.authority))
+    authorities = Authorities(made.authority)
+    assert greeted(authorities, inspected)
+    assert greeted(authorities, server)
+    inspected.close()
+
+
 def test_a_server_that_neither_knows_is_refused_and_the_shipped_roots_stay_first(
     made: Certificates, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
