@@ -116,6 +116,7 @@ def test_any_response_is_read_as_http_client_reads_it(content: bytes, piece: int
 
 
 @given(content=responses())
+@example(content=TYPICAL + TYPICAL)
 def test_a_connection_is_used_again_only_after_exactly_one_response_of_known_length(content: bytes) -> None:
     read = ours(content, len(content) or 1)
     if read is not None and not read.is_last:
