@@ -36,8 +36,8 @@ PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --requ
 UV = .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes --no-build-isolation
 INSTALL = $(UV) -r $(1) 2>/dev/null || $(PIP) -r $(1)
 
-run: .venv/run
-	@.venv/bin/python -m ordersctl run $(ARGS)
+run: .venv/run .venv/bin/ordersctl
+	@.venv/bin/ordersctl run $(ARGS)
 
 # The tests of a file stay in one worker, which has engines and local runs of its own. Files start in alphabetical order,
 # so that the longest, in tests/bench, come first. WORKERS=0 runs them in one process, for a debugger.
@@ -56,7 +56,7 @@ contract: .venv/installed
 	ORDERS_CONTRACT_EXAMPLES=200 .venv/bin/python -m pytest tests/contract $(ARGS)
 
 openapi: .venv/installed
-	.venv/bin/python -m ordersctl openapi
+	.venv/bin/ordersctl openapi
 
 property: .venv/installed
 	HYPOTHESIS_PROFILE=full .venv/bin/python -m pytest tests/properties/test_api_model.py tests/service/http/test_list_at_scale.py $(ARGS)
@@ -119,11 +119,11 @@ check: .venv/installed
 	.venv/bin/bandit --quiet --recursive --severity-level medium app.py chalicelib ordersctl
 	git ls-files --cached --others --exclude-standard -z | xargs -0 .venv/bin/detect-secrets-hook $(NO_SECRETS)
 	.venv/bin/cfn-lint --include-checks I -- infra/resources.yaml
-	.venv/bin/python -m ordersctl package --stage prod --template-only --out build/check
+	.venv/bin/ordersctl package --stage prod --template-only --out build/check
 	.venv/bin/cfn-lint --include-checks I -- build/check/sam.json build/check/cloudformation.json
 
 package: .venv/installed
-	.venv/bin/python -m ordersctl package --stage $(or $(STAGE),$(error name a stage: make package STAGE=prod))
+	.venv/bin/ordersctl package --stage $(or $(STAGE),$(error name a stage: make package STAGE=prod))
 
 e2e-package: .venv/installed
 	.venv/bin/python -m pytest tests/e2e/deployments/e2e_package.py $(ARGS)
@@ -144,7 +144,7 @@ build/second-engine/installed: requirements-build.txt requirements-second-engine
 
 # checkov needs other versions of our dependencies, so it has an environment of its own.
 audit-template: .venv/installed build/audit/installed
-	.venv/bin/python -m ordersctl package --stage prod --template-only --out build/check
+	.venv/bin/ordersctl package --stage prod --template-only --out build/check
 	build/audit/bin/checkov --config-file infra/checkov.yaml --file build/check/cloudformation.json
 
 build/audit/installed: requirements-checkov.txt
@@ -186,7 +186,11 @@ format: .venv/installed
 	@$(call INSTALL,requirements-run.txt)
 	@touch $@
 
-.venv/installed: .venv/run requirements-dev.txt
+# The command line, beside the Python that runs it. It is no package to be installed: the code is the project's own.
+.venv/bin/ordersctl: ordersctl/launcher | .venv/run
+	@install -m 755 $< $@
+
+.venv/installed: .venv/run .venv/bin/ordersctl requirements-dev.txt
 	@echo "Installing what tests and checks need (once)"
 	@$(call INSTALL,requirements-dev.txt)
 	@touch $@

@@ -1,18 +1,17 @@
 """What waits where: queues, dead letters by reason, and who runs, of the local run or of a stage on AWS."""
 
 import hashlib
-import json
-import os
 import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ordersctl.shared import project
 from ordersctl.shared.queues.dead_letters import DeadLetter
 from ordersctl.shared.queues.measures import depth_rows, engine_messages, reader_states
 from ordersctl.shared.queues.stage_queues import Queue, StageQueues
+from ordersctl.shared.runs import current
+from ordersctl.shared.runs.state_file import Run, is_alive
 from ordersctl.shared.stage import Stage
 from ordersctl.shared.switches import CONSUMERS, HANDLERS
 
@@ -131,23 +130,11 @@ class Gauges:
 
 def _processes() -> dict[str, str]:
     """Return the sample consumers of the local run that do not run, and why."""
-    try:
-        pids = json.loads((project.state_dir() / "run.json").read_text())
-    except (OSError, ValueError):
-        pids = {}
+    run = Run.read(current.state_dir())
+    pids = run.processes if run else {}
     absent = {name: "not started" for name in CONSUMERS if not isinstance(pids.get(name), int)}
-    ended = {name: "ended" for name in CONSUMERS if name not in absent and not _lives(pids[name])}
+    ended = {name: "ended" for name in CONSUMERS if name not in absent and not is_alive(pids[name])}
     return absent | ended
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from ordersctl.local.event_sources.sqs import QueueMapping
 from ordersctl.shared import project
 from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.output import echo
-from ordersctl.shared.project import PROJECT_DIR, engine_url
+from ordersctl.shared.project import PROJECT_DIR
+from ordersctl.shared.runs.current import engine_url
 from ordersctl.shared.switches import CONSUMERS, State, Switches
 
 if TYPE_CHECKING:

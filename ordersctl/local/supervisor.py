@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -26,7 +25,7 @@ RESTART_WINDOW_SECONDS = 60
 _CONSUMER_TOKEN_SECONDS = 30 * 24 * 60 * 60
 _OWN_SETTINGS = {"AWS_CLIENT"}  # these have names like AWS's variables, but only the service reads them
 
-Note = Callable[[Mapping[str, Any]], None]  # a function that takes process name -> pid
+Note = Callable[[Mapping[str, int | None]], None]  # a function that takes process name -> pid
 
 # ruff: noqa: PLC0415 - modules that are slow to import are imported while the first children start
 
@@ -62,7 +61,7 @@ class Supervisor:
             child.start()
         from ordersctl.local.tokens import ensure_keys
 
-        ensure_keys(project.state_dir())
+        ensure_keys(project.default_state_dir())
         self._wait(lambda: get_json(endpoint_url + HEALTH) is not None, "the AWS engine")
         prices = os.environ.get("CUSTOMER_PRICES", "trusted")
         outputs = deploy(endpoint_url, stage=STAGE, customer_prices=prices)
@@ -94,7 +93,7 @@ class Supervisor:
         log = project.log_dir(self.state_dir) / "console.log"
         with socket.create_server(("127.0.0.1", port)) as listening:
             number = listening.fileno()
-            arguments = ("console", "--port", str(port), "--socket", str(number), "--api-url", self._api_url)
+            arguments = ("console", "--port", str(port), "--socket", str(number))
             self.console = Child("console", "ordersctl.cli:main", arguments, environment, log, [number])
             self.console.start()
 

@@ -16,6 +16,7 @@ from joserfc.jwk import RSAKey
 from chalicelib.domain.orders import CUSTOMER_ID_PATTERN
 from ordersctl.shared import project
 from ordersctl.shared.output import echo
+from ordersctl.shared.runs.current import key_dir
 
 PRIVATE_KEY = "signing-key.json"
 JWKS = "jwks.json"
@@ -66,7 +67,7 @@ def local_token_of(
 
     iss, aud, iat and exp are filled in where they are missing; the claims named in `without` are then left out.
     """
-    state_dir = project.state_dir()
+    state_dir = key_dir()
     ensure_keys(state_dir)
     known = _registered(project.setting("JWT_ISSUER"), project.setting("JWT_AUDIENCE"), ttl_seconds) | dict(claims)
     return _signed(state_dir, {name: value for name, value in known.items() if name not in without})
@@ -183,5 +184,5 @@ def token(
     try:
         signed = local_token_of(given[0], without=without, ttl_seconds=ttl)
     except (OSError, ValueError) as error:
-        raise click.ClickException(f"No signing key in {project.state_dir()}: {error}") from error
+        raise click.ClickException(f"No signing key in {key_dir()}: {error}") from error
     echo(signed)

@@ -12,10 +12,11 @@ from chalicelib.domain.orders import ErasedOrder, Order
 from ordersctl.operate import order_logs
 from ordersctl.operate.dlq.walk import Walk
 from ordersctl.operate.order_table import order_table
-from ordersctl.shared import options, project
+from ordersctl.shared import options
 from ordersctl.shared.output import echo, show
 from ordersctl.shared.queues.dead_letters import DeadLetter
 from ordersctl.shared.queues.stage_queues import StageQueues
+from ordersctl.shared.runs import current
 from ordersctl.shared.stage import Stage, with_stage
 
 # Fields of a log line that have a column of their own, or are the same in every line.
@@ -35,7 +36,7 @@ def trace(*, stage: Stage, order_id: str, hours: int, as_json: bool) -> None:
     order, queues = _stored(stage, order_id), StageQueues.of(stage)
     rows = [_from_line(line) for line in order_logs.lines_of(stage, queues, order_id, order, hours)]
     if stage.is_local and not rows:
-        echo(f"No log names {order_id}. {project.state_dir_hint()}", err=True)
+        echo(f"No log names {order_id}. {current.state_dir_hint()}", err=True)
     rows += _from_table(order)
     rows += [_from_dead_letter(each) for each in _dead_letters(stage, queues, order_id)]
     if not rows:

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ordersctl.client.load import load
+from ordersctl.shared.runs.state_file import Run, noted
 from testkit.waiting import free_port
 from tests.tools.client.fakes import Downstream, Service
 
@@ -26,8 +27,10 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 
 def run(service: Service, *arguments: str, file: Path = REAL, **environment: str) -> Result:
-    environment = {"ORDERS_STATE_DIR": str(service.jwks.parent), "COLUMNS": "120", **environment}
-    return CliRunner().invoke(load, [str(file), "--url", service.url, *arguments], env=environment)
+    directory = str(service.jwks.parent)
+    environment = {"ORDERS_STATE_DIR": directory, "COLUMNS": "120", **environment}
+    with noted(Run(directory, directory, directory, api=service.url, engine="http://127.0.0.1:9")):
+        return CliRunner().invoke(load, [str(file), *arguments], env=environment)
 
 
 def rows(result: Result) -> list[list[str]]:

@@ -29,7 +29,7 @@ def answer(
     method: str, path: str, headers: dict[str, str] | None = None, content: bytes | None = None
 ) -> httpx.Response:
     stage = Stage.at("local")
-    acts = Acts(stage, [], "http://127.0.0.1:8000", allowed=True)
+    acts = Acts(stage, [], None, allowed=True)
     app = Console(stage, LocalSource(stage), acts, allowed=True).app(port=PORT, key=KEY)
 
     async def ask() -> httpx.Response:
@@ -130,7 +130,8 @@ def test_an_act_that_is_none_does_nothing(body: bytes) -> None:
 def served(tmp_path: Path) -> Iterator[tuple[int, str]]:
     """A console that runs, without a stage: its port and the address that it printed."""
     port, output = free_port(), tmp_path / "printed.txt"
-    command = [sys.executable, "-m", "ordersctl", "console", "--port", str(port)]
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    command = [sys.executable, "-m", "ordersctl", "console", "--port", str(port), "--engine", nowhere]
     environment = {**os.environ, "ORDERS_STATE_DIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
     with (
         output.open("wb") as file,

@@ -53,14 +53,16 @@ def burst(page: Page) -> None:
 def test_an_order_is_placed_by_a_click_travels_and_is_traced(page: Page, console_run: LocalRun) -> None:
     click(page, "Place an order")
     done(page, "Place an order")
-    expect(page.get_by_role("log")).to_contain_text(f"ordersctl trigger --url {console_run.url}")
+    expect(page.get_by_role("log")).to_contain_text(
+        f"ORDERS_STATE_DIR={console_run.state_dir} .venv/bin/ordersctl trigger"
+    )
     row = page.locator(".orders tbody tr").first
     expect(row).to_contain_text("delivered")
     row.get_by_role("button").click()
     trace = page.get_by_role("dialog", name="Trace")
     expect(trace.get_by_label("The stored order")).to_contain_text('"status": "delivered"')
     expect(trace.get_by_label("Log lines")).to_contain_text("invoicing.handled")
-    expect(trace).to_contain_text("$ ordersctl trace ord_")
+    expect(trace).to_contain_text("ordersctl trace ord_")
     trace.get_by_role("button", name="Replay").click()
     done(page, "Replay the order")
 
