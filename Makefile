@@ -1,3 +1,4 @@
+# make help                       this list
 # make run [ARGS="--port 8001"]   everything on this machine; Ctrl-C stops it
 # make test [ARGS="-k cursor"]    the tests to run while working: under three minutes on two cores; offline once installed
 # make test-all                   every test; make test-rest: those that make test leaves out (tests/README.md)
@@ -22,8 +23,10 @@
 # make growth                     the cost of calls while a table grows from 10^3 to 10^6 orders; minutes; needs node and npm
 # make simulate-check             the model of `ordersctl simulate` beside the local run; two minutes
 # make format                     formats the code as make check requires
-.PHONY: run test test-all test-rest property contract openapi check package e2e-package e2e-deploy audit-template e2e-second-engine bench load format
+.PHONY: help run test test-all test-rest property contract openapi check package e2e-package e2e-deploy audit-template e2e-second-engine bench load format
 .PHONY: faults golden seeded-bugs permissions fuzz mutants audit lock growth simulate-check
+
+.DEFAULT_GOAL = run
 
 # The first interpreter that is new enough, unless PYTHON names one.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -35,6 +38,9 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation
 UV = .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes --no-build-isolation
 INSTALL = $(UV) -r $(1) 2>/dev/null || $(PIP) -r $(1)
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' $(firstword $(MAKEFILE_LIST))
 
 run: .venv/run .venv/bin/ordersctl
 	@.venv/bin/ordersctl run $(ARGS)

@@ -74,7 +74,7 @@ class Gateway(LocalGateway):
         try:
             event: dict[str, Any] = super()._generate_lambda_event(method, path, headers, body)
         except ValueError as error:
-            raise Problem("not-found", 404, "No such path") from error
+            raise Problem("not-found", 404, "No such path; /openapi.json lists the paths") from error
         # Chalice passes path parameters as they are in the request line, API Gateway decodes them.
         parameters = event["pathParameters"]
         event["pathParameters"] = {name: unquote(value) for name, value in parameters.items()}
@@ -108,7 +108,9 @@ class Headers(dict[str, str]):
 
 
 def _unauthorized() -> Problem:
-    return Problem("unauthorized", 401, "Send a valid token", headers={"WWW-Authenticate": "Bearer"})
+    return Problem(
+        "unauthorized", 401, "Send a valid token: Authorization: Bearer TOKEN", headers={"WWW-Authenticate": "Bearer"}
+    )
 
 
 class RequestHandler(ChaliceRequestHandler):
@@ -130,8 +132,7 @@ class RequestHandler(ChaliceRequestHandler):
             if any(not isinstance(defect, _OF_A_BODY) for defect in self.headers.defects):
                 raise UnreadableBodyError(Problem("bad-request", 400, "The headers cannot be read"))
             body = request_body.read(self.headers, self.rfile)
-            if self.command == "GET" and (found := docs_page.page(self.path)):
-                self._answer(200, {"Content-Type": found[0], "Content-Security-Policy": docs_page.POLICY}, found[1])
+            if self.command in {"GET", "HEAD"} and self._is_of_the_page():
                 return
             body = request_body.decompressed(body, self.headers)
             answer = self.local_gateway.handle_request(self.command, self.path, Headers(self.headers), body or None)
@@ -148,6 +149,16 @@ class RequestHandler(ChaliceRequestHandler):
         except Exception:  # where a function fails, API Gateway answers 500
             logger.exception("gateway.failed")
             self._refuse(Problem("internal-server-error", 500, "Try again"))
+
+    def _is_of_the_page(self) -> bool:
+        """Answer a request for the reference page; a browser that opens the API's root is sent there."""
+        if self.path == "/" and "text/html" in self.headers.get("Accept", ""):
+            self._answer(HTTPStatus.FOUND, {"Location": docs_page.PATH, "Vary": "Accept"}, None)
+        elif found := docs_page.page(self.path):
+            self._answer(200, {"Content-Type": found[0], "Content-Security-Policy": docs_page.POLICY}, found[1])
+        else:
+            return False
+        return True
 
     def _cors(self) -> dict[str, str]:
         """The headers that let a page read an answer that is not the service's own."""

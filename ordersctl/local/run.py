@@ -43,6 +43,12 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     type=click.IntRange(min=1),
     help="When a message that was not handled is delivered again.  [default: as in the template]",
 )
+@click.option(
+    "--seed",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Place the orders of FILE at the start: a CSV of invoices, as ordersctl load takes it.",
+)
 @click.option("--with-consumers", is_flag=True, help="With the sample consumers, which move orders on to delivered.")
 def run(
     *,
@@ -51,6 +57,7 @@ def run(
     console_port: int,
     state_dir: Path | None,
     visibility: int | None,
+    seed: Path | None,
     with_consumers: bool,
 ) -> None:
     """Run everything on this machine: API, queues, table, events. Ctrl-C stops it."""
@@ -79,6 +86,8 @@ def run(
             _announce(port, engine_port, console, state_dir)
             for name, state in switches.halted().items():
                 echo(f"{name} is {state} since an earlier run; to end that: {as_typed('resume', name)}")
+            if seed is not None:
+                supervisor.start_seed(seed.resolve())
             supervisor.watch(note.processes)
     except KeyboardInterrupt:
         echo("\nStopping.", nl=False)

@@ -41,6 +41,7 @@ class Supervisor:
     event_sources: Child | None = None
     consumers: list[Child] = field(default_factory=list)
     console: Child | None = None
+    seed: Child | None = None  # places sample orders, and ends
 
     def start(self, visibility: int | None) -> None:
         """Start everything except the consumers; ClickException if a process ends at once.
@@ -97,6 +98,13 @@ class Supervisor:
             self.console = Child("console", "ordersctl.cli:main", arguments, environment, log, [number])
             self.console.start()
 
+    def start_seed(self, file: Path) -> None:
+        """Place the orders of a CSV of invoices, beside everything else."""
+        log = project.log_dir(self.state_dir) / "seed.log"
+        environment = {"ORDERS_STATE_DIR": str(self.state_dir), "COLUMNS": "100"}
+        self.seed = Child("seed", "ordersctl.cli:main", ("load", str(file)), environment, log)
+        self.seed.start()
+
     def watch(self, note: Note) -> None:
         """Restart the event sources when they end; ClickException when a process ends that is not restarted."""
         assert self.event_sources is not None  # noqa: S101 - `start` came first
@@ -108,6 +116,7 @@ class Supervisor:
             time.sleep(0.1)
             self._refuse_ended(self.servers)
             self._report_ended(reported)
+            self._report_seed()
             if missing := self._consumers_to_start(switches):
                 self.start_consumers(missing)
                 note(self._pids())
@@ -127,11 +136,18 @@ class Supervisor:
 
     def _report_ended(self, reported: set[int]) -> None:
         for child in self._attendants():
-            if child.pid is None or child.pid in reported or (how := child.ended()) is None:
+            if child is self.seed or child.pid is None or child.pid in reported or (how := child.ended()) is None:
                 continue
             reported.add(child.pid)
             kept = "" if child is self.console else "; its queue keeps its events"
             echo(f"{child.name} ended ({how}){kept}. See logs/{child.name}.log")
+
+    def _report_seed(self) -> None:
+        if self.seed is None or (how := self.seed.ended()) is None:
+            return
+        result = "are placed" if how == "exit 0" else f"are not all placed ({how})"
+        echo(f"The sample orders {result}: see logs/seed.log")
+        self.seed = None
 
     def _consumers_to_start(self, switches: Switches) -> list[str]:
         """Return the consumers that a switch asks for, and that were never started."""
@@ -144,8 +160,8 @@ class Supervisor:
         stop([*self._attendants(), *self._children()])
 
     def _attendants(self) -> list[Child]:
-        """Return the processes without which orders go on: consumers, and the console."""
-        return [*self.consumers, *([] if self.console is None else [self.console])]
+        """Return the processes without which orders go on: consumers, the console, and what places sample orders."""
+        return [*self.consumers, *(each for each in (self.console, self.seed) if each is not None)]
 
     def _children(self) -> list[Child]:
         return [*self.servers, *([] if self.event_sources is None else [self.event_sources])]

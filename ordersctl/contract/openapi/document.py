@@ -43,7 +43,10 @@ HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"const": "true"},
     },
     "ETag": {"description": "The order's version.", "schema": {"type": "string", "pattern": '^"[1-9][0-9]*"$'}},
-    "Link": {"description": 'Where the next page is, rel="next" (RFC 8288).', "schema": _TEXT},
+    "Link": {
+        "description": 'Where to go on: rel="next" of a list, rel="service-desc" of the root (RFC 8288).',
+        "schema": _TEXT,
+    },
 }
 
 

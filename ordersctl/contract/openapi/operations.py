@@ -268,4 +268,23 @@ OPERATIONS: Mapping[str, Operation] = {
             )
         },
     ),
+    "index": Operation(
+        "Where to begin",
+        {
+            200: Success(
+                "The paths of this document and of the health check.",
+                {
+                    "type": "object",
+                    "properties": {
+                        "service": {"const": "orders"},
+                        "stage": {"type": "string"},
+                        "openapi": {"type": "string", "format": "uri-reference"},
+                        "health": {"type": "string", "format": "uri-reference"},
+                    },
+                    "required": ["service", "stage", "openapi", "health"],
+                },
+                headers=("Link",),
+            )
+        },
+    ),
 }
