@@ -167,7 +167,7 @@ class Supervisor:
         return [*self.servers, *([] if self.event_sources is None else [self.event_sources])]
 
     def _pids(self) -> dict[str, int | None]:
-        return {child.name: child.pid for child in [*self._children(), *self._attendants()]}
+        return {child.name: child.pid for child in [*self._children(), *self._attendants()] if child is not self.seed}
 
     def _wait(self, ready: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + START_SECONDS

@@ -27,7 +27,7 @@ def pause(*, stage: Stage, names: tuple[str, ...], failing: bool, yes: bool) -> 
     if failing and not set(names) <= set(CONSUMERS):
         raise click.UsageError(f"--failing is for consumers: {', '.join(CONSUMERS)}.")
     if not stage.is_local and not yes:
-        click.confirm(f"Pause {', '.join(names)} of stage {stage.name}?", abort=True)
+        stage.confirm(f"pause {', '.join(names)}?")
     _switch(stage, names, State.FAILING if failing else State.PAUSED)
 
 
@@ -38,7 +38,7 @@ def pause(*, stage: Stage, names: tuple[str, ...], failing: bool, yes: bool) -> 
 def resume(*, stage: Stage, names: tuple[str, ...], yes: bool) -> None:
     """Let the processor, the publisher or a consumer run again; a sample consumer that was not started starts."""
     if not stage.is_local and not yes:
-        click.confirm(f"Resume {', '.join(names)} of stage {stage.name}?", abort=True)
+        stage.confirm(f"resume {', '.join(names)}?")
     _switch(stage, names, State.RUNNING)
 
 

@@ -23,6 +23,7 @@ def queues(*, stage: Stage, as_json: bool) -> None:
         return
     title = f"Queues of stage {stage.name}"
     show(title, rows, ("queue", "holds", "waiting", "in_flight", "oldest", "state"), as_json=False)
+    echo("")
     show(
         "The table's stream, still to be published",
         streams,
@@ -30,5 +31,6 @@ def queues(*, stage: Stage, as_json: bool) -> None:
         as_json=False,
     )
     if throttled:
+        echo("")
         title = f"Throttled by DynamoDB in the last {MINUTES} minutes"
         show(title, throttled, ("resource", "reason", "events"), as_json=False)

@@ -78,6 +78,29 @@ class Stage:
         """The customers whose orders the index has under several keys."""
         return parse_spread(_described(self)["parameters"].get("SpreadCustomers", ""))
 
+    def refuse_local_run(self, why: str) -> None:
+        """Raise UsageError when this is a run of `make run`, where nothing is deployed; `why` says more."""
+        if self.is_local and current.current() is not None:
+            raise click.UsageError(f"not in the local run: {why}. Name a stage on AWS by --stage.")
+
+    @property
+    def title(self) -> str:
+        """The stage as confirmations name it: with its account, which another profile would change."""
+        if self.is_local:
+            return "The local run"
+        try:
+            account = str(self.client("sts").get_caller_identity()["Account"])
+        except (BotoCoreError, ClientError):
+            account = "unknown"
+        return f"Stage {self.name} of account {account}"
+
+    def confirm(self, question: str) -> None:
+        """Ask whether to change this stage, in red for production; click's Abort when the answer is no."""
+        title = self.title
+        if self.name.startswith("prod") and "NO_COLOR" not in os.environ:
+            title = click.style(title, fg="red", bold=True)
+        click.confirm(f"{title}: {question}", abort=True, err=True)
+
     def queue_attributes(self, url: str, *names: str) -> dict[str, str]:
         """Return attributes of a queue, by name."""
         answer = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=list(names))

@@ -39,7 +39,7 @@ def check(event: OrderEvent) -> None:
 
 @pytest.mark.parametrize("path", event_schemas.files(), ids=lambda path: path.name)
 def test_the_schema_files_match_the_models(path: Path) -> None:
-    assert path.read_text() == event_schemas.files()[path], "run: python -m ordersctl event-schemas"
+    assert path.read_text() == event_schemas.files()[path], "run: .venv/bin/ordersctl event-schemas"
 
 
 def test_the_check_command_finds_no_difference() -> None:

@@ -18,7 +18,7 @@ from ordersctl.operate.dlq.selection import Result, Selection, handle_each
 from ordersctl.operate.dlq.walk import HOLD_SECONDS, Walk
 from ordersctl.shared import options, project
 from ordersctl.shared.files import open_private
-from ordersctl.shared.output import duration, echo, printable, printable_json, show
+from ordersctl.shared.output import duration, echo, number_of, printable, printable_json, show
 from ordersctl.shared.queues.dead_letters import DeadLetter
 from ordersctl.shared.stage import Stage, with_stage
 
@@ -192,7 +192,7 @@ def _handle(
             result = handle_each(walk, selection.among(walk), handle, rate=rate)
         else:
             found = list(selection.among(walk))
-            _ask(walk, found, done, quiet=as_json)
+            _ask(stage, walk, found, done, quiet=as_json)
             result = handle_each(walk, found, handle, rate=rate)
     if not as_json and not (result.done or result.stayed):
         echo("No dead letter is visible; `ordersctl queues` shows how many another command holds.", err=True)
@@ -201,7 +201,7 @@ def _handle(
     return bool(result.done)
 
 
-def _ask(walk: Walk, found: Sequence[DeadLetter], done: str, *, quiet: bool) -> None:
+def _ask(stage: Stage, walk: Walk, found: Sequence[DeadLetter], done: str, *, quiet: bool) -> None:
     """Show what would be done, and ask; click's Abort when the answer is no."""
     if not found:
         return
@@ -217,7 +217,7 @@ def _ask(walk: Walk, found: Sequence[DeadLetter], done: str, *, quiet: bool) -> 
         ]
         show(f"To be {done}", rows, ("queue", "dead_letters", "oldest", "reason"), as_json=False)
     walk.hold(_ANSWER_SECONDS)
-    click.confirm(f"{len(found)} dead letters will be {done}. Go on?", abort=True, err=True)
+    stage.confirm(f"{number_of(len(found), 'dead letter')} will be {done}. Go on?")
     if walk.is_over:
         raise click.ClickException("the answer took too long: another command may have them. Run it again.")
 
