@@ -53,10 +53,14 @@ class Console(rich.console.Console):
     """rich's console, for texts and tables of any origin."""
 
     def print(self, *objects: Any, **options: Any) -> None:
-        if not self.is_terminal:
-            objects = tuple(_lines(each) if isinstance(each, rich.table.Table) else each for each in objects)
-            options = {"soft_wrap": True} | options
-        super().print(*(_shown(each) for each in objects), **options)
+        if self.is_terminal:
+            super().print(*(_shown(each) for each in objects), **options)
+            return
+        for each in objects:
+            if isinstance(each, rich.table.Table):
+                click.echo(printable(_lines(each), keep="\n\t"), file=self.file)  # rich would expand the tabs
+            else:
+                super().print(_shown(each), **({"soft_wrap": True} | options))
 
 
 class Table(rich.table.Table):
@@ -70,12 +74,12 @@ def _shown(value: Any) -> Any:
     return printable(value, keep="\n\t") if isinstance(value, str) else value
 
 
-def _lines(table: rich.table.Table) -> Text:
+def _lines(table: rich.table.Table) -> str:
     """Write a table as lines of cells with tabs between them: names, rows, and what stands below them."""
     rows = [[column.header for column in table.columns]] if table.show_header else []
     rows += [list(row) for row in zip(*(column.cells for column in table.columns), strict=True)]
     rows += [[column.footer for column in table.columns]] if table.show_footer else []
-    return Text("\n".join("\t".join(Text.from_markup(str(cell)).plain for cell in row) for row in rows))
+    return "\n".join("\t".join(Text.from_markup(str(cell)).plain for cell in row) for row in rows)
 
 
 def show(title: str, rows: Sequence[Row], columns: Iterable[str], *, as_json: bool) -> None:

@@ -234,6 +234,7 @@ def _report(stage: Stage, selection: Selection, result: Result, *, as_json: bool
         for outcome, count in result.done.items():
             echo(f"{count} {outcome}.")
         if result.stayed:
+            echo(f"{number_of(len(result.stayed), 'dead letter')} still there:", err=True)
             show("Still there", result.stayed, ("queue", "id", "order_id", "reason"), as_json=False)
         if in_flight:
             echo(f"Another command holds {in_flight}; if it was killed, they are visible again after its --hold.")
