@@ -11,7 +11,8 @@ from bench.instructions import lambda_events, measure
 from bench.instructions.measure import Program
 from bench.instructions.packages import CHALICE, FASTAPI, FLASK, ORDERS, POWERTOOLS, RAW, Package, build, runtime
 from ordersctl.deploy.zip_contents.bytecode import NEVER_IMPORTED
-from ordersctl.estimate.cost.per_order import Load, dollars_per_million, prices, units
+from ordersctl.estimate.cost.aws_prices import aws_prices
+from ordersctl.estimate.cost.per_order import Load, dollars_per_million, units
 from ordersctl.shared.engine_client import get_json
 
 PEERS = (RAW, CHALICE, FASTAPI, POWERTOOLS, FLASK)
@@ -165,7 +166,7 @@ def zip_megabytes(bench: Bench) -> float:
 def dollars() -> tuple[float, float]:
     """Dollars per million orders by the cost model: accepted by Lambda, and by direct acceptance."""
     by_lambda, direct = (
-        sum(dollars_per_million(units(Load(direct=each)), prices()).values()) for each in (False, True)
+        sum(dollars_per_million(units(Load(direct=each)), aws_prices()).values()) for each in (False, True)
     )
     return by_lambda, direct
 

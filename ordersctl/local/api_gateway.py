@@ -30,7 +30,8 @@ from chalice.local import (
 from chalicelib.http import problem_document, problems
 from chalicelib.http.problems import Problem
 from chalicelib.http.responses import Origins
-from ordersctl.local import docs_page, request_body
+from ordersctl.local import request_body
+from ordersctl.local.reference import page as reference
 from ordersctl.local.request_body import UnreadableBodyError
 
 IDLE_SECONDS = 65
@@ -132,7 +133,7 @@ class RequestHandler(ChaliceRequestHandler):
             if any(not isinstance(defect, _OF_A_BODY) for defect in self.headers.defects):
                 raise UnreadableBodyError(Problem("bad-request", 400, "The headers cannot be read"))
             body = request_body.read(self.headers, self.rfile)
-            if self.command in {"GET", "HEAD"} and self._is_of_the_page():
+            if self._is_of_the_reference():
                 return
             body = request_body.decompressed(body, self.headers)
             answer = self.local_gateway.handle_request(self.command, self.path, Headers(self.headers), body or None)
@@ -150,12 +151,12 @@ class RequestHandler(ChaliceRequestHandler):
             logger.exception("gateway.failed")
             self._refuse(Problem("internal-server-error", 500, "Try again"))
 
-    def _is_of_the_page(self) -> bool:
+    def _is_of_the_reference(self) -> bool:
         """Answer a request for the reference page; a browser that opens the API's root is sent there."""
-        if self.path == "/" and "text/html" in self.headers.get("Accept", ""):
-            self._answer(HTTPStatus.FOUND, {"Location": docs_page.PATH, "Vary": "Accept"}, None)
-        elif found := docs_page.page(self.path):
-            self._answer(200, {"Content-Type": found[0], "Content-Security-Policy": docs_page.POLICY}, found[1])
+        if self.path == "/" and self.command in {"GET", "HEAD"} and "text/html" in self.headers.get("Accept", ""):
+            self._answer(HTTPStatus.FOUND, {"Location": reference.PATH, "Vary": "Accept"}, None)
+        elif found := reference.answer(self.command, self.path, self.headers):
+            self._answer(200, {"Content-Type": found[0], "Content-Security-Policy": reference.POLICY}, found[1])
         else:
             return False
         return True

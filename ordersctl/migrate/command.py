@@ -2,9 +2,9 @@
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 import pymysql
@@ -61,12 +61,14 @@ def plan(*, migration: Migration, limit: int | None, rate: float, as_json: bool)
     found = command.plan(migration, limit=limit, rate=rate)
     rows = [finding._asdict() for finding in found.findings]
     if as_json:
-        echo(json.dumps({"findings": rows, "estimate": found.estimate()}))
+        echo(json.dumps({"findings": rows, "estimate": found.estimate(), "refused": str(found.refused_file)}))
     else:
         show(
             f"{migration.mapping.name} to stage {migration.stage.name}", rows, ["level", "about", "what"], as_json=False
         )
         echo(found.sentence())
+        if found.census.refused:
+            echo(f"Each refused order with its reason: {found.refused_file}", err=True)
     if not found.is_possible:
         raise click.exceptions.Exit(1)
 
@@ -75,15 +77,26 @@ def plan(*, migration: Migration, limit: int | None, rate: float, as_json: bool)
 @click.option("--rate", metavar="N", type=options.Finite(0, 100_000), default=0.0, help="At most N orders a second.")
 @click.option("--restart", is_flag=True, help="Copy all orders again, from the first one.")
 @click.option("--key", "keys", metavar="N", type=int, multiple=True, help="Only this order, again; repeatable.")
+@click.option("--keys", "file", metavar="FILE", type=click.File(), help="Only these orders, again: a key in each line.")
 @_with_migration
-def snapshot(*, migration: Migration, rate: float, restart: bool, keys: tuple[int, ...], as_json: bool) -> None:
+def snapshot(
+    *, migration: Migration, rate: float, restart: bool, keys: tuple[int, ...], file: IO[str] | None, as_json: bool
+) -> None:
     """Copy every order that the shop has, without events. A copy that was stopped goes on where it was."""
     from ordersctl.migrate import snapshot as copy  # noqa: PLC0415 - a command imports what it needs
 
-    if keys:
-        _report(copy.copy_again(migration, keys), as_json=as_json)
+    if keys or file:
+        chosen = [*keys, *(_keys(file) if file else ())]
+        _report(copy.copy_again(migration, chosen, rate=rate), as_json=as_json)
     else:
         _report(copy.snapshot(migration, rate=rate, restart=restart), as_json=as_json)
+
+
+def _keys(file: IO[str]) -> Iterator[int]:
+    for number, line in enumerate(file, 1):
+        if not line.strip().isdecimal():
+            raise click.BadParameter(f"line {number} of {file.name} is not a key, which is a whole number above 0.")
+        yield int(line)
 
 
 @migrate.command()
@@ -120,7 +133,10 @@ def verify(*, migration: Migration, sample: int | None, accept_refused: bool, as
         echo(json.dumps(outcome.summary() | {"report": path}))
     else:
         echo(outcome.report())
-        echo(f"To sign: {path}", err=True)
+        echo(f"{'To sign' if sample is None else 'The same text'}: {path}", err=True)
+        if outcome.findings.differences:
+            again = Path(path).with_name(command.DIFFERENT_KEYS)
+            echo(f"To copy what differs again: ordersctl migrate snapshot --keys {again}", err=True)
     if not outcome.is_clean:
         raise click.exceptions.Exit(1)
 
@@ -179,4 +195,5 @@ def _report(counts: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         echo(json.dumps(counts))
     else:
-        echo(", ".join(f"{value} {name}" for name, value in counts.items()) or "Nothing to do.")
+        said = [f"{value} {name}" if type(value) is int else f"{name} {value}" for name, value in counts.items()]
+        echo(", ".join(said) or "Nothing to do.")

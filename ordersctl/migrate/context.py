@@ -31,9 +31,10 @@ class Migration:
 
     @classmethod
     def of(cls, stage: Stage, mapping_file: Path, credentials: Path | None) -> "Migration":
-        """Raises ClickException when the mapping or a setting is wrong, botocore's errors."""
+        """Raises ClickException when the mapping or a setting is wrong, SourceLost, botocore's errors."""
         mapping = document.read(mapping_file)
         server = Server.configured(credentials)
+        server.connect().close()  # before the stage is asked: a stage that is missing should not hide a wrong password
         answer = stage.client("secretsmanager").get_secret_value(SecretId=stage.output("IdSecretArn"))
         mapper = Mapper(mapping, str(answer["SecretString"]).encode())
         name, state = stage.output("OrderTable"), State.of(stage, mapping)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from ordersctl.migrate.context import Migration
 from ordersctl.migrate.errors import Stopped
-from ordersctl.shared.output import duration
+from ordersctl.shared.output import duration, echo
 
 ROUTES = ("reads", "changes", "place")
 HERE, SHOP = "orders", "legacy"
@@ -38,6 +38,8 @@ def cutover(migration: Migration, route: str, *, back: bool, verified_within_hou
                 f"{' and '.join(wrong)} first: a customer should see what a change or an order here has made."
             )
         checked += _checked_forward(migration, verified_within_hours)
+        if route != "reads":
+            _warn_of_one_way(migration, route)
     _run_hook(migration, route, target)
     state.save_routes(routes | {route: target})
     return [*checked, f"{route} is served by {_name(target)} now"]
@@ -55,11 +57,28 @@ def _checked_forward(migration: Migration, verified_within_hours: float) -> Iter
     if not verified or verified["mapping"] != migration.mapping.digest:
         raise Stopped("verify has not compared all orders yet (without --sample).")
     if not verified["clean"]:
-        raise Stopped(f"verify found {verified['different']} orders different, {verified['refused']} refused.")
+        where = f" in a sample of {verified['sample']}" if verified["sample"] else ""
+        raise Stopped(
+            f"verify found {verified['different']} different and {verified['refused']} refused orders{where}, and "
+            f"{verified['different_groups']} sums: compare all orders again when the cause is gone."
+        )
     age = (datetime.now(UTC) - datetime.fromisoformat(verified["at"])).total_seconds()
     if age > verified_within_hours * 3_600:
         raise Stopped(f"the last verify is {duration(age)} old: verify again.")
     yield f"verify was clean {duration(age)} ago: {verified['same']} orders, {verified['groups'] or 0} sums"
+
+
+def _warn_of_one_way(migration: Migration, route: str) -> None:
+    """Warn, before a route is handed over, when the shop would not get what is done here."""
+    done = "changed" if route == "changes" else "placed"
+    if migration.mapping.reverse is None:
+        echo(
+            f"Warning: the mapping has no [reverse], so what is {done} here will not be in the shop, not even after "
+            "the way back.",
+            err=True,
+        )
+    elif not migration.state.is_running("write-back"):
+        echo(f"Warning: write-back does not run here. What is {done} here is in the shop when it has run.", err=True)
 
 
 def _caught_up(migration: Migration) -> str:
@@ -76,7 +95,7 @@ def _caught_up(migration: Migration) -> str:
 
 def _checked_back(migration: Migration, route: str) -> Iterator[str]:
     if route == "reads":
-        yield "reads may go back at any time: the shop has all that it had"
+        yield "changes and new orders are served by the shop, which shows what it has"
     elif migration.mapping.reverse is None:
         yield f"what was {'changed' if route == 'changes' else 'placed'} here is not in the shop: there is no [reverse]"
     else:

@@ -89,7 +89,7 @@ class _Follower:
         more = {name: saved[name] for name in ("server_id", "server_uuid", "gtid") if name in saved}
         if batch.gtid:
             more["gtid"] = batch.gtid
-        state.save_position(batch.end, **more)
+        state.save_position(batch.end, **more, ledger=self.migration.mapping.ledger)
 
     def _is_done(self) -> bool:
         position = self.migration.state.position()

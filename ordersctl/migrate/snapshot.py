@@ -50,8 +50,7 @@ def snapshot(migration: Migration, *, rate: float, restart: bool, chunk: int = C
             progress |= {"after": copied[-1], "copied": progress["copied"] + len(copied)} if copied else {"done": True}
             state.save_snapshot(progress)
             done = int(progress["copied"]) - first
-            if rate:
-                time.sleep(max(0.0, done / rate - (time.monotonic() - began)))
+            _keep_to(rate, done, began)
             if time.monotonic() - said > _SAY_EVERY_SECONDS:
                 said = time.monotonic()
                 _say(progress, done / max(0.001, said - began))
@@ -59,15 +58,20 @@ def snapshot(migration: Migration, *, rate: float, restart: bool, chunk: int = C
     return {"orders": progress["copied"], **copying.counts}
 
 
-def copy_again(migration: Migration, keys: Sequence[int]) -> dict[str, Any]:
-    """Copy these orders as they are now, or remove those that are gone; returns counts. Raises SourceLost, Stopped."""
-    reader = migration.reader()
+def copy_again(migration: Migration, keys: Sequence[int], *, rate: float) -> dict[str, Any]:
+    """Copy these orders as they are now, or remove those that are gone, at most `rate` a second; returns counts.
+
+    Raises SourceLost, Stopped, botocore's errors: to do all of it again does no harm.
+    """
+    reader, began = migration.reader(), time.monotonic()
     # MySQL says only a place that the shop was at before: a further generation replaces what is stored of that place.
     table = replace(migration.table, generation=migration.table.generation + 1)
     with copier(table, quiet=True) as copying:
-        with reader.snapshot(floor=migration.state.position()) as shop:
-            loaded = shop.load(keys)
-        copying.put_all(loaded, shop.position)
+        for start in range(0, len(keys), CHUNK):
+            with reader.snapshot(floor=migration.state.position()) as shop:
+                loaded = shop.load(keys[start : start + CHUNK])
+            copying.put_all(loaded, shop.position)
+            _keep_to(rate, start + len(loaded), began)
         reader.close()
     return dict(copying.counts)
 
@@ -109,6 +113,12 @@ def _chunk(reader: Reader, copying: Copier, progress: dict[str, Any], size: int)
     except (BotoCoreError, ClientError) as error:
         raise Stopped(f"the table cannot be written: {error}. Run it again: it goes on after order {after}.") from error
     return keys
+
+
+def _keep_to(rate: float, done: int, began: float) -> None:
+    """Wait until so many orders may be done since a moment, at `rate` a second; 0: as fast as it goes."""
+    if rate:
+        time.sleep(max(0.0, done / rate - (time.monotonic() - began)))
 
 
 def _say(progress: dict[str, Any], rate: float) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ordersctl.migrate.errors import Stopped
 from ordersctl.migrate.mapping.model import ShopMapping
@@ -66,10 +66,13 @@ class State:
 
     def write_report(self, name: str, text: str) -> Path:
         """Write a report that only its owner can read: it names customers' orders."""
-        path = self.directory / name
-        with open_private(path, "w") as file:
+        with self.report(name) as file:
             file.write(text)
-        return path
+        return self.directory / name
+
+    def report(self, name: str) -> IO[str]:
+        """Open a report, empty, that only its owner can read."""
+        return open_private(self.directory / name, "w")
 
     def verified(self) -> dict[str, Any]:
         """The outcome of the last `verify`; {} before it."""

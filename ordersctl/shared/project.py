@@ -2,6 +2,7 @@
 
 import json
 import os
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,11 @@ INFRA = PROJECT_DIR / "infra"
 CHALICE_CONFIG = PROJECT_DIR / ".chalice" / "config.json"
 HANDLERS_LOG, INVOCATIONS_LOG = "handlers.log", "invocations.log"  # of the event sources, in log_dir
 SAMPLE_ORDER = {"currency": "GBP", "items": [{"sku": "85123A", "quantity": 6, "unit_price": 255}]}
+
+
+def version() -> str:
+    """Return the version of this release, from pyproject.toml."""
+    return str(tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text())["project"]["version"])
 
 
 def chalice_config() -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """CloudFormation templates as data: read, and laid over each other."""
 
+import copy
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,12 @@ PACKAGE = INFRA / "package.yaml"  # merged over Chalice's template by `ordersctl
 
 def load(path: Path) -> Template:
     """Read a template, with short forms (!Ref) written out."""
-    template: Template = YAMLTemplateSerializer().load_template(path.read_text(), str(path))
+    return copy.deepcopy(_parsed(path.read_text(), str(path)))
+
+
+@functools.cache  # a command reads the same template several times, and each parsing takes a third of a second
+def _parsed(text: str, name: str) -> Template:
+    template: Template = YAMLTemplateSerializer().load_template(text, name)
     return template
 
 

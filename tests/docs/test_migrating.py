@@ -1,7 +1,6 @@
 """The guide to moving in: its commands, sections, rules and columns are those of the code."""
 
 import re
-import tomllib
 
 import click
 import pytest
@@ -10,6 +9,8 @@ from ordersctl.migrate.command import migrate
 from ordersctl.migrate.mapping import document
 from ordersctl.migrate.mapping.model import RULES
 from ordersctl.migrate.mapping.rows import ADJUSTMENT_COLUMNS, LINE_COLUMNS, ORDER_COLUMNS, PREFIXES
+from ordersctl.migrate.target.writes import Outcome
+from ordersctl.migrate.write_back.command import LATE, THEIRS
 from ordersctl.shared.project import PROJECT_DIR
 from tests.tools.migrate.shop import SAMPLES
 
@@ -43,9 +44,17 @@ def test_every_column_is_in_the_guide() -> None:
     assert {prefix for prefix in PREFIXES if f"`{prefix}" not in GUIDE} == set()
 
 
-def test_the_example_of_reverse_is_a_right_mapping(tmp_path_factory: pytest.TempPathFactory) -> None:
-    (example,) = re.findall(r"```toml\n(\[reverse\].+?)```", GUIDE, re.DOTALL)
-    assert tomllib.loads(example)
+def test_the_examples_are_right_parts_of_a_mapping(tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("mapping") / "shop.toml"
-    path.write_text((SAMPLES / "classic.toml").read_text() + example)
-    assert document.read(path).reverse is not None
+    path.write_text(
+        "\n".join([(SAMPLES / "classic.toml").read_text(), *re.findall(r"```toml\n(.+?)```", GUIDE, re.DOTALL)])
+    )
+    mapping = document.read(path)
+    assert mapping.reverse is not None
+    assert mapping.compare_fields
+    assert mapping.cutover_hook
+
+
+def test_every_count_of_a_summary_is_in_the_guide() -> None:
+    words = {*map(str, Outcome), "orders", "refused", "position", LATE, THEIRS}
+    assert {word for word in words if f"`{word}`" not in GUIDE} == set()

@@ -24,6 +24,8 @@ from testkit.builders import ADDRESS, new_order
 from testkit.servers.local_run import LocalRun
 from testkit.waiting import eventually
 
+pytestmark = pytest.mark.full  # a run and consumers of its own; tests/consumers/ runs the consumers' code
+
 CANARY = "canary-2f8e1c"
 SECRET_ADDRESS = ADDRESS | {"name": f"{CANARY} Ann", "line1": f"1 {CANARY} Street"}
 SECRET_ORDER = new_order(shipping_address=SECRET_ADDRESS, note=f"the key is under {CANARY}")

@@ -165,6 +165,22 @@ class ApiMachine(RuleBasedStateMachine):
 
         self.agrees("read", answer, expected)
 
+    @rule(asking=ASKING, which=st.lists(WHICH, min_size=1, max_size=5))
+    def read_many(self, asking: Asking, which: list[int]) -> None:
+        (who, named), ids = self.known_as(asking), [self.order_id(each) for each in which]
+        answer = self.caller(who).get(f"/orders?{urlencode([('order_id', each) for each in ids])}" + also(named))
+
+        def expected() -> None:
+            customer = self.model.customer(self.actors[who], "orders/read", named)
+            found, missing = self.model.seen_together(ids, customer)
+            assert answer.status == 200, answer
+            orders = [{name: order[name] for name in order if name != "violations"} for order in answer.json["orders"]]
+            assert orders == found
+            assert sorted(answer.json["missing"]) == sorted(missing)
+            assert answer.json["remaining"] == []
+
+        self.agrees("read many", answer, expected)
+
     @rule(asking=ASKING, which=WHICH, patch=FINE_CHANGES | STATUS_CHANGES | CHANGES, match=IF_MATCH)
     def patch(self, asking: Asking, which: int, patch: Json, match: str | None) -> None:
         order_id, (who, named) = self.order_id(which), self.known_as(asking)
@@ -267,6 +283,11 @@ class ApiMachine(RuleBasedStateMachine):
         for which, known in enumerate(self.model.orders.values() if hasattr(self, "model") else ()):
             if known.shown or known.erased:
                 self.read(("shop", None), which, None)
+
+
+def also(customer: str | None) -> str:
+    """One more parameter of a query."""
+    return "" if customer is None else f"&{urlencode({'customer_id': customer})}"
 
 
 def query(**parameters: Any) -> str:

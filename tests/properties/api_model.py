@@ -5,7 +5,7 @@ may follow which, what a patch changes, which order a key names.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -95,6 +95,22 @@ class Model:
         if known.shown is None and not known.erased and theirs and known.sealed:
             return known
         raise Refused(404, "not-found")
+
+    def seen_together(self, ids: Sequence[str], customer: str | None) -> tuple[list[Json], list[str]]:
+        """What one request for many orders shows, in the order asked for, and the ids that it calls missing."""
+        found: list[Json] = []
+        missing: list[str] = []
+        for order_id in dict.fromkeys(ids):
+            try:
+                known = self.see(order_id, customer)
+            except Refused as refused:
+                if refused.status == 410:
+                    found.append({"order_id": order_id, "status": "erased"})
+                else:
+                    missing.append(order_id)
+            else:
+                found.append(known.shown or {"order_id": order_id, "status": "accepted"})
+        return found, missing
 
     # --- effects ------------------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ FIXED = {"status cannot follow", "items are fixed", "address and note are fixed"
 MUST_MEET: dict[str, set[int | str]] = {
     "place": {202, 410, 422},
     "read": {200, 304, 404, 410},
+    "read many": {200, 400, 403},
     "patch": {200, 404, 409, 410, 412, 428, "owners only cancel", "below 0", *FIXED},
     "erase": {204, 404, "an erasure names the customer"},
     "list": {200, 403},

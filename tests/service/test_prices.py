@@ -1,16 +1,22 @@
 """CUSTOMER_PRICES=checked: customers pay the shop's prices, services name any; nothing is read when it is off."""
 
 import json
+import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from chalicelib.adapters import price_table
 from chalicelib.domain.orders import Order
+from ordersctl.deploy import package
+from ordersctl.deploy.sam import translated
 from testkit.api_client import ApiClient
 from testkit.builders import CUSTOMER, line, new_order
 from tests.service.harness import ServiceHarness, throttled
+from tests.tools.deploy.gateway.velocity import DirectGateway
 
 TABLE = "orders-tests-prices"
 PRICES = {("85123A", "GBP"): 255, ("71053", "GBP"): 339, ("85123A", "EUR"): 299}
@@ -215,14 +221,29 @@ def test_where_customers_are_trusted_no_price_is_read(harness: ServiceHarness) -
     assert stored.status == "placed"
 
 
+@pytest.fixture(params=["by Lambda", "directly"])
+def accept(shop: ServiceHarness, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[Any], str]]:
+    """Accepts an order of a customer as one of the two ways of accepting does, and returns its id."""
+    if request.param == "by Lambda":
+        api = shop.api()
+        yield lambda order: str(api.post("/orders", order).json["order_id"])
+        return
+    package.package.main(["--stage", "prod", "--template-only", "--out", str(tmp_path)], standalone_mode=False)
+    template = translated(json.loads((tmp_path / package.TEMPLATE).read_text()))
+    url = shop.sqs.get_queue_url(QueueName="orders-tests-queue")["QueueUrl"]
+    with httpx.Client(timeout=30, trust_env=False) as http:
+        gateway = DirectGateway.of(template, url, http, with_checked_prices=True)
+        yield lambda order: str(gateway.post(json.dumps(order), str(uuid.uuid4())).json["order_id"])
+
+
 @pytest.mark.full  # a thousand orders
-def test_of_a_thousand_orders_exactly_those_that_were_tampered_with_are_rejected(shop: ServiceHarness) -> None:
+def test_of_a_thousand_orders_exactly_those_that_were_tampered_with_are_rejected(
+    shop: ServiceHarness, accept: Callable[[Any], str]
+) -> None:
     tampered = {
-        shop.api()
-        .post("/orders", new_order(items=[line(unit_price=254 if n % 10 == 0 else 255)], reference=f"n{n}"))
-        .json["order_id"]: n % 10 == 0
+        accept(new_order(items=[line(unit_price=254 if n % 10 == 0 else 255)], reference=f"n{n}")): n % 10 == 0
         for n in range(1_000)
     }
-    shop.process_queue()
+    assert len(tampered) == len(shop.process_queue()) == 1_000
     statuses = {order_id: shop.stored(order_id) for order_id in tampered}
     assert {o: isinstance(s, Order) and s.status == "rejected" for o, s in statuses.items()} == tampered

@@ -6,8 +6,9 @@ from typing import Any, get_args
 
 import click
 
+from ordersctl.estimate.cost.aws_prices import aws_prices
 from ordersctl.estimate.cost.order_sizes import SHOP_BASKET, sizes
-from ordersctl.estimate.cost.per_order import LambdaReport, Load, dollars_per_million, prices, units
+from ordersctl.estimate.cost.per_order import LambdaReport, Load, dollars_per_million, units
 from ordersctl.estimate.cost.standing import kept_per_month, standing_per_month
 from ordersctl.shared.options import Finite
 from ordersctl.shared.output import Console, Table
@@ -55,7 +56,7 @@ def cost(
 
     The functions' durations are assumptions until they are measured: `ordersctl power-tune` does that.
     """
-    price = prices()
+    price = aws_prices()
     load = Load(size=sizes(lines), **given)
     if process_ms is not None:
         load = replace(load, process_ms=process_ms, process_order_ms=0)

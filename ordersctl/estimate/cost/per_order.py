@@ -1,15 +1,12 @@
 """The cost of an order on AWS: units per order by component, times prices."""
 
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from ordersctl.estimate.cost.order_sizes import Sizes, sizes
 
-PRICES = Path(__file__).with_name("prices.toml")
 GB = 1e9
 CHUNK_KB = 64  # bytes of a call to SQS or SNS that are billed as one request, also when the last chunk is not full
 ENTRIES_PER_CALL = 10  # ReceiveMessage, DeleteMessageBatch, PublishBatch
@@ -122,11 +119,6 @@ def _published(event_kb: float, records: int) -> float:
     """Return requests per event for publishing it, in batches as full as SNS and the stream's batches allow."""
     together = max(1, min(ENTRIES_PER_CALL, records, int(CALL_KB / event_kb)))
     return _chunks(together * event_kb) / together
-
-
-def prices() -> dict[str, Any]:
-    """Return the price list of prices.toml, in US dollars."""
-    return tomllib.loads(PRICES.read_text())
 
 
 def dollars_per_million(used: Units, price: Mapping[str, Any]) -> dict[str, float]:

@@ -88,6 +88,11 @@ class ShopMapping:
     essence: str  # the sections that say what an order is and when it changes
 
     @property
+    def ledger(self) -> str | None:
+        """The table of orders that are written back; None without [reverse]."""
+        return None if self.reverse is None else self.reverse.ledger
+
+    @property
     def digest(self) -> str:
         """A hash of what orders depend on: those that another mapping has copied may differ."""
         return hashlib.sha256(self.essence.encode()).hexdigest()[:16]

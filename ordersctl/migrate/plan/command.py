@@ -2,6 +2,7 @@
 
 import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ordersctl.migrate.context import Migration
@@ -11,7 +12,7 @@ from ordersctl.migrate.plan.orders import Census
 from ordersctl.shared.output import duration
 from ordersctl.shared.project import PROJECT_DIR
 
-_PRICES = PROJECT_DIR / "ordersctl" / "estimate" / "cost" / "prices.toml"
+_AWS_PRICES = PROJECT_DIR / "ordersctl" / "estimate" / "cost" / "aws_prices.toml"
 _ORDER = {"stop": 0, "look": 1, "ok": 2}
 
 
@@ -22,6 +23,7 @@ class Plan:
     findings: list[Finding]
     census: Census
     rate: float
+    refused_file: Path  # each refused order: its key and why
 
     @property
     def is_possible(self) -> bool:
@@ -31,10 +33,11 @@ class Plan:
         """Orders, seconds and money, as JSON values. The rate is the one asked for, or that of reading."""
         read_rate = self.census.orders / max(0.001, self.census.seconds)
         rate = min(self.rate, read_rate) if self.rate else read_rate
-        per_million = tomllib.loads(_PRICES.read_text())["dynamodb"]["per_million_write_units"]
+        per_million = tomllib.loads(_AWS_PRICES.read_text())["dynamodb"]["per_million_write_units"]
         return {
             "orders": self.census.orders,
             "read_per_second": round(read_rate),
+            "copied_per_second": round(rate),
             "seconds": round(self.census.orders / max(0.001, rate)),
             "write_units": self.census.write_units,
             "usd": round(self.census.write_units * float(per_million) / 1_000_000, 2),
@@ -43,9 +46,14 @@ class Plan:
     def sentence(self) -> str:
         """The estimate for a person."""
         found = self.estimate()
+        if found["copied_per_second"] < found["read_per_second"]:
+            why = f"as asked for; the source was read at {found['read_per_second']}"
+        else:
+            why = "as fast as the source was read; --rate sets a lower rate"
+        orders = "1 order" if found["orders"] == 1 else f"{found['orders']} orders"
         return (
-            f"{found['orders']} orders: {duration(found['seconds'])} at the rate asked for and the source's own "
-            f"({found['read_per_second']} a second), {found['write_units']} write units, ${found['usd']:.2f} on demand."
+            f"{orders}: about {duration(found['seconds'])} at {found['copied_per_second']} a second "
+            f"({why}). {found['write_units']} write units cost ${found['usd']:.2f} on demand."
         )
 
 
@@ -53,6 +61,8 @@ def plan(migration: Migration, *, limit: int | None, rate: float) -> Plan:
     """Judge everything. Raises SourceLost, Stopped."""
     reader = migration.reader()
     findings = [*server.judge(reader, migration.mapping), *tables.judge(reader, migration.mapping)]
-    census, about_orders = orders.count(reader, limit)
+    with migration.state.report("refused.csv") as refused:
+        census, about_orders = orders.count(reader, limit, refused)
     reader.close()
-    return Plan(sorted([*findings, *about_orders], key=lambda each: _ORDER[each.level]), census, rate)
+    found = sorted([*findings, *about_orders], key=lambda each: _ORDER[each.level])
+    return Plan(found, census, rate, migration.state.directory / "refused.csv")

@@ -1,12 +1,13 @@
 """Every order of the shop, judged as the copy will judge it: what would be refused, and what looks odd."""
 
+import csv
 import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import IO, Any
 
 from chalicelib.adapters import order_items
 from chalicelib.domain.orders import Order
@@ -23,9 +24,11 @@ from ordersctl.migrate.mapping.rows import (
 from ordersctl.migrate.mapping.values import is_ambiguous
 from ordersctl.migrate.plan.findings import Finding
 from ordersctl.migrate.source.reads import Reader, Snapshot
+from ordersctl.shared.output import printable
 
 _CHUNK = 500
 _EXAMPLES = 5
+_REASONS = 50  # that are shown; the list of refused orders has all
 # UTF-8 that was read as Latin-1 or Windows-1252: é as Ã©, £ as Â£, a curly quote as â€™.
 _MOJIBAKE = re.compile("Ã[\u0080-\u00bf\u2018-\u2122]|Â[\u00a0-\u00bf]|â€")
 _REQUIRED = {"customer_id", "status", "currency", "placed_at"}
@@ -51,13 +54,18 @@ class Census:
             named.append(key)
 
 
-def count(reader: Reader, limit: int | None) -> tuple[Census, list[Finding]]:
-    """Read all orders, or the first `limit`, and judge them. Raises SourceLost, Stopped."""
+def count(reader: Reader, limit: int | None, refused: IO[str]) -> tuple[Census, list[Finding]]:
+    """Read all orders, or the first `limit`, and judge them; each refused one is a line of the CSV `refused`.
+
+    Raises SourceLost, Stopped.
+    """
     census, findings, after = Census(), [], 0
+    lines = csv.writer(refused)
+    lines.writerow(("key", "reason"))
     while limit is None or census.orders < limit:
         began = time.monotonic()
         with reader.snapshot() as shop:
-            keys = shop.keys(after, _CHUNK)
+            keys = shop.keys(after, _CHUNK if limit is None else min(_CHUNK, limit - census.orders))
             if not keys:
                 break
             if not census.orders:
@@ -70,6 +78,7 @@ def count(reader: Reader, limit: int | None) -> tuple[Census, list[Finding]]:
         for key, order in loaded.items():
             if isinstance(order, Refused):
                 census.name(census.refused, _kind(str(order)), key)
+                lines.writerow((key, printable(str(order))))
             elif isinstance(order, Order):
                 census.write_units += write_units(order_items.to_item(order))
         census.orders += len(keys)
@@ -115,8 +124,10 @@ def _look_at(row: Mapping[str, Any], shop: Snapshot, census: Census) -> None:
 
 
 def _findings(census: Census) -> Iterator[Finding]:
-    for reason, times in census.refused.most_common():
+    for reason, times in census.refused.most_common(_REASONS):
         yield Finding("stop", "refused", f"{times}: {reason} (such as {_named(census, reason)})")
+    if len(census.refused) > _REASONS:
+        yield Finding("stop", "refused", f"and for {len(census.refused) - _REASONS} more reasons")
     for what, times in census.odd.most_common():
         yield Finding("look", "odd", f"{times}: {what} (such as {_named(census, what)})")
     if not census.refused:
@@ -128,5 +139,10 @@ def _named(census: Census, what: str) -> str:
 
 
 def _kind(reason: str) -> str:
-    """A reason without the numbers in it, so that alike ones are counted together."""
-    return re.sub(r"\d+(?:\.\d+)?", "N", reason)
+    """A reason with N for the numbers of one order, so that alike ones are counted together.
+
+    What is in quotes, such as a status, is the same for many orders; so are the limits of a field.
+    """
+    if reason.startswith("/"):  # a place in the order, and what is wrong there
+        return re.sub(r"(?<=/)\d+(?=[/:])", "N", reason)
+    return re.sub(r"'[^']*'|\d+(?:\.\d+)?", lambda found: found[0] if found[0][0] == "'" else "N", reason)

@@ -66,14 +66,15 @@ def _log_rights(reader: Reader) -> Iterator[Finding]:
 def _grants(reader: Reader, mapping: ShopMapping) -> Iterator[Finding]:
     """The rights of the user that copies: to read and to replicate, and no others."""
     text = " ".join(str(next(iter(row.values()))) for row in reader.query("SHOW GRANTS"))
-    rights = {
-        each.strip().upper()
-        for granted in re.findall(r"GRANT (.+?) ON ", text)
+    places = {  # of each right, one of the databases or tables on which it is granted
+        each.strip().upper(): place.replace("`", "")
+        for granted, place in re.findall(r"GRANT (.+?) ON (\S+)", text)
         for each in re.sub(r"\([^)]*\)", "", granted).split(",")
     }
+    rights = places.keys()
     if "ALL PRIVILEGES" not in rights and "REPLICATION SLAVE" not in rights:
         yield Finding("stop", "rights", "REPLICATION SLAVE is missing: without it the log cannot be followed")
-    if extra := sorted(rights - _RIGHTS):
+    if extra := [f"{each} on {places[each]}" for each in sorted(rights - _RIGHTS)]:
         yield Finding(
             "look",
             "rights",

@@ -54,7 +54,9 @@ def _columns(reader: Reader, mapping: ShopMapping) -> Iterator[Finding]:
     charsets = {row["charset"] for row in rows if row["t"] in mapping.watch and row["charset"]}
     if others := sorted(str(each) for each in charsets - _UTF8):
         yield Finding(
-            "look", "character sets", f"{', '.join(others)}: see under mojibake whether texts are what they say"
+            "look",
+            "character sets",
+            f"{', '.join(others)}: where texts look like UTF-8 in disguise, a finding says mojibake and names orders",
         )
 
 

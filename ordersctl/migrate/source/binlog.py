@@ -194,7 +194,7 @@ class LogReader:
             raise Stopped(
                 f"the log has a statement at {self._place()} that it should have as rows, or that changes a watched "
                 f"table: {text[:200]}\nThe position is kept. Look at what it did, and copy what it changed "
-                f"(snapshot --key); then go on with --accept {self._place()}"
+                f"(verify, snapshot --keys); then go on with --accept {self._place()}"
             )
         if kind is Meaning.BEGINS:
             self._in_transaction = True

@@ -7,27 +7,33 @@ from ordersctl.migrate.context import Migration
 from ordersctl.migrate.verify import orders, totals
 from ordersctl.migrate.verify.report import Verification
 
+DIFFERENT_KEYS = "different.txt"  # one a line, as `snapshot --keys` takes them
+
 
 def verify(migration: Migration, *, sample: int | None, accept_refused: bool) -> tuple[Verification, str]:
     """Compare all orders and the sums, or a sample of the orders; returns the outcome and the report's path.
 
-    Raises Stopped, SourceLost, botocore's errors.
+    A sample has a report of its own, beside the one that is signed. It never makes `cutover` possible; when it finds
+    differences, `cutover` waits for another comparison of all orders. Raises Stopped, SourceLost, botocore's errors.
     """
-    state = migration.state
+    state, written_back = migration.state, _written_back(migration)
     if sample is not None:
         keys = chosen_keys(migration, sample)
-        outcome = Verification(migration, orders.compare_some(migration, keys), None, len(keys), accept_refused)
+        findings = orders.compare_some(migration, keys)
+        outcome = Verification(migration, findings, None, len(keys), accept_refused, len(written_back))
     else:
         findings = orders.compare_all(migration)
         sums = totals.compare(migration, findings.owned | findings.refused.keys() | _written_back(migration))
-        outcome = Verification(migration, findings, sums, None, accept_refused)
+        outcome = Verification(migration, findings, sums, None, accept_refused, len(written_back))
+    if sample is None or not outcome.is_clean:
         state.save_verified(outcome.summary() | {"at": clock.now(), "mapping": migration.mapping.digest})
-    path = state.write_report("verify.md", outcome.report())
+    path = state.write_report("verify.md" if sample is None else "verify-sample.md", outcome.report())
+    state.write_report(DIFFERENT_KEYS, "".join(f"{key}\n" for key in sorted(findings.differences)))
     return outcome, str(path)
 
 
 def _written_back(migration: Migration) -> set[int]:
-    """The keys of this service's own orders in the shop."""
+    """The keys of the shop's rows that this service wrote: orders placed here, and those changed here."""
     if (reverse := migration.mapping.reverse) is None:
         return set()
     reader = migration.reader()

@@ -22,6 +22,7 @@ class Verification:
     totals: list[TotalsRow] | None
     sample: int | None  # how many orders were looked at; None for all
     accept_refused: bool
+    written_back: int  # orders that write-back has written into the shop
 
     @property
     def different_totals(self) -> list[TotalsRow]:
@@ -41,6 +42,7 @@ class Verification:
             "different": len(findings.differences),
             "refused": len(findings.refused),
             "owned": findings.counts[OWNED],
+            "written_back": self.written_back,
             "groups": None if self.totals is None else len(self.totals),
             "different_groups": len(self.different_totals),
             "sample": self.sample,
@@ -56,20 +58,31 @@ class Verification:
         yield f"# {mapping.name} and stage {self.migration.stage.name}: {'equal' if self.is_clean else 'NOT EQUAL'}"
         yield f"\n{clock.now()}, mapping {mapping.digest}, {of_what}, followed to {self.migration.state.position()}.\n"
         yield f"* {summary['same']} orders are the same here and in the shop, in every field."
-        yield f"* {summary['different']} differ. {summary['refused']} cannot be orders here."
+        accepted = ", which was accepted (--accept-refused)" if summary["refused"] and self.accept_refused else ""
+        yield f"* {summary['different']} differ. {summary['refused']} cannot be orders here{accepted}."
         yield f"* {summary['owned']} have been changed here since they were copied, and are not compared."
+        if self.written_back:
+            yield f"* {self.written_back} more were placed or changed here and written back, and are not compared."
         yield from _section("Differences", findings.differences, mapping.name)
         yield from _section("Refused", findings.refused, mapping.name)
-        if self.totals is None:
-            yield "\nThe mapping has no [totals]: counts and sums were not compared independently."
-        else:
-            yield "\n## Counts and sums\n\n| month | status | currency | orders | here | sum | here | |"
-            yield "|---|---|---|--:|--:|--:|--:|---|"
-            for (month, status, currency), shop, here in self.totals:
-                cells = (month, status, currency, shop.orders, here.orders, shop.total, here.total)
-                mark = "" if shop == here else "different"
-                yield f"| {' | '.join(printable(str(cell)) for cell in cells)} | {mark} |"
+        if self.sample is not None:
+            yield "\nOf a sample, counts and sums are not compared. The report to sign is that of all orders."
+            return
+        yield from _sums(self.totals)
         yield "\nRead and agreed:\n\nName, date, signature: ______________________________"
+
+
+def _sums(totals: list[TotalsRow] | None) -> Iterator[str]:
+    if totals is None:
+        yield "\nThe mapping has no [totals]: counts and sums were not compared independently."
+        return
+    yield "\n## Counts and sums\n\nSums are in minor units of their currency (cents, pence).\n"
+    yield "| month | status | currency | orders in the shop | orders here | sum in the shop | sum here | |"
+    yield "|---|---|---|--:|--:|--:|--:|---|"
+    for (month, status, currency), shop, here in totals:
+        cells = (month, status, currency, shop.orders, here.orders, shop.total, here.total)
+        mark = "" if shop == here else "different"
+        yield f"| {' | '.join(printable(str(cell)) for cell in cells)} | {mark} |"
 
 
 def _section(title: str, found: dict[int, str], source: str) -> Iterator[str]:

@@ -40,7 +40,7 @@ def compare(migration: Migration, excluded: Collection[int]) -> list[TotalsRow] 
     reader = migration.reader()
     rows: list[TotalsRow] = []
     for _ in range(_ATTEMPTS):
-        shop, here = _of_shop(migration, reader, text, excluded), _of_table(migration)
+        shop, here = _of_shop(migration, reader, text, excluded), _of_table(migration, excluded)
         nothing = Sum(0, 0)
         rows = [
             TotalsRow(group, shop.get(group, nothing), here.get(group, nothing)) for group in sorted({*shop, *here})
@@ -66,9 +66,13 @@ def _of_shop(migration: Migration, reader: Reader, text: str, excluded: Collecti
     return dict(found)
 
 
-def _of_table(migration: Migration) -> dict[Group, Sum]:
-    """Sums of the copies that this service has not changed and that are not tombstones."""
+def _of_table(migration: Migration, excluded: Collection[int]) -> dict[Group, Sum]:
+    """Sums of the copies that this service has not changed, that are not tombstones and not excluded.
+
+    An order that was copied and cannot be an order any more is excluded: the shop's sum does not have it either.
+    """
     found: dict[Group, Sum] = defaultdict(lambda: Sum(0, 0))
+    left_out = {f"{migration.mapping.name}/{key}" for key in excluded}
     pages = migration.table.client.get_paginator("scan").paginate(
         TableName=migration.table.name,
         ConsistentRead=True,
@@ -77,8 +81,8 @@ def _of_table(migration: Migration) -> dict[Group, Sum]:
     )
     for page in pages:
         for item in page["Items"]:
-            if item["legacy_digest"]["S"] == "gone":
-                continue  # cancelled or kept by rule; the shop has no row of it
+            if item["legacy_digest"]["S"] == "gone" or item["source_key"]["S"] in left_out:
+                continue  # gone: cancelled or kept by rule; the shop has no row of it
             group = (_month(item, migration), item["status"]["S"], item["currency"]["S"])
             before = found[group]
             found[group] = Sum(before.orders + 1, before.total + int(item["total"]["N"]))

@@ -138,7 +138,26 @@ def write_back(migration: Migration, *, queue_url: str, credentials: Path | None
     if reverse is None:
         raise Stopped("the mapping has no [reverse].")
     writer = WriteBack(migration, reverse, Server.configured(credentials, prefix="ORDERS_WRITE_BACK"))
-    sqs, wait = migration.stage.client("sqs"), migration.stage.wait_seconds
+    with migration.state.only_one("write-back"):
+        _check_follow(migration)
+        _work_off(writer, queue_url, until_empty=until_empty)
+    writer.close()
+    return writer.counts
+
+
+def _check_follow(migration: Migration) -> None:
+    """Raise Stopped when a follow is running that does not read the ledger."""
+    state = migration.state
+    if state.is_running("follow") and state.followed().get("ledger") != migration.mapping.ledger:
+        raise Stopped(
+            "follow was started before the mapping had this [reverse], and would copy what is written back as new "
+            "orders: stop it and start it again first."
+        )
+
+
+def _work_off(writer: WriteBack, queue_url: str, *, until_empty: bool) -> None:
+    stage = writer.migration.stage
+    sqs, wait = stage.client("sqs"), stage.wait_seconds
     while True:
         answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=wait)
         messages = answer.get("Messages", [])
@@ -146,8 +165,7 @@ def write_back(migration: Migration, *, queue_url: str, credentials: Path | None
             _handled(writer, json.loads(message["Body"]))
             sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
         if not messages and until_empty:
-            writer.close()
-            return writer.counts
+            return
         if not messages and not wait:
             time.sleep(0.2)
 

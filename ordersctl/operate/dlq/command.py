@@ -24,6 +24,10 @@ from ordersctl.shared.stage import Stage, with_stage
 
 _SHORTEST_ID = 6
 _ANSWER_SECONDS = 900  # seconds for which dead letters are held while the operator is asked
+_UNFIT = (
+    "What would come straight back is not sent. Drop it (ordersctl dlq drop), or fix it "
+    "(ordersctl dlq show ID --out FILE) and send the fixed one (ordersctl dlq redrive ID --with FILE)."
+)
 
 
 def _ids(_context: click.Context, _option: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -226,7 +230,7 @@ def _report(stage: Stage, selection: Selection, result: Result, *, as_json: bool
     """Print which dead letters were handled and which stayed; exit status 1 when some stayed or came back."""
     if orders := result.done[NAMES_NO_ORDER]:
         why = "no order id and customer could be read from their commands"
-        echo(f"Up to {orders} clients may still read `accepted`: {why}.", err=True)
+        echo(f"For up to {number_of(orders, 'order')} a client may still read `accepted`: {why}.", err=True)
     in_flight = selection.in_flight(stage)
     if as_json:
         echo(json.dumps({"done": result.done, "stayed": result.stayed, "in_flight": in_flight}, indent=2))
@@ -236,6 +240,8 @@ def _report(stage: Stage, selection: Selection, result: Result, *, as_json: bool
         if result.stayed:
             echo(f"{number_of(len(result.stayed), 'dead letter')} still there:", err=True)
             show("Still there", result.stayed, ("queue", "id", "order_id", "reason"), as_json=False)
+        if result.unfit:
+            echo(_UNFIT)
         if in_flight:
             echo(f"Another command holds {in_flight}; if it was killed, they are visible again after its --hold.")
     if result.stayed or CAME_BACK & result.done.keys():

@@ -10,7 +10,7 @@ from ordersctl.shared.runs.current import ENGINE, as_typed
 from ordersctl.shared.stage import Stage
 from testkit.builders import fresh_order_id
 
-GROUP = Group("orders", "--all $(rm) 'x'", 2, 5.0)
+GROUP = Group("orders", "--all $(rm) 'x'", 2, 1, 5.0)
 
 
 def acts(name: str = "local", *, allowed: bool = True, url: str | None = None) -> Acts:

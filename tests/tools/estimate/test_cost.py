@@ -1,6 +1,5 @@
 """`ordersctl cost`: the model, and the tables that the command prints."""
 
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,10 @@ from chalicelib.adapters import event_topic, order_items
 from chalicelib.domain import commands, events, orders
 from chalicelib.domain.orders import NewOrder
 from chalicelib.domain.request_context import RequestContext
+from ordersctl.estimate.cost.aws_prices import aws_prices
 from ordersctl.estimate.cost.command import cost
 from ordersctl.estimate.cost.order_sizes import INDEX_ENTRY, KB, SHOP_BASKET, Sizes, sizes
-from ordersctl.estimate.cost.per_order import Load, Units, dollars_per_million, prices, units
+from ordersctl.estimate.cost.per_order import Load, Units, dollars_per_million, units
 from ordersctl.estimate.cost.standing import kept_per_month, standing_per_month
 from testkit.builders import CUSTOMER, NOW, ORDER_ID, an_order, shop_basket
 from testkit.item_sizes import index_entry, item_size
@@ -24,20 +24,10 @@ QUIET: dict[str, Any] = {"log_lines": False, "lambda_report": "none"}
 
 
 def total(load: Load) -> float:
-    return sum(dollars_per_million(units(load), prices()).values())
+    return sum(dollars_per_million(units(load), aws_prices()).values())
 
 
-# --- prices and sizes -------------------------------------------------------------------------------------------------
-
-
-def test_every_price_has_a_date_a_source_and_a_confirmation() -> None:
-    price = prices()
-    assert isinstance(price.pop("as_of"), date)
-    for name, section in price.items():
-        assert section["source"].startswith("https://aws.amazon.com/"), name
-        # A page without a date is noted as undated.
-        assert all("20" in each or "undated" in each for each in section["confirmed_by"]), name
-        assert section["confirmed_by"] or "assumed" in section, name
+# --- sizes ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("lines", [1, 10, 100, 500])
@@ -149,7 +139,7 @@ def test_the_options_change_the_price(larger: str, *, more: bool) -> None:
 
 
 def test_standing_costs_are_counted_from_the_templates() -> None:
-    price = prices()
+    price = aws_prices()
     standing = standing_per_month(price, own_key=False)
     (alarms,) = [name for name in standing if name.endswith(" alarms")]
     assert standing[alarms] == pytest.approx(int(alarms.split()[0]) * 0.10)
@@ -160,7 +150,7 @@ def test_standing_costs_are_counted_from_the_templates() -> None:
 def test_stored_orders_cost_their_size_in_table_index_and_backup() -> None:
     a_gigabyte = 1024**3 / (sizes(10).item * KB + 100)
     without_index = a_gigabyte * (INDEX_ENTRY + 100) / 1024**3 * 0.25
-    assert kept_per_month(round(a_gigabyte), sizes(10), prices()) - without_index == pytest.approx(
+    assert kept_per_month(round(a_gigabyte), sizes(10), aws_prices()) - without_index == pytest.approx(
         0.25 + 0.20, rel=1e-3
     )
 
@@ -171,7 +161,7 @@ def test_the_documented_prices_are_those_of_the_model() -> None:
     for lines, by_lambda, direct, logs in table[2:]:
         loads = [Load(size=sizes(int(lines)), direct=each) for each in (False, True)]
         assert [float(by_lambda), float(direct)] == pytest.approx([total(load) for load in loads], abs=0.006)
-        of_logs = [dollars_per_million(units(load), prices())["Logs"] for load in loads]
+        of_logs = [dollars_per_million(units(load), aws_prices())["Logs"] for load in loads]
         assert [float(each) for each in logs.split(",")] == pytest.approx(of_logs, abs=0.006)
 
 
@@ -194,7 +184,7 @@ def test_the_commands_sums_add_up() -> None:
     assert [float(each) for each in printed["all"]] == pytest.approx(
         [times * total(load) for load in (Load(), Load(http=True), Load(direct=True)) for times in (1, 2)], abs=0.015
     )
-    price = prices()
+    price = aws_prices()
     standing = sum(standing_per_month(price, own_key=False).values())
     kept = kept_per_month(2_000_000, sizes(10), price)
     assert float(printed["all of it"][0]) == pytest.approx(standing + kept, abs=0.01)

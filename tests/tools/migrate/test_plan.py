@@ -1,6 +1,8 @@
 """`migrate plan`: what stands in the way is found before anything is written."""
 
+import csv
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,7 +46,7 @@ def test_rights_that_are_too_few_or_too_many_are_named(shop: Shop) -> None:
         shop.stage.environment |= {"ORDERS_SOURCE_USER": "mover", "ORDERS_SOURCE_PASSWORD": "x"}
         assert ("stop", "rights") in {each[:2] for each in planned(shop)[1]}
         shop.sql("GRANT REPLICATION SLAVE, INSERT ON *.* TO mover@'%'")
-        assert any(each[:2] == ("look", "rights") and "has INSERT" in each[2] for each in planned(shop)[1])
+        assert any(each[:2] == ("look", "rights") and "has INSERT on *.*" in each[2] for each in planned(shop)[1])
         shop.sql("REVOKE INSERT ON *.* FROM mover@'%'")
         assert ("ok", "rights") in {each[:2] for each in planned(shop)[1]}
         shop.json("snapshot")
@@ -62,7 +64,21 @@ def test_orders_that_would_be_refused_are_counted_by_reason_with_their_keys(shop
     _, found, _ = planned(shop)
     refused = [what for level, about, what in found if (level, about) == ("stop", "refused")]
     assert any("Lost at sea" in what or "Atlantis" in what for what in refused)
-    assert any("/items/N/quantity" in what and "such as 10102" in what for what in refused)
+    assert any("/items/N/quantity: Input should be greater than or equal to 1" in what for what in refused)
+    assert any("such as 10102" in what for what in refused)
+    with Path(json.loads(shop.run("plan", "--json").stdout)["refused"]).open() as file:
+        assert {row["key"] for row in csv.DictReader(file)} == {"10101", "10102", "10103"}
+
+
+def test_the_estimate_names_the_rate_of_the_copy(shop: Shop) -> None:
+    assert "2 orders: about" in shop.run("plan", "--limit", "2").stdout
+    assert "at 2 a second (as asked for; the source was read at" in shop.run("plan", "--rate", "2").stdout
+    assert "a second (as fast as the source was read; --rate sets a lower rate)" in shop.run("plan").stdout
+
+
+def test_a_wrong_password_is_named_although_the_stage_is_missing_too(shop: Shop) -> None:
+    shop.stage.environment |= {"ORDERS_SOURCE_PASSWORD": "wrong", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    assert "the database refuses the connection: Access denied" in shop.run("plan").stderr
 
 
 def test_mojibake_zero_dates_and_ambiguous_times_are_counted(shop: Shop) -> None:

@@ -1,6 +1,7 @@
 """`migrate verify`: it finds what is lost, left over or different, and its sums share no code with the copy."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,9 +71,41 @@ def test_an_order_that_the_service_has_changed_is_counted_and_not_compared(shop:
     assert (status, found["owned"], found["same"], found["groups"]) == (0, 1, 3, 3)
 
 
-def test_a_sample_compares_so_many_orders(shop: Shop) -> None:
+def test_a_sample_has_a_report_of_its_own_beside_the_one_to_sign(shop: Shop) -> None:
     shop.json("snapshot")
-    assert verified(shop, "--sample", "2")[1]["same"] == 2
+    shop.follow()
+    to_sign = Path(verified(shop)[1]["report"])
+    signed = to_sign.read_text()
+    found = verified(shop, "--sample", "2")[1]
+    assert found["same"] == 2
+    assert "Of a sample, counts and sums are not compared." in Path(found["report"]).read_text()
+    assert to_sign.read_text() == signed
+    assert "Read and agreed" in signed
+
+
+def test_what_differs_is_copied_again_by_the_list_of_its_keys(shop: Shop) -> None:
+    shop.json("snapshot")
+    shop.sql("SET SESSION binlog_format = STATEMENT", "UPDATE orderdetails SET quantityOrdered = 8")
+    shop.sql("SET foreign_key_checks = 0, sql_log_bin = 0", "DELETE FROM orders WHERE orderNumber > 10102")
+    status, found = verified(shop)
+    assert (status, found["different"]) == (1, 4)
+    keys = Path(found["report"]).with_name("different.txt")
+    assert keys.read_text() == "10100\n10101\n10102\n10103\n"
+    assert shop.json("snapshot", "--keys", str(keys)) == {"written": 3, "removed": 1}
+    assert verified(shop)[0] == 0
+    keys.write_text("10100\nall\n")
+    assert "line 2 of" in shop.run("snapshot", "--keys", str(keys)).stderr
+
+
+def test_an_order_that_was_copied_and_cannot_be_one_any_more_may_be_accepted(shop: Shop) -> None:
+    shop.json("snapshot")
+    shop.sql("UPDATE orders SET status = 'Lost at sea' WHERE orderNumber = 10101")
+    shop.follow()
+    status, found = verified(shop, "--accept-refused")
+    assert (status, found["refused"], found["different_groups"]) == (0, 1, 0)
+    report = Path(found["report"]).read_text()
+    assert "1 cannot be orders here, which was accepted (--accept-refused)." in report
+    assert "(as it was before, it is stored)" in report
 
 
 @pytest.mark.parametrize(("options", "expected"), [(["--accept-refused"], 0), ([], 1)])

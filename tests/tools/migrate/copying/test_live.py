@@ -16,6 +16,7 @@ from testkit.servers.mariadb import MariaDb, running_mariadb
 from testkit.waiting import eventually
 from tests.tools.migrate.publishing import Published
 from tests.tools.migrate.shop import Shop
+from tests.tools.migrate.workload import OpenCart
 
 pytestmark = pytest.mark.full  # half a minute: a change of the service does not break the import
 
@@ -38,12 +39,27 @@ def open_shop(own_server: MariaDb, migrated_engine: str, tmp_path: Path) -> Iter
     shop.stage.end()
 
 
+@pytest.fixture
+def opencart(own_server: MariaDb, migrated_engine: str, tmp_path: Path) -> Iterator[Shop]:
+    country = "INSERT INTO oc_country VALUES (222, 'United Kingdom', 'GB');\n"
+    shop = Shop.open(own_server, migrated_engine, tmp_path, sample="opencart", content=country)
+    connection = own_server.connect(shop.database, autocommit=False)
+    with connection.cursor() as cursor:
+        first = OpenCart(cursor, 0)
+        for _ in range(ORDERS):
+            first.new(0)
+    connection.commit()
+    yield shop
+    shop.stage.end()
+
+
 def writer(shop: Shop, seed: int, stop: Path) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(  # noqa: S603
         [
             sys.executable,
             "-m",
             "tests.tools.migrate.workload",
+            shop.mapping.stem,
             str(shop.server.port),
             shop.database,
             str(seed),
@@ -55,7 +71,16 @@ def writer(shop: Shop, seed: int, stop: Path) -> "subprocess.Popen[bytes]":
 
 
 def test_nothing_is_lost_doubled_or_different_while_everything_is_killed(open_shop: Shop, tmp_path: Path) -> None:
-    shop, stop, chance = open_shop, tmp_path / "stop", random.Random(7)
+    moves_while_everything_is_killed(open_shop, tmp_path)
+
+
+def test_opencart_moves_as_well_while_everything_is_killed(opencart: Shop, tmp_path: Path) -> None:
+    moves_while_everything_is_killed(opencart, tmp_path)
+
+
+def moves_while_everything_is_killed(shop: Shop, directory: Path) -> None:
+    """Copy and follow a shop at work, kill both again and again, and compare."""
+    stop, chance = directory / "stop", random.Random(7)
     published = Published(shop)
     writers = [writer(shop, seed, stop) for seed in (1, 2)]
     copying = shop.start("snapshot", "--rate", "120")

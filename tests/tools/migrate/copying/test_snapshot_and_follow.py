@@ -105,6 +105,19 @@ def test_a_read_waits_until_what_the_log_has_is_visible(shop: Shop) -> None:
     reader.close()
 
 
+def test_a_table_that_was_changed_since_a_read_began_is_read_again(shop: Shop) -> None:
+    server = Server("127.0.0.1", shop.server.port, "root", "", tls=False)
+    reader = Reader(server, Mapper(document.read(shop.mapping), b"secret"))
+
+    def read_while_it_changes() -> None:
+        with reader.snapshot() as seen:
+            shop.sql("SET foreign_key_checks = 0", "TRUNCATE TABLE orderdetails")
+            seen.load([10101])
+
+    with pytest.raises(SourceLost, match="definition has changed"):
+        read_while_it_changes()
+
+
 def test_an_order_whose_joined_row_is_missing_is_refused_and_not_taken_for_deleted(shop: Shop) -> None:
     shop.json("snapshot")
     shop.sql("SET foreign_key_checks = 0", "DELETE FROM customers WHERE customerNumber = 112")
