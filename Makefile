@@ -14,7 +14,8 @@
 # make permissions                what each function may do and why, printed and written into docs/explain/permissions.md
 # make audit                      known vulnerabilities of the pinned requirements; needs the network
 # make lock [ARGS=--upgrade]      writes the requirements files, after a change in pyproject.toml; needs the network
-# make check                      format, lint, types, imports, templates
+# make check                      format, lint, types, imports, templates, the documentation site
+# make docs                       the documentation site, in build/docs/site; a dead link or an unlisted page is an error
 # make package STAGE=prod          a stage as one stack, in build/<stage>: docs/operate/deploy.md
 # make e2e-package e2e-deploy      both ways of deploying, on the embedded engine; fetches Lambda's wheels
 # make e2e-second-engine          the stack on a second engine: created, updated, deleted; needs Python 3.13
@@ -25,7 +26,7 @@
 # make simulate-check             the model of `ordersctl simulate` beside the local run; two minutes
 # make format                     formats the code as make check requires
 .PHONY: help run test test-all test-rest property contract clients openapi check package e2e-package e2e-deploy audit-template e2e-second-engine bench load format
-.PHONY: faults golden seeded-bugs permissions fuzz mutants audit lock growth simulate-check
+.PHONY: docs faults golden seeded-bugs permissions fuzz mutants audit lock growth simulate-check
 
 .DEFAULT_GOAL = run
 
@@ -88,7 +89,7 @@ property: .venv/installed
 # Secrets are found by the formats of keys and tokens and by randomness, not by names of variables. Left out are lines with
 # order ids, their alphabet or hashes of packages, and tests with made-up keys and ids.
 NO_SECRETS = --disable-plugin KeywordDetector --exclude-lines 'hjkmnp|ord_|--hash=sha256:|"integrity": "sha512-' \
-	--exclude-files '^tests/(data/.*\.json|(unit/(http/test_cursors|http/auth/test_token_attacks|domain/test_fingerprints)|service/http/access/(test_)?identity_providers|tools/local/test_sqs_event_source)\.py)$$'
+	--exclude-files '^docs/assets/vendor/|^tests/(data/.*\.json|(unit/(http/test_cursors|http/auth/test_token_attacks|domain/test_fingerprints|ordersctl/operate/test_webhook)|service/http/access/(test_)?identity_providers|tools/local/test_sqs_event_source)\.py)$$'
 
 faults: .venv/installed
 	FAULT_SEEDS=$(or $(SEEDS),200) .venv/bin/python -m pytest tests/resilience -q -rP $(ARGS)
@@ -146,6 +147,14 @@ check: .venv/installed
 	.venv/bin/cfn-lint --include-checks I -- infra/resources.yaml
 	.venv/bin/ordersctl package --stage prod --template-only --out build/check
 	.venv/bin/cfn-lint --include-checks I -- build/check/sam.json build/check/cloudformation.json
+	$(DOCS)
+
+# ORDERS_REPOSITORY=https://… makes links to source files lead there.
+DOCS = .venv/bin/python -m ordersctl.contract.reference.site build/docs $(ORDERS_REPOSITORY) && \
+	.venv/bin/zensical build --strict --clean --config-file build/docs/zensical.toml
+docs: .venv/installed
+	$(DOCS)
+	@echo "Open build/docs/site/index.html"
 
 package: .venv/installed
 	.venv/bin/ordersctl package --stage $(or $(STAGE),$(error name a stage: make package STAGE=prod))

@@ -2,7 +2,8 @@
 
 An endpoint reads the request, calls the service, and writes the response. Each entry point imports what it uses within
 itself, so that a Lambda function starts with its own part of the service only
-(docs/adr/0009-a-small-client-where-orders-wait.md).
+(docs/adr/0009-a-small-client-where-orders-wait.md); on Lambda that part is imported before the first invocation
+(chalicelib/startup.py).
 """
 # ruff: noqa: PLC0415 - see above
 
@@ -13,7 +14,7 @@ from typing import Any
 
 from chalice.app import AuthRequest, AuthResponse, Chalice, DynamoDBEvent, Request, Response, SQSEvent
 
-from chalicelib import logs, wiring
+from chalicelib import logs, startup, wiring
 from chalicelib.aws import timeouts
 from chalicelib.domain import clock
 
@@ -21,11 +22,6 @@ if "AWS_CHALICE_CLI_MODE" in os.environ:  # `chalice local` answers as API Gatew
     from ordersctl.local import api_gateway
 
     api_gateway.install()
-
-if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
-    from chalicelib import snapshot
-
-    snapshot.prepare()
 
 logs.configure()
 app = Chalice(app_name="orders", configure_logs=False)
@@ -106,7 +102,7 @@ def place_order(request: Request) -> Response:
         secret=wiring.id_secret(),
         queue=wiring.order_queue(),
         # Finds the order of an earlier attempt; gives up after 300 ms so that a slow table delays nobody.
-        find=wiring.fail_fast_order_table().get,
+        find=lambda order_id: wiring.fail_fast_order_table().get(order_id),
     )
     return responses.accepted(request, accepted, customer_id)
 
@@ -289,3 +285,6 @@ def publish_events(event: DynamoDBEvent) -> Any:
             report_failures=report_failures,
         )
     return lambda_batches.stream_response(first_failed, report_failures=report_failures)
+
+
+startup.prepare_for_lambda()

@@ -18,7 +18,9 @@ class Results:
     """All results of `make bench`; instructions are in millions."""
 
     interpreter: float
-    cold: Mapping[str, tuple[float, float]]
+    cold: Mapping[str, float]
+    cold_bare: Mapping[str, float]  # without bytecode
+    cold_by_http: Mapping[str, float]
     by_function: Mapping[str, tuple[float, float]]
     warm: Mapping[str, Mapping[str, float]]
     warm_batches: Mapping[str, tuple[float, float]]
@@ -29,7 +31,7 @@ class Results:
 
 
 def write(found: Results, figures: Sequence[Figure]) -> None:
-    as_packaged = {name: compiled if name == ORDERS.name else bare for name, (compiled, bare) in found.cold.items()}
+    as_packaged = {**found.cold_bare, ORDERS.name: found.cold[ORDERS.name]}
     _bars(PLOTS / "cold.svg", "Cold start to the first accept, as each one's tool packages it", as_packaged)
     _bars(PLOTS / "warm.svg", "A warm accept", dict(found.warm["accept"]))
     parts = [_figures(figures), _packages(found), _functions(found), _warm(found), _calls(found)]
@@ -53,14 +55,15 @@ def _packages(found: Results) -> str:
     lines = [
         f"Instructions in millions; {found.interpreter:.0f} of each cold start are the bare interpreter's.",
         "",
-        "| accept | cold, bytecode | cold, no bytecode | cold, CPU ms | warm | warm, CPU ms |",
-        "|---|--:|--:|--:|--:|--:|",
+        "| accept | cold, bytecode | cold, no bytecode | cold, bytecode, HTTP | cold, CPU ms | warm | warm, CPU ms |",
+        "|---|--:|--:|--:|--:|--:|--:|",
     ]
-    for name, (compiled, bare) in found.cold.items():
+    for name, compiled in found.cold.items():
         cpu = found.cpu[name]
-        warm = found.warm["accept"][name]
-        values = f"{compiled:.0f} | {bare:.0f} | {cpu[0] * 1e3:.0f} | {warm:.2f} | {cpu[1] * 1e3:.2f}"
-        lines.append(f"| {name} | {values} |")
+        bare = f"{found.cold_bare[name]:.0f}" if name in found.cold_bare else ""
+        cold = [f"{compiled:.0f}", bare, f"{found.cold_by_http[name]:.0f}", f"{cpu[0] * 1e3:.0f}"]
+        warm = [f"{found.warm['accept'][name]:.2f}", f"{cpu[1] * 1e3:.2f}"]
+        lines.append(f"| {' | '.join([name, *cold, *warm])} |")
     return "\n".join(lines)
 
 
@@ -72,7 +75,7 @@ def _functions(found: Results) -> str:
 
 
 def _warm(found: Results) -> str:
-    names = list(found.cold)
+    names = list(found.warm["read"])
     head = [f"| warm, per call | {' | '.join(names)} |", "|---" + "|--:" * len(names) + "|"]
     calls = [f"| {call} | {' | '.join(f'{each[name]:.2f}' for name in names)} |" for call, each in found.warm.items()]
     lines = ["| warm, per order | ours | Chalice, defaults | ratio |", "|---|--:|--:|--:|"]

@@ -31,11 +31,14 @@ FAIL_FAST_POLICY = CallPolicy(connect_timeout=0.3, read_timeout=0.3, attempts=1)
 
 
 def _once(make: Callable[[], T]) -> Callable[[], T]:
-    cached = functools.cache(make)
+    made: list[T] = []
 
     def get() -> T:
-        with _lock:
-            return cached()
+        if not made:
+            with _lock:
+                if not made:
+                    made.append(make())
+        return made[0]
 
     return get
 
@@ -69,6 +72,14 @@ def _client(service: str, policy: CallPolicy = CALL_POLICY) -> Any:
         credentials=_credentials(),
         policy=policy,
     )
+
+
+def read_authorities() -> None:
+    """Make the TLS context now that the thin client's first connection would make. Raises SettingsError."""
+    if settings().aws_client == "thin" and not (settings().endpoint_url or "").startswith("http:"):
+        from chalicelib.aws import tls
+
+        _ = tls.authorities().amazon
 
 
 @_once

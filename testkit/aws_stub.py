@@ -1,10 +1,12 @@
 """A stub of AWS that answers every call with success, so that benchmarks measure the caller.
 
-`python -m testkit.aws_stub PORT MILLISECONDS ANSWERS.json`: it answers each call after so many milliseconds, reads of
-the table with the answers of the file (operation -> answer), and GET / with the number of calls of each operation.
+`python -m testkit.aws_stub PORT MILLISECONDS ANSWERS.json [CERTIFICATE.pem]`: it answers each call after so many
+milliseconds, reads of the table with the answers of the file (operation -> answer), and GET / with the number of calls
+of each operation. With a certificate (its private key and its chain in the same file) it speaks TLS, as AWS does.
 """
 
 import json
+import ssl
 import sys
 import time
 from collections import Counter
@@ -28,6 +30,12 @@ class Server(ThreadingHTTPServer):
         self.table = table  # operation -> answer
         self.calls: Counter[str] = Counter()
         super().__init__(("127.0.0.1", port), Handler)
+
+    def speak_tls(self, certificate: Path) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        # The handshake is made by the connection's own thread, when it first reads.
+        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -84,6 +92,12 @@ def _answer(target: str, body: bytes, table: Mapping[str, Any]) -> tuple[str, st
     return operation, json.dumps(answers.get(operation, {})), "application/x-amz-json-1.0"
 
 
+def main(port: str, delay_ms: str, answers: str, certificate: str | None = None) -> None:
+    server = Server(int(port), float(delay_ms) / 1000, json.loads(Path(answers).read_text()))
+    if certificate is not None:
+        server.speak_tls(Path(certificate))
+    server.serve_forever()
+
+
 if __name__ == "__main__":
-    port, delay_ms, answers = sys.argv[1:]
-    Server(int(port), float(delay_ms) / 1000, json.loads(Path(answers).read_text())).serve_forever()
+    main(*sys.argv[1:])

@@ -7,15 +7,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.instructions import lambda_events, measure
+from bench.instructions import lambda_events, measure, trust
 from bench.instructions.measure import Program
-from bench.instructions.packages import CHALICE, FASTAPI, FLASK, ORDERS, POWERTOOLS, RAW, Package, build, runtime
+from bench.instructions.packages import (
+    CHALICE,
+    CHALICE_TUNED,
+    FASTAPI,
+    FASTAPI_TUNED,
+    FLASK,
+    ORDERS,
+    POWERTOOLS,
+    POWERTOOLS_TUNED,
+    RAW,
+    Package,
+    build,
+    runtime,
+)
 from ordersctl.deploy.zip_contents.bytecode import NEVER_IMPORTED
+from ordersctl.estimate.cost import worth
 from ordersctl.estimate.cost.aws_prices import aws_prices
-from ordersctl.estimate.cost.per_order import Load, dollars_per_million, units
+from ordersctl.estimate.cost.per_order import Load
 from ordersctl.shared.engine_client import get_json
 
 PEERS = (RAW, CHALICE, FASTAPI, POWERTOOLS, FLASK)
+TUNED = (CHALICE_TUNED, FASTAPI_TUNED, POWERTOOLS_TUNED)  # they accept orders, and do nothing else
 FUNCTIONS = ("accept", "authorizer", "process 10", "publish 10")
 BATCHES = (1, 10, 100)
 CALL_MS = 5.0  # the time that the stub takes to answer a call, in figures that include waiting
@@ -58,7 +73,8 @@ class Bench:
         return self.program(package, package.handler, lambda_events.accept(), compiled=compiled)
 
     def program(self, package: Package, handler: str, event: Path, *, compiled: bool = True) -> Program:
-        return Program((build(package, compiled=compiled), runtime()), handler, event, self.url)
+        directory = build(package, compiled=compiled, authority=trust.authority())
+        return Program((directory, runtime()), handler, event, self.url)
 
     def api(self, package: Package) -> dict[str, Program]:
         """The measured calls of the API's function."""
@@ -94,35 +110,30 @@ class Bench:
         }
 
 
-def cold(bench: Bench) -> dict[str, tuple[float, float]]:
-    """Package -> instructions (millions) to the first accept, with bytecode and without it.
+def cold(bench: Bench) -> dict[str, float]:
+    """Package -> instructions (millions) to the first accept, with bytecode."""
+    return measure.cold_each({package.name: bench.accept(package) for package in (ORDERS, *PEERS, *TUNED)})
 
-    Only `ordersctl package` adds bytecode that Lambda can use; `chalice deploy` and the peers' own tools do not.
-    """
-    return {
-        package.name: (
-            measure.cold_instructions(bench.accept(package)),
-            measure.cold_instructions(bench.accept(package, compiled=False)),
-        )
-        for package in (ORDERS, *PEERS)
-    }
+
+def cold_bare(bench: Bench) -> dict[str, float]:
+    """The same without bytecode. Only `ordersctl package` adds bytecode that Lambda can use; no peer's tool does."""
+    return measure.cold_each({package.name: bench.accept(package, compiled=False) for package in (ORDERS, *PEERS)})
 
 
 def cold_by_function(bench: Bench) -> dict[str, tuple[float, float]]:
     """Function -> instructions (millions) to its first response: this service's, and Chalice's at its defaults."""
-    ours, defaults = bench.functions(ORDERS), bench.functions(CHALICE)
-    return {
-        name: (measure.cold_instructions(ours[name]), measure.cold_instructions(defaults[name])) for name in FUNCTIONS
-    }
+    ours, defaults = (measure.cold_each(bench.functions(package)) for package in (ORDERS, CHALICE))
+    return {name: (ours[name], defaults[name]) for name in FUNCTIONS}
 
 
 def warm(bench: Bench) -> dict[str, dict[str, float]]:
     """Call of the API -> package -> instructions (millions) of a warm call."""
-    programs = {package.name: bench.api(package) for package in (ORDERS, *PEERS)}
-    return {
-        call: {name: measure.warm_instructions(each[call]) for name, each in programs.items()}
-        for call in programs[ORDERS.name]
-    }
+    programs: dict[str, dict[str, Program]] = {}
+    for package in (ORDERS, *PEERS):
+        for call, program in bench.api(package).items():
+            programs.setdefault(call, {})[package.name] = program
+    programs["accept"] |= {package.name: bench.accept(package) for package in TUNED}
+    return {call: measure.warm_each(each) for call, each in programs.items()}
 
 
 def warm_batches(bench: Bench) -> dict[str, tuple[float, float]]:
@@ -163,12 +174,10 @@ def zip_megabytes(bench: Bench) -> float:
     return len(content.getvalue()) / 1e6
 
 
-def dollars() -> tuple[float, float]:
-    """Dollars per million orders by the cost model: accepted by Lambda, and by direct acceptance."""
-    by_lambda, direct = (
-        sum(dollars_per_million(units(Load(direct=each)), aws_prices()).values()) for each in (False, True)
-    )
-    return by_lambda, direct
+def dollars() -> dict[str, float]:
+    """Way of accepting -> dollars per million real orders, by the cost model."""
+    found = worth.totals(Load(), aws_prices())
+    return {"HTTP API": found["HTTP API"], "REST API": found["REST API"], "direct": found["Direct"]}
 
 
 def calls(url: str) -> dict[str, dict[str, float]]:

@@ -4,17 +4,18 @@ import json
 import os
 import re
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.instructions import lambda_events
+from bench.instructions import lambda_events, trust
 from bench.instructions.packages import PROJECT_DIR
-from ordersctl.shared.engine_client import get_json
 from testkit.servers.processes import running
 from testkit.waiting import free_port
 
@@ -62,7 +63,8 @@ class Program:
 
     def environment(self) -> dict[str, str]:
         path = os.pathsep.join(str(each) for each in self.path)
-        return ENVIRONMENT | {"PYTHONPATH": path, "AWS_ENDPOINT_URL": self.endpoint_url} | dict(self.extra or {})
+        own = {"PYTHONPATH": path, "AWS_ENDPOINT_URL": self.endpoint_url, "_HANDLER": self.handler}
+        return ENVIRONMENT | trust.environment() | own | dict(self.extra or {})
 
 
 def cold_instructions(program: Program) -> float:
@@ -74,6 +76,21 @@ def warm_instructions(program: Program, few: int = 3, many: int = 13) -> float:
     """Instructions (millions) of one warm call: the difference between many calls and few, per call."""
     counted = [_count(program.command(times), program.environment()) for times in (few, many)]
     return (counted[1] - counted[0]) / (many - few)
+
+
+def cold_each(programs: Mapping[str, Program]) -> dict[str, float]:
+    """`cold_instructions` of each program, as many at a time as there are processors: counts do not depend on load."""
+    return _each(cold_instructions, programs)
+
+
+def warm_each(programs: Mapping[str, Program]) -> dict[str, float]:
+    """`warm_instructions` of each program, as many at a time as there are processors."""
+    return _each(warm_instructions, programs)
+
+
+def _each(count: Callable[[Program], float], programs: Mapping[str, Program]) -> dict[str, float]:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(zip(programs, pool.map(count, programs.values()), strict=True))
 
 
 def interpreter_instructions() -> float:
@@ -108,13 +125,19 @@ def paired(programs: Mapping[str, Program], times: int, rounds: int) -> dict[str
 
 
 @contextmanager
-def stub(delay_ms: float = 0) -> Iterator[str]:
-    """A stub of AWS on a free port; yields its address."""
+def stub(delay_ms: float = 0, *, tls: bool = True) -> Iterator[str]:
+    """A stub of AWS on a free port, with TLS as AWS has it, or by plain HTTP; yields its address."""
     port = free_port()
     arguments = [str(port), str(delay_ms), str(lambda_events.answers())]
-    url = f"http://127.0.0.1:{port}"
-    with running([sys.executable, "-m", "testkit.aws_stub", *arguments], lambda: get_json(url) is not None):
-        yield url
+    if tls:
+        arguments.append(str(trust.server()))
+    with running([sys.executable, "-m", "testkit.aws_stub", *arguments], lambda: _listens(port)):
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _count(command: list[str], environment: Mapping[str, str]) -> float:

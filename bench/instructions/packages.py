@@ -4,6 +4,7 @@ So building them needs no network, and all have the same versions.
 """
 
 import compileall
+import functools
 import py_compile
 import shutil
 from collections.abc import Iterable
@@ -12,6 +13,8 @@ from importlib import metadata
 from pathlib import Path
 
 from packaging.requirements import Requirement
+
+from chalicelib.aws.tls import AMAZON_ROOTS
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 BUILD = PROJECT_DIR / "build" / "bench"
@@ -32,8 +35,12 @@ RAW = Package("raw handler", "handler.handler", ("pydantic",), "raw")
 CHALICE = Package("Chalice, defaults", "handler.app", ("pydantic",), "chalice_defaults")
 FASTAPI = Package("FastAPI + Mangum", "handler.handler", ("fastapi", "mangum"), "fastapi_mangum")
 POWERTOOLS = Package("Powertools resolver", "handler.handler", ("aws-lambda-powertools", "pydantic"), "powertools")
+CHALICE_TUNED = Package("Chalice, tuned", "handler.app", ("pydantic",), "chalice_tuned")
+FASTAPI_TUNED = Package("FastAPI, tuned", "handler.handler", ("fastapi", "mangum"), "fastapi_tuned")
+POWERTOOLS_TUNED = Package(
+    "Powertools, tuned", "handler.handler", ("aws-lambda-powertools", "pydantic"), "powertools_tuned"
+)
 FLASK = Package("Flask + apig-wsgi", "handler.handler", ("flask", "apig-wsgi", "pydantic"), "flask_wsgi")
-PACKAGES = (ORDERS, RAW, CHALICE, FASTAPI, POWERTOOLS, FLASK)
 
 
 def runtime() -> Path:
@@ -45,17 +52,23 @@ def runtime() -> Path:
     return directory
 
 
-def build(package: Package, *, compiled: bool) -> Path:
-    """Make a package's directory: with bytecode that is valid wherever it is unpacked, or without bytecode."""
+@functools.cache
+def build(package: Package, *, compiled: bool, authority: bytes = b"") -> Path:
+    """Make a package's directory: with bytecode that is valid wherever it is unpacked, or without bytecode.
+
+    `authority` is a certificate (PEM) that this service is to trust beside Amazon's.
+    """
     directory = BUILD / package.name.replace(" ", "-") / ("compiled" if compiled else "source")
     shutil.rmtree(directory, ignore_errors=True)
     _copy(_closure(package.needs) - _closure(["boto3"]), directory)
-    if package in {ORDERS, CHALICE}:  # the files that Chalice adds to a package
+    if package in {ORDERS, CHALICE, CHALICE_TUNED}:  # the files that Chalice adds to a package
         (directory / "chalice").mkdir()
         for name in ("__init__.py", "app.py"):
             shutil.copy(str(metadata.distribution("chalice").locate_file(f"chalice/{name}")), directory / "chalice")
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(PROJECT_DIR / "chalicelib", directory / "chalicelib", ignore=ignore)
+    with (directory / AMAZON_ROOTS.relative_to(PROJECT_DIR)).open("ab") as roots:
+        roots.write(b"\n" + authority)
     if package.source is None:
         shutil.copy(PROJECT_DIR / "app.py", directory)
     else:

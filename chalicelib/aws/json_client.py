@@ -5,8 +5,8 @@ works with either. What it saves and leaves out: docs/adr/0009-a-small-client-wh
 """
 
 import functools
-import http.client
 import json
+import re
 import time
 import weakref
 from collections.abc import Callable, Mapping
@@ -21,7 +21,8 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from chalicelib.aws import retries, timeouts
+from chalicelib.aws import connection, retries, timeouts
+from chalicelib.aws.connection import Connection, Response
 from chalicelib.aws.sigv4 import Credentials, sign
 from chalicelib.aws.timeouts import CallPolicy
 
@@ -40,6 +41,8 @@ _SERVER_ERROR = 500
 # 60 s is the AWS SDK for Java's default.
 MAX_IDLE_SECONDS = 60.0
 _SHORTEST_TIMEOUT = 0.1  # seconds; to a socket 0 would mean not to wait at all
+_HTTP_PORT, _HTTPS_PORT = 80, 443
+_LINE_BREAK = re.compile(r"[\r\n]")
 
 
 class _IdleConnectionBroken(Exception):
@@ -64,7 +67,7 @@ class JsonClient:
         self._host, self._connect = url.netloc, _connector(url.scheme, url.hostname or "", url.port)
         # Each with the time at which it became idle, by the wall clock: Lambda's other clocks may stop between
         # two invocations.
-        self._idle: list[tuple[http.client.HTTPConnection, float]] = []
+        self._idle: list[tuple[Connection, float]] = []
         weakref.finalize(self, _close_all, self._idle)
 
     def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
@@ -108,14 +111,15 @@ class JsonClient:
             "x-amz-date": time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()),
         }
         headers |= {"authorization": sign(headers, body, self.service, self.region, self._credentials())}
-        status, error_name, content = self._exchange(body, headers)
+        response = self._exchange(_request(headers, body))
+        status = response.status
         try:
-            document = self.decode(content)
+            document = self.decode(response.content)
         except ValueError:  # not the service's document: a proxy or load balancer replied
             status, document = _SERVER_ERROR if status == _OK else status, {}
         if status == _OK:
             return document
-        raise _client_error(operation, status, error_name, document)
+        raise _client_error(operation, status, response.error_name, document)
 
     def headers(self, operation: str) -> dict[str, str]:
         """The headers that name the operation and the body's format."""
@@ -132,43 +136,41 @@ class JsonClient:
             raise ValueError("not an object")  # noqa: TRY004 - of the same kind as what json raises
         return document
 
-    def _exchange(self, body: bytes, headers: dict[str, str]) -> tuple[int, str, bytes]:
-        """Status, SQS's header with the error's name, and body of the response."""
+    def _exchange(self, request: bytes) -> Response:
         if timeouts.seconds_left() <= 0:
             raise retries.DeadlineExceededError(endpoint_url=self.endpoint_url)
         found = self._idle_connection()
-        connection = found or self._new_connection()
+        connected = found or self._new_connection()
         try:
-            connection.sock.settimeout(_within_deadline(self._policy.read_timeout))
-            connection.request("POST", "/", body, headers)
-            response = connection.getresponse()
-            content = response.read()
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
+            response = connected.exchange(request, _within_deadline(self._policy.read_timeout))
+        except OSError as error:
+            connected.close()
             _close_all(self._idle)  # the other idle connections may be broken for the same reason
             if isinstance(error, TimeoutError):
                 raise ReadTimeoutError(endpoint_url=self.endpoint_url, error=error) from error
             if found is None:
                 raise ConnectionClosedError(endpoint_url=self.endpoint_url, error=error) from error
             raise _IdleConnectionBroken from error
-        if not response.will_close:
-            self._idle.append((connection, time.time()))
-        return response.status, response.headers.get("x-amzn-query-error", ""), content
+        if response.is_last:
+            connected.close()
+        else:
+            self._idle.append((connected, time.time()))
+        return response
 
-    def _idle_connection(self) -> http.client.HTTPConnection | None:
+    def _idle_connection(self) -> Connection | None:
         """The connection that was used last; None if there is none, or it has been idle for too long."""
         try:
-            connection, since = self._idle.pop()
+            idle, since = self._idle.pop()
         except IndexError:
             return None
         # a negative age means that the clock was set, and the true age is unknown
         if 0 <= time.time() - since < MAX_IDLE_SECONDS:
-            return connection
-        connection.close()
+            return idle
+        idle.close()
         _close_all(self._idle)  # the other idle connections are older
         return None
 
-    def _new_connection(self) -> http.client.HTTPConnection:
+    def _new_connection(self) -> Connection:
         try:
             return self._connect(_within_deadline(self._policy.connect_timeout))
         except TimeoutError as error:
@@ -200,22 +202,27 @@ def _client_error(operation: str, status: int, error_name: str, document: dict[s
     return ClientError(response | {"Error": {"Code": code, "Message": message}}, operation)
 
 
-def _close_all(connections: list[tuple[http.client.HTTPConnection, float]]) -> None:
+def _request(headers: Mapping[str, str], body: bytes) -> bytes:
+    """Head and body together: one write, one TLS record, and one packet where they fit into it."""
+    values = "".join(headers.values())
+    if _LINE_BREAK.search(values):
+        raise ValueError("a header's value has a line break")
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    return (
+        f"POST / HTTP/1.1\r\n{lines}accept-encoding: identity\r\ncontent-length: {len(body)}\r\n\r\n".encode("latin-1")
+        + body
+    )
+
+
+def _close_all(connections: list[tuple[Connection, float]]) -> None:
     while connections:
         connections.pop()[0].close()
 
 
-def _connector(scheme: str, host: str, port: int | None) -> Callable[[float], http.client.HTTPConnection]:
-    connection_class: Callable[..., http.client.HTTPConnection] = http.client.HTTPConnection
+def _connector(scheme: str, host: str, port: int | None) -> Callable[[float], Connection]:
     if scheme == "https":
-        import ssl  # noqa: PLC0415 - not needed for the embedded engine
+        from chalicelib.aws import tls  # noqa: PLC0415 - not needed for the embedded engine
 
-        # One context for all connections: loading the certificate authorities is slow.
-        connection_class = functools.partial(http.client.HTTPSConnection, context=ssl.create_default_context())
+        return lambda timeout: Connection(tls.authorities().connect(host, port or _HTTPS_PORT, timeout))
 
-    def connect(timeout: float) -> http.client.HTTPConnection:
-        connection = connection_class(host, port, timeout=timeout)
-        connection.connect()
-        return connection
-
-    return connect
+    return lambda timeout: Connection(connection.connect(host, port or _HTTP_PORT, timeout))

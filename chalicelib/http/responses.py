@@ -10,11 +10,11 @@ from urllib.parse import quote, unquote, urlencode
 
 from chalice.app import CORSConfig, Request, Response
 
-from chalicelib.adapters.order_table import Page
 from chalicelib.application.accept import Accepted
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
 
 if TYPE_CHECKING:
+    from chalicelib.adapters.order_table import Page
     from chalicelib.application.read_many import Found
 
 _PLAIN_PATH = re.compile("[A-Za-z0-9/._~-]*")
@@ -141,7 +141,7 @@ def erased(request: Request) -> Response:
     return response(request, "", 204, {})
 
 
-def page(request: Request, found: Page, parameters: Mapping[str, str], next_cursor: str | None) -> Response:
+def page(request: Request, found: "Page", parameters: Mapping[str, str], next_cursor: str | None) -> Response:
     headers = {}
     if next_cursor is not None:
         query = urlencode({**parameters, "cursor": next_cursor})

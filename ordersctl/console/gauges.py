@@ -10,8 +10,7 @@ from typing import Any
 from ordersctl.shared.queues.dead_letters import DeadLetter
 from ordersctl.shared.queues.measures import depth_rows, engine_messages, reader_states
 from ordersctl.shared.queues.stage_queues import Queue, StageQueues
-from ordersctl.shared.runs import current
-from ordersctl.shared.runs.state_file import Run, is_alive
+from ordersctl.shared.queues.states import processes
 from ordersctl.shared.stage import Stage
 from ordersctl.shared.switches import CONSUMERS, HANDLERS
 
@@ -135,11 +134,8 @@ class Gauges:
 
 def _processes() -> dict[str, str]:
     """Return the sample consumers of the local run that do not run, and why."""
-    run = Run.read(current.state_dir())
-    pids = run.processes if run else {}
-    absent = {name: "not started" for name in CONSUMERS if not isinstance(pids.get(name), int)}
-    ended = {name: "ended" for name in CONSUMERS if name not in absent and not is_alive(pids[name])}
-    return absent | ended
+    noted = processes()
+    return {name: "ended" if name in noted else "not started" for name in CONSUMERS if not noted.get(name)}
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

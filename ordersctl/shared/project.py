@@ -10,6 +10,7 @@ PROJECT_DIR = Path(__file__).resolve().parents[2]
 INFRA = PROJECT_DIR / "infra"
 CHALICE_CONFIG = PROJECT_DIR / ".chalice" / "config.json"
 HANDLERS_LOG, INVOCATIONS_LOG = "handlers.log", "invocations.log"  # of the event sources, in log_dir
+ISSUER_PATH = "/oauth2/token"  # of the local run's API: its issuer's endpoint for services
 SAMPLE_ORDER = {"currency": "GBP", "items": [{"sku": "85123A", "quantity": 6, "unit_price": 255}]}
 
 

@@ -14,6 +14,13 @@ RESOURCES = INFRA / "resources.yaml"  # the table, queues and topic of the servi
 MONITORING = INFRA / "monitoring.yaml"  # alarms, metrics and dashboard
 PACKAGE = INFRA / "package.yaml"  # merged over Chalice's template by `ordersctl package`
 
+# What only a stage with a REST API has, and what belongs to the authorizer function, which an HTTP API does not need.
+OF_REST = {
+    *{"RestAPI", "UsagePlan", "DirectAcceptRole"},
+    *{"Authorizer", "AuthorizerRole", "AuthorizerInvokePermission"},
+    *{"AuthorizerLogGroup", "KeysUnreadableMetric", "KeySetAlarm"},
+}
+
 
 def load(path: Path) -> Template:
     """Read a template, with short forms (!Ref) written out."""

@@ -2,6 +2,7 @@
 
 import fcntl
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -9,11 +10,24 @@ from bench.instructions import measure
 from bench.instructions.packages import BUILD
 
 
-@pytest.fixture(scope="module")
-def aws() -> Iterator[str]:
-    """The address of a fake AWS, while no other process builds what is measured in build/bench."""
+@contextmanager
+def _only_here() -> Iterator[None]:
+    """Until the block ends, no other process builds what is measured in build/bench."""
     BUILD.mkdir(parents=True, exist_ok=True)
     with (BUILD / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        with measure.stub() as url:
-            yield url
+        yield
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[str]:
+    """The address of a fake AWS that speaks TLS, as AWS does."""
+    with _only_here(), measure.stub() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def plain_aws() -> Iterator[str]:
+    """The address of a fake AWS by plain HTTP, which says how often it was called."""
+    with _only_here(), measure.stub(tls=False) as url:
+        yield url

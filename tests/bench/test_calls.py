@@ -6,8 +6,8 @@ from bench.instructions import figures
 from ordersctl.estimate.cost.per_order import Load, units
 
 
-def test_an_order_takes_the_expected_number_of_calls(aws: str) -> None:
-    calls = figures.calls(aws)
+def test_an_order_takes_the_expected_number_of_calls(plain_aws: str) -> None:
+    calls = figures.calls(plain_aws)
     assert calls == {
         "accept": {"SendMessage": 1},
         "accept with a key": {"GetItem": 1, "SendMessage": 1},

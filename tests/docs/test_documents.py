@@ -32,6 +32,7 @@ ACCESS_PATTERNS = (PROJECT_DIR / "docs" / "explain" / "access-patterns.md").read
 ARCHITECTURE = (PROJECT_DIR / "docs" / "explain" / "architecture.md").read_text()
 NOT_OURS = {"Accept", "Infinity", "Link", "ReportBatchItemFailures", "TypeError"}  # of HTTP, Lambda and languages
 NOT_OURS |= {"AccountLimit", "ProvisionedThroughput", "WriteKeyRangeThroughput"}  # reasons that DynamoDB gives
+NOT_OURS |= {"DeadLetterConfig", "Message", "QueueArn", "RetryPolicy"}  # of EventBridge and SNS
 
 of_each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT_DIR)))
 

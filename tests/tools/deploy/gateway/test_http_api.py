@@ -5,10 +5,11 @@ import json
 import click
 import pytest
 
-from ordersctl.deploy.overlay.http_api import OF_REST, with_http_api
+from ordersctl.deploy.overlay.http_api import with_http_api
 from ordersctl.deploy.release.publish import publish
 from ordersctl.deploy.sam import translated
 from ordersctl.deploy.settings import check_together, checked_parameters
+from ordersctl.shared.templates import OF_REST
 from tests.tools.deploy.gateway.test_api_version import POOL, STAGE
 from tests.tools.deploy.template_parts import Template, of_type, properties
 
