@@ -146,3 +146,10 @@ def test_a_file_that_says_nothing_useful_is_no_run(tmp_path: Path, text: str) ->
     (tmp_path / "run.json").write_text(text)
     assert Run.living(tmp_path) is None
     assert "No run is going" in ordersctl("queues", ORDERS_STATE_DIR=str(tmp_path)).output
+
+
+def test_the_consoles_address_is_printed_again_while_the_run_serves_it(tmp_path: Path) -> None:
+    with noted(run_in(tmp_path)) as note:
+        note.console("http://127.0.0.1:9/?key=secret")
+        printed = ordersctl("console", ORDERS_STATE_DIR=str(tmp_path))
+    assert (printed.exit_code, "http://127.0.0.1:9/?key=secret" in printed.output) == (0, True)
