@@ -75,7 +75,7 @@ clients: .venv/installed build/clients/installed
 build/clients/installed: requirements-clients.txt tests/contract/clients/package-lock.json
 	@echo "Installing generators of clients (once)"
 	@$(PYTHON) -m venv build/clients
-	@build/clients/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $<
+	@$(call INSTALL,build/clients,requirements-clients.txt)
 	@cp tests/contract/clients/package.json tests/contract/clients/package-lock.json build/clients
 	@PATH="$(CURDIR)/build/clients/bin:$$PATH" npm ci --prefix build/clients --no-audit --no-fund --ignore-scripts --loglevel error
 	@touch $@

@@ -92,7 +92,8 @@ def _cache_authorizers(app_object: Chalice) -> None:
     for entry in (entry for methods in app_object.routes.values() for entry in methods.values()):
         authorizer: Any = entry.authorizer
         if isinstance(authorizer, ChaliceAuthorizer) and not isinstance(authorizer, CachedAuthorizer):
-            entry.authorizer = cached.setdefault(id(authorizer), CachedAuthorizer(authorizer))
+            # Chalice's own type for authorizers leaves out the built-in ones
+            entry.authorizer = cached.setdefault(id(authorizer), CachedAuthorizer(authorizer))  # type: ignore[assignment]
 
 
 class Server(ThreadedHTTPServer):
