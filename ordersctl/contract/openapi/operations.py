@@ -292,4 +292,11 @@ OPERATIONS: Mapping[str, Operation] = {
         },
         "It calls nothing else: that it answers says nothing of the table or the queue.",
     ),
+    "index": Operation(
+        "Where to begin",
+        {
+            200: Success("The paths of this document and of the health check.", ref("Index"), headers=("Link",)),
+        },
+        "The header Link names this document as the service's description (RFC 8631). No token is needed.",
+    ),
 }
