@@ -293,6 +293,6 @@ OPERATIONS: Mapping[str, Operation] = {
     "index": Operation(
         "Where to begin",
         {200: Success("The paths of this document and of the health check.", ref("Index"), headers=("Link",))},
-        "The header Link names this document as the service's description (RFC 8631). No token is needed.",
+        "The header Link names this document as the service's description (RFC 8631).",
     ),
 }
