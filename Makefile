@@ -2,6 +2,7 @@
 # make test [ARGS="-k cursor"]    the tests to run while working: under three minutes on two cores; offline once installed
 # make test-all                   every test; make test-rest: those that make test leaves out (tests/README.md)
 # make contract                   schemathesis against the running service, with many examples
+# make clients                    generated clients against the running service, and linters of both contracts
 # make openapi                    writes the OpenAPI document, after a change of a model or a route
 # make property                   the API against its model, and its lists, in full: a few minutes
 # make faults [SEEDS=200]         simulation runs with all faults at once, crash points, overload; FAULT_SEED=7 repeats one
@@ -12,7 +13,8 @@
 # make permissions                what each function may do and why, printed and written into docs/explain/permissions.md
 # make audit                      known vulnerabilities of the pinned requirements; needs the network
 # make lock [ARGS=--upgrade]      writes the requirements files, after a change in pyproject.toml; needs the network
-# make check                      format, lint, types, imports, templates
+# make check                      format, lint, types, imports, templates, the documentation site
+# make docs                       the documentation site, in build/docs/site; a dead link or an unlisted page is an error
 # make package STAGE=prod          a stage as one stack, in build/<stage>: docs/operate/deploy.md
 # make e2e-package e2e-deploy      both ways of deploying, on the embedded engine; fetches Lambda's wheels
 # make e2e-second-engine          the stack on a second engine: created, updated, deleted; needs Python 3.13
@@ -22,8 +24,8 @@
 # make growth                     the cost of calls while a table grows from 10^3 to 10^6 orders; minutes; needs node and npm
 # make simulate-check             the model of `ordersctl simulate` beside the local run; two minutes
 # make format                     formats the code as make check requires
-.PHONY: run test test-all test-rest property contract openapi check package e2e-package e2e-deploy audit-template e2e-second-engine bench load format
-.PHONY: faults golden seeded-bugs permissions fuzz mutants audit lock growth simulate-check
+.PHONY: run test test-all test-rest property contract clients openapi check package e2e-package e2e-deploy audit-template e2e-second-engine bench load format
+.PHONY: docs faults golden seeded-bugs permissions fuzz mutants audit lock growth simulate-check
 
 # The first interpreter that is new enough, unless PYTHON names one.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -32,28 +34,45 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 # Only files whose hash is in a requirements file are installed. A package without a wheel is built with the setuptools
 # of requirements-build.txt: in isolation, pip would fetch another one without checking a hash. uv takes seconds where pip takes most
 # of a minute. Without uv, or when it fails, the same files are installed by pip.
-PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation
-UV = .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes --no-build-isolation
-INSTALL = $(UV) -r $(1) 2>/dev/null || $(PIP) -r $(1)
+# Each is called with an environment, and INSTALL with a requirements file, too.
+PIP = $(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation
+UV = .venv/bin/uv pip install --quiet --python $(1)/bin/python --require-hashes --no-build-isolation
+INSTALL = $(UV) -r $(2) 2>/dev/null || $(PIP) -r $(2)
 
 run: .venv/run
 	@.venv/bin/python -m ordersctl run $(ARGS)
 
 # The tests of a file stay in one worker, which has engines and local runs of its own. Files start in alphabetical order,
-# so that the longest, in tests/bench, come first. WORKERS=0 runs them in one process, for a debugger.
-PYTEST = .venv/bin/python -m pytest -n $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder
+# so that the longest, in tests/bench, come first. Three workers keep two cores busy, since many tests wait for an engine.
+# WORKERS=0 runs them in one process, for a debugger.
+PYTEST = .venv/bin/python -m pytest -n $(or $(WORKERS),3) --dist loadfile --no-loadscope-reorder
+
+# Each worker, and each process that a test starts, would compile every module of the project again.
+test test-all test-rest: export PYTHONDONTWRITEBYTECODE =
 
 test: .venv/installed
 	$(PYTEST) -m "not full" $(ARGS)
 
-test-all: .venv/installed
+test-all: .venv/installed build/audit/installed build/clients/installed
 	$(PYTEST) $(ARGS)
 
-test-rest: .venv/installed
+test-rest: .venv/installed build/audit/installed build/clients/installed
 	$(PYTEST) -m full $(ARGS)
 
 contract: .venv/installed
 	ORDERS_CONTRACT_EXAMPLES=200 .venv/bin/python -m pytest tests/contract $(ARGS)
+
+clients: .venv/installed build/clients/installed
+	.venv/bin/python -m pytest tests/contract/clients $(ARGS)
+
+# Generators of clients and linters, in an environment of their own. Its Node.js is a wheel, so that no machine needs one.
+build/clients/installed: requirements-clients.txt tests/contract/clients/package-lock.json
+	@echo "Installing generators of clients (once)"
+	@$(PYTHON) -m venv build/clients
+	@build/clients/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $<
+	@cp tests/contract/clients/package.json tests/contract/clients/package-lock.json build/clients
+	@PATH="$(CURDIR)/build/clients/bin:$$PATH" npm ci --prefix build/clients --no-audit --no-fund --ignore-scripts --loglevel error
+	@touch $@
 
 openapi: .venv/installed
 	.venv/bin/python -m ordersctl openapi
@@ -64,7 +83,7 @@ property: .venv/installed
 # Secrets are found by the formats of keys and tokens and by randomness, not by names of variables. Left out are lines with
 # order ids, their alphabet or hashes of packages, and tests with made-up keys and ids.
 NO_SECRETS = --disable-plugin KeywordDetector --exclude-lines 'hjkmnp|ord_|--hash=sha256:|"integrity": "sha512-' \
-	--exclude-files '^tests/(data/.*\.json|(unit/(http/test_cursors|http/auth/test_token_attacks|domain/test_fingerprints)|service/http/access/(test_)?identity_providers|tools/local/test_sqs_event_source)\.py)$$'
+	--exclude-files '^docs/assets/vendor/|^tests/(data/.*\.json|(unit/(http/test_cursors|http/auth/test_token_attacks|domain/test_fingerprints|ordersctl/operate/test_webhook)|service/http/access/(test_)?identity_providers|tools/local/test_sqs_event_source)\.py)$$'
 
 faults: .venv/installed
 	FAULT_SEEDS=$(or $(SEEDS),200) .venv/bin/python -m pytest tests/resilience -q -rP $(ARGS)
@@ -109,6 +128,7 @@ lock: .venv/audit
 	$(LOCK) --group audit --constraint requirements-dev.txt --output-file requirements-audit.txt
 	$(LOCK) --group bench --constraint requirements-dev.txt --output-file requirements-bench.txt
 	$(LOCK) --group checkov --output-file requirements-checkov.txt
+	$(LOCK) --group clients --output-file requirements-clients.txt
 	$(subst --universal,--python-platform linux,$(LOCK:3.11=3.13)) --group second-engine --output-file requirements-second-engine.txt
 
 check: .venv/installed
@@ -121,6 +141,14 @@ check: .venv/installed
 	.venv/bin/cfn-lint --include-checks I -- infra/resources.yaml
 	.venv/bin/python -m ordersctl package --stage prod --template-only --out build/check
 	.venv/bin/cfn-lint --include-checks I -- build/check/sam.json build/check/cloudformation.json
+	$(DOCS)
+
+# ORDERS_REPOSITORY=https://… makes links to source files lead there.
+DOCS = .venv/bin/python -m ordersctl.contract.reference.site build/docs $(ORDERS_REPOSITORY) && \
+	.venv/bin/zensical build --strict --clean --config-file build/docs/zensical.toml
+docs: .venv/installed
+	$(DOCS)
+	@echo "Open build/docs/site/index.html"
 
 package: .venv/installed
 	.venv/bin/python -m ordersctl package --stage $(or $(STAGE),$(error name a stage: make package STAGE=prod))
@@ -137,9 +165,10 @@ e2e-second-engine: .venv/installed build/second-engine/installed
 	.venv/bin/python -m pytest tests/e2e/deployments/e2e_second_engine.py $(ARGS)
 
 build/second-engine/installed: requirements-build.txt requirements-second-engine.txt
+	@$(SECOND_PYTHON) -c "" || { echo "LocalEmu needs Python 3.13; name one with SECOND_PYTHON=…" >&2; exit 1; }
 	$(SECOND_PYTHON) -m venv build/second-engine
-	for file in $^; do build/second-engine/bin/python -m pip install --quiet --require-hashes --no-build-isolation \
-		--disable-pip-version-check -r $$file || exit 1; done
+	$(call INSTALL,build/second-engine,requirements-build.txt)
+	$(call INSTALL,build/second-engine,requirements-second-engine.txt)
 	@touch $@
 
 # checkov needs other versions of our dependencies, so it has an environment of its own.
@@ -147,9 +176,10 @@ audit-template: .venv/installed build/audit/installed
 	.venv/bin/python -m ordersctl package --stage prod --template-only --out build/check
 	build/audit/bin/checkov --config-file infra/checkov.yaml --file build/check/cloudformation.json
 
-build/audit/installed: requirements-checkov.txt
+build/audit/installed: requirements-build.txt requirements-checkov.txt
 	$(PYTHON) -m venv build/audit
-	build/audit/bin/$(INSTALL) -r requirements-checkov.txt
+	$(call INSTALL,build/audit,requirements-build.txt)
+	$(call INSTALL,build/audit,requirements-checkov.txt)
 	@touch $@
 
 bench: .venv/bench-installed
@@ -181,20 +211,20 @@ format: .venv/installed
 	@test -n "$(PYTHON)" || { echo "Orders needs Python 3.11 or newer; name one with PYTHON=…" >&2; exit 1; }
 	@echo "Installing what the local run needs into .venv (once)"
 	@$(PYTHON) -m venv .venv
-	@$(PIP) -r requirements-uv.txt 2>/dev/null || echo "There is no uv for this machine: installing takes longer"
-	@$(call INSTALL,requirements-build.txt)
-	@$(call INSTALL,requirements-run.txt)
+	@$(call PIP,.venv) -r requirements-uv.txt 2>/dev/null || echo "There is no uv for this machine: installing takes longer"
+	@$(call INSTALL,.venv,requirements-build.txt)
+	@$(call INSTALL,.venv,requirements-run.txt)
 	@touch $@
 
 .venv/installed: .venv/run requirements-dev.txt
 	@echo "Installing what tests and checks need (once)"
-	@$(call INSTALL,requirements-dev.txt)
+	@$(call INSTALL,.venv,requirements-dev.txt)
 	@touch $@
 
 .venv/audit: .venv/installed requirements-audit.txt
-	@$(call INSTALL,requirements-audit.txt)
+	@$(call INSTALL,.venv,requirements-audit.txt)
 	@touch $@
 
 .venv/bench-installed: .venv/installed requirements-bench.txt
-	@$(call INSTALL,requirements-bench.txt)
+	@$(call INSTALL,.venv,requirements-bench.txt)
 	@touch $@

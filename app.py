@@ -129,7 +129,7 @@ def read_orders(request: Request) -> Response:
 @endpoint
 def read_order(request: Request, order_id: str) -> Response:
     from chalicelib.application import manage
-    from chalicelib.http import requests, responses
+    from chalicelib.http import preconditions, requests, responses
     from chalicelib.http.auth.principal import READ
 
     principal = requests.principal(request, READ, wiring.settings())
@@ -139,14 +139,14 @@ def read_order(request: Request, order_id: str) -> Response:
         secret=wiring.id_secret(),
         table=wiring.read_table(),
     )
-    return responses.order(request, order, requests.if_none_match(request))
+    return responses.order(request, order, preconditions.if_none_match(request))
 
 
 @app.route("/orders/{order_id}", methods=["PATCH"], authorizer=authorizer, content_types=MERGE_PATCH)
 @endpoint
 def change_order(request: Request, order_id: str) -> Response:
     from chalicelib.application import manage
-    from chalicelib.http import requests, responses
+    from chalicelib.http import preconditions, requests, responses
     from chalicelib.http.auth.principal import WRITE
 
     principal = requests.principal(request, WRITE, wiring.settings())
@@ -156,7 +156,7 @@ def change_order(request: Request, order_id: str) -> Response:
         requests.json_body(request),
         owner=principal.required_owner(customer_id),
         by_service=principal.is_service,
-        seen_versions=requests.if_match(request),
+        seen_versions=preconditions.if_match(request),
         context=requests.context(request, clock.now()),
         secret=wiring.id_secret(),
         table=wiring.order_table(),
@@ -186,28 +186,23 @@ def erase_order(request: Request, order_id: str) -> Response:
 @app.route("/customers/{customer_id}/orders", methods=READING, authorizer=authorizer, content_types=["*/*"])
 @endpoint
 def list_orders(request: Request, customer_id: str) -> Response:
-    from chalicelib.http import cursors, requests, responses
+    from chalicelib.application.list_orders import page_of_orders
+    from chalicelib.http import cursors, list_query, requests, responses
     from chalicelib.http.auth.principal import READ
 
     principal = requests.principal(request, READ, wiring.settings())
     customer_id = principal.customer_to_act_for(customer_id)
-    parameters = requests.query(request, "status", "reference", "placed_after", "placed_before", "limit", "cursor")
-    filters = {name: parameters.get(name) for name in ("status", "placed_after", "placed_before")}
-    reference = requests.reference(parameters.get("reference"))
-    # A cursor is valid for this list only. `reference` is signed only when used, so cursors of releases without that
-    # filter stay valid.
-    cursor_scope = (principal.subject, customer_id, *filters.values(), *([] if reference is None else [reference]))
-    page = wiring.read_table().list_for_customer(
+    asked = list_query.read(request)
+    cursor_scope = (principal.subject, customer_id, *asked.cursor_scope)
+    page = page_of_orders(
         customer_id,
-        limit=requests.page_size(parameters.get("limit")),
-        start_after=cursors.unseal(wiring.id_secret(), parameters.get("cursor"), *cursor_scope),
-        status=requests.status(filters["status"]),
-        reference=reference,
-        placed_after=requests.placed_after(filters["placed_after"]),
-        placed_before=requests.placed_before(filters["placed_before"]),
+        asked.filters,
+        limit=asked.limit,
+        start_after=cursors.unseal(wiring.id_secret(), asked.cursor, *cursor_scope),
+        table=wiring.read_table(),
     )
     next_cursor = cursors.seal(wiring.id_secret(), page.last_placed_key, *cursor_scope)
-    return responses.page(request, page, parameters, next_cursor)
+    return responses.page(request, page, asked.given, next_cursor)
 
 
 @app.route("/openapi.json", methods=READING, content_types=["*/*"])

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import statistics
 import sys
 import tempfile
 import time
@@ -11,17 +12,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 from playwright.sync_api import Page, sync_playwright
 
 from chalicelib.domain import clock
 from ordersctl.local.engine import deploy
 from testkit.servers import processes
 from testkit.servers.engine import running_engine
+from testkit.servers.local_run import LocalRun
 from testkit.waiting import eventually, free_port
 
 ORDERS_PER_SECOND = 100
 MEASURED_SECONDS = 20.0
 HOUR_ORDERS = 3_600 * ORDERS_PER_SECOND
+STARTS = 5  # of a run, without and with the console
 CONSUMERS = ("inventory", "invoicing", "fulfilment")
 _AT_ONCE = 2_000  # orders of the hour that are written before the console is waited for
 
@@ -94,6 +98,7 @@ def console(directory: Path, engine_url: str) -> Iterator[tuple[Console, str, fl
 
 
 def main() -> None:
+    readiness()
     with tempfile.TemporaryDirectory() as scratch, running_engine(Path(scratch)) as engine_url:
         deploy(engine_url, stage="local")
         logs = Logs(Path(scratch, "state", "logs"))
@@ -114,6 +119,37 @@ def main() -> None:
             steady(logs, 2)
             say(f"CPU, nobody looks, {ORDERS_PER_SECOND} orders/s", f"{measured.cpu(lambda s: steady(logs, s)):.1f} %")
             chromium.close()
+
+
+def readiness() -> None:
+    """Report how long `ordersctl run` takes until its API answers, in turns without the console and with it."""
+    seconds: dict[bool, list[float]] = {False: [], True: []}
+    for _ in range(STARTS):
+        for with_console, measured in seconds.items():
+            measured.append(seconds_to_answer(console=with_console))
+    for with_console, measured in seconds.items():
+        what = f"API ready {'with' if with_console else 'without'} the console"
+        say(what, f"{statistics.median(measured):.2f} s ({min(measured):.2f} to {max(measured):.2f})")
+
+
+def seconds_to_answer(*, console: bool) -> float:
+    with tempfile.TemporaryDirectory() as scratch:
+        began = time.monotonic()
+        run = LocalRun.start(Path(scratch), console=console)
+        try:
+            eventually(lambda: answers(f"{run.url}/health"), within=60)
+            taken = time.monotonic() - began
+            run.ready()
+        finally:
+            run.stop()
+    return taken
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
 
 
 def weigh(page: Page) -> None:

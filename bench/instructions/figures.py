@@ -24,7 +24,9 @@ from bench.instructions.packages import (
     runtime,
 )
 from ordersctl.deploy.zip_contents.bytecode import NEVER_IMPORTED
-from ordersctl.estimate.cost.per_order import Load, dollars_per_million, prices, units
+from ordersctl.estimate.cost import worth
+from ordersctl.estimate.cost.aws_prices import aws_prices
+from ordersctl.estimate.cost.per_order import Load
 from ordersctl.shared.engine_client import get_json
 
 PEERS = (RAW, CHALICE, FASTAPI, POWERTOOLS, FLASK)
@@ -172,12 +174,10 @@ def zip_megabytes(bench: Bench) -> float:
     return len(content.getvalue()) / 1e6
 
 
-def dollars() -> tuple[float, float]:
-    """Dollars per million orders by the cost model: accepted by Lambda, and by direct acceptance."""
-    by_lambda, direct = (
-        sum(dollars_per_million(units(Load(direct=each)), prices()).values()) for each in (False, True)
-    )
-    return by_lambda, direct
+def dollars() -> dict[str, float]:
+    """Way of accepting -> dollars per million real orders, by the cost model."""
+    found = worth.totals(Load(), aws_prices())
+    return {"HTTP API": found["HTTP API"], "REST API": found["REST API"], "direct": found["Direct"]}
 
 
 def calls(url: str) -> dict[str, dict[str, float]]:

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from bench import report
 from bench.instructions.packages import PROJECT_DIR
-from bench.load import figures
+from bench.load import figures, local_cost
 from bench.load.driver import Target, closed_loop, open_loop
 from bench.load.observations import Observations, backlog_watched, check_outage
 from ordersctl.client import arrivals, invoice_file, invoices
@@ -44,13 +44,21 @@ Drive = Callable[[Target, str, Callable[[Observations], None]], Observations]
     show_default=True,
     help="Seconds that the downstream services are up before the outage, and stopped during it.",
 )
-def load(file: Path | None, rate: float, seconds: float, outage: float) -> None:
+@click.option("--only-cost", is_flag=True, help="Only what an order costs in the local run: the last table.")
+def load(file: Path | None, rate: float, seconds: float, outage: float, *, only_cost: bool) -> None:
     """Place the orders of FILE (a CSV of invoices) over and over, on this service and on the monolith."""
     end_like_ctrl_c()
     orders = _orders(file or PROJECT_DIR / "tests" / "data" / "online-retail-cut.csv")
+    if not only_cost:
+        _spike_and_outage(orders, rate, seconds, outage)
+    costs = local_cost.measured(orders)
+    _publish("local-cost", local_cost.rows(costs), local_cost.sentence(costs))
+
+
+def _spike_and_outage(orders: list[Placeable], rate: float, seconds: float, outage: float) -> None:
     ours, theirs = _measured(orders, rate, seconds, outage)
     check_outage(ours)
-    _publish(figures.rows(ours, theirs, rate), figures.outage_sentence(ours, theirs))
+    _publish("load", figures.rows(ours, theirs, rate), figures.outage_sentence(ours, theirs))
     figures.draw(ours, theirs)
 
 
@@ -136,7 +144,7 @@ def _stopped_between(services: subprocess.Popen[bytes], stop: float, resume: flo
         services.send_signal(signal.SIGCONT)
 
 
-def _publish(rows: list[list[str]], sentence: str) -> None:
+def _publish(part: str, rows: list[list[str]], sentence: str) -> None:
     """Print the table, and write it into docs/explain/performance.md."""
     table = Table()
     for column in rows[0]:
@@ -147,7 +155,7 @@ def _publish(rows: list[list[str]], sentence: str) -> None:
     Console().print(sentence)
     head, *body = (f"| {' | '.join(row)} |" for row in rows)
     lines = [head, "|---" + "|--:" * (len(rows[0]) - 1) + "|", *body, "", sentence]
-    report.replace_part(report.PAGE, "load", "\n".join(lines))
+    report.replace_part(report.PAGE, part, "\n".join(lines))
 
 
 if __name__ == "__main__":

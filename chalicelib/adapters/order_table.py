@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.adapters import order_items
 from chalicelib.adapters.faults import faults
-from chalicelib.adapters.merged import BOUNDS, Bounds, Merged, Step
+from chalicelib.adapters.merged_lists import BOUNDS, Bounds, Merged, Step
 from chalicelib.aws import retries, timeouts
 from chalicelib.domain.errors import Fault, OrderNotFound, VersionConflict
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus

@@ -33,7 +33,7 @@ def accept_order(
 ) -> Accepted:
     """Put an order on the queue. Raises KeyReused, OrderErased, Fault; after an error nothing was accepted.
 
-    `placed_by` is None where the processor is to accept the order's prices unchecked, whoever placed it.
+    `placed_by` is None where the processor is to accept the order's prices unchecked.
     """
     order_id = order_ids.mint(secret, customer_id, idempotency_key)
     ids: dict[str, Any] = {

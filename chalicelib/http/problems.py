@@ -43,6 +43,11 @@ class Problem(Exception):
         super().__init__(f"{status} {slug}: {detail}")
 
 
+def invalid_parameter(detail: str) -> Problem:
+    """The problem of a header or a query parameter that cannot be read."""
+    return Problem("invalid-parameter", 400, detail)
+
+
 _PROBLEMS: dict[type[OrdersError], tuple[str, int, str | None]] = {
     errors.InvalidOrder: ("invalid-order", 422, "See errors"),
     errors.OrderNotFound: ("not-found", 404, "There is no such order"),

@@ -3,35 +3,27 @@
 import json
 import math
 import re
-from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 from chalice.app import MultiDict, Request
 
-from chalicelib.domain import clock
 from chalicelib.domain.commands import TRACEPARENT_PATTERN
-from chalicelib.domain.orders import MAX_ORDER_BYTES, OrderStatus
+from chalicelib.domain.orders import MAX_ORDER_BYTES
 from chalicelib.domain.request_context import RequestContext
 from chalicelib.http import responses
 from chalicelib.http.auth.principal import Principal
-from chalicelib.http.problems import Problem
+from chalicelib.http.problems import Problem, invalid_parameter
 from chalicelib.settings import Settings
 
 MAX_BODY_BYTES = MAX_ORDER_BYTES
-MAX_PAGE = 100
-MAX_REFERENCE = 64  # characters, as in an order
-_DEFAULT_PAGE = 20
+MAX_IDS = 100  # that one request names
 _BOM = b"\xef\xbb\xbf"  # a byte order mark, which RFC 8259, section 8.1, lets a reader ignore
 _BARE_KEY = r"[\x21\x23-\x7e][\x21-\x7e]{0,254}"
 _CHARACTER = r'(?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])'  # of a string of RFC 8941, section 3.3.3
 _PARAMETER = rf'; *[a-z*][a-z0-9_.*-]*(?:=(?:"{_CHARACTER}*"|[\x21\x23-\x2b\x2d-\x3a\x3c-\x7e]+))?'  # section 3.1.2
 KEY_PATTERN = rf'^(?:{_BARE_KEY}|"({_CHARACTER}{{1,255}})"(?:{_PARAMETER})*)$'
 _KEY = re.compile(KEY_PATTERN)
-_ETAGS = re.compile(r'\s*(W/)?"[\x21\x23-\x7e]*"(\s*,\s*(W/)?"[\x21\x23-\x7e]*")*\s*')  # RFC 9110, section 8.8.3
-_OUR_ETAG = re.compile(r'(?:W/)?"([1-9][0-9]{0,17})"')
-_PAGE_SIZE = re.compile(r"[1-9][0-9]{0,2}")
 _TRACEPARENT = re.compile(TRACEPARENT_PATTERN)
-_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:]{8})(?:\.([0-9]{1,9}))?([Zz]|[+-][0-9]{2}:[0-9]{2})")
 
 
 def principal(request: Request, scope: str, settings: Settings) -> Principal:
@@ -88,9 +80,11 @@ def idempotency_key(request: Request) -> str | None:
     if value is None:
         return None
     if _is_repeated(request, "idempotency-key"):
-        raise _invalid("Idempotency-Key is sent more than once")
+        raise invalid_parameter("Idempotency-Key is sent more than once")
     if not (key := _KEY.fullmatch(value)):
-        raise _invalid("Idempotency-Key is 1 to 255 visible ASCII characters, or such a text, with spaces, in quotes")
+        raise invalid_parameter(
+            "Idempotency-Key is 1 to 255 visible ASCII characters, or such a text, with spaces, in quotes"
+        )
     return value if key[1] is None else re.sub(r"\\(.)", r"\1", key[1])
 
 
@@ -113,29 +107,6 @@ def traceparent(request: Request) -> str | None:
     return value if _TRACEPARENT.fullmatch(value) and trace_id.strip("0") and parent_id.strip("0") else None
 
 
-def if_match(request: Request) -> frozenset[int] | None:
-    """The versions of which the client permits a change; None is any (RFC 9110, section 13.1.1)."""
-    value = request.headers.get("if-match")
-    if value is None:
-        raise Problem("precondition-required", 428, "Send the ETag that you saw as If-Match, or * for any")
-    if value.strip() != "*" and not _ETAGS.fullmatch(value):
-        raise _invalid("If-Match is a list of ETags, or *")
-    return _versions(value)
-
-
-def if_none_match(request: Request) -> frozenset[int] | None:
-    """The versions that the client has already; None is any (RFC 9110, section 13.1.2)."""
-    return _versions(request.headers.get("if-none-match") or "")
-
-
-def _versions(value: str) -> frozenset[int] | None:
-    if value.strip() == "*":
-        return None
-    # An ETag that this service did not make matches no version. A weak one counts, in If-Match too: proxies weaken the
-    # ETags of responses that they compress, and the number of a version names one content only.
-    return frozenset(int(tag[1]) for tag in _OUR_ETAG.finditer(value))
-
-
 def query(request: Request, *known: str, repeatable: str = "") -> dict[str, str]:
     """The query parameters. Unknown and repeated ones are refused, but for the one that is repeatable."""
     given = request.query_params or MultiDict({})
@@ -143,9 +114,9 @@ def query(request: Request, *known: str, repeatable: str = "") -> dict[str, str]
         if name == repeatable:
             continue
         if name not in known:
-            raise _invalid(f"There is no parameter {name[:64]!r} here")
+            raise invalid_parameter(f"There is no parameter {name[:64]!r} here")
         if len(given.getlist(name)) > 1:
-            raise _invalid(f"{name} is given more than once")
+            raise invalid_parameter(f"{name} is given more than once")
     return dict(given)
 
 
@@ -154,73 +125,9 @@ def order_ids_and_customer(request: Request) -> tuple[list[str], str | None]:
     customer_id = query(request, "customer_id", repeatable="order_id").get("customer_id")
     parameters = request.query_params or MultiDict({})
     given: list[str] = parameters.getlist("order_id") if "order_id" in parameters else []
-    if not 1 <= len(given) <= MAX_PAGE:
-        raise _invalid(f"order_id is given 1 to {MAX_PAGE} times")
+    if not 1 <= len(given) <= MAX_IDS:
+        raise invalid_parameter(f"order_id is given 1 to {MAX_IDS} times")
     return given, customer_id
-
-
-def reference(given: str | None) -> str | None:
-    if given is None:
-        return None
-    try:
-        given.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair
-        raise _invalid("reference is not readable as UTF-8") from None
-    if not 1 <= len(given) <= MAX_REFERENCE:
-        raise _invalid(f"reference is 1 to {MAX_REFERENCE} characters")
-    return given
-
-
-def page_size(given: str | None) -> int:
-    if given is None:
-        return _DEFAULT_PAGE
-    if not _PAGE_SIZE.fullmatch(given) or int(given) > MAX_PAGE:
-        raise _invalid(f"limit is 1 to {MAX_PAGE}")
-    return int(given)
-
-
-def status(given: str | None) -> OrderStatus | None:
-    if given is None:
-        return None
-    try:
-        return OrderStatus(given)
-    except ValueError:
-        raise _invalid(f"status is one of {', '.join(OrderStatus)}") from None
-
-
-def placed_after(given: str | None) -> str | None:
-    """A time of RFC 3339, as this service writes times; a moment between two milliseconds is the one before it."""
-    return _milliseconds("placed_after", given, round_up=False)
-
-
-def placed_before(given: str | None) -> str | None:
-    """The same, but a moment between two milliseconds is the one after it.
-
-    Orders have times of whole milliseconds, and both bounds are exclusive. So windows that meet between two
-    milliseconds lose no order, and have none in common.
-    """
-    return _milliseconds("placed_before", given, round_up=True)
-
-
-def _milliseconds(name: str, given: str | None, *, round_up: bool) -> str | None:
-    if given is None:
-        return None
-    try:
-        if not (parts := _TIME.fullmatch(given)):
-            raise ValueError(given)
-        second, fraction, zone = parts.groups(default="")
-        moment = datetime.fromisoformat(f"{second}.{fraction[:3]:0<3}{zone}".upper())
-    except ValueError:
-        raise _invalid(f"{name} is a time like 2026-01-31T12:00:00Z (RFC 3339)") from None
-    is_between = bool(fraction[3:].strip("0"))
-    try:
-        return clock.rfc3339(moment + timedelta(milliseconds=1) if round_up and is_between else moment)
-    except OverflowError:  # the year in UTC is 0 or 10000
-        return "0001-01-01T00:00:00.000Z" if moment.year == 1 else "9999-12-31T23:59:59.999Z"
-
-
-def _invalid(detail: str) -> Problem:
-    return Problem("invalid-parameter", 400, detail)
 
 
 def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

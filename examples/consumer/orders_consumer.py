@@ -13,9 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from http import HTTPStatus
 from typing import Any
 
 import boto3
+from service_token import ServiceToken
 
 Order = dict[str, Any]
 State = dict[str, Any]
@@ -37,12 +39,12 @@ class Consumer:
     name: str
     inbox_table: str
     api_url: str
-    token: str  # a service's token; examples/README.md says where it comes from in production
+    token: ServiceToken
 
     @classmethod
     def from_env(cls, name: str) -> "Consumer":
         url = os.environ.get("ORDERS_API_URL", "http://127.0.0.1:8000")
-        return cls(name, os.environ["INBOX_TABLE"], url.rstrip("/"), os.environ.get("ORDERS_TOKEN", ""))
+        return cls(name, os.environ["INBOX_TABLE"], url.rstrip("/"), ServiceToken.from_env())
 
     def handle(self, body: str, act: Callable[[Order, Move], State]) -> None:
         """Handle one event. `act` returns the consumer's result for the order, and must be safe to repeat.
@@ -121,16 +123,28 @@ class Consumer:
         body: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
     ) -> Order:
+        """Call the API; a token that it refuses is renewed once. Raises HTTPError."""
+        try:
+            return self._send(method, path, event, body, headers or {})
+        except urllib.error.HTTPError as error:
+            if error.code != HTTPStatus.UNAUTHORIZED:
+                raise
+        self.token.forget()
+        return self._send(method, path, event, body, headers or {})
+
+    def _send(
+        self, method: str, path: str, event: dict[str, Any], body: dict[str, Any] | None, headers: dict[str, str]
+    ) -> Order:
         trace = {"traceparent": event["traceparent"]} if "traceparent" in event else {}
         request = urllib.request.Request(  # noqa: S310 - the scheme comes from a setting
             self.api_url + path,
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={
-                "Authorization": f"Bearer {self.token}",
+                "Authorization": f"Bearer {self.token.value()}",
                 "Content-Type": "application/merge-patch+json",
                 **trace,
-                **(headers or {}),
+                **headers,
             },
         )
         with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 - see above

@@ -76,7 +76,7 @@ def _encoding(data: bytes) -> str:
             utf_8, other = (data.count(b"\n", 0, at) + 1 for at in (found.start(), error.start))
             raise UnreadableFileError(
                 f"line {utf_8} looks like UTF-8 and line {other} is not: "
-                "mend the line, or name the file's encoding with --encoding"
+                "fix the line, or name the file's encoding with --encoding"
             ) from error
         return "cp1252"
     return "utf-8"

@@ -45,10 +45,8 @@ class Acts:
         self._allowed = allowed
         self.known = Known({}, ())
 
-    def command(self, asked: Any) -> list[str]:
+    def command(self, asked: Mapping[str, Any]) -> list[str]:
         """Return the arguments of the `ordersctl` command that an act is; RefusedError when it may not be done."""
-        if not isinstance(asked, dict):
-            raise RefusedError("An act is a JSON object.")
         name, target = asked.get("act"), asked.get("target")
         if not isinstance(name, str) or name not in self._table:
             raise RefusedError("There is no such act on this stage.")

@@ -18,6 +18,7 @@ HOPS_OF_AN_ORDER = 40
 SAMPLES_OF_A_SECOND = 500
 _TROUBLE = {"WARNING", "ERROR", "CRITICAL"}
 _STORED = {"order.placed": "placed", "order.rejected": "rejected", "order.already_there": "repeated"}
+_DETAILS = ("type", "version", "status", "reason", "placed_after_ms")
 _CHANGED = {"order.updated": "updated", "order.erased": "erased"}
 
 Line = Mapping[str, Any]
@@ -107,7 +108,7 @@ class Flow:
         order.change = self.changes
         self._account(order, hop, line)
         if len(order.hops) < HOPS_OF_AN_ORDER:
-            details = {name: line[name] for name in ("type", "version", "status", "reason") if name in line}
+            details = {name: line[name] for name in _DETAILS if name in line}
             order.hops.append([round(at * 1000), hop, where, details])
         # Files are read one after another, so lines come out of order: the highest version says what the order is.
         version = 1 if hop in {"placed", "rejected"} else line.get("version", 0) if hop in {"updated", "erased"} else 0

@@ -1,18 +1,16 @@
 """What waits where: queues, dead letters by reason, and who runs, of the local run or of a stage on AWS."""
 
 import hashlib
-import json
-import os
 import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ordersctl.shared import project
 from ordersctl.shared.queues.dead_letters import DeadLetter
 from ordersctl.shared.queues.measures import depth_rows, engine_messages, reader_states
 from ordersctl.shared.queues.stage_queues import Queue, StageQueues
+from ordersctl.shared.queues.states import processes
 from ordersctl.shared.stage import Stage
 from ordersctl.shared.switches import CONSUMERS, HANDLERS
 
@@ -21,6 +19,7 @@ _AGES_SECONDS = 60
 _PEEK_MOST = 300  # messages of a queue that are looked at each second; of more, every _PEEK_SECONDS
 _PEEK_SECONDS = 10
 _REASON_CHARACTERS = 200
+_ORDER_QUEUE = "orders"
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,7 @@ class Group:
     queue: str
     reason: str
     count: int
+    orders: int  # how many of them name an order of the order queue: dropping them stores it as rejected
     oldest: float | None  # seconds
 
     @property
@@ -42,19 +42,22 @@ class Group:
             "queue": self.queue,
             "reason": self.reason,
             "count": self.count,
+            "orders": self.orders,
             "oldest": None if self.oldest is None else round(self.oldest),
         }
 
 
-def groups_of(letters: Iterable[tuple[str, str, float]]) -> list[Group]:
-    """Return dead letters, each a queue's name, a reason and an age in seconds, by queue and reason; most first."""
+def groups_of(rows: Iterable[dict[str, Any]]) -> list[Group]:
+    """Return dead letters, each a row of `ordersctl dlq list`, by queue and reason; most first."""
     counts: Counter[tuple[str, str]] = Counter()
+    orders: Counter[tuple[str, str]] = Counter()
     oldest: dict[tuple[str, str], float] = {}
-    for queue, reason, age in letters:
-        key = (queue, reason[:_REASON_CHARACTERS])
+    for row in rows:
+        key = (str(row["queue"]), str(row["reason"])[:_REASON_CHARACTERS])
         counts[key] += 1
-        oldest[key] = max(age, oldest.get(key, 0.0))
-    return [Group(*key, count, oldest[key]) for key, count in counts.most_common()]
+        orders[key] += key[0] == _ORDER_QUEUE and row["order_id"] is not None
+        oldest[key] = max(float(row["age"]), oldest.get(key, 0.0))
+    return [Group(*key, count, orders[key], oldest[key]) for key, count in counts.most_common()]
 
 
 class Gauges:
@@ -104,7 +107,7 @@ class Gauges:
             for queue, row in zip(queues, rows, strict=True)
             for message in self._peek(queue, row["waiting"] + row["in_flight"])
         ]
-        return groups_of((letter.queue.name, letter.reason, letter.age) for letter in letters)
+        return groups_of(letter.row() for letter in letters)
 
     def _oldest(self, queue: Queue, count: int) -> float | None:
         sent = [int(each["Attributes"]["SentTimestamp"]) / 1_000 for each in self._peek(queue, count)]
@@ -131,23 +134,8 @@ class Gauges:
 
 def _processes() -> dict[str, str]:
     """Return the sample consumers of the local run that do not run, and why."""
-    try:
-        pids = json.loads((project.state_dir() / "run.json").read_text())
-    except (OSError, ValueError):
-        pids = {}
-    absent = {name: "not started" for name in CONSUMERS if not isinstance(pids.get(name), int)}
-    ended = {name: "ended" for name in CONSUMERS if name not in absent and not _lives(pids[name])}
-    return absent | ended
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+    noted = processes()
+    return {name: "ended" if name in noted else "not started" for name in CONSUMERS if not noted.get(name)}
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """Who may ask: a page of this origin that holds the key. Everything else is refused, in words that say what to do."""
 
 import hmac
+from collections.abc import Mapping
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _HEADERS = {
@@ -17,6 +18,8 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+NO_STORE = {"Cache-Control": "no-store"}
+_READING = {"GET", "HEAD"}
 
 
 class Guard:
@@ -51,20 +54,25 @@ class Guard:
 
     def _answer(self, request: Request) -> Response | None:
         """Return a refusal, or the cookie for the key; None lets the request pass."""
+        given = request.query_params.get("key")
+        entering = given is not None and request.method == "GET" and request.url.path == "/"
+        if refusal := self._refusal(request, given if entering else request.cookies.get(self._cookie)):
+            status, why = refusal
+            if request.method in _READING:
+                return PlainTextResponse(why + "\n", status, headers=NO_STORE)
+            return not_done(status, why)
+        return self._let_in() if entering else None
+
+    def _refusal(self, request: Request, key: str | None) -> tuple[int, str] | None:
         host = request.headers.get("host", "")
         if host not in self._hosts:
             # Another name that leads to 127.0.0.1 is how a foreign page would reach this one (DNS rebinding).
-            return _refusal(403, f"This page is at http://{min(self._hosts)} only. Open that address.")
+            return 403, f"This page is at http://{min(self._hosts)} only. Open that address."
         if request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
-            return _refusal(403, "Another site sent this request. Open the printed address yourself.")
-        given = request.query_params.get("key")
-        if given is not None and request.method == "GET" and request.url.path == "/":
-            return self._let_in() if self._is_key(given) else self._without_key()
-        if not self._is_key(request.cookies.get(self._cookie, "")):
-            return self._without_key()
-        if request.method in {"GET", "HEAD"}:
-            return None
-        return _act_refusal(request, f"http://{host}")
+            return 403, "Another site sent this request. Open the printed address yourself."
+        if not self._is_key(key or ""):
+            return 403, "Open the address that make run, or ordersctl console, has printed: it holds the key."
+        return None if request.method in _READING else _act_refusal(request, f"http://{host}")
 
     def _is_key(self, given: str) -> bool:
         return hmac.compare_digest(given.encode(errors="replace"), self._key.encode())
@@ -74,20 +82,17 @@ class Guard:
         answer.set_cookie(self._cookie, self._key, httponly=True, samesite="strict", path="/")
         return answer
 
-    @staticmethod
-    def _without_key() -> Response:
-        return _refusal(403, "Open the address that make run, or ordersctl console, has printed: it holds the key.")
 
-
-def _act_refusal(request: Request, origin: str) -> Response | None:
+def _act_refusal(request: Request, origin: str) -> tuple[int, str] | None:
     if request.method != "POST":
-        return _refusal(405, "Only GET and POST are known here.")
+        return 405, "Only GET and POST are known here."
     if request.headers.get("origin") != origin or request.headers.get("sec-fetch-site") != "same-origin":
-        return _refusal(403, "Acts are taken from this page only. Use the ordersctl commands in scripts.")
+        return 403, "Acts are taken from this page only. Use the ordersctl commands in scripts."
     if request.headers.get("content-type") != "application/json":
-        return _refusal(415, "Acts are JSON: send Content-Type: application/json.")
+        return 415, "Acts are JSON: send Content-Type: application/json."
     return None
 
 
-def _refusal(status: int, why: str) -> Response:
-    return PlainTextResponse(why + "\n", status, headers={"Cache-Control": "no-store"})
+def not_done(status: int, why: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Return the answer to an act that is not done, in the form in which the page reads all of them."""
+    return JSONResponse({"command": "", "ok": False, "output": why}, status, headers={**NO_STORE, **(headers or {})})

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -10,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
@@ -20,15 +22,15 @@ from chalicelib.adapters.order_table import OrderTable
 from chalicelib.domain.errors import Fault, OrderNotFound, Poison
 from chalicelib.domain.orders import ErasedOrder
 from ordersctl.console.acts import Acts, RefusedError, run
-from ordersctl.console.guard import Guard
+from ordersctl.console.guard import NO_STORE, Guard, not_done
 from ordersctl.console.sources import Source
 from ordersctl.console.watcher import Watcher
 from ordersctl.shared.stage import Stage
 
 _STATIC = Path(__file__).parent / "static"
-_BODY_BYTES = 4_096
+BODY_BYTES = 4_096
 _TRACE_CHARACTERS, _LETTERS_CHARACTERS = 200_000, 2_000_000
-_NO_STORE = {"Cache-Control": "no-store"}
+_WHY = {404: "There is nothing at this address.", 405: "Acts are sent by POST; everything else is read by GET."}
 
 
 class Console:
@@ -37,7 +39,8 @@ class Console:
     def __init__(self, stage: Stage, source: Source, acts: Acts, *, allowed: bool) -> None:
         self._stage = stage
         self._acts = acts
-        self._about = {"stage": stage.name, "local": stage.is_local, "allowed": allowed}
+        run = secrets.token_hex(8)  # by which a page that is reloaded knows whether it is still this process
+        self._about = {"run": run, "stage": stage.name, "local": stage.is_local, "allowed": allowed}
         self._watcher = Watcher(source, acts)
         self._source = source
         self._at_once = asyncio.Semaphore(2)  # commands: each is a process
@@ -47,6 +50,7 @@ class Console:
         return Starlette(
             lifespan=self._lifespan,
             middleware=[Middleware(Guard, port=port, key=key)],
+            exception_handlers={HTTPException: _answered},
             routes=[
                 Route("/", self._page),
                 Route("/stream", self._stream),
@@ -66,11 +70,11 @@ class Console:
         self._source.close()
 
     async def _page(self, _request: Request) -> Response:
-        return FileResponse(_STATIC / "index.html", headers=_NO_STORE)
+        return FileResponse(_STATIC / "index.html", headers=NO_STORE)
 
     async def _stream(self, _request: Request) -> Response:
         messages = self._watcher.messages(self._about)
-        return StreamingResponse(messages, media_type="text/event-stream", headers=_NO_STORE)
+        return StreamingResponse(messages, media_type="text/event-stream", headers=NO_STORE)
 
     async def _order(self, request: Request) -> Response:
         """Answer an order's hops and its stored state."""
@@ -83,7 +87,7 @@ class Console:
             stored, why = await asyncio.to_thread(self._stored, order_id), None
         except (BotoCoreError, ClientError, Fault, Poison) as error:
             stored, why = None, f"The table did not answer: {error}"
-        return JSONResponse({**seen, "stored": stored, "why": why}, headers=_NO_STORE)
+        return JSONResponse({**seen, "stored": stored, "why": why}, headers=NO_STORE)
 
     def _stored(self, order_id: str) -> dict[str, Any] | None:
         table = OrderTable(self._stage.client("dynamodb"), self._stage.output("OrderTable"))
@@ -97,7 +101,7 @@ class Console:
         return await self._run(lambda: self._acts.trace(request.path_params["order_id"]), most=_TRACE_CHARACTERS)
 
     async def _act(self, request: Request) -> Response:
-        asked = await _json(request)
+        asked = await _json_object(request)
         answer = await self._run(lambda: self._acts.command(asked))
         if not self._stage.is_local and answer.status_code == HTTPStatus.OK and asked["act"] in {"redrive", "drop"}:
             self._watcher.set_groups([])  # they are others now; the page offers to list them
@@ -106,7 +110,7 @@ class Console:
 
     async def _letters(self, request: Request) -> Response:
         """List dead letters by reason, on AWS by receiving each and giving it back."""
-        await _json(request)
+        await _json_object(request)
         done = await run(self._acts.letters(), most=_LETTERS_CHARACTERS)
         if done["ok"]:
             try:
@@ -114,7 +118,7 @@ class Console:
             except (KeyError, TypeError, ValueError):
                 done["ok"] = False
             done["output"] = ""  # the page shows them by reason
-        return JSONResponse(done, headers=_NO_STORE)
+        return JSONResponse(done, headers=NO_STORE)
 
     async def _run(self, command: Callable[[], list[str]], **limits: int) -> Response:
         try:
@@ -122,21 +126,31 @@ class Console:
         except RefusedError as error:
             return _refused(error)
         async with self._at_once:
-            return JSONResponse(await run(arguments, **limits), headers=_NO_STORE)
+            return JSONResponse(await run(arguments, **limits), headers=NO_STORE)
 
 
-async def _json(request: Request) -> Any:
-    """Return the body's JSON value; None of what is none, or too long."""
+async def _json_object(request: Request) -> dict[str, Any]:
+    """Return the body's JSON object; HTTPException with 413 for a body that is too long, 400 for anything else."""
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > _BODY_BYTES:
-            return None
+        if len(body) > BODY_BYTES:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"An act has at most {BODY_BYTES:,} bytes.")
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
+        asked = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "The body is not JSON.") from error
+    if not isinstance(asked, dict):
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "An act is a JSON object, with the members act and target.")
+    return asked
 
 
 def _refused(error: RefusedError) -> Response:
-    return JSONResponse({"command": "", "ok": False, "output": str(error)}, 403, headers=_NO_STORE)
+    return not_done(HTTPStatus.FORBIDDEN, str(error))
+
+
+def _answered(_request: Request, error: Exception) -> Response:
+    """Answer an HTTPException as an act is answered."""
+    assert isinstance(error, HTTPException)  # noqa: S101  Starlette's type of a handler is wider
+    why = _WHY.get(error.status_code, error.detail)
+    return not_done(error.status_code, why, error.headers)

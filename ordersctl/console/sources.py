@@ -5,6 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -170,12 +171,13 @@ class LiveTail:
             self._say(f"there is no log group {self._prefix}")
             return
         arns = [each["arn"].removesuffix(":*") for each in own[:10]]  # the most that a session takes
-        for event in self._logs.start_live_tail(logGroupIdentifiers=arns)["responseStream"]:
-            for result in event.get("sessionUpdate", {}).get("sessionResults", []):
-                if (line := tailed(result)) is not None:
-                    self._new.append(line)
-            if self._closed.is_set():
-                return
+        with closing(self._logs.start_live_tail(logGroupIdentifiers=arns)["responseStream"]) as stream:
+            for event in stream:
+                for result in event.get("sessionUpdate", {}).get("sessionResults", []):
+                    if (line := tailed(result)) is not None:
+                        self._new.append(line)
+                if self._closed.is_set():
+                    return
 
     def _say(self, why: str) -> None:
         line = {"time": clock.from_seconds(time.time()), "level": "WARNING", "event": "live tail ended", "reason": why}

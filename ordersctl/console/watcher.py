@@ -76,7 +76,7 @@ class Watcher:
 
     def list_letters(self, rows: list[dict[str, Any]]) -> None:
         """Note what `ordersctl dlq list --json` printed."""
-        self.set_groups(groups_of((str(row["queue"]), str(row["reason"]), float(row["age"])) for row in rows))
+        self.set_groups(groups_of(rows))
 
     async def messages(self, about: dict[str, Any]) -> AsyncIterator[str]:
         """Yield a viewer's server-sent events (HTML standard, 9.2), beginning with all that is known."""

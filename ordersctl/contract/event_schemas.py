@@ -12,8 +12,10 @@ from chalicelib.domain import events
 from chalicelib.domain.events import OrderEvent
 from chalicelib.domain.iso_codes import COUNTRIES
 from chalicelib.domain.orders import TRANSITIONS, ErasedOrder, Order, OrderStatus
+from ordersctl.contract import asyncapi_document
 from ordersctl.contract.compatibility import breaks
 from ordersctl.contract.openapi import schemas as openapi_schemas
+from ordersctl.contract.openapi.descriptions import described
 from ordersctl.contract.openapi.schemas import NEW_ORDER, ORDER, ORDER_ID, TIME, Schema
 from ordersctl.shared import project
 
@@ -38,8 +40,10 @@ _ERASED = "An order's personal data was erased; consumers erase their copies too
 def schemas() -> dict[str, Schema]:
     """The schema of each event by its type, with examples that the service's own code makes."""
     examples = {event.type: event for event in sample_events()}
+    shown = openapi_schemas.schemas()
+    order = _for_consumers(shown["Order"], shown)
     found = {
-        event_type: _envelope(event_type, what, _order_data(statuses, required), examples[event_type])
+        event_type: _envelope(event_type, what, _order_data(order, statuses, required), examples[event_type])
         for event_type, (what, statuses, required) in _EVENTS.items()
     }
     data: Schema = {
@@ -47,6 +51,7 @@ def schemas() -> dict[str, Schema]:
         "properties": {"order_id": ORDER_ID, "status": {"const": "erased"}},
         "required": ["order_id", "status"],
     }
+    data = described({"Erased": data})["Erased"]
     return found | {"order.erased": _envelope("order.erased", _ERASED, data, examples["order.erased"])}
 
 
@@ -64,6 +69,7 @@ def _envelope(event_type: str, what: str, data: Schema, example: OrderEvent) -> 
         "dataref": {"type": "string", "format": "uri-reference"},
         "data": {"$id": name, **data},
     }
+    properties = described({"Event": {"properties": properties}})["Event"]["properties"]
     thin = [] if event_type == "order.erased" else [example.thin()]
     always = [name for name, field in OrderEvent.model_fields.items() if field.default is not None]
     return {
@@ -79,13 +85,12 @@ def _envelope(event_type: str, what: str, data: Schema, example: OrderEvent) -> 
     }
 
 
-def _order_data(statuses: list[str], required: list[str]) -> Schema:
+def _order_data(order: Schema, statuses: list[str], required: list[str]) -> Schema:
     """The schema of an order as the API shows it, narrowed to these statuses."""
-    found = openapi_schemas.schemas()
-    order = _for_consumers(found["Order"], found)
     before = [str(each) for each, nexts in TRANSITIONS.items() if nexts & set(statuses)]
-    customer = {"type": "string", "description": order["properties"]["customer_id"]["description"]}
-    properties = order["properties"] | {"status": {"enum": statuses}, "customer_id": customer}
+    said = {name: {"description": each["description"]} for name, each in order["properties"].items()}
+    narrowed = {"status": {"enum": statuses} | said["status"], "customer_id": {"type": "string"} | said["customer_id"]}
+    properties = order["properties"] | narrowed
     if before:
         known = before if len(statuses) == 1 else statuses
         properties["previous_status"] = {"enum": known, "description": "Absent from an event that was replayed."}
@@ -168,77 +173,8 @@ def _file_name(event_type: str) -> str:
 
 
 def asyncapi() -> dict[str, Any]:
-    """The AsyncAPI 3 document (https://www.asyncapi.com/docs/reference/specification/v3.0.0)."""
-    found = schemas()
-    names = {event_type: "order" + event_type.removeprefix("order.").capitalize() for event_type in found}
-    return {
-        "asyncapi": "3.0.0",
-        "info": {
-            "title": "Order events",
-            "version": str(events.SCHEMA_VERSION),
-            "description": "What happened to orders, as CloudEvents 1.0 in structured JSON. How to subscribe, and what "
-            "a consumer must do about repeats and order: docs/guide/events.md.",
-            "license": {"name": "MIT"},
-        },
-        "defaultContentType": "application/cloudevents+json",
-        "channels": {
-            "orderEvents": {
-                "address": "orders-{stage}-events",
-                "description": "An SNS topic; orders-{stage}-events.fifo where the stage is FIFO. With EVENT_BUS_NAME "
-                "set it is that EventBridge bus, and the event is the detail.",
-                "parameters": {"stage": {"description": "The stage's name.", "examples": ["dev"]}},
-                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names.values()},
-            }
-        },
-        "operations": {
-            "publishOrderEvents": {
-                "action": "send",
-                "channel": {"$ref": "#/channels/orderEvents"},
-                "summary": "At least once. In order per order on a FIFO topic only.",
-            }
-        },
-        "components": {
-            "messages": {names[event_type]: _message(event_type, schema) for event_type, schema in found.items()},
-            "schemas": {"attributes": _attributes()},
-            "correlationIds": {
-                "correlationId": {
-                    "description": "Of the request that placed the order.",
-                    "location": "$message.payload#/correlationid",
-                }
-            },
-        },
-    }
-
-
-def _message(event_type: str, schema: Schema) -> dict[str, Any]:
-    return {
-        "name": event_type,
-        "title": event_type,
-        "summary": schema["description"],
-        "headers": {"$ref": "#/components/schemas/attributes"},
-        "correlationId": {"$ref": "#/components/correlationIds/correlationId"},
-        "payload": {
-            "schemaFormat": "application/schema+json;version=draft-07",
-            "schema": {"$ref": f"./{_file_name(event_type)}"},
-        },
-    }
-
-
-def _attributes() -> Schema:
-    text = {"type": "string"}
-    return {
-        "type": "object",
-        "description": "SNS message attributes, for filter policies. order.erased has type and status alone.",
-        "properties": {
-            "type": text,
-            "status": text,
-            "currency": text,
-            "customer_id": text,
-            "total": {"type": "number", "description": "In minor units."},
-            "replayed": {"const": "true", "description": "On events that an operator replayed."},
-        },
-        "required": ["type", "status"],
-    }
+    """The AsyncAPI document of all events."""
+    return asyncapi_document.document({_file_name(event_type): schema for event_type, schema in schemas().items()})
 
 
 def files() -> dict[Path, str]:
@@ -253,9 +189,10 @@ def files() -> dict[Path, str]:
 def broken_promises() -> list[str]:
     """Changes that break a consumer of the published schemas."""
     wrong: list[str] = []
+    made = schemas()
     for path in sorted(PUBLISHED.glob("*.json")):
         published = json.loads(path.read_text())
-        current = schemas().get(published["title"])
+        current = made.get(published["title"])
         if current is None:
             wrong.append(f"{published['title']}: no such event any more")
         elif current["$id"] == published["$id"]:  # another version is another promise

@@ -7,6 +7,7 @@ is for development only, like Chalice's: it replaces one class of chalice.local,
 import json
 import logging
 import socket
+import time
 import uuid
 from contextlib import suppress
 from email.errors import MultipartInvariantViolationDefect, NoBoundaryInMultipartDefect, StartBoundaryNotFoundDefect
@@ -16,7 +17,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import chalice.local
-from chalice.app import Chalice
+from chalice.app import Chalice, ChaliceAuthorizer
 from chalice.config import Config
 from chalice.local import (
     ChaliceRequestHandler,
@@ -30,10 +31,14 @@ from chalice.local import (
 from chalicelib.http import problem_document, problems
 from chalicelib.http.problems import Problem
 from chalicelib.http.responses import Origins
-from ordersctl.local import docs_page, request_body
+from ordersctl.local import request_body
+from ordersctl.local.reference import page as reference
 from ordersctl.local.request_body import UnreadableBodyError
+from ordersctl.shared.project import ISSUER_PATH
 
 IDLE_SECONDS = 65
+_DEFAULT_POLICY_SECONDS = 300  # how long API Gateway keeps a policy where the authorizer does not say
+_MOST_POLICIES = 1_000
 _WITHOUT_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
 # Defects that the standard library's parser finds in every multipart request, because it reads the head only.
 _OF_A_BODY = (
@@ -52,7 +57,42 @@ def install() -> None:
 
 class DevServer(LocalDevServer):
     def __init__(self, app_object: Chalice, config: Config, host: str, port: int) -> None:
+        _cache_authorizers(app_object)
         super().__init__(app_object, config, host, port, handler_cls=RequestHandler, server_cls=Server)
+
+
+class CachedAuthorizer(ChaliceAuthorizer):
+    """An authorizer whose policy is kept for a token, as API Gateway keeps it; a failure is not kept.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html
+    """
+
+    def __init__(self, authorizer: ChaliceAuthorizer) -> None:
+        super().__init__(authorizer.name, authorizer.func, authorizer.scopes)
+        self.config = authorizer.config
+        seconds = authorizer.config.ttl_seconds
+        self._seconds = _DEFAULT_POLICY_SECONDS if seconds is None else seconds
+        self._kept: dict[str, tuple[float, dict[str, Any]]] = {}  # token -> until when, and the policy
+
+    def __call__(self, event: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
+        token = event["authorizationToken"]
+        until, policy = self._kept.get(token, (0.0, {}))
+        if time.monotonic() >= until:
+            policy = super().__call__(event, context)
+            if not policy:  # the function answered nothing: a configuration error, which is not kept
+                return policy
+            if len(self._kept) >= _MOST_POLICIES:
+                self._kept.clear()
+            self._kept[token] = (time.monotonic() + self._seconds, policy)
+        return {**policy, "context": dict(policy["context"])}  # Chalice adds to the context
+
+
+def _cache_authorizers(app_object: Chalice) -> None:
+    cached: dict[int, CachedAuthorizer] = {}
+    for entry in (entry for methods in app_object.routes.values() for entry in methods.values()):
+        authorizer: Any = entry.authorizer
+        if isinstance(authorizer, ChaliceAuthorizer) and not isinstance(authorizer, CachedAuthorizer):
+            entry.authorizer = cached.setdefault(id(authorizer), CachedAuthorizer(authorizer))
 
 
 class Server(ThreadedHTTPServer):
@@ -130,8 +170,14 @@ class RequestHandler(ChaliceRequestHandler):
             if any(not isinstance(defect, _OF_A_BODY) for defect in self.headers.defects):
                 raise UnreadableBodyError(Problem("bad-request", 400, "The headers cannot be read"))
             body = request_body.read(self.headers, self.rfile)
-            if self.command == "GET" and (found := docs_page.page(self.path)):
-                self._answer(200, {"Content-Type": found[0], "Content-Security-Policy": docs_page.POLICY}, found[1])
+            if found := reference.answer(self.command, self.path, self.headers):
+                self._answer(200, {"Content-Type": found[0], "Content-Security-Policy": reference.POLICY}, found[1])
+                return
+            if self.command == "POST" and self.path == ISSUER_PATH:
+                from ordersctl.local import token_endpoint  # noqa: PLC0415 - slow to import, and few runs need it
+
+                token = token_endpoint.answer(self.headers.get("Authorization"), body)
+                self._answer(token.status, token.headers, token.body)
                 return
             body = request_body.decompressed(body, self.headers)
             answer = self.local_gateway.handle_request(self.command, self.path, Headers(self.headers), body or None)

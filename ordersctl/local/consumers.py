@@ -14,8 +14,9 @@ from ordersctl.local.engine import create_stack, wait_for_stack
 from ordersctl.local.event_sources.invocation import Function, Handler
 from ordersctl.local.event_sources.polling import Switched, poll_forever
 from ordersctl.local.event_sources.sqs import QueueMapping
+from ordersctl.local.tokens import client_secret
 from ordersctl.shared import project
-from ordersctl.shared.engine_client import client_options
+from ordersctl.shared.engine_client import client_options, thin_client
 from ordersctl.shared.output import echo
 from ordersctl.shared.project import PROJECT_DIR, engine_url
 from ordersctl.shared.switches import CONSUMERS, State, Switches
@@ -32,11 +33,12 @@ TIMEOUT_SECONDS = 5
 @click.argument("name", type=click.Choice(CONSUMERS))
 @click.option("--state-dir", type=click.Path(path_type=Path, file_okay=False), help="Of the run that starts it.")
 def consumer(name: str, state_dir: Path | None) -> None:
-    """Call a sample consumer for each event until stopped; its API is ORDERS_API_URL, its token ORDERS_TOKEN."""
+    """Call a sample consumer for each event until stopped; its API is ORDERS_API_URL, its issuer the local run."""
+    os.environ |= _client(name)
     app = CLIFactory(str(EXAMPLES / name), environ=os.environ).create_config_obj("local").chalice_app
     make_inbox(engine_url(), os.environ["INBOX_TABLE"])
     switched = Switched(name, Switches(state_dir or project.state_dir()), _print)
-    sqs: SQSClient = boto3.client("sqs", **client_options(engine_url()))
+    sqs: SQSClient = thin_client("sqs", engine_url())
     (source,) = app.event_sources
     assert isinstance(source, SQSEventConfig)  # noqa: S101 - they all are
     function = Function(
@@ -47,6 +49,12 @@ def consumer(name: str, state_dir: Path | None) -> None:
     )
     mapping = QueueMapping.of(sqs, os.environ["QUEUE_NAME"], function, _print, batch_size=source.batch_size)
     poll_forever(switched.step(mapping.poll), _print)
+
+
+def _client(name: str) -> dict[str, str]:
+    """Return the settings by which a consumer fetches its token."""
+    url = os.environ.get("ORDERS_API_URL", "http://127.0.0.1:8000") + project.ISSUER_PATH
+    return {"ORDERS_TOKEN_URL": url, "ORDERS_CLIENT_ID": name, "ORDERS_CLIENT_SECRET": client_secret(name)}
 
 
 def _failing_when_told(handler: Handler, switched: Switched) -> Handler:

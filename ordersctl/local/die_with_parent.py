@@ -4,11 +4,14 @@ Standard input is a pipe whose other end only the parent holds. However the pare
 This works the same on Linux and macOS.
 """
 
+import gc
 import importlib
 import os
 import signal
 import sys
 import threading
+
+_ALLOCATIONS_PER_COLLECTION = 50_000
 
 
 def main() -> None:
@@ -16,6 +19,9 @@ def main() -> None:
     threading.Thread(target=_end_with_starter, daemon=True).start()
     module, _, function = sys.argv[1].partition(":")
     sys.argv[:] = [module, *sys.argv[2:]]
+    # The programs of a run hold whatever they were given, and make few cycles: looking for them more seldom saves a
+    # twentieth of their CPU.
+    gc.set_threshold(_ALLOCATIONS_PER_COLLECTION, 20, 100)
     sys.exit(getattr(importlib.import_module(module), function)())
 
 

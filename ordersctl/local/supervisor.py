@@ -23,7 +23,7 @@ STAGE = "local"
 START_SECONDS = 60
 RESTARTS = 5  # of the event sources, within RESTART_WINDOW_SECONDS
 RESTART_WINDOW_SECONDS = 60
-_CONSUMER_TOKEN_SECONDS = 30 * 24 * 60 * 60
+_CONSOLE_TOKEN_SECONDS = 30 * 24 * 60 * 60
 _OWN_SETTINGS = {"AWS_CLIENT"}  # these have names like AWS's variables, but only the service reads them
 
 Note = Callable[[Mapping[str, Any]], None]  # a function that takes process name -> pid
@@ -76,7 +76,7 @@ class Supervisor:
     def start_consumers(self, names: Iterable[str] = CONSUMERS) -> None:
         """Start sample consumers, each in a process of its own: one that ends does not end the others."""
         for name in names:
-            environment = {"ORDERS_API_URL": self._api_url, "ORDERS_TOKEN": _token(name)}
+            environment = {"ORDERS_API_URL": self._api_url}
             log = project.log_dir(self.state_dir) / f"{name}.log"
             arguments = ("consumer", name, "--state-dir", str(self.state_dir))
             child = Child(name, "ordersctl.cli:main", arguments, environment, log)
@@ -88,7 +88,7 @@ class Supervisor:
         # The key is a secret of this user: an environment, unlike arguments, is shown to no other user of the machine.
         environment = {
             "ORDERS_CONSOLE_KEY": key,
-            "ORDERS_TOKEN": _token("console"),
+            "ORDERS_TOKEN": _console_token(),
             "ORDERS_STATE_DIR": str(self.state_dir),
         }
         log = project.log_dir(self.state_dir) / "console.log"
@@ -169,10 +169,10 @@ class Supervisor:
                 raise click.ClickException(f"the {child.name} ended ({how}){last}")
 
 
-def _token(subject: str) -> str:
+def _console_token() -> str:
     from ordersctl.local.tokens import SERVICE_SCOPE, local_token
 
-    return local_token(subject=subject, scope=SERVICE_SCOPE, ttl_seconds=_CONSUMER_TOKEN_SECONDS)
+    return local_token(subject="console", scope=SERVICE_SCOPE, ttl_seconds=_CONSOLE_TOKEN_SECONDS)
 
 
 def refuse_wrong_settings() -> None:

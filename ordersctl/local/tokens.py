@@ -1,5 +1,7 @@
 """Tokens for the local run: a signing key made once, and JWTs signed with it."""
 
+import hashlib
+import hmac
 import json
 import os
 import re
@@ -70,6 +72,17 @@ def local_token_of(
     ensure_keys(state_dir)
     known = _registered(project.setting("JWT_ISSUER"), project.setting("JWT_AUDIENCE"), ttl_seconds) | dict(claims)
     return _signed(state_dir, {name: value for name, value in known.items() if name not in without})
+
+
+def client_secret(client: str) -> str:
+    """Return the secret of a client of the local token endpoint, making the signing key first if there is none.
+
+    It follows from the key, so there is no list of clients to keep.
+    """
+    state_dir = project.state_dir()
+    ensure_keys(state_dir)
+    key = (state_dir / PRIVATE_KEY).read_bytes()
+    return hmac.new(key, f"client {client}".encode(), hashlib.sha256).hexdigest()
 
 
 def _registered(issuer: str, audience: str, ttl_seconds: int) -> dict[str, Any]:
@@ -153,6 +166,13 @@ def _claims(_context: click.Context, _option: click.Parameter, value: str | None
 @click.option(
     "--without", metavar="CLAIM", multiple=True, help="A claim to leave out, as in --without aud; repeatable."
 )
+@click.option(
+    "--client-secret",
+    "client",
+    metavar="NAME",
+    callback=_subject,
+    help="In place of a token, the secret by which this service fetches tokens from the local token endpoint.",
+)
 @click.option("--scope", callback=_scope, help="Scopes in place of the role's own, separated by spaces.")
 @click.option(
     "--ttl",
@@ -169,19 +189,20 @@ def token(
     admin: str | None,
     claims: dict[str, Any] | None,
     without: tuple[str, ...],
+    client: str | None,
     scope: str | None,
     ttl: int,
 ) -> None:
-    """Print a token that the local service takes, and nothing else."""
+    """Print a token that the local service takes, or a client's secret, and nothing else."""
     roles = ((customer, CUSTOMER_SCOPE), (service, SERVICE_SCOPE), (admin, ADMIN_SCOPE))
     given = [_role(subject, default if scope is None else scope) for subject, default in roles if subject is not None]
     given += [] if claims is None else [claims]
-    if len(given) != 1:
-        raise click.UsageError("Give exactly one of --customer, --service, --admin and --claims.")
+    if len(given) + (client is not None) != 1:
+        raise click.UsageError("Give exactly one of --customer, --service, --admin, --claims and --client-secret.")
     if claims is not None and scope is not None:
         raise click.UsageError("--scope belongs to a role: give the claim scope in --claims.")
     try:
-        signed = local_token_of(given[0], without=without, ttl_seconds=ttl)
+        printed = client_secret(client) if client else local_token_of(given[0], without=without, ttl_seconds=ttl)
     except (OSError, ValueError) as error:
         raise click.ClickException(f"No signing key in {project.state_dir()}: {error}") from error
-    echo(signed)
+    echo(printed)

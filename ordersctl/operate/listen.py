@@ -4,12 +4,13 @@ import json
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
-import httpx
 
 from chalicelib.domain.orders import OrderStatus
+from ordersctl.operate.webhook import Secret, SecretParameter, Webhook
 from ordersctl.shared import options
 from ordersctl.shared.output import echo, printable
 from ordersctl.shared.queues.own_queue import HEARTBEAT_SECONDS, heartbeat, own_queue
@@ -38,7 +39,14 @@ def _types(_context: click.Context, _option: click.Parameter, value: tuple[str, 
     callback=_types,
     help="Only these, such as order.placed or placed.",
 )
-@click.option("--forward-to", type=options.HttpUrl(), help="POST each event there, as a CloudEvent in structured mode.")
+@click.option("--forward-to", type=options.HttpUrl(), help="POST each event there, as a signed CloudEvent.")
+@click.option(
+    "--secret",
+    metavar="WHSEC",
+    type=SecretParameter(),
+    envvar="ORDERS_WEBHOOK_SECRET",
+    help="What to sign with, as Standard Webhooks do.  [default: a new one, which is printed]",
+)
 @click.option(
     "--retry-after",
     metavar="SECONDS",
@@ -55,6 +63,7 @@ def listen(
     stage: Stage,
     types: list[str],
     forward_to: str | None,
+    secret: Secret | None,
     retry_after: int,
     count: int | None,
     as_json: bool,
@@ -70,11 +79,11 @@ def listen(
         signal.signal(number, signal.default_int_handler)
     handled = 0
     try:
-        # The client first: importing it takes a while, and Ctrl-C meanwhile would leave a queue that nobody deletes.
-        with _client() as webhook, own_queue(stage, types, visibility=retry_after) as url:
+        # The webhook first: making it takes a while, and Ctrl-C meanwhile would leave a queue that nobody deletes.
+        with _webhook(forward_to, secret) as webhook, own_queue(stage, types, visibility=retry_after) as url:
             echo("Listening; Ctrl-C ends it.", err=True)
             for message in _messages(stage, url):
-                trouble = None if forward_to is None else _forward(webhook, forward_to, message["Body"])
+                trouble = None if webhook is None else webhook.post(message["Body"], otherwise=message["MessageId"])
                 echo(_as_json(message["Body"]) if as_json else _line(message["Body"], trouble))
                 if trouble is None:
                     stage.client("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
@@ -95,18 +104,18 @@ def _messages(stage: Stage, url: str) -> Iterator[dict[str, Any]]:
             last_heartbeat = time.monotonic()
 
 
-def _client() -> httpx.Client:
-    # A webhook under development is on this machine, and is called without a proxy.
-    return httpx.Client(timeout=10, trust_env=False)
-
-
-def _forward(webhook: httpx.Client, url: str, body: str) -> str | None:
-    """POST an event (CloudEvents HTTP binding 1.0.2, structured mode); returns the error as text, None on success."""
-    try:
-        answer = webhook.post(url, content=body.encode(), headers={"Content-Type": "application/cloudevents+json"})
-    except (httpx.RequestError, httpx.InvalidURL) as error:
-        return f"{type(error).__name__}: {error}"
-    return None if answer.is_success else f"HTTP {answer.status_code}"
+@contextmanager
+def _webhook(url: str | None, secret: Secret | None) -> Iterator[Webhook | None]:
+    """Yield the webhook to forward events to, and print a secret that was made for it; None without an address."""
+    if url is None:
+        yield None
+        return
+    if secret is None:
+        secret = Secret.fresh()
+        echo(f"Signing secret of this run: {secret}", err=True)
+    webhook = Webhook.at(url, secret)
+    with webhook.client:
+        yield webhook
 
 
 def _as_json(body: str) -> str:

@@ -1,34 +1,72 @@
 """`ordersctl queues`: shows how many messages wait in each queue and in the table's stream, and for how long."""
 
 import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 
+from chalicelib.domain import clock
 from ordersctl.shared import options
 from ordersctl.shared.output import echo, show
-from ordersctl.shared.queues.measures import queue_rows, stream_rows
+from ordersctl.shared.queues.measures import stream_rows
+from ordersctl.shared.queues.states import NOBODY, queue_rows
 from ordersctl.shared.stage import Stage, with_stage
+from ordersctl.shared.switches import CONSUMERS
 from ordersctl.shared.throttles import MINUTES, throttles
+
+Rows = Sequence[Mapping[str, Any]]
+_SECONDS = 2, 30  # between two measurements, here and on AWS, where CloudWatch's are paid for and minutes late
 
 
 @click.command()
 @options.as_json
+@click.option("--watch", is_flag=True, help="Measure again and again, until Ctrl-C; JSON is then one line each time.")
+@click.option(
+    "--every",
+    metavar="SECONDS",
+    type=click.IntRange(1, 3_600),
+    help=f"How often, with --watch.  [default: {_SECONDS[0]}; {_SECONDS[1]} on AWS]",
+)
 @with_stage
-def queues(*, stage: Stage, as_json: bool) -> None:
+def queues(*, stage: Stage, as_json: bool, watch: bool, every: int | None) -> None:
     """Show each queue's depth, messages in flight and oldest message; the stream's lag; what DynamoDB throttled."""
-    rows, streams = queue_rows(stage), stream_rows(stage)
-    throttled = [each._asdict() for each in throttles(stage)]
+    if every is not None and not watch:
+        raise click.UsageError("--every belongs to --watch.")
+    if not watch:
+        _show(stage, _measured(stage), as_json=as_json, indent=2)
+        return
+    try:
+        while True:
+            found = _measured(stage)
+            if not as_json:
+                click.clear()  # nothing, where the output is no terminal
+                echo(f"{clock.now()}  Ctrl-C ends it")
+            _show(stage, found, as_json=as_json, indent=None)
+            time.sleep(every or _SECONDS[0 if stage.is_local else 1])
+    except KeyboardInterrupt:
+        return
+
+
+def _measured(stage: Stage) -> dict[str, Rows]:
+    return {
+        "queues": queue_rows(stage),
+        "stream": stream_rows(stage),
+        "throttled": [each._asdict() for each in throttles(stage)],
+    }
+
+
+def _show(stage: Stage, found: Mapping[str, Rows], *, as_json: bool, indent: int | None) -> None:
     if as_json:
-        echo(json.dumps({"queues": rows, "stream": streams, "throttled": throttled}, indent=2))
+        echo(json.dumps(found, indent=indent))
         return
     title = f"Queues of stage {stage.name}"
-    show(title, rows, ("queue", "holds", "waiting", "in_flight", "oldest", "state"), as_json=False)
-    show(
-        "The table's stream, still to be published",
-        streams,
-        ("reader", "records", "lag", "state", "result"),
-        as_json=False,
-    )
-    if throttled:
+    show(title, found["queues"], ("queue", "holds", "waiting", "in_flight", "oldest", "state"), as_json=False)
+    title = "The table's stream, still to be published"
+    show(title, found["stream"], ("reader", "records", "lag", "state", "result"), as_json=False)
+    if throttled := found["throttled"]:
         title = f"Throttled by DynamoDB in the last {MINUTES} minutes"
         show(title, throttled, ("resource", "reason", "events"), as_json=False)
+    if stage.is_local and any(row["state"] == NOBODY and row["queue"] in CONSUMERS for row in found["queues"]):
+        echo("The run has no consumers: make run ARGS=--with-consumers, or ordersctl resume NAME, starts the samples.")

@@ -1,5 +1,6 @@
 """Sending again, on behalf of an operator: messages to a queue, events to the topic or the bus, at a limited rate."""
 
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -15,16 +16,19 @@ _OF_A_DEAD_LETTER = {"reason", "source"}  # attributes with the reason why a mes
 
 
 class RateLimit:
-    """At most so many steps a second."""
+    """At most so many steps a second, of all threads together."""
 
     def __init__(self, per_second: float) -> None:
         self._step = 1 / per_second
         self._next = time.monotonic()
+        self._lock = threading.Lock()
 
     def wait(self, steps: int = 1) -> None:
         """Wait until it is time for the next steps."""
-        time.sleep(max(0.0, self._next - time.monotonic()))
-        self._next = max(self._next, time.monotonic()) + steps * self._step
+        with self._lock:
+            begin = max(self._next, time.monotonic())
+            self._next = begin + steps * self._step
+        time.sleep(max(0.0, begin - time.monotonic()))
 
 
 def publisher(stage: Stage) -> Publisher:

@@ -26,11 +26,14 @@ Row = dict[str, Any]
 @click.command()
 @click.argument("order_id", type=options.OrderId())
 @click.option(
-    "--hours", type=click.IntRange(min=1), default=24, show_default=True, help="How far back to read logs, on AWS."
+    "--hours",
+    type=click.IntRange(min=1),
+    help="How far back to read logs, on AWS.  [default: from its placing until 15 minutes after its last change; "
+    "24 for an order that is not in the table]",
 )
 @options.as_json
 @with_stage
-def trace(*, stage: Stage, order_id: str, hours: int, as_json: bool) -> None:
+def trace(*, stage: Stage, order_id: str, hours: int | None, as_json: bool) -> None:
     """Show where an order has been (accepted, placed, published, quarantined), and its state now."""
     order, queues = _stored(stage, order_id), StageQueues.of(stage)
     rows = [_from_line(line) for line in order_logs.lines_of(stage, queues, order_id, order, hours)]

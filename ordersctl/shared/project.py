@@ -2,6 +2,7 @@
 
 import json
 import os
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,13 @@ PROJECT_DIR = Path(__file__).resolve().parents[2]
 INFRA = PROJECT_DIR / "infra"
 CHALICE_CONFIG = PROJECT_DIR / ".chalice" / "config.json"
 HANDLERS_LOG, INVOCATIONS_LOG = "handlers.log", "invocations.log"  # of the event sources, in log_dir
+ISSUER_PATH = "/oauth2/token"  # of the local run's API: its issuer's endpoint for services
 SAMPLE_ORDER = {"currency": "GBP", "items": [{"sku": "85123A", "quantity": 6, "unit_price": 255}]}
+
+
+def version() -> str:
+    """Return the version of this release, from pyproject.toml."""
+    return str(tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text())["project"]["version"])
 
 
 def chalice_config() -> dict[str, Any]:

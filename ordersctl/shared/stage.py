@@ -31,12 +31,7 @@ class Stage:
     def at(cls, name: str, *, profile: str | None = None, region: str | None = None) -> "Stage":
         """Return the stage: `local` is the engine, with made-up credentials; any other is where boto3 finds AWS."""
         if name == LOCAL:
-            options = client_options(project.engine_url())
-            # Retries would only delay the error message that no engine answers.
-            options["config"] = options["config"].merge(Config(retries={"total_max_attempts": 1}))
-            # A session without a profile: AWS_PROFILE may name a profile that this machine does not have.
-            bare = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
-            return cls(name, boto3.Session(botocore_session=bare), options)
+            return cls(name, *_engine(project.engine_url()))
         return cls(name, boto3.Session(profile_name=profile, region_name=region), {})
 
     @property
@@ -83,6 +78,17 @@ class Stage:
 
     def queue_arn(self, url: str) -> str:
         return self.queue_attributes(url, "QueueArn")["QueueArn"]
+
+
+@functools.cache  # for all commands of a process: a session reads the descriptions of AWS's services anew
+def _engine(url: str) -> tuple[boto3.Session, dict[str, Any]]:
+    """The session and the options for an embedded engine."""
+    options = client_options(url)
+    # Retries would only delay the error message that no engine answers.
+    options["config"] = options["config"].merge(Config(retries={"total_max_attempts": 1}))
+    # A session without a profile: AWS_PROFILE may name a profile that this machine does not have.
+    bare = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
+    return boto3.Session(botocore_session=bare), options
 
 
 @functools.cache

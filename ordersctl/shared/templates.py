@@ -1,5 +1,7 @@
 """CloudFormation templates as data: read, and laid over each other."""
 
+import copy
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,22 @@ RESOURCES = INFRA / "resources.yaml"  # the table, queues and topic of the servi
 MONITORING = INFRA / "monitoring.yaml"  # alarms, metrics and dashboard
 PACKAGE = INFRA / "package.yaml"  # merged over Chalice's template by `ordersctl package`
 
+# What only a stage with a REST API has, and what belongs to the authorizer function, which an HTTP API does not need.
+OF_REST = {
+    *{"RestAPI", "UsagePlan", "DirectAcceptRole"},
+    *{"Authorizer", "AuthorizerRole", "AuthorizerInvokePermission"},
+    *{"AuthorizerLogGroup", "KeysUnreadableMetric", "KeySetAlarm"},
+}
+
 
 def load(path: Path) -> Template:
     """Read a template, with short forms (!Ref) written out."""
-    template: Template = YAMLTemplateSerializer().load_template(path.read_text(), str(path))
+    return copy.deepcopy(_parsed(path.read_text(), str(path)))
+
+
+@functools.cache  # a command reads the same template several times, and each parsing takes a third of a second
+def _parsed(text: str, name: str) -> Template:
+    template: Template = YAMLTemplateSerializer().load_template(text, name)
     return template
 
 

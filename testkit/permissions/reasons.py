@@ -8,7 +8,7 @@ _SQS_KEYS = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDevelop
 _UPDATES = (
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-update-behaviors.html"
 )
-_DIRECT = "https://docs.aws.amazon.com/apigateway/latest/developerguide/permissions.html"
+_DIRECT = "https://docs.aws.amazon.com/apigateway/latest/developerguide/getting-started-aws-proxy.html"
 
 API, AUTHORIZER, PROCESSOR, PUBLISHER = "APIHandler", "Authorizer", "ProcessOrders", "PublishEvents"
 GATEWAY = "DirectAcceptRole"  # the role that API Gateway takes on with DirectAccept
@@ -44,7 +44,7 @@ REASONS = (
         ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"),
         "dynamodb",
         "Lambda reads the stream",
-        _LAMBDA + "services-ddb.html",
+        _LAMBDA + "services-dynamodb-eventsourcemapping.html",
     ),
     Reason(
         EVERYONE,

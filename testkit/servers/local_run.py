@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from ordersctl.shared.project import PROJECT_DIR
 from testkit.servers import processes
 from testkit.waiting import eventually, free_port
 
@@ -25,6 +26,14 @@ class LocalRun:
 
     @classmethod
     def start(cls, directory: Path, *options: str, console: bool = False, **environment: str) -> "LocalRun":
+        """Start a run with its output and its state in `directory`."""
+        return cls.start_of(PROJECT_DIR, directory, *options, console=console, **environment)
+
+    @classmethod
+    def start_of(
+        cls, tree: Path, directory: Path, *options: str, console: bool = False, **environment: str
+    ) -> "LocalRun":
+        """Start the run of another working tree."""
         api_port, engine_port, console_port = free_port(), free_port(), free_port() if console else 0
         output, state_dir = directory / "output.txt", directory / "state"
         ports = ["--port", str(api_port), "--engine-port", str(engine_port), "--console-port", str(console_port)]
@@ -33,6 +42,7 @@ class LocalRun:
         with output.open("wb") as file:
             process = processes.start(
                 [sys.executable, "-m", "ordersctl.local.die_with_parent", "ordersctl.cli:main", "run", *arguments],
+                cwd=tree,
                 env={**os.environ, **environment},
                 stdout=file,
                 stderr=subprocess.STDOUT,

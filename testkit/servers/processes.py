@@ -19,7 +19,7 @@ def start(command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
     """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        return subprocess.Popen(command, cwd=PROJECT_DIR, start_new_session=True, **options)  # noqa: S603
+        return subprocess.Popen(command, start_new_session=True, **{"cwd": PROJECT_DIR, **options})  # noqa: S603
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 EXECUTOR = "localemu.services.lambda_.invocation.docker_runtime_executor"
+TRANSFORM = "localemu.services.cloudformation.engine.v2.change_set_model_transform"
 
 
 def main(port: int) -> None:
@@ -24,6 +25,10 @@ def main(port: int) -> None:
     executor: Any = importlib.import_module(EXECUTOR)
     executor.DockerRuntimeExecutor.prepare_version = classmethod(lambda _cls, _version: None)
     executor.DockerRuntimeExecutor.cleanup_version = classmethod(lambda _cls, _version: None)
+    # Before the SAM transform it looks for macros inside resources, and then refuses references to the aliases that
+    # only the transform makes. The template has no such macros, so that nothing is lost without that look.
+    transform: Any = importlib.import_module(TRANSFORM)
+    transform.ChangeSetModelTransform._execute_local_transforms = lambda _self: None  # noqa: SLF001 - it has no setting
     sys.argv = ["localemu", "start", "--host", "127.0.0.1", "--port", str(port)]
     command: Any = importlib.import_module("localemu.cli.main")
     command.main()

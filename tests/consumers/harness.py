@@ -58,6 +58,8 @@ class Api(ThreadingHTTPServer):
         self.calls: list[tuple[str, str, Any, dict[str, str]]] = []
         self.answers: dict[str, tuple[int, Any]] = {}  # by method, or method and status, as "PATCH shipped"
         self.before_saying: Callable[[], object] = lambda: None  # after the change is made, before the answer is sent
+        self.token_requests: list[tuple[str, str]] = []  # (Authorization, form)
+        self.token: tuple[int, dict[str, Any]] = (200, {"access_token": "a token", "expires_in": 3600})
 
     def keep(self, order: dict[str, Any], **changes: Any) -> None:
         """Set the current state of an order."""
@@ -86,6 +88,15 @@ class Api(ThreadingHTTPServer):
                 return 409, {}
             self.orders[path] = order | {"status": status, "version": order["version"] + 1}
         return 200, self.orders[path]
+
+    @property
+    def client(self) -> dict[str, str]:
+        """The settings by which a consumer fetches its token here."""
+        return {
+            "ORDERS_TOKEN_URL": f"{self.url}/oauth2/token",
+            "ORDERS_CLIENT_ID": "a consumer",
+            "ORDERS_CLIENT_SECRET": "a secret: é",
+        }
 
     @property
     def url(self) -> str:
@@ -119,6 +130,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_PATCH  # noqa: N815
 
+    def do_POST(self) -> None:
+        form = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        self.server.token_requests.append((self.headers["Authorization"], form))
+        status, answer = self.server.token
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(json.dumps(answer).encode())
+
     def log_message(self, *_: object) -> None:
         pass
 
@@ -145,7 +164,7 @@ class SampleConsumer:
             "QUEUE_NAME": name,
             "INBOX_TABLE": table,
             "ORDERS_API_URL": api.url,
-            "ORDERS_TOKEN": "a token",
+            **api.client,
             "AWS_ENDPOINT_URL": engine_url,
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "local",

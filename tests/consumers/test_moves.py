@@ -125,7 +125,7 @@ def invocation(consumer: SampleConsumer, event: Event, engine_url: str) -> "subp
         "QUEUE_NAME": consumer.name,
         "INBOX_TABLE": consumer.table.name,
         "ORDERS_API_URL": consumer.api.url,
-        "ORDERS_TOKEN": "a token",
+        **consumer.api.client,
         "AWS_ENDPOINT_URL": engine_url,
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "local",

@@ -23,6 +23,7 @@ from testkit.builders import LATER
 from tests.unit.strategies import rejected_orders, stored_orders
 
 SCHEMAS = event_schemas.schemas()
+FILES = [path for path in event_schemas.FOLDER.iterdir() if path.is_file()]
 PLACED = SCHEMAS["order.placed"]
 Change = Callable[[dict[str, Any]], object]
 
@@ -37,9 +38,14 @@ def check(event: OrderEvent) -> None:
     assert read.get_data() == event.data
 
 
-@pytest.mark.parametrize("path", event_schemas.files(), ids=lambda path: path.name)
-def test_the_schema_files_match_the_models(path: Path) -> None:
-    assert path.read_text() == event_schemas.files()[path], "run: python -m ordersctl event-schemas"
+@pytest.fixture(scope="module")
+def generated() -> dict[Path, str]:
+    return event_schemas.files()
+
+
+@pytest.mark.parametrize("path", sorted(FILES), ids=lambda path: path.name)
+def test_the_schema_files_match_the_models(path: Path, generated: dict[Path, str]) -> None:
+    assert path.read_text() == generated[path], "run: python -m ordersctl event-schemas"
 
 
 def test_the_check_command_finds_no_difference() -> None:
@@ -51,6 +57,16 @@ def test_every_schema_is_valid_and_so_are_its_examples() -> None:
         Draft7Validator.check_schema(schema)
         for example in schema["examples"]:
             Draft7Validator(schema, format_checker=FormatChecker()).validate(example)
+
+
+def test_every_field_of_every_event_has_a_description() -> None:
+    def bare(schema: dict[str, Any], at: str) -> Iterator[str]:
+        for name, each in schema.get("properties", {}).items():
+            if "description" not in each:
+                yield f"{at}/{name}"
+            yield from bare(each.get("items", each), f"{at}/{name}")
+
+    assert [field for name, schema in SCHEMAS.items() for field in bare(schema, name)] == []
 
 
 def possible_events(order: Order) -> Iterator[OrderEvent | None]:

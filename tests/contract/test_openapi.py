@@ -14,6 +14,7 @@ from chalicelib.domain.changes import OrderChange
 from chalicelib.domain.errors import InvalidOrder
 from chalicelib.domain.orders import SUMMARY, NewOrder, parse
 from ordersctl.contract.openapi import document as openapi
+from ordersctl.contract.openapi import problem_types
 from ordersctl.contract.openapi.operations import OPERATIONS
 from ordersctl.contract.openapi.problems import PROBLEMS
 from ordersctl.contract.openapi.schemas import CHANGE, NEW_ORDER
@@ -40,6 +41,7 @@ def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
 
 def test_the_served_document_is_generated_from_the_code(routes: Routes) -> None:
     assert openapi.DOCUMENT.read_text() == openapi.rendered(routes), "run `make openapi`"
+    assert problem_types.PAGE.read_text() == problem_types.page(), "run `make openapi`"
 
 
 def test_a_route_without_a_description_is_refused(routes: Routes) -> None:
@@ -74,6 +76,32 @@ def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:
         fits(document, schema, example)
         seen += 1
     assert seen > 60  # of 68 when this was written, so the search finds them
+
+
+def test_every_field_parameter_and_header_has_a_description_and_an_example(document: dict[str, Any]) -> None:
+    parts = document["components"]
+    fields = {
+        f"{name}.{field}": schema
+        for name, each in parts["schemas"].items()
+        for field, schema in each.get("properties", {}).items()
+    }
+    bare = [name for name, schema in fields.items() if not {"description", "examples"} <= schema.keys()]
+    for name, each in [*parts["parameters"].items(), *parts["headers"].items()]:
+        if "description" not in each or not ("example" in each or "examples" in each["schema"]):
+            bare.append(name)
+    assert len(fields) > 90  # of 108 when this was written, so the search finds them
+    assert bare == []
+
+
+def test_every_problem_of_an_operation_has_a_description_and_an_example(document: dict[str, Any]) -> None:
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            for status, response in operation["responses"].items():
+                if int(status) >= 400:
+                    problem = response["content"]["application/problem+json"]
+                    types = [each["value"]["type"] for each in problem["examples"].values()]
+                    assert types == problem["schema"]["properties"]["type"]["enum"]
+                    assert all(f"`{slug}`: {PROBLEMS[slug]}" in response["description"] for slug in problem["examples"])
 
 
 def test_every_problem_type_in_the_code_is_described_and_no_other() -> None:

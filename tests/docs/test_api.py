@@ -45,7 +45,7 @@ def problems_table() -> str:
         for status, slugs in [*ANYONES.items(), *AUTHORIZED.items(), *operation.problems.items()]:
             for slug in slugs:
                 statuses.setdefault(slug, set()).add(status)
-    rows = [f"| {min(statuses[slug])} | `{slug}` | {PROBLEMS[slug]} |" for slug in PROBLEMS]
+    rows = [f"| {min(statuses[slug])} | [`{slug}`](problems.md#{slug}) | {PROBLEMS[slug]} |" for slug in PROBLEMS]
     return "\n".join(["| status | type | what it means |", "|---|---|---|", *sorted(rows)])
 
 

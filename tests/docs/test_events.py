@@ -4,13 +4,19 @@ import json
 import os
 import random
 import re
+import shlex
+import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import boto3
+import pytest
 from jsonschema import Draft7Validator
 
 from chalicelib.domain.events import OrderEvent
@@ -48,60 +54,87 @@ def test_every_type_and_attribute_is_on_the_page() -> None:
         assert f"`{name}`" in PAGE.partition("## Filters")[2]
 
 
-def deployed(engine_url: str, topic_arn: str) -> str:
-    """Deploy the page's template; returns its queue's URL."""
+def blocks(language: str) -> str:
+    """All of the page's blocks in a language, as a reader pastes them one after the other."""
+    return "\n".join(re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
+
+
+def make_stage(engine_url: str, topic_arn: str) -> None:
+    """Make the stack of a stage that has this topic: a stack with an output needs a resource, too."""
     cloudformation = boto3.client("cloudformation", **client_options(engine_url))
-    parameters: Any = [{"ParameterKey": "TopicArn", "ParameterValue": topic_arn}]
-    cloudformation.create_stack(StackName="a-new-team", TemplateBody=block("yaml"), Parameters=parameters)
+    template = {
+        "Resources": {"Nothing": {"Type": "AWS::CloudFormation::WaitConditionHandle"}},
+        "Outputs": {"EventTopicArn": {"Value": topic_arn}},
+    }
+    cloudformation.create_stack(StackName="orders-page", TemplateBody=json.dumps(template))
     waiter = cloudformation.get_waiter("stack_create_complete")
-    waiter.wait(StackName="a-new-team", WaiterConfig={"Delay": 0, "MaxAttempts": 500})
-    (output,) = cloudformation.describe_stacks(StackName="a-new-team")["Stacks"][0]["Outputs"]
-    return output["OutputValue"]
+    waiter.wait(StackName="orders-page", WaiterConfig={"Delay": 0, "MaxAttempts": 500})
 
 
+@contextmanager
+def pasted(folder: Path, engine_url: str, api_url: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Save the page's template and program, and run its commands, with a stand-in for the AWS CLI."""
+    (folder / "consumer.yaml").write_text(block("yaml"))
+    (folder / "consumer.py").write_text(block("python"))
+    aws = folder / "aws"
+    aws.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m tests.docs.aws_cli "$@"\n')
+    aws.chmod(0o700)
+    script = blocks("sh")
+    for usual, ours in {
+        "http://127.0.0.1:4566": engine_url,
+        "http://127.0.0.1:8000": api_url,
+        "STAGE=local": "STAGE=page",
+        ".venv/bin/python": shlex.quote(sys.executable),
+    }.items():
+        assert usual in script
+        script = script.replace(usual, ours)
+    environment = {
+        "PATH": f"{folder}:{os.environ['PATH']}",
+        "PYTHONPATH": str(PROJECT_DIR),
+        "ORDERS_STATE_DIR": str(folder),
+    }
+    command = ["bash", "-ec", script]
+    process = subprocess.Popen(command, cwd=folder, env={**os.environ, **environment}, start_new_session=True)  # noqa: S603
+    try:
+        yield process
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.mark.full  # a handful of processes; make test checks the page's event, and every published format
 def test_a_consumer_written_from_the_page_works_first_time(topics: EventTopics, tmp_path: Path) -> None:
     topic, chance = topics.topic(), random.Random(4)
-    queue_url = deployed(topics.engine_url, topic.arn)
+    make_stage(topics.engine_url, topic.arn)
     events = list(random_events(150, seed=4))
     thin = an_event(items=[line(name="é" * 200, sku="s" * 64)] * 600)
     last: dict[str, OrderEvent] = {event.subject: event for event in [*events, thin] if event.type in WANTED}
     shuffled = [*events, *chance.sample(events, 50), thin]
     chance.shuffle(shuffled)
 
-    with Api().running() as api:
+    expected = {
+        order_id: (int(event.sequence), (event.data or {})["status"], (event.data or {}).get("total"))
+        for order_id, event in last.items()
+    }
+    database = tmp_path / "inbox.db"
+
+    with Api().running() as api, pasted(tmp_path, topics.engine_url, api.url) as consumer:
         api.answers["GET"] = (200, thin.data)
-        program, database = tmp_path / "consumer.py", tmp_path / "inbox.db"
-        program.write_text(block("python"))
-        environment = {
-            "QUEUE_URL": queue_url,
-            "DATABASE": str(database),
-            "ORDERS_API_URL": api.url,
-            "ORDERS_TOKEN": "a token",
-            "AWS_ENDPOINT_URL": topics.engine_url,
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
-        }
-        consumer = subprocess.Popen([sys.executable, str(program)], env={**os.environ, **environment})  # noqa: S603
-        try:
-            assert topic.publish(shuffled) == []
-            expected = {
-                order_id: (int(event.sequence), (event.data or {})["status"], (event.data or {}).get("total"))
-                for order_id, event in last.items()
-            }
 
-            def kept() -> bool:
-                assert consumer.poll() is None
-                if not database.exists():
-                    return False
-                try:
-                    rows = sqlite3.connect(database, timeout=5).execute("SELECT * FROM inbox").fetchall()
-                except sqlite3.OperationalError:  # the file is there before its table
-                    return False
-                return {order_id: tuple(rest) for order_id, *rest in rows} == expected
+        def kept() -> dict[str, tuple[Any, ...]] | None:
+            """What the consumer has, None while it has no table."""
+            assert consumer.poll() is None
+            if not database.exists():
+                return None
+            try:
+                rows = sqlite3.connect(database, timeout=5).execute("SELECT * FROM inbox").fetchall()
+            except sqlite3.OperationalError:  # the file is there before its table
+                return None
+            return {order_id: tuple(rest) for order_id, *rest in rows}
 
-            eventually(kept)
-        finally:
-            consumer.kill()
-            consumer.wait()
+        eventually(lambda: kept() is not None)  # by then it is subscribed
+        assert topic.publish(shuffled) == []
+        eventually(lambda: kept() == expected)
     assert api.calls[0][1] == f"/orders/{thin.subject}"
+    assert api.calls[0][3]["authorization"] == "Bearer a token"
+    assert parse_qs(api.token_requests[0][1])["client_id"] == ["my-team"]

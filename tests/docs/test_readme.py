@@ -33,6 +33,7 @@ def shows(expected: str, printed: str) -> bool:
     return re.fullmatch("".join(lines), f"{printed}\n") is not None
 
 
+@pytest.mark.full  # a local run of its own
 def test_each_block_of_the_readme_prints_what_the_readme_says(terminal: Terminal) -> None:
     printed = ""
 

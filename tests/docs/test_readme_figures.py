@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from ordersctl.estimate.cost.per_order import Load, dollars_per_million, prices, units
+from ordersctl.estimate.cost.aws_prices import aws_prices
+from ordersctl.estimate.cost.per_order import Load, dollars_per_million, units
 from ordersctl.shared.project import PROJECT_DIR
 
 README = (PROJECT_DIR / "README.md").read_text().partition("## What an order costs")[2]
@@ -64,7 +65,7 @@ def test_every_ratio_in_the_readme_matches_the_performance_page(row: str, ratios
 
 def test_every_price_in_the_readme_matches_the_cost_model() -> None:
     said = [float(each) for each in re.findall(r"\$(\d+\.\d\d)", README)]
-    loads = (Load(), Load(batch=1, records=1))
+    loads = (Load(http=True), Load(), Load(batch=1, records=1))
     assert said == pytest.approx(
-        [sum(dollars_per_million(units(each), prices()).values()) for each in loads], abs=0.006
+        [sum(dollars_per_million(units(each), aws_prices()).values()) for each in loads], abs=0.006
     )

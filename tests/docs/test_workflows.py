@@ -1,5 +1,6 @@
-"""The workflows of .github: they call targets of the Makefile, and actions by commit."""
+"""The workflows of .github, and what else serves contributors: valid, and in step with the Makefile."""
 
+import json
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from ordersctl.shared.project import PROJECT_DIR
 
 WORKFLOWS = sorted((PROJECT_DIR / ".github" / "workflows").glob("*.yml"))
 CI = PROJECT_DIR / ".github" / "workflows" / "ci.yml"
+DEVCONTAINER = PROJECT_DIR / ".devcontainer" / "devcontainer.json"
 NIGHTLY = PROJECT_DIR / ".github" / "workflows" / "nightly.yml"
 
 
@@ -59,6 +61,37 @@ def test_a_change_is_tested_on_every_python_that_is_supported() -> None:
     assert lowest is not None
     tested = read(CI)["jobs"]["test"]["strategy"]["matrix"]["python"]
     assert tested == [f"3.{minor}" for minor in range(int(lowest[1]), 15)]
+
+
+def test_the_usual_python_is_the_lowest_that_is_supported() -> None:
+    usual = (PROJECT_DIR / ".python-version").read_text().strip()
+    assert f'requires-python = ">={usual}"' in (PROJECT_DIR / "pyproject.toml").read_text()
+    assert f"python:{usual}-" in json.loads(DEVCONTAINER.read_text())["image"]
+
+
+def test_the_container_for_development_has_the_programs_that_ci_installs() -> None:
+    installed = re.findall(
+        r"--no-install-recommends\s+\\?\s*([\w -]+?)\s*(?:>|&&)", (PROJECT_DIR / ".ci" / "run").read_text()
+    )
+    wanted = {package for each in installed for package in each.split()}
+    assert {"chromium", "valgrind", "mariadb-server-core"} <= wanted
+    assert wanted <= set(json.loads(DEVCONTAINER.read_text())["postCreateCommand"].split())
+
+
+def test_every_folder_that_dependabot_looks_into_has_a_list_of_packages() -> None:
+    for update in read(PROJECT_DIR / ".github" / "dependabot.yml")["updates"]:
+        for directory in update.get("directories", []):
+            assert (PROJECT_DIR / directory.strip("/") / "package.json").is_file()
+
+
+def test_the_hooks_of_pre_commit_are_parts_of_make_check() -> None:
+    """pre-commit has no schema here: each hook is a command of `make check`, without installing anything."""
+    checks = re.search(r"^check:.*\n((?:\t.+\n)+)", (PROJECT_DIR / "Makefile").read_text(), re.MULTILINE)
+    assert checks
+    (repository,) = read(PROJECT_DIR / ".pre-commit-config.yaml")["repos"]
+    assert repository["repo"] == "local"
+    assert {hook["language"] for hook in repository["hooks"]} == {"system"}
+    assert [hook["id"] for hook in repository["hooks"] if hook["entry"] not in checks[1]] == []
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)

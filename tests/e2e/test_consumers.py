@@ -17,12 +17,14 @@ import boto3
 import httpx
 import pytest
 
-from ordersctl.local.tokens import CUSTOMER_SCOPE, SERVICE_SCOPE, local_token
+from ordersctl.local.tokens import CUSTOMER_SCOPE, local_token
 from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.project import PROJECT_DIR
 from testkit.builders import ADDRESS, new_order
 from testkit.servers.local_run import LocalRun
 from testkit.waiting import eventually
+
+pytestmark = pytest.mark.full  # a run and consumers of its own; tests/consumers/ runs the consumers' code
 
 CANARY = "canary-2f8e1c"
 SECRET_ADDRESS = ADDRESS | {"name": f"{CANARY} Ann", "line1": f"1 {CANARY} Street"}
@@ -173,8 +175,7 @@ def test_load_sees_its_events_beside_other_consumers(run: LocalRun, answers: lis
 @contextmanager
 def started_again(run: LocalRun, name: str) -> Iterator[None]:
     """Run a consumer again that has ended."""
-    token = local_token(subject=name, scope=SERVICE_SCOPE)
-    environment = {"ORDERS_API_URL": run.url, "ORDERS_TOKEN": token, "AWS_ENDPOINT_URL": run.engine_url}
+    environment = {"ORDERS_API_URL": run.url, "AWS_ENDPOINT_URL": run.engine_url}
     command = [sys.executable, "-m", "ordersctl", "consumer", name]
     process = subprocess.Popen(command, env={**os.environ, **environment}, cwd=PROJECT_DIR)  # noqa: S603 - our own command
     try:

@@ -1,4 +1,4 @@
-"""The reference page in a real browser: it shows the document, and its "try it out" places an order."""
+"""The reference in a real browser: it shows the document, "try it out" places orders, and problem types have pages."""
 
 import os
 import shutil
@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, Request, expect, sync_playwright
 
 from ordersctl.contract.openapi.operations import OPERATIONS
-from ordersctl.local.tokens import CUSTOMER_SCOPE, local_token
+from ordersctl.contract.openapi.problem_types import catalogue
+from ordersctl.shared import project
 from testkit.servers.local_run import LocalRun
+
+pytestmark = pytest.mark.full  # a browser
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -29,36 +33,73 @@ def browser_page(tmp_path: Path) -> Iterator[Page]:
             browser.close()
 
 
-def test_try_it_out_places_an_order_and_the_page_loads_nothing_from_other_hosts(
+def test_try_it_out_places_an_order_with_a_local_token_and_a_fresh_key_for_each_try(
     browser_page: Page, local_run: LocalRun
 ) -> None:
-    asked: list[str] = []
+    asked: list[Request] = []
     wrong: list[str] = []
-    browser_page.on("request", lambda request: asked.append(request.url))
+    browser_page.on("request", lambda request: asked.append(request))  # noqa: PLW0108 - playwright marks the function
     browser_page.on("pageerror", lambda error: wrong.append(str(error)))
     browser_page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
 
     browser_page.goto(f"{local_run.url}/docs")
     expect(browser_page.locator(".opblock")).to_have_count(len(OPERATIONS))
-    authorize(browser_page, local_token(subject="17850", scope=CUSTOMER_SCOPE))
+    expect(browser_page.locator(".info .version").first).to_have_text(project.version())
+    browser_page.get_by_role("button", name="Use a local token").click()
+    expect(browser_page.get_by_role("status")).to_have_text("Requests are sent as customer 17850, for an hour.")
     place = browser_page.locator("#operations-Orders-place_order")
     place.locator(".opblock-summary-control").click()
     place.get_by_role("button", name="Try it out").click()
-    place.get_by_placeholder("customer_id").fill("")
-    place.get_by_role("button", name="Execute").click()
-    answer = place.locator(".live-responses-table tbody .response-col_status")
-    expect(answer).to_contain_text("202")
+    for _ in range(2):
+        with browser_page.expect_response(f"{local_run.url}/orders") as answered:
+            place.get_by_role("button", name="Execute").click()
+        assert answered.value.status == 202
     expect(place.locator(".live-responses-table")).to_contain_text('"status": "accepted"')
-    if directory := os.environ.get("SCREENSHOTS"):
-        browser_page.screenshot(path=Path(directory) / "reference-page.png")
+    picture(browser_page, "reference-page-1280.png")
 
-    assert f"{local_run.url}/orders" in asked
-    assert {urlsplit(url).netloc for url in asked if not url.startswith("data:")} == {urlsplit(local_run.url).netloc}
+    keys = [each.header_value("idempotency-key") for each in asked if each.url == f"{local_run.url}/orders"]
+    assert len({key for key in keys if key}) == 2
+    expect(place.locator(".curl-command")).to_contain_text(str(keys[-1]))
+    hosts = {urlsplit(each.url).netloc for each in asked if not each.url.startswith("data:")}
+    assert hosts == {urlsplit(local_run.url).netloc}  # nothing is loaded from elsewhere
     assert wrong == []
 
 
-def authorize(page: Page, token: str) -> None:
-    page.locator(".auth-wrapper .authorize").first.click()
-    page.locator(".auth-container input").fill(token)
-    page.locator(".auth-btn-wrapper .authorize").click()
-    page.locator(".auth-btn-wrapper .btn-done").click()
+@pytest.mark.full
+def test_the_reference_and_the_pages_of_problem_types_fit_a_phone(browser_page: Page, local_run: LocalRun) -> None:
+    browser_page.set_viewport_size({"width": 390, "height": 844})
+    browser_page.goto(f"{local_run.url}/docs")
+    browser_page.locator("#operations-Orders-place_order .opblock-summary-control").click()
+    expect(browser_page.get_by_role("button", name="Try it out")).to_be_visible()
+    assert_fits(browser_page)
+    picture(browser_page, "reference-page-390.png")
+    browser_page.get_by_role("link", name="Problem types").click()
+    assert_fits(browser_page)
+    picture(browser_page, "problem-types-390.png")
+    browser_page.get_by_role("link", name="conflict", exact=True).click()
+    expect(browser_page.locator("main")).to_contain_text("urn:problem:orders:conflict")
+    expect(browser_page.locator("main")).to_contain_text(catalogue()["conflict"]["action"].replace("`", ""))
+    assert_fits(browser_page)
+    picture(browser_page, "problem-type-390.png")
+
+
+def test_another_site_gets_no_token(local_run: LocalRun) -> None:
+    def asked(role: str, **headers: str) -> int:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return httpx.post(f"{local_run.url}/docs/token?role={role}", headers=named).status_code
+
+    assert asked("customer", Sec_Fetch_Site="same-origin") == 200
+    assert asked("customer", Sec_Fetch_Site="cross-site") == 404
+    assert asked("customer", Sec_Fetch_Site="same-origin", Host="shop.example") == 404
+    assert asked("customer", Sec_Fetch_Site="same-origin", Host="[") == 404
+    assert asked("customer") == 404
+    assert asked("owner", Sec_Fetch_Site="same-origin") == 404
+
+
+def assert_fits(page: Page) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth") == page.evaluate("innerWidth")
+
+
+def picture(page: Page, name: str) -> None:
+    if directory := os.environ.get("SCREENSHOTS"):
+        page.screenshot(path=Path(directory) / name)

@@ -76,6 +76,7 @@ def test_settings_of_the_machine_for_aws_and_proxies_are_ignored(tmp_path: Path)
         run.stop()
 
 
+@pytest.mark.full  # about the command, not about the service
 def test_it_is_ready_within_ten_seconds(tmp_path: Path) -> None:
     before = time.monotonic()
     run = LocalRun.start(tmp_path)

@@ -14,6 +14,8 @@ from ordersctl.shared.project import PROJECT_DIR
 from testkit.servers.local_run import LocalRun
 from testkit.waiting import free_port
 
+pytestmark = pytest.mark.full  # about the command, not about the service
+
 
 def smoke(run: LocalRun, *options: str, url: str | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603 - our own command

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.adapters import order_items
-from chalicelib.adapters.merged import Bounds
+from chalicelib.adapters.merged_lists import Bounds
 from chalicelib.adapters.order_table import OrderTable, Page
 from chalicelib.domain.orders import Order, OrderStatus
 from chalicelib.settings import SpreadCustomer

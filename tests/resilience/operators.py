@@ -20,7 +20,7 @@ _TOLERATED_LAG = 60  # seconds; docs/operate/operations.md: with a longer one, n
 
 @dataclass
 class Operators:
-    """Operators of a run, one of whom at most replays. A command that fails or dies is run again some time."""
+    """The operators of a simulation run. At most one of them replays. A failed or killed command is run again later."""
 
     aws: FakeAws
     random: random.Random
@@ -74,7 +74,7 @@ class Operators:
         return [f"{item['order_id']['S']}.{item['version']['N']}" for item in images if "version" in item]
 
     def dropped(self) -> list[dict[str, Any]]:
-        """What their file of dropped dead letters has: {body, queue}."""
+        """The content of the operators' file of dropped dead letters: {body, queue}."""
         file = project.state_dir() / f"dropped-{ENVIRONMENT['STAGE']}.jsonl"
         lines = file.read_text().splitlines() if file.exists() else []
         return [{name: json.loads(line)[name] for name in ("body", "queue")} for line in lines]

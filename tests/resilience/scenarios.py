@@ -70,7 +70,7 @@ def new_order(source: random.Random, reference: str) -> dict[str, Any]:
 
 
 def customer_orders(source: random.Random, name: str, customer: str, key: str | None, others: list[str]) -> Scenario:
-    """Place an order, without an answer again with the same key; then read, change, cancel or erase it."""
+    """Place an order, again with the same key if no response came; then read, change, cancel or erase it."""
     headers = {} if key is None else {"Idempotency-Key": key}
     body = new_order(source, name)
     while True:
@@ -138,7 +138,7 @@ def _advance(source: random.Random, name: str, _customer: str, order_id: str) ->
 
 
 def _changing(order_id: str, subject: str, scope: str, patch: dict[str, Any]) -> Scenario:
-    """Read the order and change it; after a conflict or an unclear answer twice more."""
+    """Read the order and change it; after a conflict or an unclear response, try twice more."""
     for _ in range(3):
         seen = yield Request("GET", f"/orders/{order_id}", subject, scope)
         if seen.status != 200 or "ETag" not in seen.headers:

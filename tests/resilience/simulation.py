@@ -129,7 +129,7 @@ class SimulationRun:
                 self._depth = 0
 
     def _overtake(self, order_id: str) -> None:
-        """Change an order several times before a write of it, whose answer was lost, is repeated."""
+        """Change an order several times between a write whose response was lost and its retry."""
         times = range(self.random.choice([1, 1, 2, 5]))
         self._interleave(lambda: [self._send(scenarios.overtaking(order_id, self._clock)) for _ in times])
 
@@ -247,7 +247,7 @@ class SimulationRun:
             return None, error
 
     def _redrive(self) -> None:
-        """Redrive, as an operator would, the messages that SQS moved to the dead-letter queue, not the quarantined."""
+        """Redrive the messages that SQS moved to the dead-letter queue, not the quarantined ones."""
         for message in list(self.aws.order_dlq.messages):
             if "reason" not in message.attributes:
                 self.aws.order_dlq.messages.remove(message)

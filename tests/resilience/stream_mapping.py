@@ -1,9 +1,9 @@
 """Lambda's event source mapping of a table's stream, after the guide ("Using AWS Lambda with Amazon DynamoDB").
 
 Each shard has some batches at work at once (ParallelizationFactor), all records of one order in the same lane, one
-after another. A batch whose invocation fails comes again, where BisectBatchOnFunctionError is set in two halves, the
-first one first. The mapping may also give up an invocation that still runs: its successor gets the same records, and
-what the abandoned one returns goes nowhere, but not what it does.
+after another. A batch whose invocation fails comes again: in two halves, the first one first, if
+BisectBatchOnFunctionError is set. The mapping may also give up an invocation that still runs: the next one gets the
+same records. The result of the abandoned invocation is ignored, but its calls to AWS take effect.
 """
 
 import random

@@ -1,4 +1,7 @@
-"""Simulation runs with all faults at once. FAULT_SEEDS is how many (default 20), FAULT_SEED the one to repeat."""
+"""Simulation runs with all faults at once. FAULT_SEEDS is how many (default 20), FAULT_SEED the one to repeat.
+
+`make test` runs the first ones: they have every kind of deployment, and `make faults` runs as many as are asked for.
+"""
 
 import os
 from dataclasses import fields
@@ -16,6 +19,7 @@ ORDERS, TURNS = 50, 900
 SEEDS = (
     [int(os.environ["FAULT_SEED"])] if "FAULT_SEED" in os.environ else range(int(os.environ.get("FAULT_SEEDS", "20")))
 )
+IN_MAKE_TEST = 8
 
 
 def mapping_of(seed: int) -> MappingSettings:
@@ -34,7 +38,9 @@ def simulated(seed: int, *, orders: int = ORDERS, turns: int = TURNS) -> Evidenc
         return run.run(turns)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(
+    "seed", [pytest.param(seed, marks=[pytest.mark.full] if seed >= IN_MAKE_TEST else []) for seed in SEEDS]
+)
 def test_no_order_is_lost_doubled_or_shown_to_others_whatever_fails(seed: int) -> None:
     evidence = simulated(seed)
     answers = [exchange["status"] for exchange in evidence.history]

@@ -1,4 +1,4 @@
-"""A basket as a shop sends it, from the checkout to the door: every field in each answer and event, none in a log."""
+"""A basket as a shop sends it, from the checkout to delivery: every field in each answer and event, none in a log."""
 
 import copy
 import io

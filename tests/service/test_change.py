@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.domain.orders import Order
 from testkit.api_client import Answer
 from testkit.builders import ADDRESS, CUSTOMER, an_order, fresh_order_id, line, new_order
 from tests.service.harness import ServiceHarness, throttled
@@ -88,34 +87,6 @@ def test_a_status_that_the_order_has_keeps_its_reason(harness: ServiceHarness) -
     assert version_of(harness, order_id) == 2
 
 
-def test_an_etag_that_a_proxy_has_weakened_names_the_version(harness: ServiceHarness) -> None:
-    assert patch(harness, place(harness), {"note": "new"}, 'W/"1"').status == 200
-
-
-@pytest.mark.parametrize(
-    ("if_match", "status", "slug"),
-    [
-        (None, 428, "precondition-required"),
-        ('"2"', 412, "precondition-failed"),
-        ('W/"2"', 412, "precondition-failed"),
-        ("1", 400, "invalid-parameter"),
-        ("", 400, "invalid-parameter"),
-    ],
-)
-def test_a_change_needs_the_version_that_was_seen(
-    harness: ServiceHarness, if_match: str | None, status: int, slug: str
-) -> None:
-    order_id = place(harness)
-    answer = patch(harness, order_id, {"note": "new"}, if_match)
-    assert (answer.status, answer.problem) == (status, slug)
-    assert version_of(harness, order_id) == 1
-
-
-@pytest.mark.parametrize("if_match", ["*", '"1"', '"7", "1"', ' "1" '])
-def test_if_match_may_list_several_versions_or_match_any(harness: ServiceHarness, if_match: str) -> None:
-    assert patch(harness, place(harness), {"note": "new"}, if_match).status == 200
-
-
 REFUSED: list[tuple[Any, dict[str, str], int, str]] = [
     ({"status": "confirmed"}, {}, 403, "forbidden"),
     ({"status": "shipped"}, SERVICE, 409, "conflict"),
@@ -168,23 +139,6 @@ def test_a_change_must_be_a_merge_patch(harness: ServiceHarness, media_type: str
     order_id = place(harness)
     answer = harness.api().call("PATCH", f"/orders/{order_id}", "{}", Content_Type=media_type, If_Match="*")
     assert (answer.status, answer.problem) == (415, "unsupported-media-type")
-
-
-def test_a_change_overtaken_by_another_writer_is_refused(harness: ServiceHarness) -> None:
-    order_id = place(harness)
-    overtaken: list[bool] = []
-
-    def overtake(_sent: str) -> None:
-        if not overtaken:  # another writer, between the read and the write of this change
-            overtaken.append(True)
-            order = harness.stored(order_id)
-            assert isinstance(order, Order)
-            harness.put(order.model_copy(update={"note": "first", "version": 2}))
-
-    harness.fail(harness.wiring.order_table(), "UpdateItem", overtake)
-    answer = patch(harness, order_id, {"note": "second"})
-    assert (answer.status, answer.problem) == (412, "precondition-failed")
-    assert harness.api().get(f"/orders/{order_id}").json["note"] == "first"
 
 
 def test_with_the_table_down_a_change_is_unavailable_and_may_be_retried(harness: ServiceHarness) -> None:

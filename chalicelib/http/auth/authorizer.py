@@ -1,4 +1,4 @@
-"""The built-in authorizer: from a bearer token to a policy, and to the context that a Principal is made of."""
+"""The built-in authorizer: checks a bearer token, and returns a policy and the claims that a Principal is made of."""
 
 import logging
 
@@ -35,7 +35,7 @@ def authorize(
         # check scopes.
         routes=["*"],
         principal_id=claims["sub"],
-        # Texts only: API Gateway makes texts of other values, and then null and "null" cannot be told apart.
+        # Strings only: API Gateway turns every other value into a string, and null would be the same as "null".
         context={
             "sub": claims["sub"],
             customer_claim: identity(claims.get(customer_claim)),

@@ -1,7 +1,7 @@
 // The console's page, top to bottom.
 import { html, render, Component } from "/static/vendor/preact-htm.js";
-import { act, changed, connect, consumers, dead, onChange, s, state } from "/static/state.js";
-import { Commands, DeadLetters, Guide, Halted, Ledger, Trouble } from "/static/panels.js";
+import { act, changed, connect, consumers, dead, off, onChange, s, state } from "/static/state.js";
+import { Commands, DeadLetters, Guide, Halted, Ledger, Lost, Trouble } from "/static/panels.js";
 import { Orders } from "/static/orders.js";
 import { Pipeline } from "/static/pipeline.js";
 import { Plots } from "/static/plots.js";
@@ -13,7 +13,8 @@ const open = id => { page.trace = id; changed(); };
 
 /** Ask before an act that cannot be taken back, and on AWS before any, by the stage's name. */
 function ask(question, name, target, words) { page.asked = { question, name, target, words }; changed(); }
-const drop = group => ask(`Drop ${plural(group.count, "dead letter")} of ${group.queue}: ${group.reason}. They are kept in a file, and their orders are stored as rejected.`, "drop", group.id, `Drop ${plural(group.count, "dead letter")} of ${group.queue}`);
+const fate = ({ queue, count, orders }) => queue !== "orders" ? "." : !orders ? `, and ${count === 1 ? "names" : "name"} no order.` : `, and ${plural(orders, "order")} that ${count === 1 ? "it names" : "they name"} will be stored as rejected.`;
+const drop = group => ask(`Drop ${plural(group.count, "dead letter")} of ${group.queue}: ${group.reason}. ${group.count === 1 ? "It is" : "They are"} kept in a file${fate(group)}`, "drop", group.id, `Drop ${plural(group.count, "dead letter")} of ${group.queue}`);
 const replay = id => act("replay", id, "Replay the order");
 
 class Ask extends Component {
@@ -26,26 +27,25 @@ class Ask extends Component {
 }
 
 function Header() {
-  const off = !!s.busy || !s.live;
   return html`<header class="top"><h1>Orders</h1><span class="pill">stage ${s.stage || "…"}</span>
     <span class=${`pill ${s.live ? "live" : "lost"}`} role="status">${s.live ? "live" : s.refused ? "ended: open the address that the new console has printed" : "reconnecting…"}</span>
     ${s.local ? null : html`<span class="pill">${s.allowed ? "changes allowed" : "looking only"}</span>`}
     ${s.gauges.error ? html`<span class="pill lost" role="alert">queues cannot be read: ${s.gauges.error}</span>` : null}<span class="grow"></span>
     ${s.local ? html`<div class="row acts-row">
-      <button class="main" disabled=${off} onClick=${() => act("place", undefined, "Place an order")}>Place an order</button>
-      <button disabled=${off} onClick=${() => act("burst", undefined, "Burst of 100")}>Burst of 100</button>
-      <button class="bad" disabled=${off} onClick=${() => act("poison", undefined, "Poison a message")}>Poison a message</button></div>` : s.allowed ? html`<label class="row">To act, type the stage’s name <input value=${s.confirmed ?? ""} onInput=${e => { s.confirmed = e.target.value; }} size="8" autocomplete="off"/></label>` : null}</header>`;
+      <button class="main" disabled=${off()} onClick=${() => act("place", undefined, "Place an order")}>Place an order</button>
+      <button disabled=${off()} onClick=${() => act("burst", undefined, "Burst of 100")}>Burst of 100</button>
+      <button class="bad" disabled=${off()} onClick=${() => act("poison", undefined, "Poison a message")}>Poison a message</button></div>` : s.allowed ? html`<label class="row">To act, type the stage’s name <input value=${s.confirmed ?? ""} onInput=${e => { s.confirmed = e.target.value; }} size="8" autocomplete="off"/></label>` : null}</header>`;
 }
 
 function NoConsumers() {
   if (!s.local || !s.gauges.live.length || !consumers().every(c => state(c) === "not started")) return null;
-  return html`<div class="banner calm"><p>No sample consumer runs, so their queues only grow. <button class="small" disabled=${!!s.busy} onClick=${() => act("start", undefined, "Start the sample consumers")}>Start the sample consumers</button></p></div>`;
+  return html`<div class="banner calm"><p>No sample consumer runs, so their queues only grow. <button class="small" disabled=${off()} onClick=${() => act("start", undefined, "Start the sample consumers")}>Start the sample consumers</button></p></div>`;
 }
 
 function App() {
   const letters = dead() > 0 || s.gauges.groups.length > 0;
-  return html`<${Header}/><main><${Halted}/><${NoConsumers}/>
-    <section class="card" aria-labelledby="path-title"><h2 id="path-title" class="hidden">Pipeline</h2><${Pipeline}/><${Ledger}/><${Guide}/></section>
+  return html`<${Header}/><main><${Lost}/><${Halted}/><${NoConsumers}/>
+    <section class="card" aria-labelledby="path-title"><h2 id="path-title" class="hidden">Pipeline</h2><${Guide}/><${Pipeline}/><${Ledger}/></section>
     ${letters ? html`<${DeadLetters} drop=${drop}/>` : null}
     <div class="columns"><div class="stack"><${Orders} open=${open}/><${Commands}/></div><div class="stack"><${Plots}/><${Trouble}/>${letters ? null : html`<${DeadLetters} drop=${drop}/>`}</div></div></main>
     <${Trace} id=${page.trace} replay=${replay} close=${() => { page.trace = null; changed(); }}/><${Ask} asked=${page.asked}/>`;

@@ -9,18 +9,24 @@ export const hopsOf = order => [...order.hops].sort((a, b) => a[0] - b[0]);
 const tone = hop => `h-${hop.split(":")[0]}`;
 export const called = hop => hop.startsWith("handled:") ? `${hop.slice(8)} handled` : hop;
 
+/** When an order was accepted, by the table or by how long it took until it was placed: the first log line is milliseconds later. */
+export const startOf = order => {
+  const hops = hopsOf(order), placed = hops.find(h => h[3].placed_after_ms >= 0);
+  return Math.min(hops[0][0], Date.parse(order.stored?.placed_at) || (placed ? placed[0] - placed[3].placed_after_ms : Infinity));
+};
+
 export function Timeline({ order }) {
   const hops = hopsOf(order);
   if (!hops.length) return null;
-  const start = hops[0][0], end = hops.at(-1)[0] - start;
+  const start = startOf(order), end = hops.at(-1)[0] - start;
   return html`<svg class="timeline" viewBox="0 0 480 20" preserveAspectRatio="none" role="img" aria-label=${hops.map(h => `${called(h[1])} after ${h[0] - start} ms`).join(", ")}>
     ${MARKS.map(m => html`<line class="mark" x1=${x(m)} x2=${x(m)} y1="0" y2="20"/>`)}<line class="base" x1=${x(0)} x2=${x(end)} y1="10" y2="10"/>
-    ${hops.map(h => html`<rect class=${tone(h[1])} x=${x(h[0] - start) - 3} y="4" width="6" height="12" rx="3"><title>${called(h[1])} +${h[0] - start} ms</title></rect>`)}</svg>`;
+    ${hops.map(h => html`<path class=${`hop ${tone(h[1])}`} d=${`M${x(h[0] - start)},6v8`}><title>${called(h[1])} +${h[0] - start} ms</title></path>`)}</svg>`;
 }
 
 export function Orders({ open }) {
   const list = [...s.orders.values()].filter(o => o.hops.length).sort((a, b) => hopsOf(b)[0][0] - hopsOf(a)[0][0]).slice(0, SHOWN);
-  const first = (o, ...names) => { const hops = hopsOf(o), h = hops.find(each => names.includes(each[1])); return h ? h[0] - hops[0][0] : null; };
+  const first = (o, ...names) => { const hops = hopsOf(o), h = hops.find(each => names.includes(each[1])); return h ? h[0] - startOf(o) : null; };
   return html`<section class="card orders" aria-labelledby="orders-title"><h2 id="orders-title">Orders, newest first</h2>
     <p class="legend">${["accepted", "placed", "published", "handled", "updated"].map(n => html`<span><i class=${`h-${n}`}></i>${n}</span>`)}</p>
     ${list.length ? html`<table><thead><tr><th scope="col">order</th><th scope="col">status</th><th scope="col" class="n wide">placed</th><th scope="col" class="n wide">published</th><th scope="col" class="scale"><span class="hidden">hops, in time after the first</span><div class="axis" aria-hidden="true">${MARKS.map(m => html`<span style=${{ left: `${x(m) / 4.8}%` }}>${m < 1000 ? `${m} ms` : `${m / 1000} s`}</span>`)}</div></th></tr></thead>

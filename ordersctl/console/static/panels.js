@@ -1,15 +1,16 @@
 // Dead letters, warnings, the last commands, and the guide for a first visit.
 import { html } from "/static/vendor/preact-htm.js";
-import { act, changed, consumers, dead, depth, halted, s, state } from "/static/state.js";
+import { act, changed, consumers, dead, depth, halted, off, remember, s, state, tour } from "/static/state.js";
 import { age, count, plural } from "/static/words.js";
 
 export function DeadLetters({ drop }) {
   const groups = s.gauges.groups, total = dead();
   if (!total && !groups.length) return html`<section class="card" id="dead" aria-labelledby="dead-title"><h2 id="dead-title">Dead letters</h2><p class="empty">None: every message was handled. ${s.local ? html`<strong>Poison a message</strong>, at the top, to see one.` : ""}</p></section>`;
   return html`<section class="card alarm" id="dead" aria-labelledby="dead-title"><h2 id="dead-title">${plural(total, "dead letter")}</h2>
-    ${!s.local && total ? html`<p class="row"><span>${s.gauges.dead.filter(q => q.waiting + q.in_flight).map(q => `${q.name} ${q.waiting + q.in_flight}`).join(", ")}</span><button class="small" disabled=${!!s.busy} onClick=${() => act("letters", undefined, "List dead letters by reason")}>List by reason</button><span class="empty">This receives each and gives it back.</span></p>` : null}
+    ${!s.local && total ? html`<p class="row"><span>${s.gauges.dead.filter(q => q.waiting + q.in_flight).map(q => `${q.name} ${q.waiting + q.in_flight}`).join(", ")}</span><button class="small" disabled=${off()} onClick=${() => act("letters", undefined, "List dead letters by reason")}>List by reason</button><span class="empty">This receives each and gives it back.</span></p>` : null}
     ${groups.length ? html`<table><thead><tr><th scope="col">queue</th><th scope="col">reason</th><th scope="col" class="n">letters</th><th scope="col" class="n">oldest</th><th scope="col"><span class="hidden">acts</span></th></tr></thead>
-    <tbody>${groups.map(g => html`<tr key=${g.id}><td>${g.queue}</td><td class="details">${g.reason}</td><td class="n">${count(g.count)}</td><td class="n">${age(g.oldest)}</td><td class="n acts">${s.allowed ? html`<button class="small" disabled=${!!s.busy} onClick=${() => act("redrive", g.id, `Redrive ${plural(g.count, "dead letter")} of ${g.queue}`)}>Redrive<span class="hidden"> ${g.queue}: ${g.reason}</span></button> <button class="small bad" disabled=${!!s.busy} onClick=${() => drop(g)}>Drop<span class="hidden"> ${g.queue}: ${g.reason}</span>…</button>` : null}</td></tr>`)}</tbody></table>` : null}</section>`;
+    <tbody>${groups.map(g => html`<tr key=${g.id}><td>${g.queue}</td><td class="details">${g.reason}</td><td class="n">${count(g.count)}</td><td class="n">${age(g.oldest)}</td><td class="n acts">${s.allowed ? html`<button class="small" disabled=${off()} onClick=${() => act("redrive", g.id, `Redrive ${plural(g.count, "dead letter")} of ${g.queue}`)}>Redrive<span class="hidden"> ${g.queue}: ${g.reason}</span></button> <button class="small bad" disabled=${off()} onClick=${() => drop(g)}>Drop<span class="hidden"> ${g.queue}: ${g.reason}</span>…</button>` : null}</td></tr>`)}</tbody></table>` : null}
+    ${s.acts[0]?.output.includes("would come straight back") ? html`<p class="problem" role="status">Not redriven: what would come straight back stays here. Drop it.</p>` : null}</section>`;
 }
 
 export function Trouble() {
@@ -33,11 +34,15 @@ export function Ledger() {
   return html`<p class=${`ledger ${missing || twice ? "wrong" : waiting ? "" : "right"}`} role="status"><strong>${count(accepted)} accepted</strong>, ${waiting ? `${count(accepted - waiting)} stored, ${count(waiting)} waiting` : "all stored"}: <strong>${missing ? `${count(missing)} missing` : "none lost"}</strong>, <strong>${twice ? `${count(twice)} twice` : "none twice"}</strong>.</p>`;
 }
 
+export function Lost() {
+  return s.live || !s.lostAt ? null : html`<div class="banner" role="alert"><p><strong>The console does not answer</strong>, so nothing can be clicked, and all numbers are of ${s.lostAt.toTimeString().slice(0, 8)}. Has the run ended? Start it again, and open the address that it prints.</p></div>`;
+}
+
 export function Halted() {
   const names = halted();
   if (!names.length) return null;
   const where = name => name === "processor" ? "orders are accepted, and wait in the order queue" : name === "publisher" ? "orders are stored, and their events wait in the table’s stream" : state(name) === "failing" ? "its events come again, and become dead letters after five tries" : "its events wait in its queue, and nobody else’s";
-  return html`<div class="banner" role="status">${names.map(name => html`<p><strong>${name} ${state(name)}</strong>: ${where(name)}. ${s.allowed && state(name) !== "ended" ? html`<button class="small" disabled=${!!s.busy} onClick=${() => act("resume", name, `Resume ${name}`)}>Resume ${name}</button>` : null}</p>`)}</div>`;
+  return html`<div class="banner" role="status">${names.map(name => html`<p><strong>${name} ${state(name)}</strong>: ${where(name)}. ${s.allowed && state(name) !== "ended" ? html`<button class="small" disabled=${off()} onClick=${() => act("resume", name, `Resume ${name}`)}>Resume ${name}</button>` : null}</p>`)}</div>`;
 }
 
 const started = () => consumers().some(c => state(c) && state(c) !== "not started");
@@ -45,21 +50,21 @@ const STEPS = [
   { text: "Start the sample consumers", why: "Inventory, invoicing and fulfilment each have a queue of their own.", done: started, click: ["start", undefined, "Start the sample consumers"] },
   { text: "Place an order", why: "It is accepted at once, stored within a moment, published, and handled by three consumers.", done: () => s.ledger.accepted > 0, click: ["place", undefined, "Place an order"] },
   { text: "Pause invoicing", why: "As if it were down.", done: () => state("invoicing") === "paused", click: ["pause", "invoicing", "Pause invoicing"] },
-  { text: "Send a burst of 100", why: "Only invoicing’s queue grows. Nobody else notices.", done: () => depth("invoicing") >= 100, click: ["burst", undefined, "Burst of 100"] },
-  { text: "Pause the processor", why: "Now nothing stores orders.", done: () => state("processor") === "paused", click: ["pause", "processor", "Pause processor"] },
+  { text: "Send a burst of 100", why: "Each order makes four events: placed, then three as fulfilment moves it on. Each of the three queues gets all 400, and only invoicing’s keeps them.", done: () => depth("invoicing") >= 400 && !depth("inventory") && !depth("fulfilment"), click: ["burst", undefined, "Burst of 100"] },
+  { text: "Pause the processor", why: "Invoicing held up nobody: the other queues are empty. Now stop what stores orders.", done: () => state("processor") === "paused", click: ["pause", "processor", "Pause processor"] },
   { text: "Send another burst", why: "Clients still get their 202: the orders wait in the queue.", done: () => depth("orders") >= 100, click: ["burst", undefined, "Burst of 100"] },
-  { text: "Resume the processor", why: "All are stored, none lost, none twice. The line above counts.", done: () => state("processor") === "running" && s.ledger.waiting === 0, click: ["resume", "processor", "Resume processor"] },
+  { text: "Resume the processor", why: "All are stored, none lost, none twice. The line below the pipeline counts.", done: () => state("processor") === "running" && s.ledger.waiting === 0, click: ["resume", "processor", "Resume processor"] },
   { text: "Resume invoicing", why: "It catches up by itself.", done: () => state("invoicing") === "running" && depth("invoicing") === 0, click: ["resume", "invoicing", "Resume invoicing"] },
 ];
-const guide = { at: 0, hidden: false };
-const remembered = { get hidden() { try { return localStorage.getItem("guide") === "hidden"; } catch { return guide.hidden; } }, hide(yes) { guide.hidden = yes; try { localStorage.setItem("guide", yes ? "hidden" : "shown"); } catch { /* for this visit only */ } } };
+const remembered = { get hidden() { try { return localStorage.getItem("guide") === "hidden"; } catch { return tour.hidden; } }, hide(yes) { tour.hidden = yes; try { localStorage.setItem("guide", yes ? "hidden" : "shown"); } catch { /* for this visit only */ } } };
 
 export function Guide() {
   if (!s.local || !s.gauges.live.length) return null;
-  while (guide.at < STEPS.length && STEPS[guide.at].done()) guide.at++;
-  if (remembered.hidden) return html`<p class="guide-closed"><button class="link" onClick=${() => { remembered.hide(false); guide.at = 0; changed(); }}>Show the two-minute tour</button></p>`;
-  const over = guide.at >= STEPS.length, step = STEPS[guide.at];
+  if (s.live) for (; STEPS[tour.at]?.done(); remember()) tour.at++;
+  const show = at => { tour.at = at; tour.asked = -1; remember(); changed(); };
+  if (remembered.hidden) return html`<p class="guide-closed"><button class="link" onClick=${() => { remembered.hide(false); show(0); }}>Show the two-minute tour</button></p>`;
+  const at = tour.at, step = STEPS[at], asked = tour.asked === at && s.acts[0]?.ok;
   return html`<section class="guide" aria-labelledby="guide-title"><h2 id="guide-title" class="hidden">Tour</h2>
-    <p class="step">${over ? html`<strong>That was the tour.</strong> Two services were down, and no order was lost, doubled or held up. Try <em>Poison a message</em>, or make a consumer fail.` : html`<span class="badge">${guide.at + 1} of ${STEPS.length}</span> <button class="main" disabled=${!!s.busy} onClick=${() => act(...step.click)}>${step.text}</button> ${step.why}`}</p>
-    <p class="row">${over ? html`<button class="small" onClick=${() => { guide.at = 0; changed(); }}>Again</button>` : html`<button class="small" onClick=${() => { guide.at++; changed(); }}>Skip<span class="hidden"> this step</span></button>`}<button class="small" onClick=${() => { remembered.hide(true); changed(); }}>Hide<span class="hidden"> the tour</span></button></p></section>`;
+    <p class="step">${!step ? html`<strong>That was the tour.</strong> Two services were down, and no order was lost, doubled or held up. Try <em>Poison a message</em>, or make a consumer fail.` : html`<span class="badge">${at + 1} of ${STEPS.length}</span> <button class="main" disabled=${off() || asked} onClick=${() => { tour.asked = at; act(...step.click); }}>${step.text}</button> ${step.why}`}</p>
+    <p class="row">${step ? html`<button class="small" onClick=${() => show(at + 1)}>Skip<span class="hidden"> this step</span></button>` : html`<button class="small" onClick=${() => show(0)}>Again</button>`}<button class="small" onClick=${() => { remembered.hide(true); changed(); }}>Hide<span class="hidden"> the tour</span></button></p></section>`;
 }

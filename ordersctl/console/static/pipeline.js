@@ -1,6 +1,6 @@
 // The order's path as a list of stations, with lines between them and dots that move as orders do.
 import { html, Component } from "/static/vendor/preact-htm.js";
-import { act, consumers, dead, depth, onMove, passed, queue, rates, s, state } from "/static/state.js";
+import { act, consumers, dead, depth, off, onMove, passed, queue, rates, s, state } from "/static/state.js";
 import { age, count, rate, short } from "/static/words.js";
 
 /** The state of who does not run: paused, failing, ended, not started, or Lambda’s own word. */
@@ -11,15 +11,15 @@ function Switch({ name }) {
   if (!s.allowed || !now || now === "ended" || now === "not started") return null;
   const runs = now === "running", canFail = s.local && consumers().includes(name);
   return html`<div class="switch">
-    <button class="small" disabled=${!!s.busy} onClick=${() => act(runs ? "pause" : "resume", name, `${runs ? "Pause" : "Resume"} ${name}`)}>${runs ? html`<span aria-hidden="true">❚❚</span> Pause` : html`<span aria-hidden="true">▶</span> Resume`}<span class="hidden"> ${name}</span></button>
-    ${runs && canFail ? html`<button class="small" disabled=${!!s.busy} title="It fails at each event, as with a bug" onClick=${() => act("fail", name, `Make ${name} fail`)}>Fail<span class="hidden"> ${name}</span></button>` : null}
+    <button class="small" disabled=${off()} onClick=${() => act(runs ? "pause" : "resume", name, `${runs ? "Pause" : "Resume"} ${name}`)}>${runs ? html`<span aria-hidden="true">❚❚</span> Pause` : html`<span aria-hidden="true">▶</span> Resume`}<span class="hidden"> ${name}</span></button>
+    ${runs && canFail ? html`<button class="small" disabled=${off()} title="It fails at each event, as with a bug" onClick=${() => act("fail", name, `Make ${name} fail`)}>Fail<span class="hidden"> ${name}</span></button>` : null}
   </div>`;
 }
 
 function Station({ id, name, number, note, reader, tone = "" }) {
   const now = reader && stopped(reader);
-  return html`<li class=${`station ${tone} ${now ? "halted" : ""}`} data-station=${id}>
-    <h3>${name}</h3><p class="number">${number}</p><p class="note">${now ?? note}</p>${reader ? html`<${Switch} name=${reader}/>` : null}</li>`;
+  return html`<li class=${`station ${now ? "halted" : ""}`} data-station=${id}>
+    <h3>${name}</h3><p class=${`number h-${tone}`}>${number}</p><p class="note">${now ?? note}</p>${reader ? html`<${Switch} name=${reader}/>` : null}</li>`;
 }
 
 function QueueStation({ id, name, of, deadName }) {
@@ -32,6 +32,7 @@ function QueueStation({ id, name, of, deadName }) {
     ${letters ? html`<a class="letters" href="#dead">${count(letters)} dead</a>` : null}</li>`;
 }
 
+const DOTS = { rejected: "bad", updated: "dim" };
 const pair = c => [`queue:${c}`, `reader:${c}`];
 /** From station to station, by what passes. */
 const legs = hop => {
@@ -85,7 +86,7 @@ export class Pipeline extends Component {
         const p = (t - d.start) / 900;
         if (p < 0) continue;
         const at = Math.min(p * (d.way.length - 1), d.way.length - 1 - 1e-6), i = Math.floor(at), f = at - i, a = d.way[i], b = d.way[i + 1];
-        c.fillStyle = style.getPropertyValue(`--${d.hop.split(":")[0]}`); c.globalAlpha = p > 0.85 ? (1 - p) / 0.15 : 0.95;
+        c.fillStyle = style.getPropertyValue(`--${DOTS[d.hop] ?? d.hop.split(":")[0]}`); c.globalAlpha = p > 0.85 ? (1 - p) / 0.15 : 0.95;
         c.beginPath(); c.arc(a.x + (b.x - a.x) * f, a.y + (b.y - a.y) * f * f * (3 - 2 * f) + d.off, d.size, 0, 7); c.fill();
       }
       c.globalAlpha = 1;
@@ -106,13 +107,13 @@ export class Pipeline extends Component {
     const r = rates(), stored = passed("placed") + (passed("rejected") ?? 0), span = s.local ? "" : ", last hour";
     return html`<div class="pipeline">${this.lines()}<ol aria-label="The order's path" class=${`arms-${Math.max(1, consumers().length)}`}>
       <${Station} id="clients" name="clients" number=${rate(r.accepted)} note="send orders"/>
-      <${Station} id="api" name="API" number=${short(passed("accepted"))} note=${`answered 202${span}`} tone="t-accepted"/>
+      <${Station} id="api" name="API" number=${short(passed("accepted"))} note=${`answered 202${span}`} tone="accepted"/>
       <${QueueStation} id="orders" name="order queue" of="orders"/>
-      <${Station} id="processor" name="processor" number=${short(stored)} note=${`${rate(r.placed)} stored`} reader="processor" tone="t-placed"/>
+      <${Station} id="processor" name="processor" number=${short(stored)} note=${`${rate(r.placed)} stored`} reader="processor" tone="placed"/>
       <${Station} id="table" name="table" number=${short(s.local ? stored + passed("updated") : null)} note="versions written"/>
-      <${Station} id="publisher" name="publisher" number=${short(passed("published"))} note=${dead("events") ? html`<a class="letters" href="#dead">${count(dead("events"))} dead</a>` : `${rate(r.published)} events`} reader="publisher" tone="t-published"/>
+      <${Station} id="publisher" name="publisher" number=${short(passed("published"))} note=${dead("events") ? html`<a class="letters" href="#dead">${count(dead("events"))} dead</a>` : `${rate(r.published)} events`} reader="publisher" tone="published"/>
       <${Station} id="topic" name="event topic" number=${consumers().length} note="subscribers"/>
-      ${consumers().map((c, i) => html`<${QueueStation} key=${`q${c}`} id=${pair(c)[0]} name=${html`<span class="hidden">${c}’s </span>queue`} of=${c}/><${Station} key=${`c${c}`} id=${pair(c)[1]} name=${c} number=${short(passed(`handled:${c}`))} note=${s.local ? "handled" : "not counted here"} reader=${c} tone="t-handled"/>`)}
+      ${consumers().map((c, i) => html`<${QueueStation} key=${`q${c}`} id=${pair(c)[0]} name=${html`<span class="hidden whose">${c}’s </span>queue`} of=${c}/><${Station} key=${`c${c}`} id=${pair(c)[1]} name=${c} number=${short(passed(`handled:${c}`))} note=${s.local ? "handled" : "not counted here"} reader=${c} tone="handled"/>`)}
     </ol><canvas aria-hidden="true"></canvas><p class="hidden">Counts are of ${s.local ? "this run" : "the last hour"}.</p></div>`;
   }
 }

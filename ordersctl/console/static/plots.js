@@ -3,7 +3,7 @@ import { html, Component } from "/static/vendor/preact-htm.js";
 import { consumers, rates, s } from "/static/state.js";
 import { ms, rate } from "/static/words.js";
 
-const HEIGHT = 118;
+const HEIGHT = 122;
 const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 class Plot extends Component {
@@ -23,11 +23,11 @@ class Plot extends Component {
     const axis = { stroke: () => css("--dim"), grid: { stroke: () => css("--line"), width: 1 }, ticks: { show: false }, font: "10px system-ui" };
     const y = log ? { distr: 3, log: 10, range: (_, low, high) => [10, Math.max(2000, high ?? 0)] } : { range: (_, low, high) => [0, Math.max(4, (high ?? 0) * 1.1)] };
     this.plot = new uPlot({
-      width: this.base.clientWidth || 400, height: HEIGHT, legend: { show: false }, cursor: { show: false },
+      width: this.base.clientWidth || 400, height: HEIGHT, padding: [8, 12, 0, 0], legend: { show: false }, cursor: { show: false },
       scales: { x: { range: () => [s.now / 1000 - s.window, s.now / 1000] }, y },
-      axes: [{ ...axis, space: 70, size: 20, gap: 2, values: (_, v) => v.map(t => new Date(t * 1000).toTimeString().slice(0, 5)) },
+      axes: [{ ...axis, space: 48, size: 24, gap: 5, values: (_, v) => v.map(t => new Date(t * 1000).toTimeString().slice(0, 5)) },
         { ...axis, size: 44, space: 24, ...(log ? { splits: () => [10, 100, 1000, 10000] } : {}), values: (_, v) => v.map(n => n == null ? "" : log ? (n >= 1000 ? `${n / 1000} s` : `${n} ms`) : n) }],
-      series: [{}, ...lines.map(([, colour, dash, width]) => ({ stroke: () => css(colour), width: width ?? 1.75, dash, spanGaps: false, points: log ? { show: true, size: 3, fill: () => css(colour) } : { show: false } }))],
+      series: [{}, ...lines.map(([, colour, dash, width]) => ({ stroke: () => css(colour), width: width ?? 1.75, dash, spanGaps: false, points: log ? { show: true, size: 5, fill: () => css(colour) } : { show: false } }))],
     }, data, this.base);
   }
   render() { return html`<div class="plot"></div>`; }

@@ -11,6 +11,13 @@ const listeners = new Set(), movers = new Set();
 export const onChange = f => listeners.add(f);
 export const onMove = f => movers.add(f);
 export const changed = () => listeners.forEach(f => f());
+/** Whether nothing can be asked for now: an act runs, or the console does not answer. */
+export const off = () => !!s.busy || !s.live;
+
+/** What outlives a reload, for as long as this console runs: the last acts, and how far the tour is. */
+export const tour = { at: 0, asked: -1 };
+export function remember() { try { sessionStorage.setItem(s.run, JSON.stringify({ acts: s.acts, tour })); } catch { /* for this visit only */ } }
+function recall() { try { const { acts, tour: { at } } = JSON.parse(sessionStorage.getItem(s.run)); s.acts = acts; tour.at = at; } catch { /* nothing was kept */ } }
 
 export const queue = name => s.gauges.live.find(q => q.name === name);
 export const depth = name => { const q = queue(name); return q ? q.waiting + q.in_flight : 0; };
@@ -74,16 +81,18 @@ function take(d) {
 export function connect() {
   const source = new EventSource("/stream");
   // A stream that is refused was of another console, which had another key: the browser does not try again.
-  source.onerror = () => { s.live = false; s.refused = source.readyState === EventSource.CLOSED; changed(); };
+  source.onerror = () => { s.lostAt ||= s.live ? new Date() : null; s.live = false; s.refused = source.readyState === EventSource.CLOSED; changed(); };
   source.addEventListener("hello", e => {
     const d = JSON.parse(e.data);
-    Object.assign(s, { live: true, stage: d.stage, local: d.local, allowed: d.allowed, window: d.window, totals: {}, rows: [], depths: d.depths, trouble: [] });
+    const known = s.run === d.run;
+    Object.assign(s, { live: true, run: d.run, stage: d.stage, local: d.local, allowed: d.allowed, window: d.window, totals: {}, rows: [], depths: d.depths, trouble: [] });
+    if (!known) recall();
     s.orders.clear();
     d.orders.forEach(o => keep(o, false));
     document.title = `Orders console: ${d.stage}`;
     changed();
   });
-  source.addEventListener("tick", e => { s.live = true; take(JSON.parse(e.data)); });
+  source.addEventListener("tick", e => { s.live = true; s.lostAt = null; take(JSON.parse(e.data)); });
 }
 
 async function post(path, body) {
@@ -93,12 +102,12 @@ async function post(path, body) {
 
 /** Do an act, and note the command that it is and what it printed. */
 export async function act(name, target, words) {
-  if (s.busy) return;
+  if (off()) return;
   s.busy = `${name} ${target ?? ""}`; changed();
   let done;
   try { done = await post(name === "letters" ? "/letters" : "/acts", { act: name, target, stage: s.confirmed }); }
   catch (error) { done = { ok: false, command: "", output: `The console did not answer: ${error.message}` }; }
   if (name === "letters" && done.ok) s.listed = true;
-  s.acts = [{ ...done, words, at: Date.now() }, ...s.acts].slice(0, KEPT_ACTS);
-  s.busy = ""; changed();
+  s.acts = [{ ...done, name, words, at: Date.now() }, ...s.acts].slice(0, KEPT_ACTS);
+  s.busy = ""; remember(); changed();
 }

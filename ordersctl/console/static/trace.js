@@ -1,7 +1,7 @@
 // One order: its hops, its state in the table, and what `ordersctl trace` finds in logs and dead-letter queues.
 import { html, Component } from "/static/vendor/preact-htm.js";
-import { act, s } from "/static/state.js";
-import { called, hopsOf, Timeline } from "/static/orders.js";
+import { act, off, s } from "/static/state.js";
+import { called, hopsOf, startOf, Timeline } from "/static/orders.js";
 
 const get = async path => { const r = await fetch(path); return r.headers.get("content-type") === "application/json" ? r.json() : { output: await r.text() }; };
 
@@ -27,7 +27,7 @@ export class Trace extends Component {
     const stored = order?.stored, status = stored?.status ?? order?.status;
     return html`<dialog class="trace" aria-labelledby="trace-title" onClose=${close}>
       <header><h2 id="trace-title">Trace</h2>${status ? html`<span class=${`chip s-${status}`}>${status}</span>` : null}<span class="grow"></span>
-        ${s.allowed && stored ? html`<button disabled=${!!s.busy} onClick=${() => replay(id)}>Replay</button>` : null}<button autofocus onClick=${() => this.base.close()}>Close</button></header>
+        ${s.allowed && stored ? html`<button disabled=${off()} onClick=${() => replay(id)}>Replay</button>` : null}<button autofocus onClick=${() => this.base.close()}>Close</button></header>
       <p class="mono break">${id}</p>
       ${why ? html`<p class="problem" role="alert">${why}</p>` : null}
       ${order?.hops?.length ? html`<${Timeline} order=${order}/><${Hops} order=${order}/>` : null}
@@ -38,7 +38,7 @@ export class Trace extends Component {
 }
 
 function Hops({ order }) {
-  const hops = hopsOf(order), start = hops[0][0];
+  const hops = hopsOf(order), start = startOf(order);
   return html`<table><thead><tr><th scope="col" class="n">after</th><th scope="col">hop</th><th scope="col">where</th><th scope="col">what</th></tr></thead><tbody>
     ${hops.map(h => html`<tr><td class="n mono">+${h[0] - start} ms</td><td>${called(h[1])}</td><td>${h[2]}</td><td class="mono">${h[3].type ?? h[3].status ?? h[3].reason ?? ""}${h[3].version ? ` v${h[3].version}` : ""}</td></tr>`)}</tbody></table>`;
 }

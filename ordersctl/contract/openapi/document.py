@@ -8,43 +8,67 @@ from typing import Any
 import click
 
 from chalicelib.http import problem_document
-from ordersctl.contract.openapi import schemas
-from ordersctl.contract.openapi.operations import OPERATIONS, PARAMETERS, Success
-from ordersctl.contract.openapi.problems import ANYONES, AUTHORIZED, PROBLEMS, RETRY_AFTER
+from ordersctl.contract.openapi import problem_types, schemas
+from ordersctl.contract.openapi.components import components, ref
+from ordersctl.contract.openapi.operations import OPERATIONS, PARAMETERS, Operation, Success
+from ordersctl.contract.openapi.problems import ANYONES, AUTHORIZED, INSTANCE, PROBLEMS, RETRY_AFTER, example_of
 from ordersctl.shared import project
 
 DOCUMENT = project.PROJECT_DIR / "chalicelib" / "http" / "openapi.json"
 Routes = Mapping[str, Mapping[str, Any]]  # path -> method -> Chalice's RouteEntry
+# For client authors to write to: a shop puts its own address here.
+CONTACT = {"name": "Orders", "url": "https://example.com/orders", "email": "orders@example.com"}
 INFO = {
     "title": "Orders",
-    "version": "1",
+    "version": project.version(),
     "description": f"Places, changes and shows orders.\n\n{schemas.money()}\n\n"
     f"Every refusal is {problem_document.CONTENT_TYPE} (RFC 9457). A parameter that is not described here is refused. "
     "HEAD is answered as GET is, without the body.",
+    "contact": CONTACT,
     "license": {"name": "MIT", "identifier": "MIT"},
 }
+TAGS = [
+    {"name": "Orders", "description": "What customers and services do with orders."},
+    {"name": "Service", "description": "About the service itself; without a token."},
+]
 BEARER = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
-    "description": "A JWT (RS256 or ES256) whose `scope` holds the one that the operation names. orders/service "
+    "description": "A JWT (RS256 or ES256) whose `scope` contains the one that the operation names. orders/service "
     "includes orders/read and orders/write, for any customer.",
 }
 _TEXT = {"type": "string"}
 HEADERS: dict[str, dict[str, Any]] = {
-    "X-Request-Id": {"description": "The request's id, which the service logs.", "schema": _TEXT},
+    "X-Request-Id": {
+        "description": "The request's id, which the service logs.",
+        "schema": _TEXT,
+        "example": INSTANCE,
+    },
     "Location": {
         "description": "Where the order can be read.",
         "schema": {"type": "string", "format": "uri-reference"},
+        "example": f"/orders/{schemas.ACCEPTED['order_id']}",
     },
-    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}, "example": 1},
     "Idempotency-Replayed": {
         "description": "This order was stored before, under the same key.",
         "schema": {"const": "true"},
+        "example": "true",
     },
-    "ETag": {"description": "The order's version.", "schema": {"type": "string", "pattern": '^"[1-9][0-9]*"$'}},
-    "Link": {"description": 'Where the next page is, rel="next" (RFC 8288).', "schema": _TEXT},
+    "ETag": {
+        "description": "The order's version.",
+        "schema": {"type": "string", "pattern": '^"[1-9][0-9]*"$'},
+        "example": '"1"',
+    },
+    "Link": {
+        "description": 'Where the next page is, rel="next" (RFC 8288).',
+        "schema": _TEXT,
+        "example": '</customers/17850/orders?cursor=AZx0Y3Vyc29y>; rel="next"',
+    },
 }
+# A reference cannot say whether the response always has the header: each kind has a component of its own.
+_ALWAYS = ".always"
 
 
 def document(routes: Routes) -> dict[str, Any]:
@@ -52,20 +76,23 @@ def document(routes: Routes) -> dict[str, Any]:
     views = {entry.view_name for methods in routes.values() for entry in methods.values()}
     if wrong := views ^ OPERATIONS.keys():
         raise ValueError(f"a route without a description, or a description without a route: {', '.join(sorted(wrong))}")
+    paths = {
+        path: {method.lower(): _operation(entry.view_name) for method, entry in methods.items() if method != "HEAD"}
+        for path, methods in routes.items()
+    }
     return {
         "openapi": "3.1.0",
         "info": INFO,
+        "tags": TAGS,
         "servers": [{"url": ".", "description": "Where this document is."}],
-        "paths": {
-            path: {method.lower(): _operation(entry.view_name) for method, entry in methods.items() if method != "HEAD"}
-            for path, methods in routes.items()
-        },
+        "paths": paths,
         "components": {
-            "schemas": schemas.schemas(),
+            "schemas": components(),
             "parameters": PARAMETERS,
-            "headers": HEADERS,
+            "headers": _headers(paths),
             "securitySchemes": {"bearerAuth": BEARER},
         },
+        "x-problem-types": problem_types.catalogue(),
     }
 
 
@@ -73,9 +100,8 @@ def _operation(name: str) -> dict[str, Any]:
     operation = OPERATIONS[name]
     tag = "Orders" if operation.scope else "Service"
     described: dict[str, Any] = {"operationId": name, "summary": operation.summary, "tags": [tag]}
-    if operation.description:
-        described["description"] = operation.description
-    described["security"] = [{"bearerAuth": [operation.scope]}] if operation.scope else []
+    described["description"] = _description(operation)
+    described["security"] = [{"bearerAuth": []}] if operation.scope else []
     if operation.parameters:
         described["parameters"] = [{"$ref": f"#/components/parameters/{each}"} for each in operation.parameters]
     if operation.body:
@@ -88,8 +114,14 @@ def _operation(name: str) -> dict[str, Any]:
     return described
 
 
+def _description(operation: Operation) -> str:
+    # Not in `security`: linters and generators accept scopes of OAuth 2 flows only, and stages have their own issuers.
+    scope = f"Scope: `{operation.scope}`." if operation.scope else ""
+    return "\n\n".join(each for each in (operation.description, scope) if each)
+
+
 def _success(success: Success) -> dict[str, Any]:
-    headers = {name: _header(name) | {"required": True} for name in ("X-Request-Id", *success.headers)}
+    headers = {name: _header(name, _ALWAYS) for name in ("X-Request-Id", *success.headers)}
     response: dict[str, Any] = {
         "description": success.description,
         "headers": headers | {name: _header(name) for name in success.some},
@@ -103,25 +135,34 @@ def _success(success: Success) -> dict[str, Any]:
 
 
 def _problem(status: int, slugs: tuple[str, ...]) -> dict[str, Any]:
-    instance = "5c6a4a52-6ef3-4a0b-a3b5-4c8e0d9f7a11"
-    example = problem_document.document(slugs[0], status, PROBLEMS[slugs[0]], instance)
     schema = {
-        "allOf": [{"$ref": "#/components/schemas/Problem"}],
+        "allOf": [ref("Problem")],
         "properties": {
             "status": {"const": status},
             "type": {"enum": [problem_document.type_uri(slug) for slug in slugs]},
         },
     }
+    examples = {slug: {"summary": problem_document.title(slug), "value": example_of(slug, status)} for slug in slugs}
     headers = ("X-Request-Id", "Retry-After") if status in RETRY_AFTER else ("X-Request-Id",)
     return {
         "description": "\n\n".join(f"`{slug}`: {PROBLEMS[slug]}" for slug in slugs),
         "headers": {name: _header(name) for name in headers},
-        "content": {problem_document.CONTENT_TYPE: {"schema": schema, "example": example}},
+        "content": {problem_document.CONTENT_TYPE: {"schema": schema, "examples": examples}},
     }
 
 
-def _header(name: str) -> dict[str, Any]:
-    return dict(HEADERS[name])
+def _header(name: str, kind: str = "") -> dict[str, str]:
+    return {"$ref": f"#/components/headers/{name}{kind}"}
+
+
+def _headers(paths: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The headers to which the responses refer."""
+    kinds = HEADERS | {f"{name}{_ALWAYS}": header | {"required": True} for name, header in HEADERS.items()}
+    responses = [
+        each for methods in paths.values() for operation in methods.values() for each in operation["responses"].values()
+    ]
+    used = {header["$ref"].rpartition("/")[2] for each in responses for header in each["headers"].values()}
+    return {name: header for name, header in kinds.items() if name in used}
 
 
 def rendered(routes: Routes) -> str:
@@ -140,9 +181,9 @@ def app_routes() -> Routes:
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; fail if the document is not what the code says.")
 def openapi(*, check: bool) -> None:
-    """Write the OpenAPI document that the service serves at /openapi.json."""
-    text = rendered(app_routes())
-    if check and (not DOCUMENT.exists() or DOCUMENT.read_text() != text):
-        raise click.ClickException(f"{DOCUMENT.name} is not what the code says: run `make openapi` and commit it.")
-    if not check:
-        DOCUMENT.write_text(text)
+    """Write the OpenAPI document that the service serves at /openapi.json, and the page of problem types."""
+    for path, text in ((DOCUMENT, rendered(app_routes())), (problem_types.PAGE, problem_types.page())):
+        if check and (not path.exists() or path.read_text() != text):
+            raise click.ClickException(f"{path.name} is not what the code says: run `make openapi` and commit it.")
+        if not check:
+            path.write_text(text)

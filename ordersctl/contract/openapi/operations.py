@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.domain.orders import OrderStatus
 from chalicelib.http.auth.principal import ADMIN, READ, WRITE
-from chalicelib.http.requests import KEY_PATTERN, MAX_PAGE, MAX_REFERENCE
+from chalicelib.http.list_query import MAX_PAGE, MAX_REFERENCE
+from chalicelib.http.requests import KEY_PATTERN, MAX_IDS
 from ordersctl.contract.openapi import schemas as models
+from ordersctl.contract.openapi.components import ref
 from ordersctl.contract.openapi.problems import BODY, Problems
 
 JSON = "application/json"
@@ -40,10 +41,6 @@ class Operation:
     problems: Problems = field(default_factory=dict)
 
 
-def _ref(name: str) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
 def _link(operation: str, description: str, **parameters: str) -> dict[str, Any]:
     return {
         "operationId": operation,
@@ -57,24 +54,38 @@ _QUERY: dict[str, Any] = {"in": "query"}
 _HEADER: dict[str, Any] = {"in": "header"}
 _ETAG = r'(W/)?"[\x21\x23-\x7e]*"'
 _TIME = {"type": "string", "format": "date-time"}
+# The reference page fills in an `example`, so only a parameter that every request needs has one. The others have theirs
+# in the schema.
 PARAMETERS: dict[str, dict[str, Any]] = {
-    "order_id": {"name": "order_id", **_PATH, "schema": models.ORDER_ID, "example": models.ACCEPTED["order_id"]},
+    "order_id": {
+        "name": "order_id",
+        **_PATH,
+        "description": "The order's id, which the service gave it.",
+        "schema": models.ORDER_ID,
+        "example": models.ACCEPTED["order_id"],
+    },
     "order_ids": {
         "name": "order_id",
         **_QUERY,
         "required": True,
-        "description": f"The orders to read: the parameter is repeated, up to {MAX_PAGE} times.",
+        "description": f"The orders to read: the parameter is repeated, up to {MAX_IDS} times.",
         "style": "form",
         "explode": True,
-        "schema": {"type": "array", "minItems": 1, "maxItems": MAX_PAGE, "items": {"type": "string"}},
+        "schema": {"type": "array", "minItems": 1, "maxItems": MAX_IDS, "items": {"type": "string"}},
         "example": [models.ACCEPTED["order_id"]],
     },
-    "customer_in_path": {"name": "customer_id", **_PATH, "schema": models.CUSTOMER_ID, "example": "17850"},
+    "customer_in_path": {
+        "name": "customer_id",
+        **_PATH,
+        "description": "The customer whose orders are listed.",
+        "schema": models.CUSTOMER_ID,
+        "example": "17850",
+    },
     "customer_id": {
         "name": "customer_id",
         **_QUERY,
         "description": "The customer that a service acts for. A customer's own token names one already.",
-        "schema": models.CUSTOMER_ID,
+        "schema": models.CUSTOMER_ID | {"examples": ["17850"]},
     },
     "customer_of_the_order": {
         "name": "customer_id",
@@ -89,8 +100,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         **_HEADER,
         "description": "Names this order permanently: repeated requests with one key place it once. 1 to 255 "
         "visible ASCII characters; or a string in quotes, which may have spaces (RFC 8941).",
-        "schema": {"type": "string", "pattern": KEY_PATTERN},
-        "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
+        "schema": {"type": "string", "pattern": KEY_PATTERN, "examples": ["8e03978e-40d5-43dd-bc93-6894a57f9324"]},
     },
     "if_match": {
         "name": "If-Match",
@@ -104,34 +114,49 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "name": "If-None-Match",
         **_HEADER,
         "description": "ETags of versions that the client has.",
-        "schema": {"type": "string"},
-        "example": '"1"',
+        "schema": {"type": "string", "examples": ['"1"']},
     },
-    "status": {"name": "status", **_QUERY, "schema": {"enum": list(OrderStatus)}},
+    "status": {
+        "name": "status",
+        **_QUERY,
+        "description": "Only orders of this status.",
+        "schema": ref("AnyOrderStatus") | {"examples": ["placed"]},
+    },
     "reference": {
         "name": "reference",
         **_QUERY,
         "description": "The client's own number, which an order was placed with.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_REFERENCE},
+        "schema": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MAX_REFERENCE,
+            "examples": [models.NEW_ORDER["reference"]],
+        },
     },
     "placed_after": {
         "name": "placed_after",
         **_QUERY,
-        "description": "Exclusive.",
-        "schema": _TIME,
-        "example": TIME_EXAMPLE,
+        "description": "Only orders placed after this time, which is exclusive.",
+        "schema": _TIME | {"examples": [TIME_EXAMPLE]},
     },
-    "placed_before": {"name": "placed_before", **_QUERY, "description": "Exclusive.", "schema": _TIME},
+    "placed_before": {
+        "name": "placed_before",
+        **_QUERY,
+        "description": "Only orders placed before this time, which is exclusive.",
+        "schema": _TIME | {"examples": ["2027-01-31T12:00:00Z"]},
+    },
     "limit": {
         "name": "limit",
         **_QUERY,
+        "description": "How many orders a page has at most.",
         "schema": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": 20},
+        "example": 20,
     },
     "cursor": {
         "name": "cursor",
         **_QUERY,
         "description": "next_cursor of the page before, valid for the same caller and filters only.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,512}$"},
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,512}$", "examples": ["AZx0Y3Vyc29y"]},
     },
 }
 
@@ -144,8 +169,8 @@ _NEXT = _link(
     "list_orders", "The next page.", customer_id="$request.path.customer_id", cursor="$response.body#/next_cursor"
 )
 _NEWEST = _link("read_order", "Read the newest.", order_id="$response.body#/orders/0/order_id")
-_NEW_ORDER = {"schema": _ref("NewOrder"), "examples": {"order": {"value": models.NEW_ORDER}}}
-_CHANGE_BODY = {"schema": _ref("OrderChange"), "examples": {"cancel": {"value": models.CHANGE}}}
+_NEW_ORDER = {"schema": ref("NewOrder"), "examples": {"order": {"value": models.NEW_ORDER}}}
+_CHANGE_BODY = {"schema": ref("OrderChange"), "examples": {"cancel": {"value": models.CHANGE}}}
 
 OPERATIONS: Mapping[str, Operation] = {
     "place_order": Operation(
@@ -153,7 +178,7 @@ OPERATIONS: Mapping[str, Operation] = {
         {
             202: Success(
                 "Accepted, and on its way to being stored.",
-                _ref("Accepted"),
+                ref("Accepted"),
                 headers=("Location", "Retry-After"),
                 some=("Idempotency-Replayed",),
                 links={"read": _READ, "change": _CHANGE_ANY, "erase": _ERASE},
@@ -176,13 +201,14 @@ OPERATIONS: Mapping[str, Operation] = {
         {
             200: Success(
                 "The order; or, until it is stored, that it was accepted.",
-                {"oneOf": [_ref("Order"), _ref("Accepted")]},
+                {"oneOf": [ref("Order"), ref("Accepted")]},
                 some=("ETag", "Retry-After"),
                 links={"change": _CHANGE, "again": _READ},
                 example=models.ORDER,
             ),
             304: Success("The version is one of If-None-Match.", headers=("ETag",)),
         },
+        "An order that was accepted and is not stored yet has the status `accepted`, and no ETag.",
         scope=READ,
         parameters=("order_id", "customer_id", "if_none_match"),
         problems={404: ("not-found",), 410: ("gone",)},
@@ -192,7 +218,7 @@ OPERATIONS: Mapping[str, Operation] = {
         {
             200: Success(
                 "The orders that there are, in the order in which they were named, and the ids of the others.",
-                _ref("Orders"),
+                ref("Orders"),
             )
         },
         "Each id is answered once. `missing`: there is no such order, or it is another customer's. `remaining`: the "
@@ -205,7 +231,7 @@ OPERATIONS: Mapping[str, Operation] = {
         {
             200: Success(
                 "The order as it is now.",
-                _ref("Order"),
+                ref("Order"),
                 headers=("ETag",),
                 links={"read": _READ, "change": _CHANGE},
                 example=models.ORDER,
@@ -243,7 +269,7 @@ OPERATIONS: Mapping[str, Operation] = {
         {
             200: Success(
                 "A page of orders, newest first.",
-                _ref("Page"),
+                ref("Page"),
                 some=("Link",),
                 links={"next": _NEXT, "newest": _NEWEST},
             )
@@ -254,18 +280,16 @@ OPERATIONS: Mapping[str, Operation] = {
         parameters=("customer_in_path", "status", "reference", "placed_after", "placed_before", "limit", "cursor"),
         problems={400: ("invalid-parameter", "invalid-cursor", "bad-request")},
     ),
-    "openapi": Operation("This document", {200: Success("OpenAPI 3.1.", {"type": "object"})}),
+    "openapi": Operation(
+        "This document",
+        {200: Success("OpenAPI 3.1.", ref("OpenApiDocument"))},
+        "It is the same for every caller, and needs no token.",
+    ),
     "health": Operation(
         "Whether the service answers",
         {
-            200: Success(
-                "It does.",
-                {
-                    "type": "object",
-                    "properties": {"status": {"const": "ok"}, "service": {"const": "orders"}, "stage": {}},
-                    "required": ["status", "service", "stage"],
-                },
-            )
+            200: Success("It does.", ref("Health")),
         },
+        "It calls nothing else: that it answers says nothing of the table or the queue.",
     ),
 }

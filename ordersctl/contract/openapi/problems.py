@@ -1,7 +1,10 @@
 """The types of problems that the API answers, and which of them every operation may answer."""
 
 from collections.abc import Mapping
+from typing import Any
 
+from chalicelib.domain.errors import Violation
+from chalicelib.http import problem_document
 from chalicelib.http.requests import MAX_BODY_BYTES
 
 Problems = Mapping[int, tuple[str, ...]]  # status -> slugs of problem types
@@ -23,7 +26,7 @@ PROBLEMS: Mapping[str, str] = {
     "bad-request": "The request cannot be read.",
     "conflict": "The order's status does not allow this; `allowed_statuses` lists those that it may get.",
     "content-too-large": f"A body is at most {MAX_BODY_BYTES} bytes.",
-    "customer-required": "A service, and whoever erases, names the order's customer: `?customer_id=`.",
+    "customer-required": "A service, and an administrator who erases an order, names its customer: `?customer_id=`.",
     "forbidden": "The token is valid, but does not allow this.",
     "gone": "The order was erased.",
     "idempotency-key-reused": "The key was used for a different order.",
@@ -43,3 +46,14 @@ PROBLEMS: Mapping[str, str] = {
     "unsupported-media-type": "The body's media type is not accepted here.",
 }
 RETRY_AFTER = {404, 409, 503}  # their problems may say when to try again
+INSTANCE = "5c6a4a52-6ef3-4a0b-a3b5-4c8e0d9f7a11"
+# Members that the problems of one type have beside those of all.
+_MEMBERS: Mapping[str, dict[str, Any]] = {
+    "conflict": {"current_status": "shipped", "allowed_statuses": ["delivered"]},
+    "invalid-order": {"violations": [Violation("/items/0/quantity", "Should be 1 or more")]},
+}
+
+
+def example_of(slug: str, status: int) -> dict[str, Any]:
+    """A problem document of that type, as the service answers it."""
+    return problem_document.document(slug, status, PROBLEMS[slug], INSTANCE, **_MEMBERS.get(slug, {}))

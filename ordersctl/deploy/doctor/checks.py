@@ -12,12 +12,13 @@ from ordersctl.deploy.doctor.live_api import live_api
 from ordersctl.deploy.doctor.live_http_api import live_http_api
 from ordersctl.deploy.doctor.live_release import live_release
 from ordersctl.deploy.function_settings import differences, function_names, mapping, wanted, wanted_logging
-from ordersctl.deploy.overlay.http_api import OF_REST, is_http
+from ordersctl.deploy.overlay.http_api import is_http
 from ordersctl.deploy.release.publish import AT_ONCE, SHIFT
 from ordersctl.deploy.stack import Stack, deployed_whole
 from ordersctl.shared import templates
 from ordersctl.shared.functions import ALIAS, Function
 from ordersctl.shared.stage import Stage
+from ordersctl.shared.templates import OF_REST
 from ordersctl.shared.throttles import MINUTES, Throttle, throttles
 
 

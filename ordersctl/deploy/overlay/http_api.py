@@ -12,15 +12,9 @@ from typing import Any
 from chalicelib.http import responses
 from ordersctl.shared import templates
 from ordersctl.shared.project import INFRA
-from ordersctl.shared.templates import Template
+from ordersctl.shared.templates import OF_REST, Template
 
 HTTP_API = INFRA / "http_api.yaml"
-# What only a REST API has, and what belongs to the authorizer function.
-OF_REST = {
-    *{"RestAPI", "UsagePlan", "DirectAcceptRole"},
-    *{"Authorizer", "AuthorizerRole", "AuthorizerInvokePermission"},
-    *{"AuthorizerLogGroup", "KeysUnreadableMetric", "KeySetAlarm"},
-}
 _METRICS = {"4XXError": "4xx", "5XXError": "5xx"}  # API Gateway guide, "Monitor HTTP API metrics"
 
 

@@ -6,8 +6,10 @@ from typing import Any, get_args
 
 import click
 
-from ordersctl.estimate.cost.order_sizes import SHOP_BASKET, sizes
-from ordersctl.estimate.cost.per_order import LambdaReport, Load, dollars_per_million, prices, units
+from ordersctl.estimate.cost import worth
+from ordersctl.estimate.cost.aws_prices import aws_prices
+from ordersctl.estimate.cost.order_sizes import SHOP_BASKET, mean_item_kb, only, real_baskets, sizes
+from ordersctl.estimate.cost.per_order import LambdaReport, Load, dollars_per_million, units
 from ordersctl.estimate.cost.standing import kept_per_month, standing_per_month
 from ordersctl.shared.options import Finite
 from ordersctl.shared.output import Console, Table
@@ -18,10 +20,13 @@ _MOST_MS = 900_000.0  # Lambda ends a function after 15 minutes
 
 @click.command(context_settings={"show_default": True})
 @click.option("--orders-per-month", metavar="N", type=click.IntRange(1, _MOST_ORDERS), required=True)
-@click.option("--lines", metavar="N", type=click.IntRange(1, 2000), default=10, help="Per order.")
+@click.option("--lines", metavar="N", type=click.IntRange(1, 2000), help="Per order.  [default: as real orders have]")
 @click.option("--batch-size", "batch", type=click.IntRange(1, 1000), default=10, help="Orders per processor run.")
 @click.option("--records", type=click.IntRange(1, 1000), default=100, help="Changes per publisher run.")
 @click.option("--memory", "memory_mb", metavar="MB", type=click.IntRange(128, 10_240), default=512)
+@click.option(
+    "--authorizer-memory", "authorizer_memory_mb", metavar="MB", type=click.IntRange(128, 10_240), default=256
+)
 @click.option("--accept-ms", type=Finite(1, _MOST_MS), default=12.0, help="Billed, per request.")
 @click.option("--process-ms", type=Finite(1, _MOST_MS), help="Billed, per processor run.  [default: 10 + 2 per order]")
 @click.option("--publish-ms", type=Finite(1, _MOST_MS), help="Billed, per publisher run.  [default: 20 + 10 per ten]")
@@ -44,31 +49,32 @@ _MOST_MS = 900_000.0  # Lambda ends a function after 15 minutes
 def cost(
     *,
     orders_per_month: int,
-    lines: int,
+    lines: int | None,
     kept: int | None,
     own_key: bool,
     process_ms: float | None,
     publish_ms: float | None,
     **given: Any,
 ) -> None:
-    """Estimate what orders cost on AWS, accepted by Lambda behind a REST API or an HTTP API, and accepted directly.
+    """Estimate what orders cost on AWS, behind an HTTP API or a REST API, and accepted directly.
 
     The functions' durations are assumptions until they are measured: `ordersctl power-tune` does that.
     """
-    price = prices()
-    load = Load(size=sizes(lines), **given)
+    price = aws_prices()
+    load = Load(sizes=real_baskets() if lines is None else only(sizes(lines)), **given)
     if process_ms is not None:
         load = replace(load, process_ms=process_ms, process_order_ms=0)
     if publish_ms is not None:
         load = replace(load, publish_ms=publish_ms, publish_call_ms=0)
-    ways = {"By Lambda": load, "HTTP API": replace(load, http=True), "Direct": replace(load, direct=True)}
-    columns = {name: dollars_per_million(units(each), price) for name, each in ways.items()}
+    columns = {name: dollars_per_million(units(each), price) for name, each in worth.ways(load).items()}
     show_orders(columns, orders_per_month / 1e6, f"US dollars, list prices as of {price['as_of']}")
-    show_assumptions(load, price)
     show_baskets(load, price)
+    show_worth(load, price)
     kept = orders_per_month if kept is None else kept
-    standing = standing_per_month(price, own_key=own_key)
-    show_standing({**standing, f"{kept:,} orders kept": kept_per_month(kept, load.size, price)})
+    stored = {f"{kept:,} orders kept": kept_per_month(kept, load.sizes, price)}
+    show_standing(
+        *({**standing_per_month(price, own_key=own_key, http=each), **stored} for each in (True, False)),
+    )
 
 
 def show_orders(columns: Mapping[str, Mapping[str, float]], millions: float, title: str) -> None:
@@ -78,49 +84,48 @@ def show_orders(columns: Mapping[str, Mapping[str, float]], millions: float, tit
         total = sum(of.values())
         table.add_column(f"{column}, per million", footer=f"{total:.2f}", justify="right")
         table.add_column("per month", footer=f"{total * millions:,.2f}", justify="right")
-    for name in columns["By Lambda"]:
+    for name in columns["HTTP API"]:
         values = [value for of in columns.values() for value in (of[name], of[name] * millions)]
         table.add_row(name, *(f"{value:,.2f}" for value in values))
     Console().print(table)
 
 
-def show_assumptions(load: Load, price: Mapping[str, Any]) -> None:
-    """Print the assumptions that change the total most: how full batches are, and how often a token is reused."""
-
-    def both(**changes: float) -> str:
-        # mypy takes each change for any field's
-        totals = [dollars_per_million(units(replace(load, direct=each, **changes)), price) for each in (False, True)]  # type: ignore[arg-type]
-        return " and ".join(f"${sum(each.values()):.2f}" for each in totals)
-
-    console = Console(highlight=False)
-    console.print(
-        f"With {load.batch} orders per processor run and {load.records} changes per publisher run, as in a spike. "
-        f"If each order comes alone, a million cost {both(batch=1, records=1)}."
-    )
-    console.print(
-        f"With {load.authorized:g} authorizer runs per order: one is valid for a token's requests for five minutes. "
-        f"If each order has a token of its own, a million cost {both(authorized=1)}.\n"
-    )
-
-
 def show_baskets(load: Load, price: Mapping[str, Any]) -> None:
-    """Print what the orders of a shop's checkout cost beside these, which have lines only."""
-    table = Table(title="An order by what is in it, accepted by Lambda", title_justify="left")
+    """Print what orders cost by what is in them."""
+    table = Table(title="A million orders by what is in them", title_justify="left")
     table.add_column("Order", no_wrap=True)
-    for column in ("KB", "write units", "per million"):
+    for column in ("KB", "write units", *worth.ways(load)):
         table.add_column(column, justify="right")
-    rows = {"lines alone": load.size, "a shop's basket: 20 lines and every field": SHOP_BASKET}
-    for name, size in rows.items():
-        used = units(replace(load, size=size))
-        dollars = sum(dollars_per_million(used, price).values())
-        table.add_row(name, f"{size.item:.2f}", f"{used.write_units:g}", f"{dollars:.2f}")
+    rows = {
+        "as real orders": real_baskets(),
+        "ten lines": only(sizes(10)),
+        "a shop's basket, 20 lines": only(SHOP_BASKET),
+    }
+    for name, mix in rows.items():
+        changed = replace(load, sizes=mix)
+        totals = [f"{each:.2f}" for each in worth.totals(changed, price).values()]
+        table.add_row(name, f"{mean_item_kb(mix):.2f}", f"{units(changed).write_units:.2f}", *totals)
     Console().print(table)
 
 
-def show_standing(standing: Mapping[str, float]) -> None:
-    table = Table(title="Fixed costs, without any order", title_justify="left", show_footer=True)
+def show_worth(load: Load, price: Mapping[str, Any]) -> None:
+    """Print how much more or less a million orders cost by a setting, or by how they arrive."""
+    title = f"What a million orders cost more or less, against {load.batch} orders and {load.records} changes per run"
+    table = Table(title=title, title_justify="left")
+    table.add_column("Where")
+    for column in worth.ways(load):
+        table.add_column(column, justify="right")
+    for name, differences in worth.differences(load, price).items():
+        table.add_row(name, *("" if each is None else f"{each:+.2f}" for each in differences))
+    Console().print(table)
+
+
+def show_standing(http: Mapping[str, float], rest: Mapping[str, float]) -> None:
+    table = Table(title="Fixed costs per month, without any order", title_justify="left", show_footer=True)
     table.add_column("Item", footer="all of it", no_wrap=True)
-    table.add_column("per month", footer=f"{sum(standing.values()):,.2f}", justify="right")
-    for name, value in standing.items():
-        table.add_row(name, f"{value:,.2f}")
+    for name, of in (("HTTP API", http), ("REST API", rest)):
+        table.add_column(name, footer=f"{sum(of.values()):,.2f}", justify="right")
+    for (of_http, dollars), of_rest in zip(http.items(), rest, strict=True):
+        name = of_rest if of_http == of_rest else f"{of_http.split()[0]} or {of_rest}"
+        table.add_row(name, f"{dollars:,.2f}", f"{rest[of_rest]:,.2f}")
     Console().print(table)

@@ -1,11 +1,15 @@
-"""How large an order is in the table, the queue and the topic, by its number of line items, in KB of 1,024 bytes.
+"""How large orders are in the table, the queue and the topic, by their number of line items, in KB of 1,024 bytes.
 
 A base and an amount per line, measured on the real lines in tests/data (names of 25 characters, article numbers
 of 5), without a note or an address; a test compares them with the adapters' own output.
 """
 
+import functools
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 
+BASKETS = Path(__file__).with_name("baskets.toml")
 KB = 1024
 # The item by "DynamoDB item sizes and formats"; a line's attribute names are one letter long.
 _ITEM, _ITEM_LINE = 303, 47.0
@@ -36,3 +40,24 @@ def sizes(lines: int) -> Sizes:
         command=(_COMMAND + _COMMAND_LINE * lines) / KB,
         event=(_EVENT + _EVENT_LINE * lines) / KB,
     )
+
+
+Mix = tuple[tuple[float, Sizes], ...]  # shares of all orders, which add up to 1, and their sizes
+
+
+def only(size: Sizes) -> Mix:
+    """Return the mix in which all orders have this size."""
+    return ((1.0, size),)
+
+
+@functools.cache
+def real_baskets() -> Mix:
+    """Return the sizes of real orders, by the distribution of lines in baskets.toml."""
+    counted = tomllib.loads(BASKETS.read_text())["orders_by_lines"]
+    orders = sum(count for _, count in counted)
+    return tuple((count / orders, sizes(lines)) for lines, count in counted)
+
+
+def mean_item_kb(mix: Mix) -> float:
+    """Return the mean size of an item in the table, in KB."""
+    return sum(share * size.item for share, size in mix)

@@ -1,15 +1,12 @@
 """The cost of an order on AWS: units per order by component, times prices."""
 
 import math
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from ordersctl.estimate.cost.order_sizes import Sizes, sizes
+from ordersctl.estimate.cost.order_sizes import Mix, Sizes, real_baskets
 
-PRICES = Path(__file__).with_name("prices.toml")
 GB = 1e9
 CHUNK_KB = 64  # bytes of a call to SQS or SNS that are billed as one request, also when the last chunk is not full
 ENTRIES_PER_CALL = 10  # ReceiveMessage, DeleteMessageBatch, PublishBatch
@@ -20,7 +17,7 @@ LambdaReport = Literal["text", "json", "none"]
 # Lambda's own lines of a successful invocation, in bytes with their overhead. text: START, END and REPORT. json, level
 # INFO: platform.start (234, with the function's ARN) and platform.report (237), by records of 2026. none: level WARN.
 LAMBDA_REPORT_BYTES: dict[LambdaReport, int] = {"text": 400, "json": 234 + 237 + 2 * LOG_LINE_OVERHEAD, "none": 0}
-TEN_LINES = sizes(10)
+REAL_BASKETS = real_baskets()
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,8 @@ class Load:
     reads: float = 0.0  # GET /orders/{id} per order
     batch: int = 10  # messages per invocation of the processor
     records: int = 100  # stream records per invocation of the publisher
-    size: Sizes = TEN_LINES
+    sizes: Mix = REAL_BASKETS
+    grouped: bool = True  # messages carry their customer's group, for fair queues
     # Bytes of a 202 with its headers: the service's own, which a test checks, and 260 bytes of API Gateway's.
     answer_kb: float = 0.58
     accept_ms: float = 12.0
@@ -43,7 +41,9 @@ class Load:
     publish_call_ms: float = 10.0  # of each PublishBatch in it
     cold: float = 0.01  # the share of invocations that start a function; according to AWS the share is lower
     init_ms: float = 400.0  # of a start, which is billed
+    secret_reads: float = 1.0  # of the stage's secret, at each cold start of the API's function
     memory_mb: int = 512
+    authorizer_memory_mb: int = 256  # compared with .chalice/config.json by a test
     authorized: float = 0.02  # authorizer invocations per order: its answer is valid for a token for five minutes
     authorize_ms: float = 3.0
     log_lines: bool = True
@@ -67,44 +67,52 @@ class Units:
     sqs_fair_requests: float  # those of them that carry a message group
     write_units: float
     read_units: float
+    secret_reads: float
     sns_requests: float
     log_gb: float
     out_gb: float
 
 
 def units(load: Load) -> Units:
-    """Return what one order uses, from the API to its published event."""
+    """Return what one order uses, from the API to its published event: the mean over the sizes of orders."""
+    found = [(share, _units(load, size)) for share, size in load.sizes]
+    means = {each.name: sum(share * getattr(used, each.name) for share, used in found) for each in fields(Units)}
+    return Units(**means)
+
+
+def _units(load: Load, size: Sizes) -> Units:
+    """Return what one order uses where all orders have this size."""
     accepts = 0.0 if load.direct else 1.0
     calls = math.ceil(load.records / ENTRIES_PER_CALL)
-    invocations = {
-        "accept": (accepts + load.reads, load.accept_ms),
-        "authorizer": (0.0 if load.http else load.authorized, load.authorize_ms),
-        "process": (1 / load.batch, load.process_ms + load.batch * load.process_order_ms),
-        "publish": (1 / load.records, load.publish_ms + calls * load.publish_call_ms),
-    }
-    requests = sum(count for count, _ in invocations.values())
-    milliseconds = sum(count * ms for count, ms in invocations.values()) + requests * load.cold * load.init_ms
+    # Invocations, their milliseconds, and the function's memory.
+    invocations = (
+        (accepts + load.reads, load.accept_ms, load.memory_mb),
+        (0.0 if load.http else load.authorized, load.authorize_ms, load.authorizer_memory_mb),
+        (1 / load.batch, load.process_ms + load.batch * load.process_order_ms, load.memory_mb),
+        (1 / load.records, load.publish_ms + calls * load.publish_call_ms, load.memory_mb),
+    )
+    requests = sum(count for count, _, _ in invocations)
     lines = 0.0
     if load.log_lines:
         lines = accepts * (load.accept_line_bytes + LOG_LINE_OVERHEAD)
         lines += load.process_line_bytes + load.publish_line_bytes + 2 * LOG_LINE_OVERHEAD
-    sent = _chunks(load.size.command)
+    sent = _chunks(size.command)
     return Units(
         rest_requests=0 if load.http else 1 + load.reads,
         http_requests=1 + load.reads if load.http else 0,
         lambda_requests=requests,
-        gb_seconds=milliseconds / 1000 * load.memory_mb / 1024,
-        sqs_requests=sent
-        + _taken(load.size.command, load.batch)
-        + load.subscribers * _taken(load.size.event, ENTRIES_PER_CALL),
-        sqs_fair_requests=sent,
+        gb_seconds=sum(count * (ms + load.cold * load.init_ms) * memory for count, ms, memory in invocations)
+        / (1000 * 1024),
+        sqs_requests=sent + _taken(size.command, load.batch) + load.subscribers * _taken(size.event, ENTRIES_PER_CALL),
+        sqs_fair_requests=sent if load.grouped else 0,
         # The item, and its entry in the index, which holds no lines.
-        write_units=math.ceil(load.size.item) + 1,
+        write_units=math.ceil(size.item) + 1,
         # A strongly consistent read is a unit per 4 KB; the read for a key finds no order, which is one unit.
-        read_units=(0 if load.direct else load.keyed) + load.reads * math.ceil(load.size.item / 4),
-        sns_requests=_published(load.size.event, load.records),
+        read_units=(0 if load.direct else load.keyed) + load.reads * math.ceil(size.item / 4),
+        secret_reads=(accepts + load.reads) * load.cold * load.secret_reads,
+        sns_requests=_published(size.event, load.records),
         log_gb=(lines + requests * LAMBDA_REPORT_BYTES[load.lambda_report]) / GB,
-        out_gb=(load.answer_kb + load.reads * (load.answer_kb + load.size.event)) * 1024 / GB,
+        out_gb=(load.answer_kb + load.reads * (load.answer_kb + size.event)) * 1024 / GB,
     )
 
 
@@ -124,11 +132,6 @@ def _published(event_kb: float, records: int) -> float:
     return _chunks(together * event_kb) / together
 
 
-def prices() -> dict[str, Any]:
-    """Return the price list of prices.toml, in US dollars."""
-    return tomllib.loads(PRICES.read_text())
-
-
 def dollars_per_million(used: Units, price: Mapping[str, Any]) -> dict[str, float]:
     """Return component -> US dollars for a million orders."""
     lambda_price, dynamodb, sqs = price["lambda"], price["dynamodb"], price["sqs"]
@@ -142,6 +145,7 @@ def dollars_per_million(used: Units, price: Mapping[str, Any]) -> dict[str, floa
         + used.sqs_fair_requests * sqs["per_million_fair_requests"],
         "DynamoDB writes": used.write_units * dynamodb["per_million_write_units"],
         "DynamoDB reads": used.read_units * dynamodb["per_million_read_units"],
+        "Secret": used.secret_reads * price["secrets_manager"]["per_million_requests"],
         "SNS": used.sns_requests * price["sns"]["per_million_requests"],
         "Logs": used.log_gb * 1e6 * price["cloudwatch"]["per_gb_of_logs"],
     }

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ordersctl.estimate.cost.order_sizes import INDEX_ENTRY, KB, Sizes
+from ordersctl.estimate.cost.order_sizes import INDEX_ENTRY, KB, Mix, mean_item_kb
 from ordersctl.shared import templates
 
 ITEM_OVERHEAD = 100  # bytes that DynamoDB bills for each stored item and index entry ("Item sizes and formats")
@@ -13,9 +13,17 @@ GIB = 1024**3  # DynamoDB's GB ("Constraints in Amazon DynamoDB")
 IDLE_RECEIVES = 5 * 3 * 60 * 24 * 30
 
 
-def standing_per_month(price: Mapping[str, Any], *, own_key: bool) -> dict[str, float]:
-    """Return resource -> US dollars a month."""
-    resources = list(templates.resources()["Resources"].values())
+def standing_per_month(price: Mapping[str, Any], *, own_key: bool, http: bool = False) -> dict[str, float]:
+    """Return resource -> US dollars a month, with the templates' default parameters; `http` for a stage with Api HTTP.
+
+    A stage with an HTTP API has no authorizer function, and so no metric and no alarm of the issuer's keys.
+    """
+    template = templates.resources()
+    resources = [
+        each
+        for name, each in template["Resources"].items()
+        if not (http and name in templates.OF_REST) and _is_made(each, template)
+    ]
     cloudwatch = price["cloudwatch"]
     filters = [each["Properties"] for each in resources if each["Type"] == "AWS::Logs::MetricFilter"]
     # Two filters may count into one metric.
@@ -34,9 +42,22 @@ def standing_per_month(price: Mapping[str, Any], *, own_key: bool) -> dict[str, 
     }
 
 
-def kept_per_month(orders: int, size: Sizes, price: Mapping[str, Any]) -> float:
+def _is_made(resource: Mapping[str, Any], template: templates.Template) -> bool:
+    """Whether a resource is made with the default parameters; its condition compares one parameter with a value."""
+    if (condition := resource.get("Condition")) is None:
+        return True
+    match template["Conditions"][condition]:
+        case {"Fn::Equals": [{"Ref": name}, value]}:
+            return bool(template["Parameters"][name].get("Default") == value)
+        case {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, value]}]}:
+            return bool(template["Parameters"][name].get("Default") != value)
+        case other:
+            raise ValueError(f"cannot tell whether {other} holds")
+
+
+def kept_per_month(orders: int, sizes: Mix, price: Mapping[str, Any]) -> float:
     """Return US dollars a month for orders in the table: item, index entry, and the item's backup."""
     dynamodb = price["dynamodb"]
-    item, entry = size.item * KB + ITEM_OVERHEAD, INDEX_ENTRY + ITEM_OVERHEAD
+    item, entry = mean_item_kb(sizes) * KB + ITEM_OVERHEAD, INDEX_ENTRY + ITEM_OVERHEAD
     stored = (item + entry) * dynamodb["per_gb_month"] + item * dynamodb["backup_per_gb_month"]
     return float(orders * stored / GIB)

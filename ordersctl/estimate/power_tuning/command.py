@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ordersctl.estimate.cost.per_order import prices
+from ordersctl.estimate.cost.aws_prices import aws_prices
 from ordersctl.estimate.power_tuning.measurement import Measurement, invoke
 from ordersctl.estimate.power_tuning.plot import draw
 from ordersctl.estimate.power_tuning.temporary_settings import restored, with_reports
@@ -47,7 +47,7 @@ def power_tune(stage: Stage, name: str, *, payload: Path, times: int, sizes: Seq
             function.update(MemorySize=size, **with_reports(before))
             measurements.append(Measurement(size, *invoke(stage, name, event, times)))
             echo(f"{size} MB: {measurements[-1].milliseconds:.0f} ms billed")
-    price = prices()["lambda"]
+    price = aws_prices()["lambda"]
     show(measurements, price)
     if plot:
         draw(measurements, price, name, plot)

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import boto3
 from chalice.app import Chalice, DynamoDBEventConfig, SQSEventConfig
 
 from ordersctl.local.event_sources.dynamodb_streams import ShardMapping
@@ -15,7 +14,7 @@ from ordersctl.local.event_sources.invocation import Ended, Function, Report
 from ordersctl.local.event_sources.polling import Switched
 from ordersctl.local.event_sources.sqs import QueueMapping
 from ordersctl.local.order_lines import OrderLines
-from ordersctl.shared.engine_client import client_options
+from ordersctl.shared.engine_client import thin_client
 from ordersctl.shared.project import checkpoint_file
 from ordersctl.shared.streams import Checkpoints
 from ordersctl.shared.switches import Switches
@@ -35,10 +34,9 @@ class Mappings:
     """The pollers of every queue and shard that app.py reads, and watches on the dead-letter queues."""
 
     def __init__(self, endpoint_url: str, state_dir: Path, report: Report, ended: Ended) -> None:
-        options = client_options(endpoint_url)
-        self._sqs: SQSClient = boto3.client("sqs", **options)
-        self._dynamodb: DynamoDBClient = boto3.client("dynamodb", **options)
-        self._streams: DynamoDBStreamsClient = boto3.client("dynamodbstreams", **options)
+        self._sqs: SQSClient = thin_client("sqs", endpoint_url)
+        self._dynamodb: DynamoDBClient = thin_client("dynamodb", endpoint_url)
+        self._streams: DynamoDBStreamsClient = thin_client("dynamodbstreams", endpoint_url)
         self._checkpoints = checkpoint_file(state_dir)
         self._report = report
         self._ended = ended

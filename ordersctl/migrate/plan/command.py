@@ -12,7 +12,7 @@ from ordersctl.migrate.plan.orders import Census
 from ordersctl.shared.output import duration
 from ordersctl.shared.project import PROJECT_DIR
 
-_PRICES = PROJECT_DIR / "ordersctl" / "estimate" / "cost" / "prices.toml"
+_AWS_PRICES = PROJECT_DIR / "ordersctl" / "estimate" / "cost" / "aws_prices.toml"
 _ORDER = {"stop": 0, "look": 1, "ok": 2}
 
 
@@ -33,7 +33,7 @@ class Plan:
         """Orders, seconds and money, as JSON values. The rate is the one asked for, or that of reading."""
         read_rate = self.census.orders / max(0.001, self.census.seconds)
         rate = min(self.rate, read_rate) if self.rate else read_rate
-        per_million = tomllib.loads(_PRICES.read_text())["dynamodb"]["per_million_write_units"]
+        per_million = tomllib.loads(_AWS_PRICES.read_text())["dynamodb"]["per_million_write_units"]
         return {
             "orders": self.census.orders,
             "read_per_second": round(read_rate),

@@ -18,12 +18,16 @@ from ordersctl.operate.dlq.selection import Result, Selection, handle_each
 from ordersctl.operate.dlq.walk import HOLD_SECONDS, Walk
 from ordersctl.shared import options, project
 from ordersctl.shared.files import open_private
-from ordersctl.shared.output import duration, echo, printable, printable_json, show
+from ordersctl.shared.output import duration, echo, number_of, printable, printable_json, show
 from ordersctl.shared.queues.dead_letters import DeadLetter
 from ordersctl.shared.stage import Stage, with_stage
 
 _SHORTEST_ID = 6
 _ANSWER_SECONDS = 900  # seconds for which dead letters are held while the operator is asked
+_UNFIT = (
+    "What would come straight back is not sent. Drop it (ordersctl dlq drop), or fix it "
+    "(ordersctl dlq show ID --out FILE) and send the fixed one (ordersctl dlq redrive ID --with FILE)."
+)
 
 
 def _ids(_context: click.Context, _option: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -217,7 +221,7 @@ def _ask(walk: Walk, found: Sequence[DeadLetter], done: str, *, quiet: bool) -> 
         ]
         show(f"To be {done}", rows, ("queue", "dead_letters", "oldest", "reason"), as_json=False)
     walk.hold(_ANSWER_SECONDS)
-    click.confirm(f"{len(found)} dead letters will be {done}. Go on?", abort=True, err=True)
+    click.confirm(f"{number_of(len(found), 'dead letter')} will be {done}. Go on?", abort=True, err=True)
     if walk.is_over:
         raise click.ClickException("the answer took too long: another command may have them. Run it again.")
 
@@ -226,7 +230,7 @@ def _report(stage: Stage, selection: Selection, result: Result, *, as_json: bool
     """Print which dead letters were handled and which stayed; exit status 1 when some stayed or came back."""
     if orders := result.done[NAMES_NO_ORDER]:
         why = "no order id and customer could be read from their commands"
-        echo(f"Up to {orders} clients may still read `accepted`: {why}.", err=True)
+        echo(f"For up to {number_of(orders, 'order')} a client may still read `accepted`: {why}.", err=True)
     in_flight = selection.in_flight(stage)
     if as_json:
         echo(json.dumps({"done": result.done, "stayed": result.stayed, "in_flight": in_flight}, indent=2))
@@ -235,6 +239,8 @@ def _report(stage: Stage, selection: Selection, result: Result, *, as_json: bool
             echo(f"{count} {outcome}.")
         if result.stayed:
             show("Still there", result.stayed, ("queue", "id", "order_id", "reason"), as_json=False)
+        if result.unfit:
+            echo(_UNFIT)
         if in_flight:
             echo(f"Another command holds {in_flight}; if it was killed, they are visible again after its --hold.")
     if result.stayed or CAME_BACK & result.done.keys():

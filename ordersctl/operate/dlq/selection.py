@@ -54,6 +54,7 @@ class Result:
 
     done: Counter[str]  # outcome -> the number of dead letters with it, which were deleted
     stayed: list[dict[str, Any]]  # the rows of those that were not handled, each with the error as its reason
+    unfit: list[str]  # the ids of those among them that would fail again however often they are sent
 
 
 def handle_each(
@@ -63,7 +64,7 @@ def handle_each(
 
     A repetition of one that was handled is deleted with it. `handle` returns the outcome; `rate` is per second.
     """
-    limit, result = RateLimit(rate), Result(Counter(), [])
+    limit, result = RateLimit(rate), Result(Counter(), [], [])
     handled: set[tuple[str, str, str]] = set()
     for dead_letter in selected:
         if (repeats := dead_letter.repeats) in handled:
@@ -76,6 +77,8 @@ def handle_each(
             outcome = handle(dead_letter)
         except (Poison, Fault, BotoCoreError, ClientError, OSError) as error:
             result.stayed.append({**dead_letter.row(), "reason": str(error)})
+            if isinstance(error, Poison):
+                result.unfit.append(dead_letter.id)
             continue
         walk.delete(dead_letter)
         result.done[outcome] += 1

@@ -17,20 +17,11 @@ METRIC_MINUTES = 15  # SQS's metrics reach CloudWatch some minutes late
 _COUNTS = ("", "NotVisible", "Delayed")
 
 
-def queue_rows(stage: Stage) -> list[dict[str, Any]]:
+def depth_rows(stage: Stage, queues: StageQueues, *, ages: bool = True) -> list[dict[str, Any]]:
     """Return depth, messages in flight and the age of the oldest (seconds) of every queue, the dead-letter queues last.
 
-    `state` says whether what reads a queue is paused: in the local run by its switches, on AWS by Lambda's mapping;
-    "" where it runs, or where that is unknown.
+    Without `ages`, `oldest` is None.
     """
-    queues = StageQueues.of(stage)
-    states = reader_states(stage, queues)
-    readers = [states.get(reader(queue), "") for queue in queues.live] + [""] * len(queues.dead)
-    return [row | {"state": state} for row, state in zip(depth_rows(stage, queues), readers, strict=True)]
-
-
-def depth_rows(stage: Stage, queues: StageQueues, *, ages: bool = True) -> list[dict[str, Any]]:
-    """Return `queue_rows` without states; without `ages`, `oldest` is None."""
     rows = [row(stage, queue, dead=False, age=ages) for queue in queues.live]
     return rows + [row(stage, queue, dead=True, age=ages) for queue in queues.dead]
 
@@ -101,7 +92,7 @@ def engine_messages(queue: Queue) -> list[dict[str, Any]]:
 
 
 def _oldest_in_cloudwatch(stage: Stage, queue: Queue) -> float | None:
-    return _metric(stage, "AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": queue.full_name})
+    return metric(stage, "AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": queue.full_name})
 
 
 def _stream(stage: Stage) -> list[dict[str, Any]]:
@@ -111,7 +102,7 @@ def _stream(stage: Stage) -> list[dict[str, Any]]:
 
 def _reader(stage: Stage, mapping: Mapping[str, Any]) -> dict[str, Any]:
     name = mapping["FunctionArn"].rpartition(":function:")[2]
-    age = _metric(stage, "AWS/Lambda", "IteratorAge", {"FunctionName": name})
+    age = metric(stage, "AWS/Lambda", "IteratorAge", {"FunctionName": name})
     lag = None if age is None else age / 1_000
     result = mapping.get("LastProcessingResult", "")
     return {"reader": name, "records": None, "lag": lag, "state": mapping["State"], "result": result}
@@ -148,7 +139,7 @@ def _lag(records: Sequence[Any]) -> float:
     return max(0.0, (datetime.now(UTC) - written).total_seconds())
 
 
-def _metric(stage: Stage, namespace: str, name: str, dimensions: dict[str, str]) -> float | None:
+def metric(stage: Stage, namespace: str, name: str, dimensions: dict[str, str]) -> float | None:
     """Return the newest maximum of a metric; None when it has no recent data point."""
     now = datetime.now(UTC)
     points = stage.client("cloudwatch").get_metric_statistics(

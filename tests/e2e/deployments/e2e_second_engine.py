@@ -49,8 +49,8 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             eventually(lambda: get_json(f"{url}/_localemu/health"), within=60)
             yield url
         finally:
-            process.terminate()
-            process.wait(20)
+            process.kill()  # asked to end, it takes its time over data that nobody needs
+            process.wait()
 
 
 @pytest.fixture(scope="module")

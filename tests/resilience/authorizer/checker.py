@@ -102,7 +102,7 @@ def _admitted(history: History, exchange: Exchange) -> Iterator[str]:
 
 
 def _refused(history: History, exchange: Exchange) -> Iterator[str]:
-    """A key of the issuer is refused only by a container that has looked within the last seconds, and not found it."""
+    """Only a container that looked for the issuer's key within the last seconds and did not find it refuses it."""
     key, issuer = exchange.token.key or 0, history.run.issuer
     if key in issuer.until and issuer.until[key] <= exchange.end:
         return

@@ -28,7 +28,7 @@ def check(evidence: Evidence) -> list[Finding]:
 
 
 def _answers(book: Book) -> Iterator[Finding]:
-    """No answer is a 5xx but 503, and every 503 has Retry-After."""
+    """No response is a 5xx except 503, and every 503 has Retry-After."""
     for each in book.evidence.history:
         if each["status"] is not None and each["status"] >= 500 and each["status"] != 503:
             yield Finding("failed", f"{each['method']} {each['path']} was answered {each['status']}")
@@ -142,7 +142,7 @@ def _shown(book: Book) -> Iterator[Finding]:
 
 
 def _reads(book: Book) -> Iterator[Finding]:
-    """No answer is taken back: an accepted order stays known, a version is not unseen, erased stays erased."""
+    """An accepted order stays known, no version follows a newer one, and an erased order stays erased."""
     accepted_at = [(post["answer"]["order_id"], post["end"]) for post in book.posts if post["status"] == 202]
     for order_id, at in accepted_at:
         for each in book.by_order[order_id]:

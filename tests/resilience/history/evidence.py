@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass
 class Evidence:
-    """All that is known from outside after a run has come to rest; JSON values only."""
+    """What is visible from outside after a run has ended, as JSON values."""
 
     history: list[dict[str, Any]]
     table: dict[str, Any]
@@ -43,7 +43,7 @@ def impossible_command(order_id: str, customer: str) -> str:
 
 
 def reported_failures(answer: Any, known: set[str]) -> set[str] | None:
-    """The failed entries of a handler's report; None is all: so Lambda takes a malformed report."""
+    """The failed entries of a handler's report; None for all, which is how Lambda treats a malformed report."""
     try:
         failed = {entry["itemIdentifier"] for entry in (answer or {}).get("batchItemFailures") or []}
     except (AttributeError, KeyError, TypeError):

@@ -27,7 +27,7 @@ def dead_letters(book: Book) -> Iterator[Finding]:
 
 
 def repeats(book: Book) -> Iterator[Finding]:
-    """What is poison is quarantined once, and again only where a fault hid that it had been quarantined."""
+    """A poison record is quarantined once, and again only where a fault hid that it had been quarantined."""
     evidence = book.evidence
     counts = Counter(each["source"] for each in evidence.quarantined + evidence.quarantined_records if each["source"])
     for source, count in counts.items():
@@ -36,7 +36,7 @@ def repeats(book: Book) -> Iterator[Finding]:
 
 
 def replays(book: Book) -> Iterator[Finding]:
-    """A replayed event says again what the event of its version says, and does not come before it.
+    """A replayed event has the content of the first event of its version, and follows it.
 
     Except when the order was changed shortly before the replay began, or while it ran: the replay goes by the times in
     orders, and containers' clocks are wrong here.
@@ -63,7 +63,7 @@ def _said(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _written_before(book: Book, number: int) -> set[str]:
-    """The versions that were to be published before the replay began that published the event of this number."""
+    """The versions whose events were due before the replay that published the event of this number began."""
     _, written = max(begun for begun in book.evidence.replays if begun[0] <= number)
     return set(book.evidence.written[:written])
 

@@ -19,7 +19,7 @@ from tests.service.http.callers import Caller, Service, over_http, token
 # `make property` (HYPOTHESIS_PROFILE=full) searches for disagreements at length. `make test` runs a part of that
 # search, always the same part, so that a change never fails by chance.
 settings.register_profile(
-    "bounded", deadline=None, database=None, max_examples=60, stateful_step_count=40, derandomize=True, print_blob=True
+    "bounded", deadline=None, database=None, max_examples=40, stateful_step_count=40, derandomize=True, print_blob=True
 )
 settings.register_profile(
     "full", deadline=None, database=None, max_examples=250, stateful_step_count=40, print_blob=True

@@ -78,8 +78,8 @@ def test_an_order_is_placed_read_listed_and_changed(service: Service) -> None:
     assert send(service, "HEAD", f"/orders/{order_id}", ONE)["statusCode"] == 200
     assert send(service, "GET", f"/orders?order_id={order_id}&order_id=ord_x", "/orders")["statusCode"] == 200
     assert send(service, "GET", "/customers/ann/orders?limit=1", LIST)["statusCode"] == 200
-    stranger = send(service, "GET", f"/orders/{order_id}", ONE, claims={"sub": "bob", "scope": SCOPES})
-    assert stranger["statusCode"] == 404
+    another = send(service, "GET", f"/orders/{order_id}", ONE, claims={"sub": "bob", "scope": SCOPES})
+    assert another["statusCode"] == 404
 
 
 def test_an_order_that_is_stored_is_changed_and_erased(service: Service) -> None:

@@ -24,7 +24,7 @@ from tests.service.http.conftest import HttpCallers
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-THREADS, KEYS = 8, 200
+THREADS, KEYS = 8, 60
 
 
 @pytest.fixture

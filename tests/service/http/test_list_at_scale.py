@@ -246,6 +246,7 @@ def _following(shopper: Shopper, answer: Answer) -> Iterator[Answer]:
 
 
 # At the end, because ten thousand orders make every query of the engine slower.
+@pytest.mark.full  # ten thousand orders are written first
 def test_a_page_out_of_ten_thousand_orders_is_one_query_of_as_many_entries_as_it_shows(big: Shopper) -> None:
     answer = big.page()
     for page in range(5):
@@ -255,6 +256,7 @@ def test_a_page_out_of_ten_thousand_orders_is_one_query_of_as_many_entries_as_it
         answer = big.page(cursor=answer.json["next_cursor"])
 
 
+@pytest.mark.full  # ten thousand orders are written first
 def test_a_filter_over_ten_thousand_orders_reads_a_bounded_part(big: Shopper) -> None:
     answer = big.page(status="delivered")
     assert ids(answer) == []

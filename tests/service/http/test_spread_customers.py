@@ -78,8 +78,8 @@ def test_an_order_is_read_changed_and_erased_as_any_other(spread: SpreadService)
     changed = guest.patch(f"/orders/{order_id}", {"note": "ring"}, If_Match=read.headers["ETag"])
     assert (changed.status, changed.json["customer_id"]) == (200, spread.guest)
     assert index_key(spread, order_id) == before
-    stranger = spread.caller(f"{spread.guest}-2").get(f"/orders/{order_id}")
-    assert stranger.status == 404
+    another = spread.caller(f"{spread.guest}-2").get(f"/orders/{order_id}")
+    assert another.status == 404
     erased = spread.caller("admin", ADMIN).delete(f"/orders/{order_id}?customer_id={spread.guest}")
     assert erased.status == 204
     assert order_id not in orders_of(guest, spread.guest)

@@ -9,7 +9,7 @@ from ordersctl.console.gauges import Group
 from ordersctl.shared.stage import Stage
 from testkit.builders import fresh_order_id
 
-GROUP = Group("orders", "--all $(rm) 'x'", 2, 5.0)
+GROUP = Group("orders", "--all $(rm) 'x'", 2, 1, 5.0)
 
 
 def acts(name: str = "local", *, allowed: bool = True, url: str = "http://127.0.0.1:8000") -> Acts:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import httpx
 import pytest
@@ -83,6 +82,8 @@ REFUSED = {
         "application/json",
     ),
     "a method that is not known": ("DELETE", "/acts", {**COOKIE, **SAME}, 405, "GET and POST"),
+    "an act that is read": ("GET", "/acts", COOKIE, 405, "sent by POST"),
+    "an address that is not known": ("GET", "/order", COOKIE, 404, "nothing at this address"),
 }
 
 
@@ -93,6 +94,8 @@ def test_a_request_is_refused_with_what_to_do(name: str) -> None:
     assert (refused.status_code, says in refused.text) == (status, True), refused.text
     assert "set-cookie" not in refused.headers
     assert "default-src 'none'" in refused.headers["content-security-policy"]
+    if path == "/acts":
+        assert refused.json().keys() == {"command", "ok", "output"}
 
 
 def test_the_key_becomes_a_cookie_that_no_script_reads_and_no_other_site_sends() -> None:
@@ -119,19 +122,33 @@ def test_no_path_leads_out_of_the_static_files() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{", b"null", b'{"act": "rm -rf"}', b'{"act": 1}', b"[" * 9_999, b'{"act":"' + b"x" * 9_999]
+    ("body", "status", "says"),
+    [
+        (b"", 400, "not JSON"),
+        (b"{", 400, "not JSON"),
+        (b"\xff", 400, "not JSON"),
+        (b"[" * 4_000, 400, "not JSON"),
+        (b"[]", 400, "a JSON object"),
+        (b"null", 400, "a JSON object"),
+        (b'{"act": "' + b"x" * 9_999, 413, "at most 4,096 bytes"),
+        (b'{"act": "rm -rf"}', 403, "no such act"),
+        (b'{"act": 1}', 403, "no such act"),
+    ],
 )
-def test_an_act_that_is_none_does_nothing(body: bytes) -> None:
-    refused = answer("POST", "/acts", {**COOKIE, **SAME}, body)
-    assert (refused.status_code, refused.json()["ok"]) == (403, False)
+def test_an_act_that_is_none_does_nothing_and_says_why(body: bytes, status: int, says: str) -> None:
+    for path in ("/acts", "/letters") if status != 403 else ("/acts",):
+        refused = answer("POST", path, {**COOKIE, **SAME}, body)
+        assert (refused.status_code, refused.json()["ok"]) == (status, False)
+        assert says in refused.json()["output"]
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[int, str]]:
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, str]]:
     """A console that runs, without a stage: its port and the address that it printed."""
-    port, output = free_port(), tmp_path / "printed.txt"
+    scratch, port = tmp_path_factory.mktemp("console"), free_port()
+    output = scratch / "printed.txt"
     command = [sys.executable, "-m", "ordersctl", "console", "--port", str(port)]
-    environment = {**os.environ, "ORDERS_STATE_DIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "ORDERS_STATE_DIR": str(scratch), "PYTHONUNBUFFERED": "1"}
     with (
         output.open("wb") as file,
         processes.running(command, lambda: "key=" in output.read_text(), stdout=file, env=environment),
@@ -141,13 +158,31 @@ def served(tmp_path: Path) -> Iterator[tuple[int, str]]:
 
 def test_the_printed_address_opens_the_page_for_curl_and_for_this_machine_alone(served: tuple[int, str]) -> None:
     port, address = served
-    jar = ["--cookie-jar", "-", "--cookie", "none"]
-    command = ["curl", "--silent", "--noproxy", "*", "--location", *jar, address]
-    got = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - fixed arguments
-    assert "<title>Orders console</title>" in got.stdout
-    assert f"orders-console-{port}" in got.stdout
+    got = curl("--location", "--cookie-jar", "-", "--cookie", "none", address)
+    assert "<title>Orders console</title>" in got
+    assert f"orders-console-{port}" in got
     others = {each[4][0] for each in socket.getaddrinfo(socket.gethostname(), port, socket.AF_INET)} - {"127.0.0.1"}
     for other in others:
         with closing(socket.socket()) as probe:
             probe.settimeout(2)
             assert probe.connect_ex((other, port)) != 0
+
+
+def test_curl_is_refused_in_the_same_way(served: tuple[int, str]) -> None:
+    port, address = served
+    key = address.partition("?key=")[2]
+    for name, (method, path, headers, status, says) in REFUSED.items():
+        given = [
+            f"{header}: {value}".replace(KEY, key).replace(str(PORT), str(port)) for header, value in headers.items()
+        ]
+        options = [option for each in given for option in ("--header", each)]
+        data = ["--data", "{}"] if method == "POST" else []
+        url = f"http://127.0.0.1:{port}{path.replace(KEY, key)}"
+        got = curl("--request", method, "--write-out", "%{http_code}", *data, *options, url)
+        assert got.endswith(str(status)), f"{name}: {got}"
+        assert says.replace(str(PORT), str(port)) in got, f"{name}: {got}"
+
+
+def curl(*arguments: str) -> str:
+    command = ["curl", "--silent", "--noproxy", "*", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - fixed arguments

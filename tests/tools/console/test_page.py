@@ -1,7 +1,11 @@
 """The console in a browser: an order travels, something is stopped, and nothing is lost."""
 
+import json
+import os
 import re
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -11,8 +15,10 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.switches import State, Switches
+from testkit.builders import command, fresh_order_id
+from testkit.servers import processes
 from testkit.servers.local_run import LocalRun
-from testkit.waiting import eventually
+from testkit.waiting import eventually, free_port
 from tests.tools.console.conftest import address
 
 pytestmark = pytest.mark.full  # a browser, and a local run of its own; no code of the service
@@ -32,8 +38,11 @@ def all_run(console_run: LocalRun, page: Page) -> Iterator[None]:
 
 
 def number(page: Page, station: str) -> int:
-    text = page.locator(f'[data-station="{station}"] .number').inner_text()
-    return int(re.sub(r"\D", "", text))
+    return digits(page.locator(f'[data-station="{station}"] .number'))
+
+
+def digits(found: Locator) -> int:
+    return int(re.sub(r"\D", "", found.inner_text()))
 
 
 def click(page: Page, name: str) -> None:
@@ -61,6 +70,10 @@ def test_an_order_is_placed_by_a_click_travels_and_is_traced(page: Page, console
     expect(trace.get_by_label("The stored order")).to_contain_text('"status": "delivered"')
     expect(trace.get_by_label("Log lines")).to_contain_text("invoicing.handled")
     expect(trace).to_contain_text("$ ordersctl trace ord_")
+    hops, lines = (set(table.locator("td.n").all_inner_texts()) for table in trace.get_by_role("table").all())
+    assert hops <= lines, "both tables count from the same moment"
+    placed = trace.get_by_role("row").filter(has_text="placed").first.locator("td").first
+    assert abs(digits(placed) - digits(row.locator("td.n").first)) <= 2, "and so does the list"
     trace.get_by_role("button", name="Replay").click()
     done(page, "Replay the order")
 
@@ -94,6 +107,19 @@ def test_while_the_processor_is_paused_clients_get_202_and_then_all_is_placed(
     nothing_is_lost(page)
 
 
+def test_a_paused_publisher_keeps_events_back_and_publishes_them_later(page: Page, console_run: LocalRun) -> None:
+    click(page, "Pause publisher")
+    eventually(lambda: "publisher is paused" in console_run.said())
+    expect(page.get_by_text("orders are stored, and their events wait")).to_be_visible()
+    stored, published = number(page, "processor"), number(page, "publisher")
+    click(page, "Place an order")
+    eventually(lambda: number(page, "processor") == stored + 1)
+    assert number(page, "publisher") == published
+    click(page, "Resume publisher")
+    eventually(lambda: number(page, "publisher") > published)
+    nothing_is_lost(page)
+
+
 def nothing_is_lost(page: Page) -> None:
     accepted = number(page, "api")
     expect(page.locator(".ledger")).to_have_text(f"{accepted:,} accepted, all stored: none lost, none twice.")
@@ -107,21 +133,45 @@ def test_a_poisoned_message_is_a_dead_letter_with_its_reason_until_it_is_dropped
     expect(page.get_by_text("message.quarantined")).to_be_visible()
     letters.get_by_role("button", name="Redrive").click()
     expect(page.get_by_role("log")).to_contain_text("Still there")  # what would come straight back stays
+    expect(letters).to_contain_text("Drop it.")
     letters.get_by_role("button", name="Drop").click()
+    expect(page.get_by_role("dialog")).to_contain_text("It is kept in a file, and names no order.")
     page.get_by_role("dialog").get_by_role("button", name="Drop 1 dead letter of orders").click()
     expect(letters).to_contain_text("None: every message was handled.")
 
 
+def test_a_dead_letter_that_can_be_handled_now_is_redriven_and_its_order_is_placed(
+    page: Page, console_run: LocalRun
+) -> None:
+    order_id = fresh_order_id()
+    dead_letter(console_run, "orders-local-queue-dlq", json.dumps(command(order_id=order_id)), "the table was away")
+    letters = page.locator("#dead")
+    letters.get_by_role("button", name="Drop").click()
+    expect(page.get_by_role("dialog")).to_contain_text("and 1 order that it names will be stored as rejected.")
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    letters.get_by_role("button", name="Redrive").click()
+    done(page, "Redrive 1 dead letter of orders")
+    expect(page.get_by_role("log")).to_contain_text("1 redriven.")
+    expect(letters).to_contain_text("None: every message was handled.")
+    expect(page.locator(".orders tbody tr").filter(has_text=order_id[:12])).to_contain_text("delivered")
+
+
+def dead_letter(run: LocalRun, queue: str, body: str, reason: str) -> None:
+    sqs = boto3.client("sqs", **client_options(run.engine_url))
+    attributes: Any = {"reason": {"DataType": "String", "StringValue": reason}}
+    url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=attributes)
+
+
 def test_what_queues_hold_is_text(page: Page, console_run: LocalRun) -> None:
-    sqs = boto3.client("sqs", **client_options(console_run.engine_url))
-    queue = sqs.get_queue_url(QueueName="orders-local-invoicing-dlq")["QueueUrl"]
     markup = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
-    attributes = {"reason": {"DataType": "String", "StringValue": markup}}
-    sqs.send_message(QueueUrl=queue, MessageBody="{}", MessageAttributes=attributes)  # type: ignore[arg-type]
+    dead_letter(console_run, "orders-local-invoicing-dlq", "{}", markup)
     expect(page.locator("#dead")).to_contain_text(markup)
     assert page.title() == "Orders console: local"
     assert page.locator("#dead img").count() == 0
-    sqs.purge_queue(QueueUrl=queue)
+    page.locator("#dead").get_by_role("button", name="Drop").click()
+    expect(page.get_by_role("dialog")).to_contain_text("It is kept in a file.")
+    page.get_by_role("dialog").get_by_role("button", name="Drop 1 dead letter of invoicing").click()
     expect(page.locator("#dead")).to_contain_text("None: every message was handled.")
 
 
@@ -147,9 +197,40 @@ def test_the_tour_leads_from_step_to_step(page: Page) -> None:
     expect(step).to_have_text("Pause invoicing")
     step.click()
     expect(step).to_have_text("Send a burst of 100")
+    done(page, "Pause invoicing")
+    for _ in range(2):
+        tour.get_by_role("button", name="Skip").click()
+    expect(step).to_have_text("Send another burst")
+    page.reload()
+    expect(step).to_have_text("Send another burst")
+    done(page, "Pause invoicing")
     tour.get_by_role("button", name="Hide").click()
     click(page, "Show the two-minute tour")
     expect(tour).to_be_visible()
+
+
+def test_when_the_console_ends_the_page_says_so_and_nothing_can_be_clicked(
+    browser: Browser, console_run: LocalRun, tmp_path: Path
+) -> None:
+    page, output = browser.new_page(), tmp_path / "printed.txt"
+    console = [sys.executable, "-m", "ordersctl", "console", "--port", str(free_port())]
+    environment = {
+        **os.environ,
+        "AWS_ENDPOINT_URL": console_run.engine_url,
+        "ORDERS_STATE_DIR": str(console_run.state_dir),
+        "PYTHONUNBUFFERED": "1",
+    }
+    with (
+        output.open("wb") as file,
+        processes.running(console, lambda: "key=" in output.read_text(), stdout=file, env=environment),
+    ):
+        page.goto(output.read_text().split()[-1])
+        expect(page.get_by_role("button", name="Pause processor")).to_be_enabled()
+    expect(page.get_by_role("alert")).to_contain_text("The console does not answer")
+    acts = page.get_by_role("button", name=re.compile("Place|Burst|Poison|Pause|Fail"))
+    assert acts.count() > 8
+    assert all(each.is_disabled() for each in acts.all())
+    page.close()
 
 
 def test_everything_can_be_done_by_keyboard(page: Page) -> None:

@@ -16,7 +16,8 @@ from ordersctl.shared.project import PROJECT_DIR
 PROJECT = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text())
 SHIPS, RUNS, DEVELOPS = "requirements.txt", "requirements-run.txt", "requirements-dev.txt"
 FILES = sorted(PROJECT_DIR.glob("requirements*.txt"))
-OWN_ENVIRONMENT = ("requirements-checkov.txt", "requirements-second-engine.txt")  # all others are installed together
+# All other files are installed together.
+OWN_ENVIRONMENT = ("requirements-checkov.txt", "requirements-clients.txt", "requirements-second-engine.txt")
 
 
 @dataclass(frozen=True)

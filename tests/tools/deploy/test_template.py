@@ -29,8 +29,8 @@ def test_a_template_that_breaks_a_fact_is_noticed(fact: Fact, template: Template
     assert not fact.holds(broken)
 
 
-def complaints(directory: Path, **documents: Template) -> str:
-    """The linter's output on templates, with every rule on."""
+def complaints(directory: Path, *options: str, **documents: Template) -> str:
+    """The linter's output on templates, with every rule on, unless its options say otherwise."""
     files = []
     for name, document in documents.items():
         files.append(directory / f"{name}.json")
@@ -42,6 +42,7 @@ def complaints(directory: Path, **documents: Template) -> str:
             "import sys; from cfnlint.runner import main; sys.exit(main())",
             "--include-checks",
             "I",
+            *options,
             "--",
             *map(str, files),
         ],

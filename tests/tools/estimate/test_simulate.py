@@ -23,6 +23,8 @@ from ordersctl.estimate.simulation.world import World
 from ordersctl.shared.templates import every_parameter, resources
 from testkit.fake_aws.services import refused
 
+pytestmark = pytest.mark.full  # a model in seconds of its own, and no code of the service
+
 
 def test_a_percentile_counts_orders() -> None:
     waits = Counter({3.0: 1, 1.0: 98, 2.0: 1})

@@ -3,15 +3,18 @@
 import http.client
 import json
 import socket
+from collections import Counter
 from typing import Any
 
 from chalice.app import AuthRequest, AuthResponse, Chalice, Response
 
 app = Chalice("gateway-test", configure_logs=False)
+asked: Counter[str] = Counter()  # how often the authorizers were called, by token
 
 
 @app.authorizer()
 def authorizer(request: AuthRequest) -> AuthResponse | None:
+    asked[request.token] += 1
     match request.token:
         case "unauthorized":
             raise RuntimeError("Unauthorized")
@@ -20,7 +23,13 @@ def authorizer(request: AuthRequest) -> AuthResponse | None:
         case "nothing":
             return None
         case _:
-            return AuthResponse(routes=["*"] if request.token == "good" else [], principal_id="p")
+            return AuthResponse(routes=["*"] if request.token.startswith("good") else [], principal_id="p")
+
+
+@app.authorizer(ttl_seconds=0)
+def forgetful_authorizer(request: AuthRequest) -> AuthResponse:
+    asked[request.token] += 1
+    return AuthResponse(routes=["*"], principal_id="p")
 
 
 @app.route("/things/{name}", methods=["GET", "POST"], content_types=["*/*"])
@@ -41,6 +50,16 @@ def echo() -> Response:
 
 @app.route("/guarded", authorizer=authorizer)
 def guarded() -> str:
+    return "in"
+
+
+@app.route("/guarded-too", authorizer=authorizer)
+def guarded_too() -> str:
+    return "in"
+
+
+@app.route("/guarded-each-time", authorizer=forgetful_authorizer)
+def guarded_each_time() -> str:
     return "in"
 
 

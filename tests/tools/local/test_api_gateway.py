@@ -12,7 +12,7 @@ import pytest
 from chalice.config import Config
 
 from ordersctl.local import api_gateway
-from tests.tools.local.local_gateway import app, ask, problem, raw, raw_problem
+from tests.tools.local.local_gateway import app, ask, asked, problem, raw, raw_problem
 
 
 def test_path_parameters_are_decoded(port: int) -> None:
@@ -49,6 +49,20 @@ def test_a_request_that_the_authorizer_does_not_admit_is_answered_as_by_api_gate
 
 def test_a_request_that_the_authorizer_admits_is_served(port: int) -> None:
     assert ask(port, "GET", "/guarded", headers={"Authorization": "good"})[0] == 200
+
+
+def test_a_policy_is_kept_for_its_token_on_every_route_and_a_failure_is_not(port: int) -> None:
+    def times(token: str, *paths: str) -> tuple[int, list[int]]:
+        before = asked[token]
+        statuses = [ask(port, "GET", path, headers={"Authorization": token})[0] for path in paths]
+        return asked[token] - before, statuses
+
+    assert times("good-1", "/guarded", "/guarded", "/guarded-too") == (1, [200, 200, 200])
+    assert times("good-2", "/guarded") == (1, [200])
+    assert times("denied-1", "/guarded", "/guarded") == (1, [403, 403])
+    assert times("unauthorized", "/guarded", "/guarded") == (2, [401, 401])
+    assert times("broken", "/guarded", "/guarded") == (2, [503, 503])
+    assert times("good-3", "/guarded-each-time", "/guarded-each-time") == (2, [200, 200])
 
 
 def test_a_response_that_cannot_be_sent_is_a_500(port: int) -> None:

@@ -71,9 +71,13 @@ def test_chunks_that_cannot_be_read_are_refused(port: int, chunks: bytes, refuse
     assert raw_problem(answer) == refused
 
 
+# A time in it would be part of the tests' names, which differ between workers then.
+GZIPPED = gzip.compress(b"hello", mtime=0)
+
+
 @pytest.mark.parametrize(
     ("coding", "body"),
-    [("gzip", gzip.compress(b"hello")), ("deflate", zlib.compress(b"hello")), ("GZIP", gzip.compress(b"hello"))],
+    [("gzip", GZIPPED), ("deflate", zlib.compress(b"hello")), ("GZIP", GZIPPED)],
 )
 def test_a_compressed_body_is_decompressed_as_by_api_gateway(port: int, coding: str, body: bytes) -> None:
     status, _, answer = ask(port, "POST", "/things/a", body=body, headers={"Content-Encoding": coding})
@@ -85,10 +89,10 @@ def test_a_compressed_body_is_decompressed_as_by_api_gateway(port: int, coding: 
     ("coding", "body"),
     [
         ("gzip", b"hello"),
-        ("gzip", gzip.compress(b"hello")[:-1]),
-        ("gzip", gzip.compress(b"hello") + b"!"),
+        ("gzip", GZIPPED[:-1]),
+        ("gzip", GZIPPED + b"!"),
         ("br", b"hello"),
-        ("gzip, gzip", gzip.compress(gzip.compress(b"hello"))),
+        ("gzip, gzip", gzip.compress(GZIPPED, mtime=0)),
     ],
 )
 def test_a_body_that_cannot_be_decompressed_is_of_the_wrong_type(port: int, coding: str, body: bytes) -> None:

@@ -1,5 +1,6 @@
 """A stage that an operator works on: its queues and table, and the commands run against it."""
 
+import functools
 import json
 import os
 import signal
@@ -34,14 +35,18 @@ ACCOUNT_URL = "http://localhost:4566/000000000000"
 TABLE = "orders-local"
 
 
+@functools.cache  # one for all tests: it takes longer to make than most tests take
+def client(engine_url: str, service: Any) -> Any:
+    return boto3.client(service, **client_options(engine_url))
+
+
 class OperatedStage:
     def __init__(self, engine_url: str, state_dir: Path) -> None:
-        options = client_options(engine_url)
-        self.sqs: SQSClient = boto3.client("sqs", **options)
-        self.dynamodb: DynamoDBClient = boto3.client("dynamodb", **options)
-        self.streams: DynamoDBStreamsClient = boto3.client("dynamodbstreams", **options)
-        self.secrets: SecretsManagerClient = boto3.client("secretsmanager", **options)
-        self.sns: Any = boto3.client("sns", **options)
+        self.sqs: SQSClient = client(engine_url, "sqs")
+        self.dynamodb: DynamoDBClient = client(engine_url, "dynamodb")
+        self.streams: DynamoDBStreamsClient = client(engine_url, "dynamodbstreams")
+        self.secrets: SecretsManagerClient = client(engine_url, "secretsmanager")
+        self.sns: Any = client(engine_url, "sns")
         self.state_dir = state_dir
         self.started: list[subprocess.Popen[str]] = []
         self.environment = {"AWS_ENDPOINT_URL": engine_url, "ORDERS_STATE_DIR": str(state_dir), "COLUMNS": "200"}

@@ -70,6 +70,10 @@ def log(aws: OperatedStage, group: str, *, timed: bool = True, **line: str) -> N
     )
 
 
+def orders_state(found: Any) -> str:
+    return next(str(row["state"]) for row in found["queues"] if row["queue"] == "orders")
+
+
 def test_ages_and_lag_come_from_cloudwatch(aws: OperatedStage) -> None:
     aws.sqs.send_message(QueueUrl="http://localhost:4566/000000000000/orders-dev-queue", MessageBody="a")
     put_metric(aws, "AWS/SQS", "ApproximateAgeOfOldestMessage", 77, QueueName="orders-dev-queue")
@@ -96,6 +100,11 @@ def test_ages_and_lag_come_from_cloudwatch(aws: OperatedStage) -> None:
     oldest = {row["full_name"]: row["oldest"] for row in found["queues"]}
     assert oldest["orders-dev-queue"] == 77
     assert oldest["orders-dev-queue-dlq"] is None
+    assert orders_state(found) == "nobody consumes", "no function reads the queue, and no program has lately"
+    put_metric(aws, "AWS/SQS", "NumberOfEmptyReceives", 3, QueueName="orders-dev-queue")
+    assert orders_state(aws.json("queues", *STAGE)) == ""
+    put_metric(aws, "AWS/SQS", "ApproximateAgeOfOldestMessage", 999, QueueName="orders-dev-queue")
+    assert orders_state(aws.json("queues", *STAGE)) == "stuck"
     (reader,) = found["stream"]
     assert (reader["reader"], reader["records"], reader["lag"], reader["state"]) == (PUBLISHER, None, 42.0, "Disabled")
     refused = aws.run("replay", "--since", "2026-01-01", "--yes", *STAGE)

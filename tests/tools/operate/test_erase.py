@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.orders import ErasedOrder, Order
 from testkit import builders, lambda_events
-from tests.tools.operate.dlq.test_dlq import an_event
+from tests.tools.operate.dlq.dead_letters import an_event
 from tests.tools.operate.stage import OperatedStage
 
 OTHER = "13047"

@@ -1,10 +1,16 @@
 """`ordersctl listen`: events live, and nothing left behind."""
 
+import base64
+import hashlib
+import hmac
 import json
+import re
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -41,18 +47,34 @@ def queues_of_listeners(stage: OperatedStage) -> list[str]:
     return stage.sqs.list_queues(QueueNamePrefix="orders-local-listen-").get("QueueUrls", [])
 
 
+KEY = bytes(range(32))
+SECRET = "whsec_" + base64.b64encode(KEY).decode()
+
+
+def verified(headers: Message, content: bytes) -> str:
+    """Check a signature as a receiver does (Standard Webhooks, "Verifying signatures"); returns the message's id."""
+    message_id, timestamp = headers["webhook-id"], headers["webhook-timestamp"]
+    assert abs(time.time() - int(timestamp)) < 60
+    expected = hmac.new(KEY, f"{message_id}.{timestamp}.".encode() + content, hashlib.sha256).digest()
+    assert headers["webhook-signature"] == "v1," + base64.b64encode(expected).decode()
+    return str(message_id)
+
+
 class Webhook:
     """A webhook that answers with the given statuses, then with 204."""
 
     def __init__(self, *statuses: int) -> None:
         self.statuses = list(statuses)
         self.received: list[tuple[str, Any]] = []
+        self.signed: list[str] = []  # the ids of messages whose signature is right
         webhook = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                content = self.rfile.read(int(self.headers["Content-Length"]))
+                body = json.loads(content)
                 webhook.received.append((self.headers["Content-Type"], body))
+                webhook.signed.append(verified(self.headers, content))
                 self.send_response(webhook.statuses.pop(0) if webhook.statuses else 204)
                 self.end_headers()
 
@@ -107,6 +129,9 @@ def test_what_another_program_publishes_is_shown_without_control_characters(stag
         ("--forward-to", "http://127.0.0.1:port/"),
         ("--forward-to", "127.0.0.1:3000"),
         ("--forward-to", ""),
+        ("--secret", "whsec_short"),
+        ("--secret", base64.b64encode(KEY).decode()),
+        ("--secret", "whsec_ä"),
     ],
     ids=" ".join,
 )
@@ -150,7 +175,7 @@ def test_the_next_listener_deletes_the_queue_of_a_killed_one_and_no_other(stage:
 def test_a_webhook_gets_each_event_as_a_cloud_event_until_it_accepts_it(stage: OperatedStage) -> None:
     webhook = Webhook(503)
     with webhook.open() as url:
-        process = stage.start("listen", "--forward-to", url, "--count", "1", "--retry-after", "1")
+        process = stage.start("listen", "--forward-to", url, "--secret", SECRET, "--count", "1", "--retry-after", "1")
         eventually(lambda: listening(stage))
         order = builders.an_order(order_id=builders.fresh_order_id())
         publish(stage, order)
@@ -159,3 +184,14 @@ def test_a_webhook_gets_each_event_as_a_cloud_event_until_it_accepts_it(stage: O
     assert "HTTP 503" in output
     assert [kind for kind, _ in webhook.received] == ["application/cloudevents+json"] * 2
     assert [event["id"] for _, event in webhook.received] == [f"{order.order_id}.1"] * 2
+    assert webhook.signed == [f"{order.order_id}.1"] * 2  # the same id each time: a receiver knows the repetition
+    assert SECRET not in output
+
+
+def test_without_a_secret_one_is_made_and_printed(stage: OperatedStage) -> None:
+    process = stage.start("listen", "--forward-to", "http://127.0.0.1:9/")
+    eventually(lambda: listening(stage))
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=20)
+    (printed,) = re.findall(r"whsec_\S+", output)
+    assert len(base64.b64decode(printed.removeprefix("whsec_"))) >= 24

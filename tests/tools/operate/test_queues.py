@@ -1,6 +1,9 @@
 """`ordersctl queues`: depths, ages and lag, without receiving a message."""
 
 import json
+import os
+import signal
+import subprocess
 import time
 
 import pytest
@@ -38,6 +41,50 @@ def test_each_queue_has_an_age_of_its_own(stage: OperatedStage) -> None:
     stage.send("invoicing", "late")
     assert oldest("queue") > 1
     assert oldest("invoicing") < oldest("queue") - 0.5
+
+
+def state(stage: OperatedStage, queue: str) -> str:
+    return next(str(row["state"]) for row in stage.json("queues")["queues"] if row["queue"] == queue)
+
+
+def test_a_queue_that_nobody_reads_is_told_from_one_whose_reader_makes_no_progress(stage: OperatedStage) -> None:
+    stage.sqs.set_queue_attributes(QueueUrl=stage.url("invoicing"), Attributes={"VisibilityTimeout": "0"})
+    try:
+        assert state(stage, "invoicing") == ""
+        stage.send("invoicing", "a")
+        eventually(lambda: state(stage, "invoicing") == "nobody consumes")
+        assert "--with-consumers" in stage.run("queues").stdout
+        # another program receives the message, and does not delete it
+        stage.sqs.receive_message(QueueUrl=stage.url("invoicing"))
+        assert state(stage, "invoicing") == "stuck"
+    finally:
+        stage.sqs.set_queue_attributes(QueueUrl=stage.url("invoicing"), Attributes={"VisibilityTimeout": "30"})
+
+
+def test_a_queue_is_read_while_its_process_of_the_run_is_alive(stage: OperatedStage) -> None:
+    stage.send("invoicing", "a")
+    eventually(lambda: state(stage, "invoicing") == "nobody consumes")
+    (stage.state_dir / "run.json").write_text(json.dumps({"run": 1, "invoicing": os.getpid(), "API": None}))
+    assert state(stage, "invoicing") == ""
+    ended = subprocess.Popen(["true"])  # noqa: S607 - any program that ends
+    ended.wait()
+    (stage.state_dir / "run.json").write_text(json.dumps({"invoicing": ended.pid}))
+    assert state(stage, "invoicing") == "nobody consumes"
+
+
+def test_watching_measures_again_and_again_until_ctrl_c(stage: OperatedStage) -> None:
+    process = stage.start("queues", "--watch", "--every", "1", "--json")
+    assert process.stdout is not None
+    before = json.loads(process.stdout.readline())
+    stage.send("inventory", "a")
+    waiting = [each["waiting"] for each in (before, json.loads(process.stdout.readline())) for each in each["queues"]]
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert (process.returncode, sum(waiting)) == (0, 1)
+
+
+def test_an_interval_without_watching_is_refused(stage: OperatedStage) -> None:
+    assert stage.run("queues", "--every", "5").exit_code == 2
 
 
 def test_showing_queues_receives_no_message(stage: OperatedStage) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from orders_consumer import Consumer
+from service_token import ServiceToken
 
 from chalicelib.domain import events
 from ordersctl.local.consumers import make_inbox
@@ -33,7 +34,8 @@ def test_a_sample_consumers_line_is_in_its_place_in_time(
     event = events.between(None, order, source="urn:orders:local")
     assert event is not None
     make_inbox(engine_url, INBOX)
-    Consumer("inventory", INBOX, "http://127.0.0.1:9", "").handle(event.to_json(), lambda _order, _move: {})
+    token = ServiceToken("http://127.0.0.1:9", "inventory", lambda: "")  # never asked for: the event is whole
+    Consumer("inventory", INBOX, "http://127.0.0.1:9", token).handle(event.to_json(), lambda _order, _move: {})
     write_log(stage, "inventory", capsys.readouterr().out)
     stage.store(order)  # the order was placed long before
     rows = stage.json("trace", order.order_id)

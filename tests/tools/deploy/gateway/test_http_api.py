@@ -1,21 +1,17 @@
 """A stage with an HTTP API: the same routes, the API's own authorizer, and settings that it cannot have."""
 
-import itertools
 import json
-from pathlib import Path
-from typing import Any
 
 import click
 import pytest
 
-from ordersctl.deploy.overlay.http_api import OF_REST, with_http_api
+from ordersctl.deploy.overlay.http_api import with_http_api
 from ordersctl.deploy.release.publish import publish
 from ordersctl.deploy.sam import translated
 from ordersctl.deploy.settings import check_together, checked_parameters
-from tests.tools.deploy.gateway.test_api_version import KEY, POOL, STAGE
-from tests.tools.deploy.release.test_publish import for_python_312
+from ordersctl.shared.templates import OF_REST
+from tests.tools.deploy.gateway.test_api_version import POOL, STAGE
 from tests.tools.deploy.template_parts import Template, of_type, properties
-from tests.tools.deploy.test_template import complaints
 
 ORIGINS = "https://shop.example.com https://admin.example.com"
 
@@ -72,16 +68,6 @@ def test_pages_of_the_allowed_origins_may_call_it(packaged: Template) -> None:
     assert "ETag" in cors["ExposeHeaders"]
 
 
-SETTINGS: dict[str, list[str]] = {
-    "Api": ["REST", "HTTP"],
-    "Release": ["AllAtOnce", "Canary10Percent5Minutes"],
-    "DirectAccept": ["false", "true"],
-    "Fifo": ["false", "true"],
-    "EventBusName": ["", "orders"],
-    "Encryption": ["AWS_OWNED_KEY", KEY],
-}
-
-
 def reason(packaged: Template, http: Template, given: dict[str, str]) -> str | None:
     """Why `ordersctl deploy` refuses these settings; None when it takes them."""
     try:
@@ -92,17 +78,6 @@ def reason(packaged: Template, http: Template, given: dict[str, str]) -> str | N
     return None
 
 
-def test_every_combination_of_settings_is_taken_or_refused_with_a_reason(packaged: Template, http: Template) -> None:
-    SETTINGS["Encryption"][0] = str(packaged["Parameters"]["Encryption"]["Default"])
-    for values in itertools.product(*SETTINGS.values()):
-        given = STAGE | dict(zip(SETTINGS, values, strict=True))
-        direct, fifo, is_http = given["DirectAccept"] == "true", given["Fifo"] == "true", given["Api"] == "HTTP"
-        found = reason(packaged, http, given)
-        assert (found is not None) == (direct and (fifo or is_http)), given
-        if found:
-            assert "DirectAccept" in found
-
-
 @pytest.mark.parametrize(
     ("setting", "value"),
     [("ApiKeys", "true"), ("CognitoUserPoolArn", POOL), ("AudienceClaim", "azp"), ("DirectAccept", "true")],
@@ -111,12 +86,3 @@ def test_what_an_http_api_cannot_do_is_refused(setting: str, value: str, package
     found = reason(packaged, http, STAGE | {"Api": "HTTP", setting: value})
     assert found is not None
     assert setting in found
-
-
-@pytest.mark.full  # the linter takes seconds
-@pytest.mark.parametrize("snap_start", ["off", "on"])
-@pytest.mark.parametrize("release", ["AllAtOnce", "Canary10Percent5Minutes", "Linear10PercentEvery1Minute"])
-def test_the_linter_accepts_the_template(release: str, snap_start: str, packaged: Template, tmp_path: Path) -> None:
-    template: Any = with_http_api(for_python_312(packaged), ORIGINS)
-    publish(template, STAGE | {"Api": "HTTP", "Release": release, "SnapStart": snap_start}, b"code")
-    assert complaints(tmp_path, sam=template, translated=translated(template)) == ""

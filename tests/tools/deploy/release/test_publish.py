@@ -1,9 +1,7 @@
 """A release: the versions that functions publish, the aliases in front of them, and what shifts the traffic."""
 
 import copy
-import itertools
 import json
-from pathlib import Path
 from typing import Any
 
 import click
@@ -14,7 +12,6 @@ from ordersctl.deploy.sam import translated
 from ordersctl.shared import templates
 from tests.tools.deploy.gateway.test_api_version import KEY, STAGE, another
 from tests.tools.deploy.template_parts import Template, of_type, properties
-from tests.tools.deploy.test_template import complaints
 
 FUNCTIONS = ("APIHandler", "Authorizer", "ProcessOrders", "PublishEvents")
 # What the functions are, or what the names in their environment stand for.
@@ -139,12 +136,3 @@ def test_only_the_api_starts_from_a_snapshot_and_only_where_its_runtime_can(pack
     properties(old, "APIHandler")["Runtime"] = "python3.11"
     with pytest.raises(click.ClickException, match=r"from Python 3\.12 on, and the package is for python3\.11"):
         publish(old, STAGE | {"SnapStart": "on"}, b"code")
-
-
-@pytest.mark.full  # the linter takes seconds
-@pytest.mark.parametrize(("release", "snap_start"), [("AllAtOnce", "on"), *itertools.product(SHIFTS, ("off", "on"))])
-def test_the_linter_accepts_a_template_that_shifts_and_starts_from_a_snapshot(
-    release: str, snap_start: str, packaged: Template, tmp_path: Path
-) -> None:
-    template = published(for_python_312(packaged), Release=release, SnapStart=snap_start)
-    assert complaints(tmp_path, sam=template, translated=translated(template)) == ""

@@ -65,6 +65,7 @@ def note(stored: Order | ErasedOrder) -> str | None:
     return stored.note if isinstance(stored, Order) else None
 
 
+@pytest.mark.full  # sixty histories on the engine; the cases below are in make test
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     states=st.lists(st.sampled_from(["A", "B", None]), min_size=1, max_size=4),

@@ -1,79 +1,17 @@
-"""Dead letters of all three kinds: found, shown, fixed and redriven by the commands alone."""
+"""`dlq redrive`: where a dead letter of each kind goes back, and which stay because they would fail again at once."""
 
 import json
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import pytest
 
-from chalicelib.domain import events
-from chalicelib.domain.orders import Order
 from ordersctl.operate.send import RateLimit, send_event
 from ordersctl.shared.queues.stage_queues import Queue
 from ordersctl.shared.stage import Stage
 from testkit import builders, lambda_events
+from tests.tools.operate.dlq.dead_letters import DEAD, a_record, an_event
 from tests.tools.operate.stage import OperatedStage
-
-DEAD = {"orders": "queue-dlq", "events": "events-dlq", "inventory": "inventory-dlq"}
-KEY_REUSED = "idempotency-key-reused: another order has this id"
-
-
-def an_event(order: Order) -> dict[str, Any]:
-    event = events.between(None, order, source="urn:orders:local")
-    assert event is not None
-    document: dict[str, Any] = json.loads(event.to_json())
-    return document
-
-
-def a_record(order: Order) -> dict[str, Any]:
-    return lambda_events.stream_record(None, order)
-
-
-def test_list_shows_every_kind_with_its_reason_its_age_and_its_order(stage: OperatedStage) -> None:
-    order = builders.an_order()
-    stage.send("queue-dlq", builders.command(), reason=KEY_REUSED, source="m1")
-    stage.send("events-dlq", a_record(order), reason="InvalidParameter", source="e1")
-    stage.send("inventory-dlq", an_event(order))
-    rows = stage.json("dlq", "list")
-    assert [(row["queue"], row["order_id"], row["reason"]) for row in rows] == [
-        ("orders", order.order_id, KEY_REUSED),
-        ("events", order.order_id, "InvalidParameter"),
-        ("inventory", order.order_id, "received too often, moved here by SQS"),
-    ]
-    assert all(0 <= row["age"] < 60 for row in rows)
-    table = stage.run("dlq", "list").stdout
-    assert all(row["id"][:8] in table for row in rows)
-
-
-def test_list_filters_by_queue_reason_and_order(stage: OperatedStage) -> None:
-    one, two = builders.fresh_order_id(), builders.fresh_order_id()
-    stage.send("queue-dlq", builders.command(order_id=one), reason="not JSON")
-    stage.send("queue-dlq", builders.command(order_id=two), reason=KEY_REUSED)
-    stage.send("invoicing-dlq", {"subject": two})
-    assert [row["order_id"] for row in stage.json("dlq", "list", "--reason", "KEY-reused")] == [two]
-    assert [row["queue"] for row in stage.json("dlq", "list", "--order", two)] == ["orders", "invoicing"]
-    assert [row["queue"] for row in stage.json("dlq", "list", "--queue", "invoicing")] == ["invoicing"]
-    assert stage.run("dlq", "list", "--queue", "nobody").exit_code == 2
-
-
-def test_listing_leaves_every_dead_letter_in_its_queue_and_visible(stage: OperatedStage) -> None:
-    for number in range(25):
-        stage.send("queue-dlq", f"garbage {number}", reason="not JSON")
-    for _ in range(3):
-        assert len({row["id"] for row in stage.json("dlq", "list")}) == 25
-
-
-def test_show_prints_a_dead_letter_whole(stage: OperatedStage) -> None:
-    message_id = stage.send("queue-dlq", builders.command(), reason="why")
-    shown = stage.run("dlq", "show", message_id[:8]).stdout
-    assert json.loads(shown.partition("\n")[2]) == builders.command()
-    assert "why" in shown.partition("\n")[0]
-
-
-def test_an_id_that_is_too_short_or_unknown_is_an_error(stage: OperatedStage) -> None:
-    assert stage.run("dlq", "show", "abc").exit_code == 2
-    assert "0 dead letters" in stage.run("dlq", "show", "abcdef12").output
 
 
 def test_a_fixed_command_is_redriven_to_the_order_queue(stage: OperatedStage, tmp_path: Path) -> None:
@@ -227,3 +165,74 @@ def test_records_that_the_stream_no_longer_has_stay_with_advice(stage: OperatedS
     result = stage.run("dlq", "redrive", "--all", "--yes")
     assert (result.exit_code, stage.depth("events-dlq")) == (1, 1)
     assert "replay" in result.output, result.output
+
+
+def receives(stage: OperatedStage, queue: str) -> list[int]:
+    """How often each message of a queue has been received, this time included."""
+    messages = stage.sqs.receive_message(
+        QueueUrl=stage.url(queue), MaxNumberOfMessages=10, MessageSystemAttributeNames=["ApproximateReceiveCount"]
+    ).get("Messages", [])
+    return [int(message["Attributes"]["ApproximateReceiveCount"]) for message in messages]
+
+
+@pytest.mark.parametrize("command", ["redrive", "drop"])
+@pytest.mark.parametrize("answer", [None, "y\n"], ids=["--yes", "an answer"])
+def test_a_command_receives_each_dead_letter_once(stage: OperatedStage, command: str, answer: str | None) -> None:
+    one, two = builders.fresh_order_id(), builders.fresh_order_id()
+    for order_id in (one, two):
+        stage.send("queue-dlq", builders.command(order_id=order_id), reason="the table was away")
+    agreed = ("--yes",) if answer is None else ()
+    assert stage.run("dlq", command, "--order", one, *agreed, answer=answer).exit_code == 0
+    assert receives(stage, "queue-dlq") == [2]
+
+
+def test_a_command_whose_id_another_order_has_stays_because_it_would_come_straight_back(stage: OperatedStage) -> None:
+    order = builders.an_order()
+    stage.store(order)
+    other = builders.command(order=builders.new_order(currency="EUR"))
+    stage.send("queue-dlq", other, reason="idempotency-key-reused: another order has this id")
+    result = stage.run("dlq", "redrive", "--all", "--yes", "--json")
+    report = json.loads(result.stdout)
+    assert (result.exit_code, report["done"]) == (1, {})
+    assert "idempotency-key-reused" in report["stayed"][0]["reason"]
+    assert (stage.depth("queue"), stage.depth("queue-dlq")) == (0, 1)
+
+
+def test_what_would_come_straight_back_is_named_with_the_ways_to_be_rid_of_it(stage: OperatedStage) -> None:
+    stage.send("queue-dlq", "no order", reason="not JSON")
+    result = stage.run("dlq", "redrive", "--all", "--yes")
+    assert result.exit_code == 1
+    assert "would come straight back" in result.stdout
+    assert "ordersctl dlq drop" in result.stdout
+    assert stage.run("dlq", "redrive", "--all", answer="n\n").stderr.startswith("1 dead letter will be redriven.")
+
+
+def test_a_command_whose_order_is_stored_already_is_redriven(stage: OperatedStage) -> None:
+    stage.store(builders.an_order())
+    stage.send("queue-dlq", builders.command(), reason="the table was away")
+    assert stage.json("dlq", "redrive", "--all", "--yes")["done"] == {"redriven": 1}
+
+
+@pytest.mark.parametrize(("command", "outcome"), [("redrive", "redriven"), ("drop", "stored as rejected")])
+def test_a_dead_letter_that_is_in_the_queue_twice_is_handled_once(
+    stage: OperatedStage, command: str, outcome: str
+) -> None:
+    body = builders.command(order_id=builders.fresh_order_id())
+    for source in ("m1", "m1", "m2"):
+        stage.send("queue-dlq", body, reason="the table was away", source=source)
+    done = stage.json("dlq", command, "--all", "--yes")["done"]
+    assert sum(done.values()) == 3
+    assert done["repeated, and deleted with the first"] == 1
+    assert (stage.depth("queue-dlq"), stage.depth("queue")) == (0, 2 if command == "redrive" else 0)
+    assert outcome in done
+
+
+def test_records_of_the_stream_that_all_come_back_are_not_reported_as_redriven(stage: OperatedStage) -> None:
+    stage.dynamodb.put_item(TableName="orders-local", Item={"order_id": {"S": "no order"}, "status": {"S": "placed"}})
+    (record,) = stage.stream_records("no order")
+    stage.send("events-dlq", stage.given_up(record, record))
+    result = stage.run("dlq", "redrive", "--queue", "events", "--yes", "--json")
+    ((outcome, count),) = json.loads(result.stdout)["done"].items()
+    assert (result.exit_code, count) == (1, 1)
+    assert outcome.startswith("came back")
+    assert [row["order_id"] for row in stage.json("dlq", "list")] == ["no order"]

@@ -9,7 +9,7 @@ import pytest
 from chalicelib.domain import orders
 from chalicelib.domain.orders import NewOrder, Order, OrderStatus
 from testkit import builders
-from tests.tools.operate.dlq.test_dlq import DEAD, KEY_REUSED
+from tests.tools.operate.dlq.dead_letters import DEAD, KEY_REUSED
 from tests.tools.operate.stage import OperatedStage
 
 
@@ -73,7 +73,7 @@ def test_dropped_garbage_is_kept_in_a_file_that_only_its_owner_reads(stage: Oper
     result = stage.run("dlq", "drop", "--all", "--archive", str(file), "--yes")
     assert result.exit_code == 0
     assert "2 kept in the file." in result.stdout
-    assert "Up to 1 clients may still read `accepted`" in result.stderr
+    assert "For up to 1 order a client may still read `accepted`" in result.stderr
     kept = [json.loads(line) for line in file.read_text().splitlines()]
     assert [each["body"] for each in kept] == [f"garbage for {kind}" for kind in DEAD]
     assert file.stat().st_mode & 0o777 == 0o600

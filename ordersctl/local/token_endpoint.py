@@ -1,0 +1,71 @@
+"""The token endpoint of the local run: OAuth 2.0 client credentials, as an identity provider offers them to services.
+
+Any name may be a client. Its secret follows from the run's signing key, so there is no list of clients to keep.
+"""
+
+import base64
+import hmac
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import parse_qs, unquote_plus
+
+from chalicelib.domain.orders import CUSTOMER_ID_PATTERN
+from ordersctl.local.tokens import SERVICE_SCOPE, client_secret, local_token
+
+TTL_SECONDS = 15 * 60
+_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the endpoint answers; `document` is a token, or an error of RFC 6749, section 5.2."""
+
+    status: int
+    document: Mapping[str, str | int]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return _HEADERS | (
+            {"WWW-Authenticate": 'Basic realm="orders"'} if self.status == HTTPStatus.UNAUTHORIZED else {}
+        )
+
+    @property
+    def body(self) -> str:
+        return json.dumps(self.document)
+
+
+def answer(authorization: str | None, body: bytes) -> Answer:
+    """Answer a request for a token (RFC 6749, section 4.4) by its header Authorization and its form."""
+    form = {name: values[-1] for name, values in parse_qs(body.decode("latin-1"), max_num_fields=20).items()}
+    client, secret = _credentials(authorization) or (form.get("client_id", ""), form.get("client_secret", ""))
+    # Two texts of which one may hold any character: compare_digest takes only bytes then.
+    if not re.fullmatch(CUSTOMER_ID_PATTERN, client) or not hmac.compare_digest(
+        client_secret(client).encode(), secret.encode()
+    ):
+        return _refused(401, "invalid_client", "The client is unknown, or its secret is another one.")
+    if form.get("grant_type") != "client_credentials":
+        return _refused(400, "unsupported_grant_type", "The only grant type here is client_credentials.")
+    scope = form.get("scope", SERVICE_SCOPE)
+    if not scope.split() or not set(scope.split()) <= set(SERVICE_SCOPE.split()):
+        return _refused(400, "invalid_scope", f"A service may have {SERVICE_SCOPE}.")
+    signed = local_token(subject=client, scope=scope, ttl_seconds=TTL_SECONDS)
+    return Answer(200, {"access_token": signed, "token_type": "Bearer", "expires_in": TTL_SECONDS, "scope": scope})
+
+
+def _credentials(authorization: str | None) -> tuple[str, str] | None:
+    """Return client and secret of the header Authorization (RFC 6749, section 2.3.1); None without such a header."""
+    scheme, _, encoded = (authorization or "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        client, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except ValueError:
+        return "", ""
+    return unquote_plus(client), unquote_plus(secret)
+
+
+def _refused(status: int, error: str, description: str) -> Answer:
+    return Answer(status, {"error": error, "error_description": description})

@@ -1,0 +1,212 @@
+"""docs/guide/recipes.md: its programs are run, and its templates are checked with AWS's rules."""
+
+import base64
+import datetime as dt
+import gzip
+import json
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from chalicelib.adapters import order_items
+from chalicelib.domain.events import OrderEvent
+from chalicelib.domain.orders import Order
+from ordersctl.shared.engine_client import client_options
+from ordersctl.shared.project import PROJECT_DIR
+from testkit.builders import an_order, full_document
+from tests.service.events.topics import random_events
+
+pytestmark = pytest.mark.full  # programs and templates of consumers: a change of the service seldom breaks them
+
+PAGE = (PROJECT_DIR / "docs" / "guide" / "recipes.md").read_text()
+TOPIC = "arn:aws:sns:us-east-1:000000000000:orders-local-events"
+CERTIFICATE = "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-1.pem"
+
+
+def section(heading: str) -> str:
+    return PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+def block(heading: str, language: str) -> str:
+    found = re.search(rf"^```{language}\n(.*?)^```$", section(heading), re.MULTILINE | re.DOTALL)
+    assert found
+    return found[1]
+
+
+def program(heading: str) -> dict[str, Any]:
+    """The names that a section's program defines."""
+    names: dict[str, Any] = {}
+    exec(compile(block(heading, "python"), heading, "exec"), names)  # noqa: S102 - our own page
+    return names
+
+
+# --- a webhook by HTTPS ----------------------------------------------------------------------------------------------
+
+
+class Sns:
+    """Signs envelopes as SNS does, and serves what is at its addresses (SNS guide, "Verifying the signatures")."""
+
+    def __init__(self) -> None:
+        self.key = rsa.generate_private_key(65537, 2048)
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "sns.amazonaws.com")])
+        now = dt.datetime.now(dt.UTC)
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(self.key.public_key())
+            .serial_number(1)
+            .not_valid_before(now)
+            .not_valid_after(now + dt.timedelta(days=1))
+            .sign(self.key, hashes.SHA256())
+        )
+        self.pem = certificate.public_bytes(serialization.Encoding.PEM)
+        self.fetched: list[str] = []
+
+    def fetch(self, url: str) -> bytes:
+        self.fetched.append(url)
+        return self.pem
+
+    def envelope(self, version: str = "2", **fields: str) -> dict[str, str]:
+        fields = {
+            "Type": "Notification",
+            "MessageId": "m-1",
+            "TopicArn": TOPIC,
+            "Message": json.dumps({"id": "ord_1.1"}),
+            "Timestamp": "2026-01-31T12:00:00.000Z",
+        } | fields
+        text = "".join(f"{name}\n{fields[name]}\n" for name in sorted(fields))
+        algorithm = hashes.SHA1() if version == "1" else hashes.SHA256()  # noqa: S303 - SNS's first version
+        signature = base64.b64encode(self.key.sign(text.encode(), padding.PKCS1v15(), algorithm)).decode()
+        return fields | {"SignatureVersion": version, "Signature": signature, "SigningCertURL": CERTIFICATE}
+
+
+@pytest.fixture(scope="module")
+def sns() -> Sns:
+    return Sns()
+
+
+@pytest.fixture
+def webhook(sns: Sns, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.setenv("TOPIC_ARN", TOPIC)
+    names = program("A webhook by HTTPS")
+    names["its_fetch"], names["fetch"] = names["fetch"], sns.fetch  # the network
+    sns.fetched.clear()
+    return names
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_a_webhook_takes_an_event_that_sns_signed(webhook: dict[str, Any], sns: Sns, version: str) -> None:
+    body = json.dumps(sns.envelope(version))
+    assert [webhook["event_in"](body) for _ in range(2)] == [{"id": "ord_1.1"}] * 2
+    assert sns.fetched == [CERTIFICATE], "the certificate is kept"
+
+
+def test_a_webhook_confirms_its_subscription(webhook: dict[str, Any], sns: Sns) -> None:
+    confirm = "https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription"
+    asked = sns.envelope(Type="SubscriptionConfirmation", SubscribeURL=confirm, Token="t")
+    assert webhook["event_in"](json.dumps(asked)) is None
+    assert sns.fetched == [CERTIFICATE, confirm]
+
+
+def test_a_webhook_refuses_what_sns_did_not_sign_and_another_topics_events(webhook: dict[str, Any], sns: Sns) -> None:
+    signed = sns.envelope()
+    for wrong in (
+        signed | {"Message": "{}"},
+        signed | {"Type": "Other"},
+        signed | {"SignatureVersion": "3"},
+        {name: value for name, value in signed.items() if name != "Signature"},
+        sns.envelope(TopicArn=f"{TOPIC}-of-another"),
+    ):
+        with pytest.raises(ValueError, match=r"not signed by SNS|of another topic"):
+            webhook["event_in"](json.dumps(wrong))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://sns.us-east-1.amazonaws.com/", "https://sns.evil.example/", "https://sns.a.amazonaws.com@evil.example/"],
+)
+def test_a_webhook_fetches_nothing_from_others(webhook: dict[str, Any], url: str) -> None:
+    with pytest.raises(ValueError, match="not an address of SNS"):
+        webhook["its_fetch"](url)
+
+
+# --- a work queue by status ------------------------------------------------------------------------------------------
+
+
+def test_the_work_queue_has_the_open_orders_oldest_first_whatever_the_order_of_events(
+    engine_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heading = "A work queue by status"
+    cloudformation = boto3.client("cloudformation", **client_options(engine_url))
+    cloudformation.create_stack(StackName="work-queue", TemplateBody=block(heading, "yaml"))
+    waiter = cloudformation.get_waiter("stack_create_complete")
+    waiter.wait(StackName="work-queue", WaiterConfig={"Delay": 0, "MaxAttempts": 500})
+    (output,) = cloudformation.describe_stacks(StackName="work-queue")["Stacks"][0]["Outputs"]
+    for name, value in {
+        "WORK_TABLE": output["OutputValue"],
+        "AWS_ENDPOINT_URL": engine_url,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    }.items():
+        monkeypatch.setenv(name, value)
+    names = program(heading)
+    events = list(random_events(300, seed=3))
+    last: dict[str, OrderEvent] = {event.subject: event for event in events}
+    chance = random.Random(6)
+    shuffled = [*events, *chance.sample(events, 50)]
+    chance.shuffle(shuffled)
+    for event in shuffled:
+        sent = json.loads(event.to_json())
+        names["handle"](sent, sent["data"])
+    for work, status in (("to ship", "confirmed"), ("to deliver", "shipped")):
+        found = names["next_work"](work, limit=200)
+        expected = {key: (event.data or {}) for key, event in last.items() if (event.data or {})["status"] == status}
+        assert expected
+        assert {each["order_id"]: int(each["version"]) for each in found} == {
+            key: order["version"] for key, order in expected.items()
+        }
+        assert [each["placed_at"] for each in found] == sorted(each["placed_at"] for each in found)
+
+
+# --- all orders in S3 ------------------------------------------------------------------------------------------------
+
+
+def test_an_export_is_turned_into_orders(tmp_path: Path) -> None:
+    full = Order.model_validate(full_document(Order) | {"status": "placed"})
+    spread = order_items.to_item(an_order(customer_id="guest")) | {"customer_id": {"S": "guest#3"}}
+    items = [order_items.to_item(full), spread]
+    export, script = tmp_path / "data.json.gz", tmp_path / "orders_of.py"
+    export.write_bytes(gzip.compress("".join(json.dumps({"Item": item}) + "\n" for item in items).encode()))
+    script.write_text(block("All orders in S3", "python"))
+    done = subprocess.run([sys.executable, str(script), str(export)], capture_output=True, text=True, check=True)  # noqa: S603
+    first, second = [json.loads(line) for line in done.stdout.splitlines()]
+    assert second["customer_id"] == "guest"
+    shown = full.shown()
+    assert {name: first[name] for name in shown.keys() & first.keys()} == {
+        name: shown[name] for name in shown.keys() & first.keys()
+    }
+    assert shown.keys() - first.keys() == {"subtotal"}  # computed from the lines
+
+
+# --- templates -------------------------------------------------------------------------------------------------------
+
+
+def test_cloudformation_takes_every_template(tmp_path: Path) -> None:
+    templates = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    files = [tmp_path / f"{number}.yaml" for number in range(len(templates))]
+    for file, template in zip(files, templates, strict=True):
+        file.write_text(template)
+    command = [sys.executable, "-c", "import sys; from cfnlint.runner import main; sys.exit(main())"]
+    done = subprocess.run([*command, *map(str, files)], capture_output=True, text=True, check=False)  # noqa: S603
+    assert (done.returncode, len(files)) == (0, 3), done.stdout

@@ -1,0 +1,53 @@
+"""`dlq list` and `dlq show`: dead letters of all three kinds are found and shown, and stay in their queues."""
+
+import json
+
+from testkit import builders
+from tests.tools.operate.dlq.dead_letters import KEY_REUSED, a_record, an_event
+from tests.tools.operate.stage import OperatedStage
+
+
+def test_list_shows_every_kind_with_its_reason_its_age_and_its_order(stage: OperatedStage) -> None:
+    order = builders.an_order()
+    stage.send("queue-dlq", builders.command(), reason=KEY_REUSED, source="m1")
+    stage.send("events-dlq", a_record(order), reason="InvalidParameter", source="e1")
+    stage.send("inventory-dlq", an_event(order))
+    rows = stage.json("dlq", "list")
+    assert [(row["queue"], row["order_id"], row["reason"]) for row in rows] == [
+        ("orders", order.order_id, KEY_REUSED),
+        ("events", order.order_id, "InvalidParameter"),
+        ("inventory", order.order_id, "received too often, moved here by SQS"),
+    ]
+    assert all(0 <= row["age"] < 60 for row in rows)
+    table = stage.run("dlq", "list").stdout
+    assert all(row["id"][:8] in table for row in rows)
+
+
+def test_list_filters_by_queue_reason_and_order(stage: OperatedStage) -> None:
+    one, two = builders.fresh_order_id(), builders.fresh_order_id()
+    stage.send("queue-dlq", builders.command(order_id=one), reason="not JSON")
+    stage.send("queue-dlq", builders.command(order_id=two), reason=KEY_REUSED)
+    stage.send("invoicing-dlq", {"subject": two})
+    assert [row["order_id"] for row in stage.json("dlq", "list", "--reason", "KEY-reused")] == [two]
+    assert [row["queue"] for row in stage.json("dlq", "list", "--order", two)] == ["orders", "invoicing"]
+    assert [row["queue"] for row in stage.json("dlq", "list", "--queue", "invoicing")] == ["invoicing"]
+    assert stage.run("dlq", "list", "--queue", "nobody").exit_code == 2
+
+
+def test_listing_leaves_every_dead_letter_in_its_queue_and_visible(stage: OperatedStage) -> None:
+    for number in range(25):
+        stage.send("queue-dlq", f"garbage {number}", reason="not JSON")
+    for _ in range(3):
+        assert len({row["id"] for row in stage.json("dlq", "list")}) == 25
+
+
+def test_show_prints_a_dead_letter_whole(stage: OperatedStage) -> None:
+    message_id = stage.send("queue-dlq", builders.command(), reason="why")
+    shown = stage.run("dlq", "show", message_id[:8]).stdout
+    assert json.loads(shown.partition("\n")[2]) == builders.command()
+    assert "why" in shown.partition("\n")[0]
+
+
+def test_an_id_that_is_too_short_or_unknown_is_an_error(stage: OperatedStage) -> None:
+    assert stage.run("dlq", "show", "abc").exit_code == 2
+    assert "0 dead letters" in stage.run("dlq", "show", "abcdef12").output
