@@ -26,10 +26,13 @@ _ACCEPTING = (
 # Of the endpoints that read and change orders: a snapshot has them too, for it is made once for many environments.
 _OTHER_ENDPOINTS = (
     "chalicelib.adapters.order_table",
+    "chalicelib.application.list_orders",
     "chalicelib.application.manage",
     "chalicelib.application.read_many",
     "chalicelib.aws.container_credentials",
     "chalicelib.http.cursors",
+    "chalicelib.http.list_query",
+    "chalicelib.http.preconditions",
 )
 # By the name of the handler in app.py: what it would import in its first invocation.
 _MODULES = {
