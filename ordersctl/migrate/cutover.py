@@ -99,7 +99,9 @@ def _checked_back(migration: Migration, route: str) -> Iterator[str]:
     elif migration.mapping.reverse is None:
         yield f"what was {'changed' if route == 'changes' else 'placed'} here is not in the shop: there is no [reverse]"
     else:
-        yield "what was changed and placed here is in the shop when the queue of write-back is empty"
+        yield "what was changed and placed here is in the shop when write-back's queue and dead-letter queue are empty"
+    if route == "changes":
+        yield "orders that were changed here do not follow the shop any more: hand reads back too"
 
 
 def _run_hook(migration: Migration, route: str, target: str) -> None:

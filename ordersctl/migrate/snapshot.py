@@ -14,9 +14,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ordersctl.migrate.context import Migration
 from ordersctl.migrate.copying import Copier, copier
 from ordersctl.migrate.errors import SourceLost, Stopped
+from ordersctl.migrate.mapping.rows import Gone
 from ordersctl.migrate.position import Position
 from ordersctl.migrate.source import log_identity
 from ordersctl.migrate.source.reads import Reader
+from ordersctl.migrate.target import imported_items, stored
 from ordersctl.shared.output import duration, echo
 
 CHUNK = 200  # orders in one transaction of the source
@@ -31,7 +33,8 @@ def snapshot(migration: Migration, *, rate: float, restart: bool, chunk: int = C
     Raises Stopped, botocore's errors.
     """
     state, reader = migration.state, migration.reader()
-    table = replace(migration.table, generation=migration.table.generation + restart)
+    # Two further: one that was copied again (copy_again) since may be stored as of the same place.
+    table = replace(migration.table, generation=migration.table.generation + 2 * restart)
     with state.only_one("snapshot"), copier(table, quiet=True) as copying:
         if restart:
             state.save_snapshot({"generation": table.generation})
@@ -43,6 +46,8 @@ def snapshot(migration: Migration, *, rate: float, restart: bool, chunk: int = C
         while not progress["done"]:
             try:
                 copied = _chunk(reader, copying, progress, chunk)
+                if not copied and progress.get("skips"):
+                    _remove_gone(migration, reader, copying, progress, rate)
             except SourceLost as lost:
                 echo(f"The source is lost ({lost}); it is asked again.", err=True)
                 time.sleep(_PAUSE_SECONDS)
@@ -79,16 +84,21 @@ def copy_again(migration: Migration, keys: Sequence[int], *, rate: float) -> dic
 def _begin(migration: Migration, reader: Reader) -> dict[str, Any]:
     """Save where following begins, and that nothing is copied yet."""
     state = migration.state
-    if (at := state.position()) is None or at.epoch < migration.mapping.epoch:
-        state.save_position(reader.end_of_log(), **log_identity.of(reader))
-    elif at.epoch > migration.mapping.epoch:
+    if (at := state.position()) is not None and at.epoch > migration.mapping.epoch:
         raise Stopped(f"[source] epoch was {at.epoch} before: it never falls.")
+    # What follow could not read must not stop it again. What was deleted in that part is removed after the copy.
+    skips = at is not None and not (state.is_running("follow") and at.epoch == migration.mapping.epoch)
+    if at is None or skips:
+        with state.only_one("follow"):
+            state.save_position(reader.end_of_log(), **log_identity.of(reader))
+    else:
+        echo("follow is running, and goes on from where it is.", err=True)
     with reader.snapshot() as shop:
         total = _estimate(reader, migration)
     if not shop.position.number:  # the server does not say where in its log a snapshot is
         time.sleep(_SETTLE_SECONDS)
     floor = state.followed()
-    return {"after": 0, "copied": 0, "done": False, "began": shop.at, "total": total, "floor": floor}
+    return {"after": 0, "copied": 0, "done": False, "began": shop.at, "total": total, "floor": floor, "skips": skips}
 
 
 def _estimate(reader: Reader, migration: Migration) -> int:
@@ -113,6 +123,18 @@ def _chunk(reader: Reader, copying: Copier, progress: dict[str, Any], size: int)
     except (BotoCoreError, ClientError) as error:
         raise Stopped(f"the table cannot be written: {error}. Run it again: it goes on after order {after}.") from error
     return keys
+
+
+def _remove_gone(migration: Migration, reader: Reader, copying: Copier, progress: dict[str, Any], rate: float) -> None:
+    """Remove the stored orders whose rows are gone: follow does not see deletions in the part that it skips."""
+    began, done = time.monotonic(), 0
+    for page in stored.pages(migration.table):
+        keys = [key for key, item in page.items() if not imported_items.is_gone(item)]
+        with reader.snapshot(floor=Position.from_json(progress["floor"])) as shop:
+            loaded = shop.load(keys)
+        copying.put_all({key: order for key, order in loaded.items() if isinstance(order, Gone)}, shop.position)
+        done += len(keys)
+        _keep_to(rate, done, began)
 
 
 def _keep_to(rate: float, done: int, began: float) -> None:

@@ -19,6 +19,7 @@ from ordersctl.shared.project import PROJECT_DIR
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 VENDOR = PROJECT_DIR / "docs" / "assets" / "vendor"
+OPEN = {"/openapi.json", "/health"}
 ABOUT = {"files.json", "package.json"}
 
 
@@ -71,6 +72,7 @@ def test_the_api_reference_has_every_operation_and_every_schema(source: Path) ->
     document = json.loads((PROJECT_DIR / "chalicelib" / "http" / "openapi.json").read_text())
     operations = [f"{method.upper()} {path}" for path, each in document["paths"].items() for method in each]
     assert [each for each in operations if f"```http\n{each}\n```" not in page] == []
+    assert page.count("No token is needed.") == len([path for path in document["paths"] if path in OPEN])
     assert [name for name in document["components"]["schemas"] if f"\n### {name}\n" not in page] == []
 
 

@@ -154,8 +154,7 @@ def test_killing_the_event_sources_in_the_middle_loses_and_duplicates_nothing(
 
 
 def event_sources_pid(run: LocalRun) -> int:
-    notes = json.loads((run.state_dir / "run.json").read_text())
-    return int(notes["event sources"])
+    return run.pids()["event sources"]
 
 
 def test_eight_clients_at_once_each_get_their_own_answers(

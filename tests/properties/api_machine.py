@@ -4,8 +4,7 @@ import json
 import uuid
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import urlencode
 
 from hypothesis import strategies as st
@@ -13,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from testkit.api_client import Answer
 from testkit.builders import line
+from tests.properties.answers import also, now, query, shows
 from tests.properties.api_model import NEXT, STATUSES, Actor, Json, Known, Model, Refused
 from tests.properties.requests import (
     ACTORS,
@@ -283,25 +283,3 @@ class ApiMachine(RuleBasedStateMachine):
         for which, known in enumerate(self.model.orders.values() if hasattr(self, "model") else ()):
             if known.shown or known.erased:
                 self.read(("shop", None), which, None)
-
-
-def also(customer: str | None) -> str:
-    """One more parameter of a query."""
-    return "" if customer is None else f"&{urlencode({'customer_id': customer})}"
-
-
-def query(**parameters: Any) -> str:
-    given = {name: value for name, value in parameters.items() if value is not None}
-    return f"?{urlencode(given)}" if given else ""
-
-
-def now() -> str:
-    return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
-
-
-def shows(answer: Answer, shown: Json) -> None:
-    assert answer.status == 200, answer
-    assert answer.headers["ETag"] == f'"{shown["version"]}"'
-    document = answer.json
-    assert bool(document.pop("violations", None)) == (shown["status"] == "rejected")
-    assert document == shown

@@ -8,7 +8,8 @@ CREATE TABLE oc_order (
   shipping_postcode VARCHAR(10) NOT NULL, shipping_country_id INT NOT NULL, shipping_zone VARCHAR(128) NOT NULL,
   comment TEXT NOT NULL, total DECIMAL(15,4) NOT NULL DEFAULT 0, order_status_id INT NOT NULL DEFAULT 0,
   currency_code VARCHAR(3) NOT NULL, currency_value DECIMAL(15,8) NOT NULL DEFAULT 1,
-  date_added DATETIME NOT NULL, date_modified DATETIME NOT NULL) DEFAULT CHARSET utf8mb3;
+  date_added DATETIME NOT NULL, date_modified DATETIME NOT NULL, payment_company VARCHAR(60) NOT NULL DEFAULT '',
+  payment_address_2 VARCHAR(128) NOT NULL DEFAULT '', payment_zone VARCHAR(128) NOT NULL DEFAULT '') DEFAULT CHARSET utf8mb3;
 CREATE TABLE oc_order_product (
   order_product_id INT AUTO_INCREMENT PRIMARY KEY, order_id INT NOT NULL, product_id INT NOT NULL, name VARCHAR(255) NOT NULL,
   model VARCHAR(64) NOT NULL, quantity INT NOT NULL, price DECIMAL(15,4) NOT NULL, total DECIMAL(15,4) NOT NULL,

@@ -1,10 +1,12 @@
 """The API reference of the documentation site, from the OpenAPI document."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from ordersctl.contract.reference.markdown import REQUIRED, Json, code, fields, kind, table
 
+_PROBLEM = re.compile(r"^`([a-z-]+)`: ", re.MULTILINE)
 METHODS = ("get", "post", "patch", "put", "delete")
 
 
@@ -37,7 +39,8 @@ def _operation(document: Json, method: str, path: str, operation: Json, shared: 
     yield f"### {operation['summary']}\n"
     yield f"```http\n{method.upper()} {path}\n```\n"
     yield f"{operation.get('description', '')}\n"
-    yield f"Scope of the token: {_scopes(operation)}.\n"
+    if not operation.get("security"):
+        yield "No token is needed.\n"
     yield table(
         ("parameter", "type", "meaning"),
         (_parameter(_resolved(document, each)) for each in [*shared, *operation.get("parameters", [])]),
@@ -59,11 +62,6 @@ def _operation(document: Json, method: str, path: str, operation: Json, shared: 
 
 def _responses(document: Json, operation: Json) -> list[tuple[str, Json]]:
     return [(status, _resolved(document, answer)) for status, answer in operation["responses"].items()]
-
-
-def _scopes(operation: Json) -> str:
-    scopes = [scope for needed in operation.get("security", []) for each in needed.values() for scope in each]
-    return ", ".join(f"`{scope}`" for scope in scopes) or "none; no token is needed"
 
 
 def _parameter(parameter: Json) -> tuple[str, ...]:
@@ -88,7 +86,9 @@ def _examples(body: Json) -> list[Any]:
 
 
 def _in_a_cell(text: str) -> str:
-    return text.replace("\n\n", "<br>")
+    """Return the meaning of a response in one line, with a link for each type of problem that it names."""
+    linked = _PROBLEM.sub(r"[`\1`](../guide/problems.md#\1): ", text)
+    return linked.replace("\n\n", "<br>")
 
 
 def _resolved(document: Json, value: Json) -> Json:

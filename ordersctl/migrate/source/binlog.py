@@ -5,6 +5,7 @@ mysql-replication reads the log. Its traps, which tests/tools/migrate/copying/te
 the middle of a transaction, without the tables' descriptions.
 """
 
+import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,6 +16,7 @@ import pymysql
 from pymysqlreplication import BinLogStreamReader
 from pymysqlreplication.constants import NONE_SOURCE
 from pymysqlreplication.event import (
+    ExecuteLoadQueryEvent,
     GtidEvent,
     HeartbeatLogEvent,
     MariadbGtidEvent,
@@ -41,12 +43,13 @@ from ordersctl.migrate.source.statements import Meaning, meaning
 HEARTBEAT_SECONDS = 0.5  # how often the source says that nothing happened
 _EVENTS = [
     *(DeleteRowsEvent, PartialUpdateRowsEvent, UpdateRowsEvent, WriteRowsEvent),
-    *(GtidEvent, MariadbGtidEvent, HeartbeatLogEvent, NotImplementedEvent, QueryEvent, RotateEvent),
-    *(XAPrepareEvent, XidEvent),
+    *(ExecuteLoadQueryEvent, GtidEvent, MariadbGtidEvent, HeartbeatLogEvent, NotImplementedEvent, QueryEvent),
+    *(RotateEvent, XAPrepareEvent, XidEvent),
 ]
 _IMAGES = (("values", "none_sources"), ("before_values", "before_none_sources"), ("after_values", "after_none_sources"))
 _RENAMED = {"db": "database"}  # PyMySQL calls the library's name for it deprecated
 _COMPRESSED = {40, *range(165, 172)}  # MySQL's transaction payload, MariaDB's compressed statements and rows
+_INCIDENT = 26  # the server has changed rows and could not log them
 _PURGED = 1236  # ER_MASTER_FATAL_ERROR_READING_BINLOG
 
 
@@ -94,6 +97,7 @@ class LogReader:
             only_schemas=[mapping.database],
             only_tables=list(mapping.watch),
             slave_heartbeat=HEARTBEAT_SECONDS,
+            ignore_decode_errors=True,  # UTF-8 in disguise is often no latin1; of a row only its keys are used
             enable_logging=False,
             pymysql_wrapper=self._connect,
         )
@@ -121,6 +125,11 @@ class LogReader:
             if isinstance(error, pymysql.MySQLError) and not is_lost(error):
                 raise Stopped(f"the source's log cannot be read: {explained(error)}.") from error
             raise SourceLost(explained(error)) from error
+        except (AssertionError, AttributeError, LookupError, TypeError, ValueError, struct.error) as error:
+            raise Stopped(
+                f"the log's reader does not understand what follows {self._place()} in the log. A column of a watched "
+                "table may be of a kind that it does not know (COMPRESSED)."
+            ) from error
         if event is None:
             raise SourceLost("the source ended the log")
         return event
@@ -134,10 +143,14 @@ class LogReader:
             self._collected.gtid, self._in_transaction = event.gtid, True
         elif isinstance(event, QueryEvent):
             ended = self._statement(event)
+        elif isinstance(event, ExecuteLoadQueryEvent):
+            self._stop_unless_accepted("LOAD DATA")
         elif isinstance(event, XidEvent):
             ended = True
         elif isinstance(event, XAPrepareEvent):
             raise Stopped(f"the log has a distributed transaction (XA) at {self._place()}, which cannot be followed.")
+        elif isinstance(event, NotImplementedEvent) and event.event_type == _INCIDENT:
+            raise Stopped(f"the log says at {self._place()} that changes are missing in it: copy again.")
         elif isinstance(event, NotImplementedEvent) and event.event_type in _COMPRESSED:
             raise Stopped(
                 f"the log is compressed at {self._place()}: set binlog_transaction_compression (MySQL) or "
@@ -190,15 +203,19 @@ class LogReader:
         text = event.query if isinstance(event.query, str) else event.query.decode(errors="replace")
         schema = event.schema.decode(errors="replace") if isinstance(event.schema, bytes) else str(event.schema)
         kind = meaning(text, schema, self._mapping.database, self._mapping.watch)
-        if kind is Meaning.STOPS and str(self._place()) not in self._accepted:
-            raise Stopped(
-                f"the log has a statement at {self._place()} that it should have as rows, or that changes a watched "
-                f"table: {text[:200]}\nThe position is kept. Look at what it did, and copy what it changed "
-                f"(verify, snapshot --keys); then go on with --accept {self._place()}"
-            )
+        if kind is Meaning.STOPS:
+            self._stop_unless_accepted(text[:200])
         if kind is Meaning.BEGINS:
             self._in_transaction = True
         return kind not in {Meaning.BEGINS, Meaning.WITHIN}
+
+    def _stop_unless_accepted(self, statement: str) -> None:
+        if str(self._place()) not in self._accepted:
+            raise Stopped(
+                f"the log has a statement at {self._place()} that it should have as rows, or that changes a watched "
+                f"table: {statement}\nThe position is kept. Look at what it did, and copy what it changed "
+                f"(verify, snapshot --keys); then go on with --accept {self._place()}"
+            )
 
     def _place(self) -> Position:
         return Position.of(self._mapping.epoch, self._stream.log_file, self._stream.log_pos)

@@ -87,8 +87,14 @@ class Snapshot:
 
     def _by_key(self, text: str, keys: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
         grouped: dict[int, list[dict[str, Any]]] = {}
+        wanted = frozenset(keys)
         for row in self.select(text, keys=keys):
-            grouped.setdefault(row[self.mapper.mapping.key], []).append(row)
+            if (key := row.get(self.mapper.mapping.key)) not in wanted:
+                raise Stopped(
+                    f"a SELECT of the mapping gives a row with {self.mapper.mapping.key} = {key!r}, which is not one "
+                    "of :keys; where the table has it as text, CAST it AS SIGNED."
+                )
+            grouped.setdefault(key, []).append(row)
         return grouped
 
     def _written_back(self, keys: Sequence[int]) -> set[int]:

@@ -5,7 +5,14 @@ from collections.abc import Collection
 from enum import Enum, auto
 
 _COMMENTS = re.compile(r"/\*(?!M?!).*?\*/|--[^\n]*|#[^\n]*", re.DOTALL)
-_CHANGES_ROWS = re.compile(r"\W*(?:insert|update|delete|replace|load|with|call|do|truncate)\b", re.IGNORECASE)
+_RUN_ON_SOME_SERVERS = re.compile(r"/\*M?!\d*|\*/")  # what is in such a comment is part of the statement
+_SETTINGS = re.compile(r"\W*set\s+statement\s.*?\sfor\s", re.IGNORECASE)  # MariaDB's, for one statement
+# A SELECT is in the log when it calls a function that changes rows. ANALYZE runs a statement, but not ANALYZE TABLE.
+_CHANGES_ROWS = re.compile(
+    r"\W*(?:insert|update|delete|replace|load|with|call|do|truncate|select|values"
+    r"|analyze(?!\s+(?:local\s+|no_write_to_binlog\s+)?tables?\b))\b",
+    re.IGNORECASE,
+)
 _CHANGES_TABLES = re.compile(r"\W*(?:alter|create|drop|rename|truncate|optimize|repair|import)\b", re.IGNORECASE)
 _DROPS_DATABASE = re.compile(r"\W*(?:drop|alter)\s+(?:database|schema)\b", re.IGNORECASE)
 
@@ -32,7 +39,8 @@ _OF_TRANSACTIONS = {
 
 def meaning(text: str, schema: str, database: str, tables: Collection[str]) -> Meaning:
     """Judge a statement of the log that was made while `schema` was the current database."""
-    bare = " ".join(_COMMENTS.sub(" ", text).split()).rstrip("; ")
+    bare = " ".join(_RUN_ON_SOME_SERVERS.sub(" ", _COMMENTS.sub(" ", text)).split()).rstrip("; ")
+    bare = _SETTINGS.sub("", bare, count=1) if _SETTINGS.match(bare) else bare
     first = bare.partition(" ")[0].upper()
     if first in _OF_TRANSACTIONS and not bare.upper().startswith("ROLLBACK TO"):
         return _OF_TRANSACTIONS[first]

@@ -40,6 +40,11 @@ def key_of(item: Item, source: str) -> int | None:
     return int(number) if name == source else None
 
 
+def is_gone(item: Item) -> bool:
+    """Whether the import has removed an order, or cancelled or kept it by rule, because its row was deleted."""
+    return str(item[LEGACY_DIGEST]["S"]) == GONE
+
+
 def is_owned(item: Item) -> bool:
     """Whether this service has changed an order since its import, or has made it: an import must not overwrite it."""
     return not order_items.is_imported(item)

@@ -14,7 +14,7 @@ from ordersctl.migrate.errors import Refused
 from ordersctl.migrate.mapping.rows import Gone
 from ordersctl.migrate.source.reads import Loaded, Reader
 from ordersctl.migrate.target import imported_items, stored
-from ordersctl.migrate.target.imported_items import GONE, LEGACY_DIGEST, Item
+from ordersctl.migrate.target.imported_items import Item
 
 CHUNK = 500
 _CONFIRMATIONS = 3  # times that a difference is seen before it counts
@@ -148,7 +148,7 @@ def _difference(theirs: Order | Gone | Refused, item: Item | None) -> tuple[str,
     if isinstance(theirs, Refused):
         return REFUSED, str(theirs) if item is None else f"{theirs} (as it was before, it is stored)"
     if isinstance(theirs, Gone):
-        is_gone = item is None or item[LEGACY_DIGEST]["S"] == GONE
+        is_gone = item is None or imported_items.is_gone(item)
         return (SAME, "") if is_gone else ("extra", "is stored, and the shop does not have it")
     return ("lost", "is not stored") if item is None else _difference_of_order(theirs, item)
 

@@ -78,7 +78,7 @@ def test_head_is_answered_as_get_is_without_the_body(client: httpx.Client) -> No
     accepted = client.post("/orders", content=ORDER, headers=JSON)
     order = accepted.headers["Location"]
     eventually(lambda: client.get(order).json()["status"] == "placed")
-    for path in (order, "/customers/ann/orders?limit=1", "/health", "/openapi.json"):
+    for path in (order, "/customers/ann/orders?limit=1", "/health", "/openapi.json", "/"):
         got, head = client.get(path), client.head(path)
         assert (head.status_code, head.content) == (got.status_code, b"") == (200, b"")
         for name in ("Content-Type", "Cache-Control", "ETag"):

@@ -149,7 +149,8 @@ class OpenCart(Writer):
         number, address = self.number(), ("Ann", "Lee", "1 High Street", "Leeds", "LS1 1AA", 222)
         self._run(
             "INSERT INTO oc_order VALUES (%s, 'INV-', %s, 'Ann', 'Lee', 'ann@shop.example', '0113', %s, %s, %s, "
-            "%s, %s, %s, %s, %s, '', %s, '', %s, %s, %s, '', '', 0, 1, 'GBP', 1, '2026-11-28', '2026-11-28')",
+            "%s, %s, %s, %s, %s, '', %s, '', %s, %s, %s, '', '', 0, 1, 'GBP', 1, '2026-11-28', '2026-11-28', "
+            "'Lee & Co', 'Floor 2', 'Yorkshire')",
             *(number, number % 7, *address, *address),
         )
         self._lines(number)

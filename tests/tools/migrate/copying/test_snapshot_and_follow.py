@@ -125,3 +125,10 @@ def test_an_order_whose_joined_row_is_missing_is_refused_and_not_taken_for_delet
     assert shop.follow()["refused"] == 2
     assert shop.order(10101).note == "call first"
     assert "is a row missing that is joined?" in shop.run("verify").stdout
+
+
+def test_parts_whose_key_is_a_text_are_not_left_out_in_silence(shop: Shop) -> None:
+    columns = "CAST(orderNumber AS CHAR) AS orderNumber, 'fee' AS type, 1 AS amount"
+    select = f"SELECT {columns} FROM orders WHERE orderNumber IN :keys"  # noqa: S608
+    shop.mapping.write_text(f'{shop.mapping.read_text()}\n[adjustments]\nselect = "{select}"\n')
+    assert "orderNumber = '10100', which is not one of :keys" in shop.run("snapshot").stderr

@@ -77,7 +77,7 @@ def pasted(folder: Path, engine_url: str, api_url: str) -> Iterator[subprocess.P
     (folder / "consumer.yaml").write_text(block("yaml"))
     (folder / "consumer.py").write_text(block("python"))
     aws = folder / "aws"
-    aws.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m tests.docs.aws_cli "$@"\n')
+    aws.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m tests.docs.guide.aws_cli "$@"\n')
     aws.chmod(0o700)
     script = blocks("sh")
     for usual, ours in {
