@@ -162,13 +162,13 @@ class _Received(io.RawIOBase):
 
 
 def _by_http_client(received: bytes, sock: socket.socket, ends: float) -> Response:
-    from http import client  # noqa: PLC0415 - rarely needed, and slow to import
+    import http.client  # noqa: PLC0415 - rarely needed, and slow to import
 
-    response = client.HTTPResponse(_Received(received, sock, ends), method="POST")  # type: ignore[arg-type]
+    response = http.client.HTTPResponse(_Received(received, sock, ends), method="POST")  # type: ignore[arg-type]
     try:
         response.begin()
         content = response.read()
-    except (client.HTTPException, ValueError, OverflowError, MemoryError) as error:  # the last three of sizes
+    except (http.client.HTTPException, ValueError, OverflowError, MemoryError) as error:  # the last three: of sizes
         raise ResponseError(f"not a response: {type(error).__name__}") from error
     # The reader may have taken bytes of what follows with it, so the connection is not used again.
     return Response(response.status, response.headers.get("x-amzn-query-error", ""), content, is_last=True)
