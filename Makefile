@@ -1,3 +1,4 @@
+# make help                       this list
 # make run [ARGS="--port 8001"]   everything on this machine; Ctrl-C stops it
 # make test [ARGS="-k cursor"]    the tests to run while working: under three minutes on two cores; offline once installed
 # make test-all                   every test; make test-rest: those that make test leaves out (tests/README.md)
@@ -24,8 +25,10 @@
 # make growth                     the cost of calls while a table grows from 10^3 to 10^6 orders; minutes; needs node and npm
 # make simulate-check             the model of `ordersctl simulate` beside the local run; two minutes
 # make format                     formats the code as make check requires
-.PHONY: run test test-all test-rest property contract clients openapi check package e2e-package e2e-deploy audit-template e2e-second-engine bench load format
+.PHONY: help run test test-all test-rest property contract clients openapi check package e2e-package e2e-deploy audit-template e2e-second-engine bench load format
 .PHONY: docs faults golden seeded-bugs permissions fuzz mutants audit lock growth simulate-check
+
+.DEFAULT_GOAL = run
 
 # The first interpreter that is new enough, unless PYTHON names one.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -39,8 +42,11 @@ PIP = $(1)/bin/python -m pip install --quiet --disable-pip-version-check --requi
 UV = .venv/bin/uv pip install --quiet --python $(1)/bin/python --require-hashes --no-build-isolation
 INSTALL = $(UV) -r $(2) 2>/dev/null || $(PIP) -r $(2)
 
-run: .venv/run
-	@.venv/bin/python -m ordersctl run $(ARGS)
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' $(firstword $(MAKEFILE_LIST))
+
+run: .venv/run .venv/bin/ordersctl
+	@.venv/bin/ordersctl run $(ARGS)
 
 # The tests of a file stay in one worker, which has engines and local runs of its own. Files start in alphabetical order,
 # so that the longest, in tests/bench, come first. Three workers keep two cores busy, since many tests wait for an engine.
@@ -75,15 +81,15 @@ build/clients/installed: requirements-clients.txt tests/contract/clients/package
 	@touch $@
 
 openapi: .venv/installed
-	.venv/bin/python -m ordersctl openapi
+	.venv/bin/ordersctl openapi
 
 property: .venv/installed
 	HYPOTHESIS_PROFILE=full .venv/bin/python -m pytest tests/properties/test_api_model.py tests/service/http/test_list_at_scale.py $(ARGS)
 
 # Secrets are found by the formats of keys and tokens and by randomness, not by names of variables. Left out are lines with
-# order ids, their alphabet or hashes of packages, and tests with made-up keys and ids.
+# order ids, their alphabet or hashes of packages, and tests with made-up keys and ids, or hashes of public keys.
 NO_SECRETS = --disable-plugin KeywordDetector --exclude-lines 'hjkmnp|ord_|--hash=sha256:|"integrity": "sha512-' \
-	--exclude-files '^docs/assets/vendor/|^tests/(data/.*\.json|(unit/(http/test_cursors|http/auth/test_token_attacks|domain/test_fingerprints|ordersctl/operate/test_webhook)|service/http/access/(test_)?identity_providers|tools/local/test_sqs_event_source)\.py)$$'
+	--exclude-files '^docs/assets/vendor/|^tests/(data/.*\.json|(unit/(aws/test_tls|http/test_cursors|http/auth/test_token_attacks|domain/test_fingerprints|ordersctl/operate/test_webhook)|service/http/access/(test_)?identity_providers|tools/local/test_sqs_event_source)\.py)$$'
 
 faults: .venv/installed
 	FAULT_SEEDS=$(or $(SEEDS),200) .venv/bin/python -m pytest tests/resilience -q -rP $(ARGS)
@@ -139,7 +145,7 @@ check: .venv/installed
 	.venv/bin/bandit --quiet --recursive --severity-level medium app.py chalicelib ordersctl
 	git ls-files --cached --others --exclude-standard -z | xargs -0 .venv/bin/detect-secrets-hook $(NO_SECRETS)
 	.venv/bin/cfn-lint --include-checks I -- infra/resources.yaml
-	.venv/bin/python -m ordersctl package --stage prod --template-only --out build/check
+	.venv/bin/ordersctl package --stage prod --template-only --out build/check
 	.venv/bin/cfn-lint --include-checks I -- build/check/sam.json build/check/cloudformation.json
 	$(DOCS)
 
@@ -151,7 +157,7 @@ docs: .venv/installed
 	@echo "Open build/docs/site/index.html"
 
 package: .venv/installed
-	.venv/bin/python -m ordersctl package --stage $(or $(STAGE),$(error name a stage: make package STAGE=prod))
+	.venv/bin/ordersctl package --stage $(or $(STAGE),$(error name a stage: make package STAGE=prod))
 
 e2e-package: .venv/installed
 	.venv/bin/python -m pytest tests/e2e/deployments/e2e_package.py $(ARGS)
@@ -173,7 +179,7 @@ build/second-engine/installed: requirements-build.txt requirements-second-engine
 
 # checkov needs other versions of our dependencies, so it has an environment of its own.
 audit-template: .venv/installed build/audit/installed
-	.venv/bin/python -m ordersctl package --stage prod --template-only --out build/check
+	.venv/bin/ordersctl package --stage prod --template-only --out build/check
 	build/audit/bin/checkov --config-file infra/checkov.yaml --file build/check/cloudformation.json
 
 build/audit/installed: requirements-build.txt requirements-checkov.txt
@@ -216,7 +222,11 @@ format: .venv/installed
 	@$(call INSTALL,.venv,requirements-run.txt)
 	@touch $@
 
-.venv/installed: .venv/run requirements-dev.txt
+# The command line, beside the Python that runs it. It is no package to be installed: the code is the project's own.
+.venv/bin/ordersctl: ordersctl/launcher | .venv/run
+	@install -m 755 $< $@
+
+.venv/installed: .venv/run .venv/bin/ordersctl requirements-dev.txt
 	@echo "Installing what tests and checks need (once)"
 	@$(call INSTALL,.venv,requirements-dev.txt)
 	@touch $@

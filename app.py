@@ -221,6 +221,14 @@ def health(request: Request) -> Response:
     return responses.healthy(request, wiring.settings().stage)
 
 
+@app.route("/", methods=READING, content_types=["*/*"])
+@endpoint
+def index(request: Request) -> Response:
+    from chalicelib.http import responses
+
+    return responses.index(request, wiring.settings().stage)
+
+
 # --- SQS handler -----------------------------------------------------------------------------------------------------
 
 # Processing stops a second before the function's end; deletes may use all of that but the last 200 ms.

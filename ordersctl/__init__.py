@@ -1,1 +1,1 @@
-"""The command line of Orders: `python -m ordersctl`. Nothing in here ships to Lambda."""
+"""The command line of Orders: `ordersctl`. Nothing in here ships to Lambda."""

@@ -1,11 +1,15 @@
-"""`python -m ordersctl`: one module per command, imported when the command is asked for."""
+"""`ordersctl`: one module per command, imported when the command is asked for."""
 
 import difflib
 import importlib
+import tomllib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import click
+from click.shell_completion import CompletionItem, get_completion_class
+
+from ordersctl.shared.project import PROJECT_DIR
 
 
 class Entry(NamedTuple):
@@ -58,12 +62,18 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "simulate": Entry("ordersctl.estimate.simulation.command", "Simulate a promotion within AWS's limits."),
         "power-tune": Entry("ordersctl.estimate.power_tuning.command", "Measure a function at several memory sizes."),
     },
+    "This command line": {
+        "completion": Entry("ordersctl.cli", "Print what makes a shell complete these commands."),
+    },
 }
 # Started by `run`, not by people.
 HIDDEN: Mapping[str, Entry] = {
     "consumer": Entry("ordersctl.local.consumers", "Run a sample consumer."),
     "event-sources": Entry("ordersctl.local.event_sources.command", "Call the queue and stream handlers."),
 }
+# Words for click's types, in help and in errors.
+_NUMBER, _TEXT = ("N", "number"), ("NAME", "text")
+_TYPES = {"integer": _NUMBER, "integer range": _NUMBER, "float": _NUMBER, "float range": _NUMBER, "text": _TEXT}
 COMMANDS = {name: entry for section in (*SECTIONS.values(), HIDDEN) for name, entry in section.items()}
 
 
@@ -79,7 +89,15 @@ class LazyGroup(click.Group):
         module = importlib.import_module(COMMANDS[cmd_name].module)
         command = getattr(module, cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)  # noqa: S101 - a slip in the table above, not a user's error
+        _use_plain_words(command)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a command's name from the table above, without importing any command."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        summaries = {name: entry.summary for section in SECTIONS.values() for name, entry in section.items()}
+        return [CompletionItem(name, help=text) for name, text in summaries.items() if name.startswith(incomplete)]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -110,6 +128,43 @@ class LazyGroup(click.Group):
                 formatter.write_dl([(name.ljust(width), entry.summary) for name, entry in section.items()])
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def _use_plain_words(command: click.Command) -> None:
+    """Name the values of options as people do, in place of click's names of its types."""
+    for parameter in command.params:
+        metavar, word = _TYPES.get(parameter.type.name, (None, parameter.type.name))
+        parameter.type.name = word
+        if metavar and parameter.metavar is None and isinstance(parameter, click.Option) and not parameter.is_flag:
+            parameter.metavar = metavar
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            _use_plain_words(each)
+
+
+def _print_version(ctx: click.Context, _option: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click calls it
+    if value:
+        from ordersctl.shared.output import echo  # noqa: PLC0415 - slow to import, and seldom needed
+
+        echo(f"ordersctl {tomllib.loads((PROJECT_DIR / 'pyproject.toml').read_text())['project']['version']}")
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, epilog="The local run: make help."
+)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print it.")
 def main() -> None:
     """Run, fill and operate Orders."""
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print what makes a shell complete the commands and options of ordersctl.
+
+    In bash: eval "$(ordersctl completion bash)"; zsh likewise; in fish: ordersctl completion fish | source
+    """
+    from ordersctl.shared.output import echo  # noqa: PLC0415 - as above
+
+    found = get_completion_class(shell)
+    assert found is not None  # noqa: S101 - click has these three
+    echo(found(main, {}, "ordersctl", "_ORDERSCTL_COMPLETE").source())

@@ -60,7 +60,7 @@ class Figure:
 
     @property
     def is_met(self) -> bool:
-        return self.target is None or self.measure <= self.target
+        return self.target is None or round(self.measure, 6) <= self.target  # 2.3 is a sum of tenths
 
 
 @dataclass(frozen=True)

@@ -140,8 +140,9 @@ def _token(tree: Path) -> str:
 
 
 def _pids(run: LocalRun) -> dict[str, int]:
-    found: dict[str, int] = json.loads((run.state_dir / "run.json").read_text())
-    return found
+    found = json.loads((run.state_dir / "run.json").read_text())
+    pids: dict[str, int] = found.get("processes", found)  # a tree from before this file had addresses too
+    return pids
 
 
 def _published(run: LocalRun) -> int:

@@ -147,8 +147,10 @@ def replace_framework_error(given: Response, request: Request, routes: Routes) -
     slug = _FRAMEWORK_SLUGS.get(given.status_code, "bad-request")
     detail = problem_document.title(slug)
     headers = {name: str(value) for name, value in given.headers.items() if name.lower() == "allow"}
+    if headers:
+        detail = f"This path answers {', '.join(headers.values())}"
     if slug == "unsupported-media-type":
         accepted = routes[request.path][request.method].content_types
-        detail = f"Send {' or '.join(accepted)}"
+        detail = f"Send the header Content-Type: {' or '.join(accepted)}"
         headers["Accept"] = ", ".join(accepted)  # RFC 9110, section 15.5.16
     return response(Problem(slug, given.status_code, detail, headers=headers), request)

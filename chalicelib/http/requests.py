@@ -60,6 +60,8 @@ def json_body(request: Request) -> Any:
     except ValueError as error:  # not JSON, or refused by one of the decoder's hooks
         has_many_digits = "int_max_str_digits" in str(error)  # Python's own words for an integer of 4,300 and more
         detail = "A number has too many digits" if has_many_digits else str(error)[:200]
+        if not raw:
+            detail = "The body is empty: send JSON"
         raise _malformed(request, detail) from None
 
 

@@ -164,6 +164,13 @@ def healthy(request: Request, stage: str) -> Response:
     return response(request, json.dumps({"status": "ok", "service": "orders", "stage": stage}), 200, {})
 
 
+def index(request: Request, stage: str) -> Response:
+    """Where to begin: the API's description, with the link that RFC 8631 names for it. No call to AWS."""
+    openapi, health = (f"{_path(request)}/{name}" for name in ("openapi.json", "health"))
+    content = {"service": "orders", "stage": stage, "openapi": openapi, "health": health}
+    return response(request, json.dumps(content), 200, {"Link": f'<{openapi}>; rel="service-desc"'})
+
+
 def _pending(order: Accepted) -> str:
     return json.dumps({"order_id": order.order_id, "status": "accepted"})
 

@@ -12,7 +12,7 @@ import httpx
 
 from ordersctl.client.invoices import Placeable
 from ordersctl.local import tokens
-from ordersctl.shared import project
+from ordersctl.shared.runs.current import key_dir
 
 ATTEMPTS = 6
 FIRST_BACKOFF_SECONDS = 0.1  # doubled at each attempt: 3 s in all
@@ -42,7 +42,7 @@ def service_token(name: str) -> str:
     try:
         return tokens.local_token(subject=name, scope=tokens.SERVICE_SCOPE)
     except (OSError, ValueError) as error:
-        raise click.ClickException(f"no signing key in {project.state_dir()}: {error}") from error
+        raise click.ClickException(f"no signing key in {key_dir()}: {error}") from error
 
 
 def connect(url: str, token: str, connections: int) -> httpx.Client:

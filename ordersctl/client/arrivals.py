@@ -18,6 +18,7 @@ from ordersctl.client.api import Posted
 from ordersctl.shared import project
 from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.queues.own_queue import own_queue
+from ordersctl.shared.runs import current
 from ordersctl.shared.stage import LOCAL, Stage
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def watching() -> Iterator[Arrivals]:
 
     The topic is watched through a queue of its own: messages of a consumer's queue are that consumer's.
     """
-    options = client_options(project.engine_url())
+    options = client_options(current.engine_url())
     sqs, dynamodb = boto3.client("sqs", **options), boto3.client("dynamodb", **options)
     arrivals, stop = Arrivals(), Event()
     with own_queue(Stage.at(LOCAL), []) as queue_url, ThreadPoolExecutor(2) as threads:

@@ -18,9 +18,11 @@ from ordersctl.client.api import HopelessError, Posted, connect, post_all, servi
 from ordersctl.client.invoice_dates import ISO, InvoiceDates, is_layout
 from ordersctl.client.invoices import NotPlaced, Placeable
 from ordersctl.client.load_report import show_arrivals, show_results
-from ordersctl.shared import options, project
+from ordersctl.shared import options
 from ordersctl.shared.engine_client import HEALTH, get_json
 from ordersctl.shared.output import Console, progress_bar
+from ordersctl.shared.runs import current
+from ordersctl.shared.stage import engine_option
 
 
 def _guest(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
@@ -58,7 +60,8 @@ def _encoding(_context: click.Context, _option: click.Parameter, value: str | No
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--url", type=options.HttpUrl(), default="http://127.0.0.1:8000", show_default=True, help="The service.")
+@options.url
+@engine_option
 @click.option("--guest", metavar="ID", callback=_guest, help="The customer of invoices that name no customer.")
 @click.option(
     "--currency",
@@ -105,7 +108,8 @@ def _encoding(_context: click.Context, _option: click.Parameter, value: str | No
 def load(
     *,
     file: Path,
-    url: str,
+    url: str | None,
+    engine: str | None,  # noqa: ARG001 - its callback has named it
     guest: str | None,
     currency: str,
     zone: ZoneInfo,
@@ -128,6 +132,7 @@ def load(
     2 when FILE cannot be read as invoices.
     """
     console = Console()
+    url = url or current.api_url()
     orders, not_placed = _read(
         console, file, encoding, currency=currency, guest=guest, dates=InvoiceDates(zone, layout)
     )
@@ -151,10 +156,11 @@ def load(
 
 
 def _require_engine() -> None:
-    if get_json(project.engine_url() + HEALTH) is None:
+    current.require_engine()
+    if get_json(current.engine_url() + HEALTH) is None:
         raise click.ClickException(
-            f"No AWS engine answers at {project.engine_url()}: is the service running (make run)? "
-            "AWS_ENDPOINT_URL names an engine elsewhere."
+            f"No AWS engine answers at {current.engine_url()}: is the service running (make run)? "
+            "--engine names an engine elsewhere."
         )
 
 

@@ -14,9 +14,9 @@ from ordersctl.shared import options
 from ordersctl.shared.output import echo, printable
 from ordersctl.shared.project import CHALICE_CONFIG
 from ordersctl.shared.queues.own_queue import own_queue
+from ordersctl.shared.runs import current
 from ordersctl.shared.stage import Stage, with_stage
 
-_LOCAL_URL = "http://127.0.0.1:8000"
 _CUSTOMER = "smoke"
 
 
@@ -92,7 +92,7 @@ def _queue(stage: Stage) -> Any:
 def _url(stage: Stage) -> str:
     """Return a stage's address: the stack's output, what `chalice deploy` wrote down, or the local run's."""
     if stage.is_local:
-        return _LOCAL_URL
+        return current.api_url()
     if url := stage.outputs().get("EndpointURL"):
         return url.rstrip("/")
     return recorded_url(CHALICE_CONFIG.parent / "deployed" / f"{stage.name}.json")

@@ -10,9 +10,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ordersctl.client.api import HopelessError, connect, json_object, post_all, problem_text, service_token
 from ordersctl.client.invoices import Placeable
+from ordersctl.shared import options
 from ordersctl.shared.output import echo
 from ordersctl.shared.project import SAMPLE_ORDER
-from ordersctl.shared.stage import LOCAL, Stage
+from ordersctl.shared.runs import current
+from ordersctl.shared.stage import LOCAL, Stage, engine_option
 
 _CONNECTIONS = 8
 STEPS = {"placed": "confirmed", "confirmed": "shipped", "shipped": "delivered"}
@@ -22,7 +24,8 @@ STEPS = {"placed": "confirmed", "confirmed": "shipped", "shipped": "delivered"}
 @click.argument("order_id", required=False)
 @click.option("--to", "status", type=click.Choice([*STEPS.values(), "cancelled"]), help="[default: the next status]")
 @click.option("--customer", metavar="ID", default="17850", show_default=True, help="The order's customer.")
-@click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="The service.")
+@options.url
+@engine_option
 @click.option(
     "--token",
     envvar="ORDERS_TOKEN",
@@ -36,7 +39,8 @@ def trigger(
     order_id: str | None,
     status: str | None,
     customer: str,
-    url: str,
+    url: str | None,
+    engine: str | None,  # noqa: ARG001 - its callback has named it
     token: str | None,
     count: int,
     poison: bool,
@@ -48,8 +52,10 @@ def trigger(
     if order_id is not None and (count > 1 or poison):
         raise click.UsageError("--count and --poison go without an ORDER_ID.")
     if poison:
+        current.require_engine()
         _poison()
         return
+    url = url or current.api_url()
     if count > 1:
         _place_many(url, token or service_token("trigger"), customer, count, as_json=as_json)
         return

@@ -5,7 +5,6 @@ part of a command. What a command prints is shown as text.
 """
 
 import asyncio
-import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from chalicelib.domain.order_ids import is_well_formed
 from ordersctl.console.gauges import Group
 from ordersctl.shared.output import printable
 from ordersctl.shared.project import PROJECT_DIR
+from ordersctl.shared.runs.current import as_typed
 from ordersctl.shared.stage import Stage
 from ordersctl.shared.switches import CONSUMERS
 
@@ -36,12 +36,15 @@ class Known:
 
 
 class Acts:
-    """The acts of a stage. `options` are those by which the commands reach it, such as --profile."""
+    """The acts of a stage. `options` are those by which the commands reach it, such as --profile.
 
-    def __init__(self, stage: Stage, options: Sequence[str], api_url: str, *, allowed: bool) -> None:
+    `api_url` is None for the local run's own API, which the commands find by themselves.
+    """
+
+    def __init__(self, stage: Stage, options: Sequence[str], api_url: str | None, *, allowed: bool) -> None:
         self._stage = stage
         self._options = [] if stage.is_local else ["--stage", stage.name, *options]
-        self._url = [] if api_url == "http://127.0.0.1:8000" else ["--url", api_url]
+        self._url = ["--url", api_url] if api_url else []
         self._allowed = allowed
         self.known = Known({}, ())
 
@@ -130,7 +133,7 @@ async def run(arguments: Sequence[str], *, most: int = _OUTPUT_CHARACTERS) -> di
         output = f"It took longer than {SECONDS} s and was stopped.".encode()
     text = printable(output.decode(errors="replace").strip(), keep="\n")
     return {
-        "command": shlex.join(["ordersctl", *arguments]),
+        "command": as_typed(*arguments),
         "ok": process.returncode == 0,
         "output": text if len(text) <= most else "…" + text[-most:],
     }

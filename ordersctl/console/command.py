@@ -11,16 +11,21 @@ from botocore.exceptions import BotoCoreError
 from ordersctl.console.acts import Acts
 from ordersctl.console.server import Console
 from ordersctl.console.sources import AwsSource, LocalSource, Source
+from ordersctl.shared.options import HttpUrl
 from ordersctl.shared.output import echo
-from ordersctl.shared.stage import LOCAL, Stage
+from ordersctl.shared.runs import current
+from ordersctl.shared.stage import LOCAL, Stage, engine_option
+
+_PORT = 8080
 
 
 @click.command()
 @click.option("--stage", default=LOCAL, show_default=True, help="Which stage; local is the embedded engine.")
 @click.option("--profile", help="A profile of the AWS configuration; never used for the local stage.")
 @click.option("--region", help="An AWS region, when the profile names none.")
-@click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Of 127.0.0.1.")
-@click.option("--api-url", default="http://127.0.0.1:8000", show_default=True, help="The local run's API.")
+@engine_option
+@click.option("--port", type=click.IntRange(1, 65535), help="Of 127.0.0.1.  [default: 8080]")
+@click.option("--api-url", type=HttpUrl(), help="The local stage's API.  [default: the run's]")
 @click.option("--socket", "listening", type=click.IntRange(min=3), hidden=True, help="A socket of `run` that listens.")
 @click.option("--allow-changes", is_flag=True, help="On AWS: redrive, drop, replay and pause, after asking each time.")
 @click.option(
@@ -31,16 +36,25 @@ def console(
     stage: str,
     profile: str | None,
     region: str | None,
-    port: int,
-    api_url: str,
+    port: int | None,
+    engine: str | None,  # noqa: ARG001 - its callback has named it
+    api_url: str | None,
     listening: int | None,
     allow_changes: bool,
     live_tail: bool,
 ) -> None:
     """Serve a page that shows orders travel, queues fill, and dead letters; Ctrl-C ends it.
 
-    The printed address holds a key, without which nothing is answered.
+    The printed address holds a key, without which nothing is answered. Where the local run serves its console already,
+    the command prints that address again; --port serves another.
     """
+    if stage == LOCAL:
+        current.require_engine()
+        run = current.current()
+        if run is not None and run.console and port is None and listening is None:
+            echo(f"The local run serves its console: {run.console}")
+            return
+    port = port or _PORT
     try:
         watched = Stage.at(stage, profile=profile, region=region)
     except BotoCoreError as error:

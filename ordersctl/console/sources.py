@@ -17,6 +17,7 @@ from ordersctl.console.flow import Row
 from ordersctl.console.gauges import Gauges
 from ordersctl.console.tail import Tail
 from ordersctl.shared import project
+from ordersctl.shared.runs import current
 from ordersctl.shared.stage import Stage
 
 NamedLine = tuple[str, dict[str, Any]]
@@ -61,7 +62,7 @@ class LocalSource:
 
     def __init__(self, stage: Stage) -> None:
         self.gauges = Gauges(stage)
-        self._tail = Tail(project.log_dir(project.state_dir()))
+        self._tail = Tail(project.log_dir(current.state_dir()))
 
     def lines(self) -> Iterator[NamedLine]:
         return self._tail.lines()

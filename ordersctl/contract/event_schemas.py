@@ -214,7 +214,7 @@ def event_schemas(*, check: bool, publish: bool) -> None:
     stale = [path for path, text in made.items() if not path.exists() or path.read_text() != text]
     if check and stale:
         names = ", ".join(path.name for path in stale)
-        raise click.ClickException(f"out of date: {names}. Run: python -m ordersctl event-schemas")
+        raise click.ClickException(f"out of date: {names}. Run: .venv/bin/ordersctl event-schemas")
     for path in stale:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(made[path])

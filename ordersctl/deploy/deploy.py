@@ -30,6 +30,7 @@ from ordersctl.shared.stage import Stage, with_stage
 @with_stage
 def deploy(stage: Stage, directory: Path | None, bucket: str | None, *, yes: bool) -> None:
     """Upload what `ordersctl package` made, and change the stage's stack to it."""
+    stage.refuse_local_run("make run starts everything it needs")
     directory = directory or BUILD / stage.name
     if not (directory / TEMPLATE).exists():
         raise click.ClickException(f"{directory} holds no package: make package STAGE={stage.name}")

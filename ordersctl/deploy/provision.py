@@ -21,6 +21,7 @@ from ordersctl.shared.stage import Stage, with_stage
 @with_stage
 def provision(stage: Stage, *, yes: bool) -> None:
     """Create or update a stage's resources, and write their names and policies for `chalice deploy`."""
+    stage.refuse_local_run("make run makes what it needs")
     given, tags = settings.stage_settings(stage.name)
     settings.check_dax_client(given)
     template = templates.resources()

@@ -9,6 +9,7 @@ import click
 from botocore.exceptions import ClientError
 
 from ordersctl.shared.output import Console, Table, echo
+from ordersctl.shared.stage import Stage
 
 MAX_TEMPLATE_BYTES = 51_200  # of a TemplateBody: CloudFormation guide, "Quotas"
 _PAUSE_SECONDS = 2.0
@@ -239,7 +240,7 @@ class Stack:
             yield page
 
 
-def carry_out(stack: Stack, plan: Plan | None, *, yes: bool) -> None:
+def carry_out(stage: Stage, stack: Stack, plan: Plan | None, *, yes: bool) -> None:
     """Show a plan, ask unless `yes`, and apply it. Aborts, and deletes the change set, when the answer is no."""
     if plan is None:
         echo(f"{stack.name}: nothing to change")
@@ -248,9 +249,12 @@ def carry_out(stack: Stack, plan: Plan | None, *, yes: bool) -> None:
     for change in plan.changes:
         table.add_row(change.action + (" (replaced)" if change.replaced else ""), change.resource, change.kind)
     Console().print(table)
-    if not yes and not click.confirm(f"Change {stack.name} as shown?"):
-        stack.abandon(plan)
-        raise click.Abort
+    if not yes:
+        try:
+            stage.confirm(f"change {stack.name} as shown?")
+        except click.Abort:
+            stack.abandon(plan)
+            raise
     stack.apply(plan)
     echo(f"{stack.name}: done")
 

@@ -20,6 +20,7 @@ _IN_USE = {"ResourceInUseException", "TooManyRequestsException"}
 @with_stage
 def tune(stage: Stage) -> None:
     """Set a deployed stage's mappings (retries, record age, failure queue and so on) and its functions' logging."""
+    stage.refuse_local_run("its event sources need no settings")
     tune_stage(stage)
 
 

@@ -115,7 +115,7 @@ class Gateway(LocalGateway):
         try:
             event: dict[str, Any] = super()._generate_lambda_event(method, path, headers, body)
         except ValueError as error:
-            raise Problem("not-found", 404, "No such path") from error
+            raise Problem("not-found", 404, "No such path; /openapi.json lists the paths") from error
         # Chalice passes path parameters as they are in the request line, API Gateway decodes them.
         parameters = event["pathParameters"]
         event["pathParameters"] = {name: unquote(value) for name, value in parameters.items()}
@@ -149,7 +149,9 @@ class Headers(dict[str, str]):
 
 
 def _unauthorized() -> Problem:
-    return Problem("unauthorized", 401, "Send a valid token", headers={"WWW-Authenticate": "Bearer"})
+    return Problem(
+        "unauthorized", 401, "Send a valid token: Authorization: Bearer TOKEN", headers={"WWW-Authenticate": "Bearer"}
+    )
 
 
 class RequestHandler(ChaliceRequestHandler):
@@ -171,8 +173,7 @@ class RequestHandler(ChaliceRequestHandler):
             if any(not isinstance(defect, _OF_A_BODY) for defect in self.headers.defects):
                 raise UnreadableBodyError(Problem("bad-request", 400, "The headers cannot be read"))
             body = request_body.read(self.headers, self.rfile)
-            if found := reference.answer(self.command, self.path, self.headers):
-                self._answer(200, {"Content-Type": found[0], "Content-Security-Policy": reference.POLICY}, found[1])
+            if self._is_of_the_reference():
                 return
             if self.command == "POST" and self.path == ISSUER_PATH:
                 from ordersctl.local import token_endpoint  # noqa: PLC0415 - slow to import, and few runs need it
@@ -195,6 +196,16 @@ class RequestHandler(ChaliceRequestHandler):
         except Exception:  # where a function fails, API Gateway answers 500
             logger.exception("gateway.failed")
             self._refuse(Problem("internal-server-error", 500, "Try again"))
+
+    def _is_of_the_reference(self) -> bool:
+        """Answer a request for the reference page; a browser that opens the API's root is sent there."""
+        if self.path == "/" and self.command in {"GET", "HEAD"} and "text/html" in self.headers.get("Accept", ""):
+            self._answer(HTTPStatus.FOUND, {"Location": reference.PATH, "Vary": "Accept"}, None)
+        elif found := reference.answer(self.command, self.path, self.headers):
+            self._answer(200, {"Content-Type": found[0], "Content-Security-Policy": reference.POLICY}, found[1])
+        else:
+            return False
+        return True
 
     def _cors(self) -> dict[str, str]:
         """The headers that let a page read an answer that is not the service's own."""

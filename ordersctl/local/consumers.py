@@ -18,7 +18,8 @@ from ordersctl.local.tokens import client_secret
 from ordersctl.shared import project
 from ordersctl.shared.engine_client import client_options, thin_client
 from ordersctl.shared.output import echo
-from ordersctl.shared.project import PROJECT_DIR, engine_url
+from ordersctl.shared.project import PROJECT_DIR
+from ordersctl.shared.runs.current import engine_url
 from ordersctl.shared.switches import CONSUMERS, State, Switches
 
 if TYPE_CHECKING:

@@ -1,22 +1,20 @@
 """`ordersctl run`: runs the engine, the stack, the API and the event sources, until Ctrl-C."""
 
-import fcntl
 import json
-import os
 import secrets
 import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import click
 
 from ordersctl.local.ports import refuse_taken_ports
-from ordersctl.local.supervisor import Note, Supervisor
+from ordersctl.local.supervisor import Supervisor
 from ordersctl.shared import project
-from ordersctl.shared.files import write_atomically
 from ordersctl.shared.output import echo
+from ordersctl.shared.runs.current import as_typed
+from ordersctl.shared.runs.state_file import STATE_FILE, Note, Run, noted
 from ordersctl.shared.switches import Switches
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -45,6 +43,12 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     type=click.IntRange(min=1),
     help="When a message that was not handled is delivered again.  [default: as in the template]",
 )
+@click.option(
+    "--seed",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Place the orders of FILE at the start: a CSV of invoices, as ordersctl load takes it.",
+)
 @click.option("--with-consumers", is_flag=True, help="With the sample consumers, which move orders on to delivered.")
 def run(
     *,
@@ -53,6 +57,7 @@ def run(
     console_port: int,
     state_dir: Path | None,
     visibility: int | None,
+    seed: Path | None,
     with_consumers: bool,
 ) -> None:
     """Run everything on this machine: API, queues, table, events. Ctrl-C stops it."""
@@ -65,7 +70,7 @@ def run(
         signal.signal(number, signal.default_int_handler)
     supervisor = Supervisor(port, engine_port, state_dir)
     try:
-        with _only_one_in(state_dir) as note:
+        with _only_one_in(state_dir, port, engine_port) as note:
             refuse_taken_ports(ports)
             switches = Switches(state_dir)
             switches.begin()
@@ -77,10 +82,13 @@ def run(
                 key = secrets.token_urlsafe(24)
                 supervisor.start_console(console_port, key)
                 console = f"http://127.0.0.1:{console_port}/?key={key}"
+                note.console(console)
             _announce(port, engine_port, console, state_dir)
             for name, state in switches.halted().items():
-                echo(f"{name} is {state} since an earlier run; to end that: ordersctl resume {name}")
-            supervisor.watch(note)
+                echo(f"{name} is {state} since an earlier run; to end that: {as_typed('resume', name)}")
+            if seed is not None:
+                supervisor.start_seed(seed.resolve())
+            supervisor.watch(note.processes)
     except KeyboardInterrupt:
         echo("\nStopping.", nl=False)
     finally:
@@ -91,24 +99,20 @@ def run(
 
 
 @contextmanager
-def _only_one_in(state_dir: Path) -> Iterator[Note]:
-    """Lock the directory for this run; yields a function that writes the run's processes to run.json."""
-    logs = project.log_dir(state_dir)
-    logs.mkdir(parents=True, exist_ok=True)
-    path = state_dir / "run.json"
-    with (state_dir / "run.lock").open("w") as lock:
+def _only_one_in(state_dir: Path, port: int, engine_port: int) -> Iterator[Note]:
+    """Lock the directory for this run, and say there where the run is; ClickException when another run has it."""
+    api, engine = (f"http://127.0.0.1:{number}" for number in (port, engine_port))
+    run = Run(str(project.PROJECT_DIR), str(state_dir), str(project.default_state_dir()), api, engine)
+    with ExitStack() as stack:
         try:
-            # The kernel drops the lock when this process ends, even if it is killed.
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            note = stack.enter_context(noted(run))
         except BlockingIOError:
+            path = state_dir / STATE_FILE
             raise click.ClickException(
                 f"Orders is already running from this directory (see {path}). Stop that one first."
             ) from None
-
-        def note(pids: Mapping[str, Any]) -> None:
-            write_atomically(path, json.dumps({"run": os.getpid(), **pids}))
-
-        note({})
+        logs = project.log_dir(state_dir)
+        logs.mkdir(parents=True, exist_ok=True)
         # The other logs are emptied when their process starts; these are continued when their process is restarted.
         for log in (project.HANDLERS_LOG, project.INVOCATIONS_LOG):
             (logs / log).unlink(missing_ok=True)
@@ -116,9 +120,7 @@ def _only_one_in(state_dir: Path) -> Iterator[Note]:
 
 
 def _announce(port: int, engine_port: int, console: str, state_dir: Path) -> None:
-    from ordersctl.local.tokens import CUSTOMER_SCOPE, local_token  # noqa: PLC0415 - slow to import
-
-    token = local_token(subject="17850", scope=CUSTOMER_SCOPE)
+    token = as_typed("token", "--customer", "17850")
     echo(
         f"""
 Orders is running.
@@ -127,13 +129,12 @@ Orders is running.
   engine   http://127.0.0.1:{engine_port}  (AWS, embedded; its data is lost when it stops)
   logs     {_shown(project.log_dir(state_dir))}
   token    {token}
-           (customer 17850; others: python -m ordersctl token --help)
 
-Place an order:
+Place an order, in another terminal in this directory:
 
 curl -i http://127.0.0.1:{port}/orders \\
   -H 'Content-Type: application/json' \\
-  -H 'Authorization: Bearer {token}' \\
+  -H "Authorization: Bearer $({token})" \\
   -d '{json.dumps(project.SAMPLE_ORDER)}'
 
 Ctrl-C stops everything. Orders as they travel:

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -26,7 +25,7 @@ RESTART_WINDOW_SECONDS = 60
 _CONSOLE_TOKEN_SECONDS = 30 * 24 * 60 * 60
 _OWN_SETTINGS = {"AWS_CLIENT"}  # these have names like AWS's variables, but only the service reads them
 
-Note = Callable[[Mapping[str, Any]], None]  # a function that takes process name -> pid
+Note = Callable[[Mapping[str, int | None]], None]  # a function that takes process name -> pid
 
 # ruff: noqa: PLC0415 - modules that are slow to import are imported while the first children start
 
@@ -42,6 +41,7 @@ class Supervisor:
     event_sources: Child | None = None
     consumers: list[Child] = field(default_factory=list)
     console: Child | None = None
+    seed: Child | None = None  # places sample orders, and ends
 
     def start(self, visibility: int | None) -> None:
         """Start everything except the consumers; ClickException if a process ends at once.
@@ -62,7 +62,7 @@ class Supervisor:
             child.start()
         from ordersctl.local.tokens import ensure_keys
 
-        ensure_keys(project.state_dir())
+        ensure_keys(project.default_state_dir())
         self._wait(lambda: get_json(endpoint_url + HEALTH) is not None, "the AWS engine")
         prices = os.environ.get("CUSTOMER_PRICES", "trusted")
         outputs = deploy(endpoint_url, stage=STAGE, customer_prices=prices)
@@ -94,9 +94,16 @@ class Supervisor:
         log = project.log_dir(self.state_dir) / "console.log"
         with socket.create_server(("127.0.0.1", port)) as listening:
             number = listening.fileno()
-            arguments = ("console", "--port", str(port), "--socket", str(number), "--api-url", self._api_url)
+            arguments = ("console", "--port", str(port), "--socket", str(number))
             self.console = Child("console", "ordersctl.cli:main", arguments, environment, log, [number])
             self.console.start()
+
+    def start_seed(self, file: Path) -> None:
+        """Place the orders of a CSV of invoices, beside everything else."""
+        log = project.log_dir(self.state_dir) / "seed.log"
+        environment = {"ORDERS_STATE_DIR": str(self.state_dir), "COLUMNS": "100"}
+        self.seed = Child("seed", "ordersctl.cli:main", ("load", str(file)), environment, log)
+        self.seed.start()
 
     def watch(self, note: Note) -> None:
         """Restart the event sources when they end; ClickException when a process ends that is not restarted."""
@@ -109,6 +116,7 @@ class Supervisor:
             time.sleep(0.1)
             self._refuse_ended(self.servers)
             self._report_ended(reported)
+            self._report_seed()
             if missing := self._consumers_to_start(switches):
                 self.start_consumers(missing)
                 note(self._pids())
@@ -128,11 +136,18 @@ class Supervisor:
 
     def _report_ended(self, reported: set[int]) -> None:
         for child in self._attendants():
-            if child.pid is None or child.pid in reported or (how := child.ended()) is None:
+            if child is self.seed or child.pid is None or child.pid in reported or (how := child.ended()) is None:
                 continue
             reported.add(child.pid)
             kept = "" if child is self.console else "; its queue keeps its events"
             echo(f"{child.name} ended ({how}){kept}. See logs/{child.name}.log")
+
+    def _report_seed(self) -> None:
+        if self.seed is None or (how := self.seed.ended()) is None:
+            return
+        result = "are placed" if how == "exit 0" else f"are not all placed ({how})"
+        echo(f"The sample orders {result}: see logs/seed.log")
+        self.seed = None
 
     def _consumers_to_start(self, switches: Switches) -> list[str]:
         """Return the consumers that a switch asks for, and that were never started."""
@@ -145,14 +160,14 @@ class Supervisor:
         stop([*self._attendants(), *self._children()])
 
     def _attendants(self) -> list[Child]:
-        """Return the processes without which orders go on: consumers, and the console."""
-        return [*self.consumers, *([] if self.console is None else [self.console])]
+        """Return the processes without which orders go on: consumers, the console, and what places sample orders."""
+        return [*self.consumers, *(each for each in (self.console, self.seed) if each is not None)]
 
     def _children(self) -> list[Child]:
         return [*self.servers, *([] if self.event_sources is None else [self.event_sources])]
 
     def _pids(self) -> dict[str, int | None]:
-        return {child.name: child.pid for child in [*self._children(), *self._attendants()]}
+        return {child.name: child.pid for child in [*self._children(), *self._attendants()] if child is not self.seed}
 
     def _wait(self, ready: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + START_SECONDS

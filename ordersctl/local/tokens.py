@@ -18,6 +18,7 @@ from joserfc.jwk import RSAKey
 from chalicelib.domain.orders import CUSTOMER_ID_PATTERN
 from ordersctl.shared import project
 from ordersctl.shared.output import echo
+from ordersctl.shared.runs.current import key_dir
 
 PRIVATE_KEY = "signing-key.json"
 JWKS = "jwks.json"
@@ -68,7 +69,7 @@ def local_token_of(
 
     iss, aud, iat and exp are filled in where they are missing; the claims named in `without` are then left out.
     """
-    state_dir = project.state_dir()
+    state_dir = key_dir()
     ensure_keys(state_dir)
     known = _registered(project.setting("JWT_ISSUER"), project.setting("JWT_AUDIENCE"), ttl_seconds) | dict(claims)
     return _signed(state_dir, {name: value for name, value in known.items() if name not in without})
@@ -79,7 +80,7 @@ def client_secret(client: str) -> str:
 
     It follows from the key, so there is no list of clients to keep.
     """
-    state_dir = project.state_dir()
+    state_dir = key_dir()
     ensure_keys(state_dir)
     key = (state_dir / PRIVATE_KEY).read_bytes()
     return hmac.new(key, f"client {client}".encode(), hashlib.sha256).hexdigest()
@@ -204,5 +205,5 @@ def token(
     try:
         printed = client_secret(client) if client else local_token_of(given[0], without=without, ttl_seconds=ttl)
     except (OSError, ValueError) as error:
-        raise click.ClickException(f"No signing key in {project.state_dir()}: {error}") from error
+        raise click.ClickException(f"No signing key in {key_dir()}: {error}") from error
     echo(printed)

@@ -9,6 +9,7 @@ from chalicelib.domain import clock
 from chalicelib.domain.orders import ErasedOrder, Order
 from ordersctl.shared import project
 from ordersctl.shared.queues.stage_queues import StageQueues
+from ordersctl.shared.runs import current
 from ordersctl.shared.stage import Stage
 
 _SPARE_SECONDS = 60  # seconds by which clocks may differ
@@ -45,7 +46,7 @@ def _of_order(
 
 def _local_lines(words: Iterable[str]) -> Iterator[Line]:
     wanted = list(words)
-    for path in sorted(project.log_dir(project.state_dir()).glob("*.log")):
+    for path in sorted(project.log_dir(current.state_dir()).glob("*.log")):
         for text in path.read_text(errors="replace").splitlines():
             if any(word in text for word in wanted) and (line := _parsed(text)) is not None:
                 yield {"where": path.stem, **line}

@@ -2,10 +2,12 @@
 
 import click
 
-from ordersctl.shared import options, project
+from ordersctl.shared import options
 from ordersctl.shared.output import echo
 from ordersctl.shared.queues.measures import event_source_mappings
 from ordersctl.shared.queues.stage_queues import StageQueues
+from ordersctl.shared.runs import current
+from ordersctl.shared.runs.state_file import STATE_FILE
 from ordersctl.shared.stage import Stage, with_stage
 from ordersctl.shared.switches import CONSUMERS, NAMES, State, Switches
 
@@ -25,7 +27,7 @@ def pause(*, stage: Stage, names: tuple[str, ...], failing: bool, yes: bool) -> 
     if failing and not set(names) <= set(CONSUMERS):
         raise click.UsageError(f"--failing is for consumers: {', '.join(CONSUMERS)}.")
     if not stage.is_local and not yes:
-        click.confirm(f"Pause {', '.join(names)} of stage {stage.name}?", abort=True)
+        stage.confirm(f"pause {', '.join(names)}?")
     _switch(stage, names, State.FAILING if failing else State.PAUSED)
 
 
@@ -36,7 +38,7 @@ def pause(*, stage: Stage, names: tuple[str, ...], failing: bool, yes: bool) -> 
 def resume(*, stage: Stage, names: tuple[str, ...], yes: bool) -> None:
     """Let the processor, the publisher or a consumer run again; a sample consumer that was not started starts."""
     if not stage.is_local and not yes:
-        click.confirm(f"Resume {', '.join(names)} of stage {stage.name}?", abort=True)
+        stage.confirm(f"resume {', '.join(names)}?")
     _switch(stage, names, State.RUNNING)
 
 
@@ -52,9 +54,9 @@ def _switch(stage: Stage, names: tuple[str, ...], state: State) -> None:
 def _set_here(name: str, state: State) -> None:
     if name not in NAMES:
         raise click.BadParameter(f"there is no {name}; there are {', '.join(NAMES)}.", param_hint="NAME")
-    if not (project.state_dir() / "run.json").exists():
-        raise click.ClickException(f"nothing runs here. {project.state_dir_hint()}")
-    Switches(project.state_dir()).set(name, state)
+    if not (current.state_dir() / STATE_FILE).exists():
+        raise click.ClickException(f"nothing runs here. {current.state_dir_hint()}")
+    Switches(current.state_dir()).set(name, state)
 
 
 def _set_on_aws(stage: Stage, name: str, *, enabled: bool) -> None:

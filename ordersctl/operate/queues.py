@@ -12,6 +12,7 @@ from ordersctl.shared import options
 from ordersctl.shared.output import echo, show
 from ordersctl.shared.queues.measures import stream_rows
 from ordersctl.shared.queues.states import NOBODY, queue_rows
+from ordersctl.shared.runs.current import as_typed
 from ordersctl.shared.stage import Stage, with_stage
 from ordersctl.shared.switches import CONSUMERS
 from ordersctl.shared.throttles import MINUTES, throttles
@@ -63,10 +64,13 @@ def _show(stage: Stage, found: Mapping[str, Rows], *, as_json: bool, indent: int
         return
     title = f"Queues of stage {stage.name}"
     show(title, found["queues"], ("queue", "holds", "waiting", "in_flight", "oldest", "state"), as_json=False)
+    echo("")
     title = "The table's stream, still to be published"
     show(title, found["stream"], ("reader", "records", "lag", "state", "result"), as_json=False)
     if throttled := found["throttled"]:
+        echo("")
         title = f"Throttled by DynamoDB in the last {MINUTES} minutes"
         show(title, throttled, ("resource", "reason", "events"), as_json=False)
     if stage.is_local and any(row["state"] == NOBODY and row["queue"] in CONSUMERS for row in found["queues"]):
-        echo("The run has no consumers: make run ARGS=--with-consumers, or ordersctl resume NAME, starts the samples.")
+        resume = as_typed("resume", *CONSUMERS)
+        echo(f"The run has no consumers: make run ARGS=--with-consumers, or {resume}, starts the samples.", err=True)

@@ -1,5 +1,6 @@
 """`ordersctl trace`: shows an order's path across the hops, from logs, table and dead-letter queues, in one view."""
 
+import textwrap
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,10 +13,11 @@ from chalicelib.domain.orders import ErasedOrder, Order
 from ordersctl.operate import order_logs
 from ordersctl.operate.dlq.walk import Walk
 from ordersctl.operate.order_table import order_table
-from ordersctl.shared import options, project
-from ordersctl.shared.output import echo, show
+from ordersctl.shared import options
+from ordersctl.shared.output import Console, echo, printable, show
 from ordersctl.shared.queues.dead_letters import DeadLetter
 from ordersctl.shared.queues.stage_queues import StageQueues
+from ordersctl.shared.runs import current
 from ordersctl.shared.stage import Stage, with_stage
 
 # Fields of a log line that have a column of their own, or are the same in every line.
@@ -38,7 +40,7 @@ def trace(*, stage: Stage, order_id: str, hours: int | None, as_json: bool) -> N
     order, queues = _stored(stage, order_id), StageQueues.of(stage)
     rows = [_from_line(line) for line in order_logs.lines_of(stage, queues, order_id, order, hours)]
     if stage.is_local and not rows:
-        echo(f"No log names {order_id}. {project.state_dir_hint()}", err=True)
+        echo(f"No log names {order_id}. {current.state_dir_hint()}", err=True)
     rows += _from_table(order)
     rows += [_from_dead_letter(each) for each in _dead_letters(stage, queues, order_id)]
     if not rows:
@@ -48,8 +50,26 @@ def trace(*, stage: Stage, order_id: str, hours: int | None, as_json: bool) -> N
         )
     rows = _in_order(rows)
     ids = ", ".join(sorted({row["correlation_id"] for row in rows if row.get("correlation_id")}))
-    title = f"{order_id}, correlation id {ids or 'unknown'}"
-    show(title, rows, ("time", "after_ms", "where", "what", "details"), as_json=as_json)
+    if as_json or not Console().is_terminal:
+        show("", rows, ("time", "after_ms", "where", "what", "details"), as_json=as_json)
+        return
+    echo(f"{order_id}\ncorrelation id {printable(ids) or 'unknown'}")
+    _show_steps(rows)
+
+
+def _show_steps(rows: Sequence[Row]) -> None:
+    """Print a line for each step, with its details below it: a table would have no room for them in 80 columns."""
+    console, day = Console(highlight=False), None
+    for row in rows:
+        date, _, clock_time = (row["time"] or "").removesuffix("Z").partition("T")
+        if date != day and date:
+            day = date
+            echo(f"\n{printable(date)} (UTC)")
+        after = "" if row["after_ms"] is None else f"+{row['after_ms']:,} ms"
+        echo(printable(f"{clock_time or 'time unknown':12}  {after:>11}  {row['where']:<12}  {row['what']}"))
+        details = printable(row["details"])
+        if details:
+            echo(textwrap.fill(details, console.width, initial_indent=" " * 27, subsequent_indent=" " * 27))
 
 
 def _stored(stage: Stage, order_id: str) -> Order | ErasedOrder | None:

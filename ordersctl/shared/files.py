@@ -5,10 +5,14 @@ from pathlib import Path
 from typing import IO
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file's content, or make the file: a reader finds the old text or the new one, never a part."""
+def write_atomically(path: Path, text: str, *, private: bool = False) -> None:
+    """Replace a file's content, or make the file: a reader finds the old text or the new one, never a part.
+
+    A private file can be read by its owner alone (mode 0600).
+    """
     beside = path.with_suffix(".new")
-    beside.write_text(text)
+    with open_private(beside, "w") if private else beside.open("w") as file:
+        file.write(text)
     beside.replace(path)
 
 

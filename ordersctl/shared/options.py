@@ -46,6 +46,9 @@ class HttpUrl(click.ParamType[str]):
         return str(value)
 
 
+url = click.option("--url", metavar="URL", type=HttpUrl(), help="The API.  [default: the local run's]")
+
+
 class CustomerId(click.ParamType[str]):
     """A customer's id as orders have it, those of earlier releases included."""
 

@@ -1,4 +1,7 @@
-"""What commands print: a table for a person or JSON for a script, and a bar while they work.
+"""What commands print: a table for a person, lines or JSON for a script, and a bar while they work.
+
+In a terminal a table fits the terminal's width. Anywhere else, as in a pipe, it is lines: the columns' names, then one
+line for each row, separated by tabs, with whole ids and numbers as they are.
 
 Queues, logs and files hold text that anyone may have written. Every command prints through this module, which writes
 control characters as escapes instead of sending them to the terminal.
@@ -10,13 +13,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
+import rich.box
 import rich.console
 import rich.table
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 Row = Mapping[str, Any]
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+_WIDE = 120  # columns of a terminal in which a table has room for whole order ids
+_SHORT_ORDER_ID = 13  # as in the lines of the local run
+_NEVER_WRAPPED = {"id", "order_id", "age", "oldest", "lag", "waiting", "in_flight", "dead_letters", "count"}
 # C0 and C1 control characters, which move the cursor, clear the screen and set the clipboard; characters that reorder
 # or hide text (Unicode's bidirectional and zero-width ones, tags), separators of lines, halves of surrogate pairs.
 _UNPRINTABLE = re.compile(
@@ -45,7 +53,14 @@ class Console(rich.console.Console):
     """rich's console, for texts and tables of any origin."""
 
     def print(self, *objects: Any, **options: Any) -> None:
-        super().print(*(_shown(each) for each in objects), **options)
+        if self.is_terminal:
+            super().print(*(_shown(each) for each in objects), **options)
+            return
+        for each in objects:
+            if isinstance(each, rich.table.Table):
+                click.echo(printable(_lines(each), keep="\n\t"), file=self.file)  # rich would expand the tabs
+            else:
+                super().print(_shown(each), **({"soft_wrap": True} | options))
 
 
 class Table(rich.table.Table):
@@ -56,7 +71,15 @@ class Table(rich.table.Table):
 
 
 def _shown(value: Any) -> Any:
-    return printable(value, keep="\n") if isinstance(value, str) else value
+    return printable(value, keep="\n\t") if isinstance(value, str) else value
+
+
+def _lines(table: rich.table.Table) -> str:
+    """Write a table as lines of cells with tabs between them: names, rows, and what stands below them."""
+    rows = [[column.header for column in table.columns]] if table.show_header else []
+    rows += [list(row) for row in zip(*(column.cells for column in table.columns), strict=True)]
+    rows += [[column.footer for column in table.columns]] if table.show_footer else []
+    return "\n".join("\t".join(Text.from_markup(str(cell)).plain for cell in row) for row in rows)
 
 
 def show(title: str, rows: Sequence[Row], columns: Iterable[str], *, as_json: bool) -> None:
@@ -64,12 +87,18 @@ def show(title: str, rows: Sequence[Row], columns: Iterable[str], *, as_json: bo
     if as_json:
         echo(json.dumps(rows, indent=2, default=str))
         return
-    table = Table(title=printable(escape(title)), title_justify="left")
+    console, columns = Console(highlight=False), list(columns)
+    if not console.is_terminal:
+        lines = [columns, *([_field(row.get(column)) for column in columns] for row in rows)]
+        echo("\n".join("\t".join(line) for line in lines))
+        return
+    table = Table(title=printable(escape(title)), title_justify="left", box=rich.box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
+        is_short = column in _NEVER_WRAPPED
+        table.add_column(column.replace("_", " "), overflow="fold", no_wrap=is_short)
     for row in rows:
-        table.add_row(*(_cell(column, row.get(column)) for column in columns))
-    Console().print(table)
+        table.add_row(*(_cell(column, row.get(column), console.width) for column in columns))
+    console.print(table)
 
 
 def progress_bar(console: rich.console.Console, *, hidden: bool, transient: bool = False) -> Progress:
@@ -86,11 +115,19 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def _cell(column: str, value: Any) -> str:
+def _field(value: Any) -> str:
+    """Write a value into a line of tab-separated ones; one that is unknown is empty."""
+    return "" if value is None else printable(str(value))
+
+
+def _cell(column: str, value: Any, width: int) -> str:
     if value is None:
         return "-"
     if column == "id":
-        return printable(str(value))[:8]  # enough characters to type; JSON has the whole id
+        return printable(str(value))[:8]  # enough characters to type; lines and JSON have the whole id
+    if column == "order_id" and width < _WIDE:
+        text = printable(str(value))
+        return text if len(text) <= _SHORT_ORDER_ID else f"{text[: _SHORT_ORDER_ID - 1]}…"
     if column in {"age", "oldest", "lag"}:
         return duration(value)
     return escape(printable(str(value)))

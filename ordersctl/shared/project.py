@@ -30,14 +30,14 @@ def setting(name: str) -> str:
     return str(chalice_config()["stages"]["local"]["environment_variables"][name])
 
 
+def default_state_dir() -> Path:
+    """Return the usual directory of a run's files, and the only one of its keys: where the service reads its JWKS."""
+    return (PROJECT_DIR / setting("JWT_JWKS")).parent
+
+
 def state_dir() -> Path:
-    """Return the directory of keys, logs and checkpoints: ORDERS_STATE_DIR, or where the service reads its JWKS."""
-    return Path(os.environ.get("ORDERS_STATE_DIR") or (PROJECT_DIR / setting("JWT_JWKS")).parent)
-
-
-def state_dir_hint() -> str:
-    """Return a hint for an operator whose command may have read another directory than the run's."""
-    return f"For a run with --state-dir DIR set ORDERS_STATE_DIR=DIR; this looked into {state_dir()}."
+    """Return the directory of what commands keep, such as how far a replay came: ORDERS_STATE_DIR, or the usual one."""
+    return Path(os.environ.get("ORDERS_STATE_DIR") or default_state_dir())
 
 
 def log_dir(state_dir: Path) -> Path:
@@ -48,8 +48,3 @@ def log_dir(state_dir: Path) -> Path:
 def checkpoint_file(state_dir: Path) -> Path:
     """Return the file of a run's stream checkpoints."""
     return state_dir / "stream-checkpoints.json"
-
-
-def engine_url() -> str:
-    """Return the address of the embedded AWS engine."""
-    return os.environ.get("AWS_ENDPOINT_URL") or "http://127.0.0.1:4566"

@@ -1,6 +1,7 @@
 """A stage as the operator's commands reach it: the local engine or AWS, by the same code."""
 
 import functools
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +14,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.errors import Fault
 from chalicelib.settings import Spread, parse_spread
-from ordersctl.shared import project
 from ordersctl.shared.engine_client import client_options
+from ordersctl.shared.options import HttpUrl
+from ordersctl.shared.runs import current
 
 LOCAL = "local"
 
@@ -31,7 +33,7 @@ class Stage:
     def at(cls, name: str, *, profile: str | None = None, region: str | None = None) -> "Stage":
         """Return the stage: `local` is the engine, with made-up credentials; any other is where boto3 finds AWS."""
         if name == LOCAL:
-            return cls(name, *_engine(project.engine_url()))
+            return cls(name, *_engine(current.engine_url()))
         return cls(name, boto3.Session(profile_name=profile, region_name=region), {})
 
     @property
@@ -70,6 +72,29 @@ class Stage:
     def spread(self) -> Spread:
         """The customers whose orders the index has under several keys."""
         return parse_spread(_described(self)["parameters"].get("SpreadCustomers", ""))
+
+    def refuse_local_run(self, why: str) -> None:
+        """Raise UsageError when this is a run of `make run`, where nothing is deployed; `why` says more."""
+        if self.is_local and current.current() is not None:
+            raise click.UsageError(f"not in the local run: {why}. Name a stage on AWS by --stage.")
+
+    @property
+    def title(self) -> str:
+        """The stage as confirmations name it: with its account, which another profile would change."""
+        if self.is_local:
+            return "The local run"
+        try:
+            account = str(self.client("sts").get_caller_identity()["Account"])
+        except (BotoCoreError, ClientError):
+            account = "unknown"
+        return f"Stage {self.name} of account {account}"
+
+    def confirm(self, question: str) -> None:
+        """Ask whether to change this stage, in red for production; click's Abort when the answer is no."""
+        title = self.title
+        if self.name.startswith("prod") and "NO_COLOR" not in os.environ:
+            title = click.style(title, fg="red", bold=True)
+        click.confirm(f"{title}: {question}", abort=True, err=True)
 
     def queue_attributes(self, url: str, *names: str) -> dict[str, str]:
         """Return attributes of a queue, by name."""
@@ -116,14 +141,44 @@ def _described(stage: Stage) -> dict[str, dict[str, str]]:
     }
 
 
+def _use_engine(ctx: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    """Name the engine where each part of the command looks for it, until the command ends."""
+    if value:
+        before = os.environ.get(current.ENGINE)
+        os.environ[current.ENGINE] = value
+        ctx.call_on_close(lambda: _restore(before))
+    return value
+
+
+def _restore(engine: str | None) -> None:
+    if engine is None:
+        os.environ.pop(current.ENGINE, None)
+    else:
+        os.environ[current.ENGINE] = engine
+
+
+engine_option = click.option(
+    "--engine",
+    metavar="URL",
+    type=HttpUrl(),
+    callback=_use_engine,
+    help="The AWS engine of the local stage.  [default: the run's]",
+)
+
+
 def with_stage(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command --stage, --profile and --region, and pass it the Stage; AWS's errors become plain messages."""
+    """Give a command --stage, --profile, --region and --engine, and pass it the Stage; AWS's errors become messages."""
 
     @click.option("--stage", default=LOCAL, show_default=True, help="Which stage; local is the embedded engine.")
     @click.option("--profile", help="A profile of the AWS configuration; never used for the local stage.")
     @click.option("--region", help="An AWS region, when the profile names none.")
+    @engine_option
     @functools.wraps(command)
-    def wrapped(*, stage: str, profile: str | None, region: str | None, **options: Any) -> None:
+    def wrapped(*, stage: str, profile: str | None, region: str | None, engine: str | None, **options: Any) -> None:
+        if stage == LOCAL:
+            current.require_engine()
+        elif engine:
+            raise click.UsageError("--engine belongs to the local stage.")
         try:
             command(stage=Stage.at(stage, profile=profile, region=region), **options)
         except (BotoCoreError, ClientError, Fault) as error:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from chalicelib.domain import clock
 from ordersctl.shared import project
+from ordersctl.shared.runs import current
 from ordersctl.shared.stage import Stage
 
 MINUTES = 15
@@ -69,7 +70,7 @@ def _measured(stage: Stage) -> Iterator[Throttle]:
 def _logged() -> Iterator[Throttle]:
     since = clock.from_seconds(time.time() - 60 * MINUTES)
     counts: Counter[tuple[str, str]] = Counter()
-    for path in project.log_dir(project.state_dir()).glob("*.log"):
+    for path in project.log_dir(current.state_dir()).glob("*.log"):
         for text in path.read_text(errors="replace").splitlines():
             if '"dynamodb.throttled"' not in text:
                 continue

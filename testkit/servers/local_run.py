@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ordersctl.shared.project import PROJECT_DIR
+from ordersctl.shared.runs.state_file import Run
 from testkit.servers import processes
 from testkit.waiting import eventually, free_port
 
@@ -68,6 +69,12 @@ class LocalRun:
 
         eventually(look, within=30)
         return self
+
+    def pids(self) -> dict[str, int]:
+        """The run's processes by name, as far as it has written them down."""
+        found = Run.read(self.state_dir)
+        assert found is not None
+        return {name: pid for name, pid in found.processes.items() if pid is not None}
 
     def curl(self) -> str:
         """The curl command that `ordersctl run` prints for pasting."""

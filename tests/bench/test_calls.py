@@ -3,6 +3,7 @@
 import pytest
 
 from bench.instructions import figures
+from ordersctl.estimate.cost.order_sizes import only, sizes
 from ordersctl.estimate.cost.per_order import Load, units
 
 
@@ -22,7 +23,7 @@ def test_an_order_takes_the_expected_number_of_calls(plain_aws: str) -> None:
 
 
 def _the_cost_model_counts_the_same(calls: dict[str, dict[str, float]]) -> None:
-    keyed = units(Load(keyed=1))
+    keyed = units(Load(keyed=1, sizes=only(sizes(10))))
     poller = calls["queue to processor, batch of 10"]
     sent = calls["accept"]["SendMessage"]
     assert keyed.sqs_requests == pytest.approx(sent + sum(poller.values()))

@@ -45,7 +45,7 @@ def generated() -> dict[Path, str]:
 
 @pytest.mark.parametrize("path", sorted(FILES), ids=lambda path: path.name)
 def test_the_schema_files_match_the_models(path: Path, generated: dict[Path, str]) -> None:
-    assert path.read_text() == generated[path], "run: python -m ordersctl event-schemas"
+    assert path.read_text() == generated[path], "run: .venv/bin/ordersctl event-schemas"
 
 
 def test_the_check_command_finds_no_difference() -> None:

@@ -12,6 +12,7 @@ import pytest
 from ordersctl.shared.project import PROJECT_DIR
 from testkit.servers.local_run import LocalRun
 
+TERMINAL = {"TTY_COMPATIBLE": "1", "TERM": "dumb", "COLUMNS": "120", "LINES": "50"}
 _END = "--- the block has ended ---"
 
 
@@ -23,7 +24,8 @@ class Terminal:
         self._shell = subprocess.Popen(
             ["bash"],  # noqa: S607 - whichever the reader has
             cwd=PROJECT_DIR,
-            env={**os.environ, "AWS_ENDPOINT_URL": run.engine_url, "COLUMNS": "120", "NO_PROXY": "127.0.0.1"},
+            # Commands find the run by its directory. rich takes the pipe for a terminal of 120 columns without colours.
+            env={**os.environ, "ORDERS_STATE_DIR": str(run.state_dir), "NO_PROXY": "127.0.0.1", **TERMINAL},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -33,8 +35,8 @@ class Terminal:
     def paste(self, block: str) -> str:
         """Run a block with this run's ports and interpreter in place of the usual ones; returns its output."""
         for usual, ours in {
+            ".venv/bin/ordersctl": ".venv/bin/python -m ordersctl",
             ".venv/bin/python": shlex.quote(sys.executable),
-            "ordersctl load": f"ordersctl load --url {self._run.url}",
             "127.0.0.1:8000": f"127.0.0.1:{self._run.api_port}",
             "127.0.0.1:4566": f"127.0.0.1:{self._run.engine_port}",
         }.items():

@@ -11,7 +11,7 @@ from ordersctl.cli import main
 from ordersctl.shared.project import PROJECT_DIR
 
 TEXT = (PROJECT_DIR / "docs" / "operate" / "operations.md").read_text()
-COMMANDS = sorted(set(re.findall(r"python -m ordersctl ([^`\n]+)", TEXT)))
+COMMANDS = sorted(set(re.findall(r".venv/bin/ordersctl ([^`\n]+)", TEXT)))
 TOLD_OF = {"queues", "dlq", "replay", "erase", "listen", "trigger", "trace", "pause", "resume", "console"}
 
 

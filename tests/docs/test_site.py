@@ -19,7 +19,7 @@ from ordersctl.shared.project import PROJECT_DIR
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 VENDOR = PROJECT_DIR / "docs" / "assets" / "vendor"
-OPEN = {"/openapi.json", "/health"}
+OPEN = {"/", "/openapi.json", "/health"}
 ABOUT = {"files.json", "package.json"}
 
 

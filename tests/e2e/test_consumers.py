@@ -200,7 +200,7 @@ def test_a_consumer_that_is_stopped_neither_slows_nor_fails_the_others_and_catch
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "2"})
     first = placed(1)
     eventually(lambda: invoiced(first))
-    os.kill(json.loads((run.state_dir / "run.json").read_text())["inventory"], signal.SIGKILL)
+    os.kill(run.pids()["inventory"], signal.SIGKILL)
     eventually(lambda: "inventory ended (SIGKILL)" in run.said())
 
     ids = placed(10)

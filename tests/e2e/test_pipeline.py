@@ -154,8 +154,7 @@ def test_killing_the_event_sources_in_the_middle_loses_and_duplicates_nothing(
 
 
 def event_sources_pid(run: LocalRun) -> int:
-    notes = json.loads((run.state_dir / "run.json").read_text())
-    return int(notes["event sources"])
+    return run.pids()["event sources"]
 
 
 def test_eight_clients_at_once_each_get_their_own_answers(
@@ -164,7 +163,7 @@ def test_eight_clients_at_once_each_get_their_own_answers(
     def one_client(number: int) -> list[float]:
         customer, times = f"client-{number}", []
         token = mint(
-            project.state_dir(),
+            project.default_state_dir(),
             subject=customer,
             scope="orders/read orders/write",
             issuer="https://issuer.orders.local",

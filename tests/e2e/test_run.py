@@ -8,6 +8,7 @@ from pathlib import Path
 import boto3
 import pytest
 
+from ordersctl.shared import project
 from ordersctl.shared.engine_client import client_options
 from testkit.servers.local_run import LocalRun
 from testkit.waiting import eventually
@@ -83,5 +84,17 @@ def test_it_is_ready_within_ten_seconds(tmp_path: Path) -> None:
     try:
         run.ready()
         assert time.monotonic() - before < 10
+    finally:
+        run.stop()
+
+
+@pytest.mark.full  # about the command, not about the service
+def test_sample_orders_are_placed_at_the_start_and_their_log_is_named(tmp_path: Path) -> None:
+    file = project.PROJECT_DIR / "tests/data/online-retail-cut.csv"
+    run = LocalRun.start(tmp_path, "--seed", str(file))
+    try:
+        run.ready()
+        eventually(lambda: "The sample orders are placed: see logs/seed.log" in run.said(), within=20)
+        eventually(lambda: run.said().count("→ published") == 5)
     finally:
         run.stop()

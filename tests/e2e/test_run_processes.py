@@ -1,6 +1,5 @@
 """The processes of `ordersctl run`: they end together, are started again where that helps, and share nothing."""
 
-import json
 import os
 import signal
 import socket
@@ -34,7 +33,7 @@ def pids(run: LocalRun) -> dict[str, int]:
     """The processes of a run by name, as soon as it has written them down: just after it says that it is ready."""
 
     def look() -> dict[str, int] | None:
-        found: dict[str, int] = json.loads((run.state_dir / "run.json").read_text())
+        found = run.pids()
         return found if len(found) > 1 else None
 
     return eventually(look)

@@ -16,7 +16,7 @@ from testkit.fake_aws.lambda_ import Container, FakeAws
 from testkit.lambda_events import http_event, stream_record
 
 METHODS = ("GET", "POST", "PATCH", "DELETE", "PUT")
-RESOURCES = ("/orders", "/orders/{order_id}", "/customers/{customer_id}/orders", "/openapi.json", "/health")
+RESOURCES = ("/orders", "/orders/{order_id}", "/customers/{customer_id}/orders", "/openapi.json", "/health", "/")
 SCOPES = ("orders/read orders/write", "orders/service", "orders/admin", "")
 
 

@@ -1,5 +1,6 @@
 """What a function does before its first invocation: its imports, and before a snapshot nothing that differs or ages."""
 
+import ast
 import json
 import os
 import subprocess
@@ -94,6 +95,25 @@ def test_before_a_snapshot_no_client_is_made_and_no_connection_opened(snapshot: 
 def test_the_first_request_after_a_restore_imports_nothing_of_the_service(snapshot: dict[str, Any]) -> None:
     assert snapshot["late"] == []
     assert snapshot["status"] == 503  # the credentials of the restored environment, which nothing gives here
+
+
+def imported_by_endpoints() -> set[str]:
+    """The modules that app.py's endpoints name in imports of their own."""
+    functions = [
+        each for each in ast.parse((PROJECT_DIR / "app.py").read_text()).body if isinstance(each, ast.FunctionDef)
+    ]
+    endpoints = [each for each in functions if any("app.route" in ast.unparse(by) for by in each.decorator_list)]
+    imports = [each for endpoint in endpoints for each in ast.walk(endpoint) if isinstance(each, ast.ImportFrom)]
+    # `from package import module`, or `from module import name`
+    return {f"{each.module}.{alias.name}" for each in imports for alias in each.names} | {
+        str(each.module) for each in imports
+    }
+
+
+def test_a_snapshot_has_the_modules_of_every_endpoint(snapshot: dict[str, Any]) -> None:
+    exist = {name for name in imported_by_endpoints() if (PROJECT_DIR / f"{name.replace('.', '/')}.py").exists()}
+    assert len(exist) > 5
+    assert exist <= set(snapshot["at start"])
 
 
 KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}

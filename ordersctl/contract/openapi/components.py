@@ -46,6 +46,18 @@ _HEALTH: Schema = {
     "required": ["status", "service", "stage"],
     "examples": [{"status": "ok", "service": "orders", "stage": "prod"}],
 }
+_INDEX: Schema = {
+    "type": "object",
+    "description": "Where to begin: the paths of this document and of the health check.",
+    "properties": {
+        "service": {"const": "orders"},
+        "stage": {"type": "string"},
+        "openapi": {"type": "string", "format": "uri-reference"},
+        "health": {"type": "string", "format": "uri-reference"},
+    },
+    "required": ["service", "stage", "openapi", "health"],
+    "examples": [{"service": "orders", "stage": "prod", "openapi": "/api/openapi.json", "health": "/api/health"}],
+}
 _METADATA: Mapping[str, Schema] = {
     "Metadata": {"description": "Names and values of the client's own.", "examples": [{"cart": "c_8Zk3"}]},
     "MetadataChange": {
@@ -75,7 +87,7 @@ def components() -> dict[str, Schema]:
         found[name] = _METADATA[name] | _map_of(properties["metadata"])
         said = {"description": properties["metadata"]["description"]}
         found[owner] = found[owner] | {"properties": properties | {"metadata": {"anyOf": [ref(name), _NULL]} | said}}
-    found["Health"] = described({"Health": _HEALTH})["Health"]
+    found |= described({"Health": _HEALTH, "Index": _INDEX})
     found["OpenApiDocument"] = _DOCUMENT
     return with_examples(_CODES | _with_names(found))
 

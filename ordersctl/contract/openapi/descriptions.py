@@ -102,6 +102,12 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "service": "This service.",
         "stage": "The stage's name.",
     },
+    "Index": {
+        "service": "This service.",
+        "stage": "The stage's name.",
+        "openapi": "The path of this document.",
+        "health": "The path of the health check.",
+    },
     "Page": {
         "orders": "The orders of this page, newest first.",
         "next_cursor": "The cursor of the next page; null on the last.",

@@ -62,7 +62,7 @@ HEADERS: dict[str, dict[str, Any]] = {
         "example": '"1"',
     },
     "Link": {
-        "description": 'Where the next page is, rel="next" (RFC 8288).',
+        "description": 'The next page, rel="next"; of the root this document, rel="service-desc" (RFC 8288).',
         "schema": _TEXT,
         "example": '</customers/17850/orders?cursor=AZx0Y3Vyc29y>; rel="next"',
     },

@@ -43,6 +43,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "Page": {"orders": [], "next_cursor": "AZx0Y3Vyc29y"},
     "Problem": example_of("conflict", 409) | example_of("invalid-order", 422),
     "Health": {"status": "ok", "service": "orders", "stage": "prod"},
+    "Index": {"service": "orders", "stage": "prod", "openapi": "/api/openapi.json", "health": "/api/health"},
 }
 
 

@@ -287,9 +287,12 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "health": Operation(
         "Whether the service answers",
-        {
-            200: Success("It does.", ref("Health")),
-        },
+        {200: Success("It does.", ref("Health"))},
         "It calls nothing else: that it answers says nothing of the table or the queue.",
+    ),
+    "index": Operation(
+        "Where to begin",
+        {200: Success("The paths of this document and of the health check.", ref("Index"), headers=("Link",))},
+        "The header Link names this document as the service's description (RFC 8631).",
     ),
 }

@@ -1,22 +1,28 @@
-"""`ordersctl doctor`: compares a deployed stage with its templates and settings, and prints the differences."""
+"""`ordersctl doctor`: compares a deployed stage with its templates and settings, or looks at the local run."""
 
 import click
 from rich.markup import escape
 
 from ordersctl.deploy.doctor.checks import examine
-from ordersctl.shared.output import Console
+from ordersctl.deploy.doctor.local_run import examine_run
+from ordersctl.shared.output import Console, number_of
+from ordersctl.shared.runs import current
 from ordersctl.shared.stage import Stage, with_stage
 
 
 @click.command()
 @with_stage
 def doctor(stage: Stage) -> None:
-    """Print what is wrong with a deployed stage; exit status 1 if anything is."""
+    """Print what is wrong with a deployed stage, or with the local run; exit status 1 if anything is.
+
+    Of the local run: Python, disk, clock, processes, ports, pauses, how far the publisher is behind, dead letters.
+    """
     ill = 0
-    for finding in examine(stage):
+    run = current.current() if stage.is_local else None
+    for finding in examine(stage) if run is None else examine_run(stage, run):
         mark = "[green]ok[/]  " if finding.fine else "[red]ILL[/] "
         remedy = "" if finding.fine or not finding.remedy else f" -> {finding.remedy}"
         Console(highlight=False, soft_wrap=True).print(mark + escape(finding.what + remedy))
         ill += not finding.fine
     if ill:
-        raise click.ClickException(f"{ill} findings")
+        raise click.ClickException(number_of(ill, "finding"))

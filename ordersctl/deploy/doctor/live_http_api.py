@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 from ordersctl.deploy.doctor.findings import Finding, none_of
 from ordersctl.shared.stage import Stage
 
-OPEN = ("/health", "/openapi.json")
+OPEN = (" /", " /health", " /openapi.json")  # ends of route keys, such as GET /health
 
 
 def live_http_api(stage: Stage, given: Mapping[str, str], remedy: str) -> Iterator[Finding]:

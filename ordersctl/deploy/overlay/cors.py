@@ -16,7 +16,7 @@ import click
 from chalicelib.http import responses
 
 CORS = "CORS_ALLOW_ORIGIN"
-PATHS = ("/orders", "/orders/{order_id}", "/customers/{customer_id}/orders", "/openapi.json", "/health")
+PATHS = ("/orders", "/orders/{order_id}", "/customers/{customer_id}/orders", "/openapi.json", "/health", "/")
 _ALLOW = "Access-Control-Allow-Origin"
 _OF_EVERY_ANSWER = (_ALLOW, "Access-Control-Expose-Headers", "Vary")
 _ORIGIN = r"https?://[^\s/'\"$,]+"

@@ -27,17 +27,17 @@ _ANSWERS: dict[str, tuple[int, str, str, dict[str, str]]] = {
     "INVALID_API_KEY": (403, "forbidden", "Send a valid API key", {}),
     "INVALID_SIGNATURE": (403, "forbidden", "Send a bearer token, and no signature of AWS", {}),
     # API Gateway's name for a request to a path without a route.
-    "MISSING_AUTHENTICATION_TOKEN": (404, "not-found", "No such path", {}),
+    "MISSING_AUTHENTICATION_TOKEN": (404, "not-found", "No such path; /openapi.json lists the paths", {}),
     "QUOTA_EXCEEDED": (429, "too-many-requests", "The day's quota is used up", {"Retry-After": "'3600'"}),
     "REQUEST_TOO_LARGE": (413, "content-too-large", "The body is too large", {}),
-    "RESOURCE_NOT_FOUND": (404, "not-found", "No such path", {}),
+    "RESOURCE_NOT_FOUND": (404, "not-found", "No such path; /openapi.json lists the paths", {}),
     "THROTTLED": (429, "too-many-requests", "Slow down", _RETRY),
-    "UNAUTHORIZED": (401, "unauthorized", "Send a valid token", _TOKEN),
+    "UNAUTHORIZED": (401, "unauthorized", "Send a valid token: Authorization: Bearer TOKEN", _TOKEN),
     # Also for a body that API Gateway cannot decompress ("Call an API method with a compressed payload").
     "UNSUPPORTED_MEDIA_TYPE": (
         415,
         "unsupported-media-type",
-        "Send application/json, as it is or compressed by gzip or deflate",
+        "Send the header Content-Type: application/json; a body as it is, or compressed by gzip or deflate",
         {"Accept": "'application/json'", "Accept-Encoding": "'gzip, deflate'"},
     ),
     "WAF_FILTERED": (403, "forbidden", "The request was blocked", {}),

@@ -19,6 +19,7 @@ def rollback(stage: Stage, release: str | None, *, yes: bool) -> None:
 
     Only the code and settings of the functions go back: the stack keeps its queues, table, API and alarms as they are.
     """
+    stage.refuse_local_run("there is no release to go back to")
     releases = Releases(stage.client("lambda"), stage.name)
     if Stack(stage.client("cloudformation"), stage.stack_name).is_changing:
         _stop(stage, yes=yes)
@@ -28,7 +29,7 @@ def rollback(stage: Stage, release: str | None, *, yes: bool) -> None:
     wanted = releases.named(release) if release else releases.before()
     moves = releases.moves(wanted)
     if not yes:
-        click.confirm(f"{stage.name}: from release {short(releases.live() or 'none')} to {short(wanted)}?", abort=True)
+        stage.confirm(f"from release {short(releases.live() or 'none')} to {short(wanted)}?")
     for function, version in moves:
         releases.move(function, version)
         echo(f"{function}: version {version}")
@@ -37,7 +38,7 @@ def rollback(stage: Stage, release: str | None, *, yes: bool) -> None:
 
 def _stop(stage: Stage, *, yes: bool) -> None:
     if not yes:
-        click.confirm(f"{stage.stack_name} is being deployed. Stop that and go back?", abort=True)
+        stage.confirm("it is being deployed. Stop that and go back?")
     if not shift.stop(stage):
         raise click.ClickException(
             f"{stage.stack_name} is being changed, and no requests are being shifted: wait until that is over, or "

@@ -38,11 +38,12 @@ def change(
     left = [each for each in existing(stage) if each.logical_id not in inside]
     if left:
         echo(f"{stack.name}: taking over what an earlier stack left")
-        _import(stack, template, parameters, left, there_is_a_stack=there_is_a_stack, yes=yes)
-    carry_out(stack, stack.plan(source, parameters, tags), yes=yes)
+        _import(stage, stack, template, parameters, left, there_is_a_stack=there_is_a_stack, yes=yes)
+    carry_out(stage, stack, stack.plan(source, parameters, tags), yes=yes)
 
 
 def _import(
+    stage: Stage,
     stack: Stack,
     template: Template,
     parameters: Mapping[str, str],
@@ -64,7 +65,7 @@ def _import(
         {"ResourceType": each.kind, "LogicalResourceId": each.logical_id, "ResourceIdentifier": each.identifier}
         for each in left
     ]
-    carry_out(stack, stack.plan_import(text, values, resources), yes=yes)
+    carry_out(stage, stack, stack.plan_import(text, values, resources), yes=yes)
 
 
 def _with(before: Template, part: Template, values: Mapping[str, str]) -> tuple[Template, list[dict[str, Any]]]:

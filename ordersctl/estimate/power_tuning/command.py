@@ -39,6 +39,7 @@ def power_tune(stage: Stage, name: str, *, payload: Path, times: int, sizes: Seq
     Memory and logging are restored at the end, after Ctrl-C and SIGTERM too. The command that restores them after a
     kill is printed first.
     """
+    stage.refuse_local_run("there is no memory to set")
     function = Function(stage.client("lambda"), name)
     event = _event(payload)
     measurements: list[Measurement] = []

@@ -15,7 +15,8 @@ from ordersctl.local.event_sources.invocation import Ended
 from ordersctl.local.event_sources.mappings import Mappings
 from ordersctl.local.event_sources.polling import poll_forever
 from ordersctl.shared.output import printable
-from ordersctl.shared.project import HANDLERS_LOG, INVOCATIONS_LOG, PROJECT_DIR, engine_url, log_dir
+from ordersctl.shared.project import HANDLERS_LOG, INVOCATIONS_LOG, PROJECT_DIR, log_dir
+from ordersctl.shared.runs.current import engine_url
 
 
 @click.command("event-sources")

@@ -20,7 +20,7 @@ def answer(method: str, target: str, headers: local_token.Headers) -> Content | 
     path, _, query = target.partition("?")
     if method == "POST" and path == f"{PATH}/token":
         return local_token.answer(query, headers)
-    if method != "GET":
+    if method not in {"GET", "HEAD"}:
         return None
     if path in _OURS:
         name, media_type = _OURS[path]

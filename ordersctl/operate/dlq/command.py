@@ -196,7 +196,7 @@ def _handle(
             result = handle_each(walk, selection.among(walk), handle, rate=rate)
         else:
             found = list(selection.among(walk))
-            _ask(walk, found, done, quiet=as_json)
+            _ask(stage, walk, found, done, quiet=as_json)
             result = handle_each(walk, found, handle, rate=rate)
     if not as_json and not (result.done or result.stayed):
         echo("No dead letter is visible; `ordersctl queues` shows how many another command holds.", err=True)
@@ -205,7 +205,7 @@ def _handle(
     return bool(result.done)
 
 
-def _ask(walk: Walk, found: Sequence[DeadLetter], done: str, *, quiet: bool) -> None:
+def _ask(stage: Stage, walk: Walk, found: Sequence[DeadLetter], done: str, *, quiet: bool) -> None:
     """Show what would be done, and ask; click's Abort when the answer is no."""
     if not found:
         return
@@ -221,7 +221,7 @@ def _ask(walk: Walk, found: Sequence[DeadLetter], done: str, *, quiet: bool) -> 
         ]
         show(f"To be {done}", rows, ("queue", "dead_letters", "oldest", "reason"), as_json=False)
     walk.hold(_ANSWER_SECONDS)
-    click.confirm(f"{number_of(len(found), 'dead letter')} will be {done}. Go on?", abort=True, err=True)
+    stage.confirm(f"{number_of(len(found), 'dead letter')} will be {done}. Go on?")
     if walk.is_over:
         raise click.ClickException("the answer took too long: another command may have them. Run it again.")
 
@@ -238,6 +238,7 @@ def _report(stage: Stage, selection: Selection, result: Result, *, as_json: bool
         for outcome, count in result.done.items():
             echo(f"{count} {outcome}.")
         if result.stayed:
+            echo(f"{number_of(len(result.stayed), 'dead letter')} still there:", err=True)
             show("Still there", result.stayed, ("queue", "id", "order_id", "reason"), as_json=False)
         if result.unfit:
             echo(_UNFIT)

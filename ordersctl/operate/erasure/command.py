@@ -84,7 +84,7 @@ def _agree(
     if not yes:
         count = number_of(statuses.total(), "order")
         question = f"{count} of {printable(customer)} will be erased permanently. Go on?"
-        click.confirm(question, abort=True, err=True)
+        stage.confirm(question)
 
 
 def _report(customer: str, erased: int, deleted: Counter[str], of_consumers: dict[str, int]) -> None:

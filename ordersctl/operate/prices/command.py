@@ -51,7 +51,7 @@ def load(*, stage: Stage, file: Path, prune: bool, yes: bool) -> None:
         echo(f"Nothing to do: {what}.")
         return
     if not yes:
-        click.confirm(f"Prices of stage {stage.name}: {what}. Go on?", abort=True, err=True)
+        stage.confirm(f"prices: {what}. Go on?")
     _write(stage, table, changed, removed)
     echo(f"Prices of stage {stage.name}: {what}. Functions that have read an old price use it for at most a minute.")
 
@@ -67,7 +67,7 @@ def show_prices(*, stage: Stage, skus: tuple[str, ...], limit: int, as_json: boo
     rows = [vars(each) for each in sorted(found, key=lambda each: (each.sku, each.currency))]
     show("Prices, in minor units", rows[:limit], _COLUMNS, as_json=as_json)
     if len(rows) > limit and not as_json:
-        echo(f"{number_of(len(rows) - limit, 'more price')}: --limit shows them.")
+        echo(f"{number_of(len(rows) - limit, 'more price')}: --limit shows them.", err=True)
 
 
 def _table(stage: Stage) -> str:

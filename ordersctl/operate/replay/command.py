@@ -140,12 +140,12 @@ def _of_status(found: list[Order | ErasedOrder], statuses: tuple[str, ...]) -> l
 def _agree(stage: Stage, progress: ReplayProgress, target: str, *, yes: bool, quiet: bool) -> None:
     """Print what will be done, and ask; click's Abort when the answer is no."""
     if not quiet:
-        echo(f"Stage {stage.name}: the current state of these orders goes to {target} again.", err=True)
+        echo(f"{stage.title}: the current state of these orders goes to {target} again.", err=True)
         if progress.read:
             earlier = f"the run of {progress.until}, which sent {progress.sent}"
             echo(f"It continues {earlier}; --restart begins anew.", err=True)
     if not yes:
-        click.confirm("Go on?", abort=True, err=True)
+        stage.confirm("go on?")
 
 
 def _window_end(publisher_lag: PublisherLag, since: str | None, until: str | None) -> str:

@@ -9,6 +9,7 @@ from ordersctl.shared import project
 from ordersctl.shared.engine_client import get_json
 from ordersctl.shared.output import echo
 from ordersctl.shared.queues.stage_queues import Queue, StageQueues
+from ordersctl.shared.runs import current
 from ordersctl.shared.stage import Stage
 from ordersctl.shared.streams import Checkpoints
 from ordersctl.shared.switches import State, Switches
@@ -34,7 +35,7 @@ def reader(queue: Queue) -> str:
 def reader_states(stage: Stage, queues: StageQueues) -> dict[str, str]:
     """Return the states of the processor, the publisher and the consumers, by name; those that run are missing."""
     if stage.is_local:
-        return {name: str(state) for name, state in Switches(project.state_dir()).halted().items()}
+        return {name: str(state) for name, state in Switches(current.state_dir()).halted().items()}
     sources = {reader(queue): stage.queue_arn(queue.url) for queue in queues.live}
     sources["publisher"] = stage.output("OrderStreamArn")
     states = {name: [each["State"] for each in event_source_mappings(stage, arn)] for name, arn in sources.items()}
@@ -81,7 +82,7 @@ def _oldest_in_engine(queue: Queue) -> float | None:
 
 def engine_messages(queue: Queue) -> list[dict[str, Any]]:
     """Return a queue's messages by the engine's own view of its queues, without receiving one."""
-    answer = get_json(f"{project.engine_url()}/_ministack/sqs/messages?QueueUrl={quote(queue.url, safe='')}")
+    answer = get_json(f"{current.engine_url()}/_ministack/sqs/messages?QueueUrl={quote(queue.url, safe='')}")
     return [
         message
         for account in (answer or {}).get("messages", {}).values()
@@ -114,16 +115,16 @@ def _local_stream(stage: Stage) -> list[dict[str, Any]]:
     Without a checkpoint the number of unread records in a stream that has some is unknown: None, and a line on stderr.
     """
     streams, arn = stage.client("dynamodbstreams"), stage.output("OrderStreamArn")
-    publisher = Switches(project.state_dir()).state("publisher")
+    publisher = Switches(current.state_dir()).state("publisher")
     state = None if publisher == State.RUNNING else str(publisher)
-    checkpoints = Checkpoints(project.checkpoint_file(project.state_dir()), arn)
+    checkpoints = Checkpoints(project.checkpoint_file(current.state_dir()), arn)
     rows: list[dict[str, Any]] = []
     for shard in streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
         shard_id = shard["ShardId"]
         records = streams.get_records(ShardIterator=checkpoints.iterator(streams, shard_id))["Records"]
         if records and checkpoints.get(shard_id) is None:
             why = "nothing was published yet, or its file is elsewhere"
-            echo(f"The stream has no checkpoint: {why}. {project.state_dir_hint()}", err=True)
+            echo(f"The stream has no checkpoint: {why}. {current.state_dir_hint()}", err=True)
             count, lag = None, None
         else:
             count, lag = len(records), round(_lag(records), 1)

@@ -1,10 +1,7 @@
 """The state of each queue: its reader is paused, nobody reads it, or its reader makes no progress."""
 
-import json
-import os
 from typing import Any
 
-from ordersctl.shared import project
 from ordersctl.shared.queues.measures import (
     depth_rows,
     engine_messages,
@@ -14,6 +11,8 @@ from ordersctl.shared.queues.measures import (
     reader_states,
 )
 from ordersctl.shared.queues.stage_queues import Queue, StageQueues
+from ordersctl.shared.runs import current
+from ordersctl.shared.runs.state_file import Run, is_alive
 from ordersctl.shared.stage import Stage
 
 NOBODY = "nobody consumes"
@@ -39,21 +38,8 @@ def queue_rows(stage: Stage) -> list[dict[str, Any]]:
 
 def processes() -> dict[str, bool]:
     """Return the processes of the local run by name, and whether each is alive; none where nothing runs."""
-    try:
-        noted = json.loads((project.state_dir() / "run.json").read_text())
-    except (OSError, ValueError):
-        return {}
-    return {name: _lives(pid) for name, pid in noted.items() if isinstance(pid, int)}
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+    run = Run.read(current.state_dir())
+    return {name: is_alive(pid) for name, pid in (run.processes if run else {}).items() if isinstance(pid, int)}
 
 
 def _state(stage: Stage, queue: Queue, row: dict[str, Any]) -> str:

@@ -65,7 +65,7 @@ def test_a_wrong_media_type_is_told_what_is_accepted(
     answer = client.request(method, path, content=b"<order/>", headers={"Content-Type": "application/xml"})
     assert (answer.status_code, slug(answer)) == (415, "unsupported-media-type")
     assert answer.headers["Accept"] == accepted
-    assert answer.json()["detail"] == f"Send {accepted.replace(', ', ' or ')}"
+    assert answer.json()["detail"] == f"Send the header Content-Type: {accepted.replace(', ', ' or ')}"
 
 
 def test_an_unknown_content_coding_is_told_what_is_accepted(client: httpx.Client) -> None:
@@ -78,7 +78,7 @@ def test_head_is_answered_as_get_is_without_the_body(client: httpx.Client) -> No
     accepted = client.post("/orders", content=ORDER, headers=JSON)
     order = accepted.headers["Location"]
     eventually(lambda: client.get(order).json()["status"] == "placed")
-    for path in (order, "/customers/ann/orders?limit=1", "/health", "/openapi.json"):
+    for path in (order, "/customers/ann/orders?limit=1", "/health", "/openapi.json", "/"):
         got, head = client.get(path), client.head(path)
         assert (head.status_code, head.content) == (got.status_code, b"") == (200, b"")
         for name in ("Content-Type", "Cache-Control", "ETag"):

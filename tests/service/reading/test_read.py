@@ -180,6 +180,12 @@ def test_health_answers_without_calling_a_dependency(harness: ServiceHarness) ->
     assert (answer.status, answer.json["status"]) == (200, "ok")
 
 
+def test_the_root_links_to_the_description_of_the_api(harness: ServiceHarness) -> None:
+    answer = harness.api(scope="").get("/")
+    assert (answer.status, answer.json["openapi"], answer.json["health"]) == (200, "/api/openapi.json", "/api/health")
+    assert answer.headers["Link"] == '</api/openapi.json>; rel="service-desc"'
+
+
 def test_answers_are_not_to_be_cached(harness: ServiceHarness) -> None:
     for answer in (harness.api().get(f"/orders/{place(harness)}"), harness.api().get("/orders/x")):
         assert answer.headers["Cache-Control"] == "no-store"

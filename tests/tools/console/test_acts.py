@@ -6,13 +6,14 @@ import pytest
 
 from ordersctl.console.acts import Acts, Known, RefusedError, run
 from ordersctl.console.gauges import Group
+from ordersctl.shared.runs.current import ENGINE, as_typed
 from ordersctl.shared.stage import Stage
 from testkit.builders import fresh_order_id
 
 GROUP = Group("orders", "--all $(rm) 'x'", 2, 1, 5.0)
 
 
-def acts(name: str = "local", *, allowed: bool = True, url: str = "http://127.0.0.1:8000") -> Acts:
+def acts(name: str = "local", *, allowed: bool = True, url: str | None = None) -> Acts:
     stage = Stage.at("local") if name == "local" else Stage(name, Stage.at("local").session, {})
     made = Acts(stage, ["--region", "eu-west-1"], url, allowed=allowed)
     made.known = Known({GROUP.id: GROUP}, ("processor", "publisher", "invoicing"))
@@ -36,7 +37,7 @@ def test_each_act_on_the_local_run_is_an_ordersctl_command() -> None:
         assert here.command({"act": act, "target": target}) == command
 
 
-def test_another_port_of_the_api_is_named() -> None:
+def test_an_api_other_than_the_runs_is_named() -> None:
     assert acts(url="http://127.0.0.1:8701").command({"act": "place"}) == ["trigger", "--url", "http://127.0.0.1:8701"]
 
 
@@ -90,7 +91,8 @@ def test_looking_is_allowed_without_allow_changes() -> None:
         looking.trace("--help")
 
 
-def test_a_command_is_answered_as_typed_with_what_it_printed() -> None:
+def test_a_command_is_answered_as_typed_with_what_it_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENGINE, "http://127.0.0.1:9")  # where nothing listens
     done = asyncio.run(run(["pause", "nobody", "--failing"]))
-    assert (done["command"], done["ok"]) == ("ordersctl pause nobody --failing", False)
+    assert (done["command"], done["ok"]) == (as_typed("pause", "nobody", "--failing"), False)
     assert "--failing is for consumers" in done["output"]

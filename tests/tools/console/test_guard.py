@@ -28,7 +28,7 @@ def answer(
     method: str, path: str, headers: dict[str, str] | None = None, content: bytes | None = None
 ) -> httpx.Response:
     stage = Stage.at("local")
-    acts = Acts(stage, [], "http://127.0.0.1:8000", allowed=True)
+    acts = Acts(stage, [], None, allowed=True)
     app = Console(stage, LocalSource(stage), acts, allowed=True).app(port=PORT, key=KEY)
 
     async def ask() -> httpx.Response:
@@ -147,7 +147,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, str]
     """A console that runs, without a stage: its port and the address that it printed."""
     scratch, port = tmp_path_factory.mktemp("console"), free_port()
     output = scratch / "printed.txt"
-    command = [sys.executable, "-m", "ordersctl", "console", "--port", str(port)]
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    command = [sys.executable, "-m", "ordersctl", "console", "--port", str(port), "--engine", nowhere]
     environment = {**os.environ, "ORDERS_STATE_DIR": str(scratch), "PYTHONUNBUFFERED": "1"}
     with (
         output.open("wb") as file,

@@ -228,7 +228,7 @@ def test_the_documented_prices_are_those_of_the_model() -> None:
 def rows(*options: str) -> dict[str, list[str]]:
     done = CliRunner().invoke(cost, ["--orders-per-month", "2000000", *options])
     assert done.exit_code == 0, done.output
-    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in done.output.splitlines() if "│" in line]
+    cells = [line.split("\t") for line in done.output.splitlines() if "\t" in line]
     return {row[0]: row[1:] for row in cells}
 
 

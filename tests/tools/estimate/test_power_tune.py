@@ -86,7 +86,7 @@ def test_power_tune_names_the_cheapest_and_the_fastest_size_and_restores_the_set
 ) -> None:
     done = tune(tmp_path, "{}")
     assert done.exit_code == 0, done.output
-    rows = {line.split("│")[1].strip(): line for line in done.output.splitlines() if line.startswith("│")}
+    rows = {line.split("\t")[0]: line for line in done.output.splitlines() if "\t" in line}
     assert "fastest" in rows["1024"]
     assert "fastest" not in rows["128"]
     assert done.output.count("cheapest") == 1

@@ -110,7 +110,7 @@ def test_the_command_names_the_bottleneck_and_the_advice(tmp_path: Path) -> None
     assert done.exit_code == 0, done.output
     said = " ".join(done.output.split())
     assert re.search(r"API Gateway rate \(stage\) binds for 1[2-4] s: raise ThrottlingRate", said)
-    assert re.search(r"refused by API Gateway \(429\) │ [1-9]", said)
+    assert re.search(r"refused by API Gateway \(429\) [1-9]", said)
     assert 0 < plot.stat().st_size < 150_000
 
 

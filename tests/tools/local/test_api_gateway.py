@@ -135,3 +135,15 @@ def test_many_clients_can_connect_at_once() -> None:
                 connections.enter_context(socket.create_connection(server.server.server_address, timeout=5))
     finally:
         server.server.server_close()
+
+
+def test_a_browser_at_the_root_is_sent_to_the_reference_page(port: int) -> None:
+    status, headers, _ = ask(port, "GET", "/", headers={"Accept": "text/html,application/xhtml+xml"})
+    assert (status, headers["Location"]) == (302, "/docs")
+    assert ask(port, "GET", "/", headers={"Accept": "*/*"})[0] == 404  # the API's own answer: this one has no root
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs/swagger-ui.css"])
+def test_the_reference_page_answers_head(port: int, path: str) -> None:
+    status, headers, body = ask(port, "HEAD", path)
+    assert (status, headers["Content-Type"], body) == (200, ask(port, "GET", path)[1]["Content-Type"], b"")

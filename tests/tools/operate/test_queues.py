@@ -5,10 +5,12 @@ import os
 import signal
 import subprocess
 import time
+from dataclasses import replace
 
 import pytest
 
 from chalicelib.domain import clock
+from ordersctl.shared.runs.state_file import Run
 from testkit import builders
 from testkit.waiting import eventually
 from tests.tools.operate.stage import OperatedStage
@@ -53,7 +55,7 @@ def test_a_queue_that_nobody_reads_is_told_from_one_whose_reader_makes_no_progre
         assert state(stage, "invoicing") == ""
         stage.send("invoicing", "a")
         eventually(lambda: state(stage, "invoicing") == "nobody consumes")
-        assert "--with-consumers" in stage.run("queues").stdout
+        assert "--with-consumers" in stage.run("queues").stderr
         # another program receives the message, and does not delete it
         stage.sqs.receive_message(QueueUrl=stage.url("invoicing"))
         assert state(stage, "invoicing") == "stuck"
@@ -64,11 +66,12 @@ def test_a_queue_that_nobody_reads_is_told_from_one_whose_reader_makes_no_progre
 def test_a_queue_is_read_while_its_process_of_the_run_is_alive(stage: OperatedStage) -> None:
     stage.send("invoicing", "a")
     eventually(lambda: state(stage, "invoicing") == "nobody consumes")
-    (stage.state_dir / "run.json").write_text(json.dumps({"run": 1, "invoicing": os.getpid(), "API": None}))
+    noted = Run("", str(stage.state_dir), "", api="", engine="")
+    replace(noted, processes={"run": 1, "invoicing": os.getpid(), "API": None}).write()
     assert state(stage, "invoicing") == ""
     ended = subprocess.Popen(["true"])  # noqa: S607 - any program that ends
     ended.wait()
-    (stage.state_dir / "run.json").write_text(json.dumps({"invoicing": ended.pid}))
+    replace(noted, processes={"invoicing": ended.pid}).write()
     assert state(stage, "invoicing") == "nobody consumes"
 
 
@@ -135,9 +138,10 @@ def test_what_was_throttled_lately_is_counted_from_the_log(stage: OperatedStage)
 
 
 def test_a_terminal_gets_tables(stage: OperatedStage) -> None:
+    stage.environment |= {"TTY_COMPATIBLE": "1", "TERM": "dumb"}
     shown = stage.run("queues").stdout
     assert "dead letters" in shown
-    assert "stream" in shown
+    assert "The table's stream" in shown
 
 
 def test_without_an_engine_the_command_says_how_to_start_it(stage: OperatedStage) -> None:

@@ -114,7 +114,7 @@ def test_the_frameworks_own_errors_become_problems(status: int) -> None:
 
 def test_a_wrong_media_type_is_told_the_right_ones() -> None:
     answer = problems.replace_framework_error(Response("", {}, 415), REQUEST, ROUTES)
-    assert json.loads(answer.body)["detail"] == "Send application/json or text/plain"
+    assert json.loads(answer.body)["detail"] == "Send the header Content-Type: application/json or text/plain"
     assert answer.headers["Accept"] == "application/json, text/plain"
 
 

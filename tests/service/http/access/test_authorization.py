@@ -122,7 +122,7 @@ OUTCOMES |= {
     for operation, outcomes in OUTCOMES.items()
     if operation.startswith("GET ")
 }
-PUBLIC = {f"{method} {path}" for path in ("/openapi.json", "/health") for method in ("GET", "HEAD")}
+PUBLIC = {f"{method} {path}" for path in ("/openapi.json", "/health", "/") for method in ("GET", "HEAD")}
 CASES = [(operation, kind) for operation, outcomes in OUTCOMES.items() for kind in outcomes]
 
 

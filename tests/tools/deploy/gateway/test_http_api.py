@@ -37,7 +37,7 @@ def test_it_has_the_routes_of_the_rest_api_and_asks_for_a_token_where_that_does(
         if method != "options"
     }
     assert {key for key, kind in routes.items() if kind == "NONE"} == {
-        f"{method} {path}" for method in ("GET", "HEAD") for path in ("/health", "/openapi.json")
+        f"{method} {path}" for method in ("GET", "HEAD") for path in ("/health", "/openapi.json", "/")
     }
 
 

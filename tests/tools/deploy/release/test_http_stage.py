@@ -34,7 +34,7 @@ def test_it_has_every_route_and_the_stages_issuer(project: Project) -> None:
     stage = stage_on(project.engine_url, STAGE)
     client: Any = stage.client("apigatewayv2")
     api = stage.outputs()["HttpApiId"]
-    assert len(client.get_routes(ApiId=api)["Items"]) == 13
+    assert len(client.get_routes(ApiId=api)["Items"]) == 15
     (authorizer,) = client.get_authorizers(ApiId=api)["Items"]
     assert authorizer["JwtConfiguration"] == {"Issuer": "https://i.test", "Audience": ["orders"]}
 

@@ -85,4 +85,4 @@ def test_nothing_is_deleted_when_the_archive_cannot_be_written(stage: OperatedSt
     (tmp_path / "file").touch()
     result = stage.run("dlq", "drop", "--all", "--archive", str(tmp_path / "file" / "dropped.jsonl"), "--yes")
     assert (result.exit_code, stage.depth("queue-dlq")) == (1, 1)
-    assert "Still there" in result.output
+    assert "still there" in result.output

@@ -163,6 +163,7 @@ def test_a_sample_order_is_moved_to_delivered_and_its_trace_is_shown(stage: Oper
         assert what.count(event) == count, what
     assert {row["where"] for row in rows} == {"api", "handlers", "table"}
     assert rows[-1]["after_ms"] > 0
+    stage.environment |= {"TTY_COMPATIBLE": "1", "TERM": "dumb"}
     shown = stage.run("trace", order_id).stdout
     assert "now: delivered" in shown
     assert shown.count(rows[0]["correlation_id"]) == 1

@@ -17,6 +17,7 @@ from joserfc.jwk import KeySet
 
 from ordersctl.local.tokens import ensure_keys, mint, token
 from ordersctl.shared.project import PROJECT_DIR
+from ordersctl.shared.runs.state_file import Run, noted
 
 
 def claims_of(signed: str, state_dir: Path) -> dict[str, Any]:
@@ -25,7 +26,9 @@ def claims_of(signed: str, state_dir: Path) -> dict[str, Any]:
 
 
 def run(state_dir: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(token, arguments, env={"ORDERS_STATE_DIR": str(state_dir)})
+    """Ask for a token of a run whose key is in the directory."""
+    with noted(Run("", str(state_dir), str(state_dir), api="", engine="")):
+        return CliRunner().invoke(token, arguments, env={"ORDERS_STATE_DIR": str(state_dir)})
 
 
 def test_a_minted_token_is_verified_by_the_published_key(tmp_path: Path) -> None:
@@ -148,7 +151,7 @@ def test_the_command_prints_the_token_of_a_role_and_nothing_else(
 def test_the_command_refuses_options_that_make_no_token(tmp_path: Path, arguments: list[str]) -> None:
     result = run(tmp_path, *arguments)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert list(tmp_path.iterdir()) == []
+    assert not (tmp_path / "signing-key.json").exists()
 
 
 CLAIMS: dict[str, Any] = {
@@ -204,7 +207,7 @@ def test_claims_that_cannot_be_read_are_a_clear_error(tmp_path: Path, claims: st
     result = run(tmp_path, "--claims", claims)
     assert (result.exit_code, result.stdout) == (2, "")
     assert f"Invalid value for '--claims': {why}" in result.stderr
-    assert list(tmp_path.iterdir()) == []
+    assert not (tmp_path / "signing-key.json").exists()
 
 
 @pytest.mark.parametrize(

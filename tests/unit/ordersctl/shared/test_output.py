@@ -52,7 +52,11 @@ def test_a_value_stays_within_its_line_and_a_message_may_have_several(capsys: py
     assert capsys.readouterr().out == "one\ntwo\tthree\\x1b\n"
 
 
-def test_rows_are_shown_without_markup_and_json_is_exact(capsys: pytest.CaptureFixture[str]) -> None:
+def test_rows_are_shown_without_markup_and_json_is_exact(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("TERM", "dumb")
     rows = [{"reason": "[red]no[/red]\x1b[2J\nforged line"}]
     output.show("[bold]title[/bold]", rows, ["reason"], as_json=False)
     shown = capsys.readouterr().out

@@ -1,0 +1,73 @@
+"""The checks of the local run, in the order in which something may be missing: machine, processes, then orders."""
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ordersctl.deploy.doctor.findings import Finding
+from ordersctl.shared.engine_client import HEALTH, get_json
+from ordersctl.shared.output import duration, number_of
+from ordersctl.shared.queues.measures import reader_states, row, stream_rows
+from ordersctl.shared.queues.stage_queues import StageQueues
+from ordersctl.shared.runs.current import as_typed
+from ordersctl.shared.runs.state_file import Run, is_alive
+from ordersctl.shared.stage import Stage
+
+_PYTHON = (3, 11)  # as pyproject.toml requires
+_FREE_BYTES = 200_000_000  # logs and checkpoints of a long day
+_CLOCK_SECONDS = 2
+_LAG_SECONDS = 60
+_AGAIN = "stop the run, and start it again: make run"
+
+
+def examine_run(stage: Stage, run: Run) -> Iterator[Finding]:
+    """Check the machine, the run's processes and what its queues hold; raises botocore's errors."""
+    yield from _machine(Path(run.state_dir))
+    yield from _processes(run)
+    answers = list(_addresses(run))
+    yield from answers
+    if all(each.fine for each in answers):
+        yield from _orders(stage)
+
+
+def _machine(state_dir: Path) -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding(sys.version_info >= _PYTHON, f"Python is {version}", "name a newer one: make run PYTHON=python3.12")
+    free = shutil.disk_usage(state_dir).free
+    yield Finding(free >= _FREE_BYTES, f"{free / 1e9:.1f} GB are free for logs in {state_dir}", "make room")
+    with tempfile.TemporaryFile(dir=state_dir) as file:
+        differs = abs(os.fstat(file.fileno()).st_mtime - time.time())
+    remedy = "set the clock: tokens and ages depend on it"
+    yield Finding(differs < _CLOCK_SECONDS, f"the clock differs from the disk's by {differs:.0f} s", remedy)
+
+
+def _processes(run: Run) -> Iterator[Finding]:
+    for name, pid in run.processes.items():
+        yield Finding(is_alive(pid), f"the process {name} runs ({pid})", f"see logs in {run.state_dir}; {_AGAIN}")
+
+
+def _addresses(run: Run) -> Iterator[Finding]:
+    service = (get_json(f"{run.api}/health") or {}).get("service")
+    yield Finding(service == "orders", f"the API answers at {run.api}", f"see logs/api.log; {_AGAIN}")
+    engine = get_json(run.engine + HEALTH)
+    yield Finding(engine is not None, f"the AWS engine answers at {run.engine}", f"see logs/engine.log; {_AGAIN}")
+
+
+def _orders(stage: Stage) -> Iterator[Finding]:
+    queues = StageQueues.of(stage)
+    for name, state in reader_states(stage, queues).items():
+        yield Finding(fine=False, what=f"{name} is {state}", remedy=as_typed("resume", name))
+    for stream in stream_rows(stage):
+        lag, records = stream["lag"], stream["records"]
+        known = "unknown: it has no checkpoint" if lag is None else f"{number_of(records, 'record')}, {duration(lag)}"
+        remedy = "see logs/handlers.log: events are published again when the publisher can"
+        yield Finding(lag is not None and lag < _LAG_SECONDS, f"the publisher is behind by {known}", remedy)
+    for queue in queues.dead:
+        held = row(stage, queue, dead=True, age=False)
+        count = held["waiting"] + held["in_flight"]
+        what = f"{queue.name} holds {number_of(count, 'dead letter')}"
+        yield Finding(count == 0, what, as_typed("dlq", "list", "--queue", queue.name.removesuffix("-dlq")))
