@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import httpx
 
 from ordersctl.client.api import connect
 from ordersctl.client.smoke_steps import Outcome, Smoke, outcomes
@@ -27,6 +28,7 @@ _CUSTOMER = "smoke"
     envvar="ORDERS_ADMIN_TOKEN",
     help="A token with orders/admin, to erase the order at the end; without it the order is cancelled.",
 )
+@click.option("--api-key", envvar="ORDERS_API_KEY", help="A key of the usage plan, for a stage with ApiKeys.")
 @click.option(
     "--timeout",
     metavar="SECONDS",
@@ -38,7 +40,14 @@ _CUSTOMER = "smoke"
 @options.as_json
 @with_stage
 def smoke(
-    *, stage: Stage, url: str | None, token: str | None, admin_token: str | None, timeout: float, as_json: bool
+    *,
+    stage: Stage,
+    url: str | None,
+    token: str | None,
+    admin_token: str | None,
+    api_key: str | None,
+    timeout: float,
+    as_json: bool,
 ) -> None:
     """Place an order in a stage, read, list, change and erase it, and see its events, its dead letters and the alarms.
 
@@ -51,7 +60,9 @@ def smoke(
         admin_token = admin_token or tokens.local_token(subject=_CUSTOMER, scope=tokens.ADMIN_SCOPE)
     if token is None:
         raise click.UsageError("give a customer's token of your issuer: --token, or ORDERS_TOKEN.")
-    done = _run(stage, url or _url(stage), token, admin_token, timeout, quiet=as_json)
+    with connect(url or _url(stage), token, 1) as http:
+        http.headers.update({"x-api-key": api_key} if api_key else {})
+        done = _run(stage, http, admin_token, timeout, quiet=as_json)
     if as_json:
         echo(json.dumps([each._asdict() for each in done], indent=2))
     failed = sum(each.result == "FAILED" for each in done)
@@ -61,9 +72,9 @@ def smoke(
         echo(f"{stage.name}: {sum(each.result == 'ok' for each in done)} steps, all as they should be")
 
 
-def _run(stage: Stage, url: str, token: str, admin_token: str | None, timeout: float, *, quiet: bool) -> list[Outcome]:
+def _run(stage: Stage, http: httpx.Client, admin_token: str | None, timeout: float, *, quiet: bool) -> list[Outcome]:
     done: list[Outcome] = []
-    with connect(url, token, 1) as http, _queue(stage) as queue_url:
+    with _queue(stage) as queue_url:
         for outcome in outcomes(Smoke(stage, http, admin_token, queue_url, timeout)):
             done.append(outcome)
             if not quiet:

@@ -150,9 +150,7 @@ class Smoke:
         """The stage's alarms."""
         if self.stage.is_local:
             raise LeftOut("a local run has no alarms")
-        paginator = self.stage.client("cloudwatch").get_paginator("describe_alarms")
-        pages = paginator.paginate(AlarmNamePrefix=f"orders-{self.stage.name}-")
-        alarms = [each for page in pages for each in page["MetricAlarms"]]
+        alarms = self.stage.alarms()
         if not alarms:
             raise StepError("the stage has no alarms")
         if ringing := [each["AlarmName"] for each in alarms if each["StateValue"] == "ALARM"]:

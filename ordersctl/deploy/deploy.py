@@ -58,15 +58,17 @@ def deploy(stage: Stage, directory: Path | None, bucket: str | None, *, yes: boo
         publish(step, given, (directory / ZIP).read_bytes())
         release = step["Resources"]["APIHandler"]["Properties"]["AutoPublishCodeSha256"]
         releases.remove_failed(release, stack.versions())
+        before = releases.live_version(releases.api) or 0
         url = upload(stage, step, directory, bucket)
         change(stage, stack, step, given, tags, source={"TemplateURL": url}, yes=yes)
-        _finish(stage, releases, release)
+        _finish(stage, releases, release, before)
     echo(stack.outputs()["EndpointURL"])
 
 
-def _finish(stage: Stage, releases: Releases, release: str) -> None:
-    """Remove old releases; say so when the one that was deployed is not live."""
+def _finish(stage: Stage, releases: Releases, release: str, before: int) -> None:
+    """Remove the releases that are not kept; say so when the one that was deployed is not live."""
     if (live := releases.live()) == release:
+        releases.remove_passed_over(before)
         releases.remove_old()
         return
     back = f"ordersctl rollback --stage {stage.name} --to {short(release)}"

@@ -86,8 +86,9 @@ class Stack:
 
     @property
     def is_changing(self) -> bool:
-        """Whether a deployment, or taking one back, is going on."""
-        return str((self.describe() or {}).get("StackStatus", "")).endswith("_IN_PROGRESS")
+        """Whether a deployment, or taking one back, is going on; to clean up after it is not a part of it."""
+        status = str((self.describe() or {}).get("StackStatus", ""))
+        return status.endswith("_IN_PROGRESS") and not status.endswith("_COMPLETE_CLEANUP_IN_PROGRESS")
 
     def plan(self, template: Mapping[str, str], parameters: Mapping[str, str], tags: Mapping[str, str]) -> Plan | None:
         """Make a change set; None when nothing would change. `template` is TemplateBody or TemplateURL."""

@@ -101,6 +101,17 @@ class Stage:
         answer = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=list(names))
         return dict(answer.get("Attributes", {}))
 
+    def alarms(self) -> list[dict[str, Any]]:
+        """Return the stage's alarms as CloudWatch describes them.
+
+        CloudFormation names them by stack and by an id that begins with a capital letter; what goes on otherwise is an
+        alarm of stage dev-eu, not of stage dev.
+        """
+        prefix = f"{self.stack_name}-"
+        pages = self.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=prefix)
+        found = [each for page in pages for each in page["MetricAlarms"]]
+        return [each for each in found if each["AlarmName"].removeprefix(prefix)[:1].isupper()]
+
     def queue_arn(self, url: str) -> str:
         return self.queue_attributes(url, "QueueArn")["QueueArn"]
 

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import click
@@ -65,6 +67,28 @@ def test_an_address_where_nothing_answers_is_reported(local_run: LocalRun) -> No
     done = smoke(local_run, "--json", url=f"http://127.0.0.1:{free_port()}")
     assert done.returncode == 1
     assert results(done)["the API answers"] == "FAILED"
+
+
+class BehindAKey(BaseHTTPRequestHandler):
+    """As API Gateway with ApiKeys: 403 without a valid key, 401 without a token."""
+
+    def do_GET(self) -> None:
+        has_token = "Authorization" in self.headers
+        self.send_response((200 if has_token else 401) if self.headers["x-api-key"] == "k1" else 403)
+        self.end_headers()
+
+    do_POST = do_GET  # noqa: N815
+
+
+def test_a_stage_with_api_keys_is_called_with_one(local_run: LocalRun) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), BehindAKey)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    without, with_key = (smoke(local_run, "--json", *key, url=url) for key in ((), ("--api-key", "k1")))
+    server.shutdown()
+    server.server_close()
+    assert list(results(without).values())[:2] == ["FAILED"] * 2
+    assert list(results(with_key).values())[:2] == ["ok"] * 2
 
 
 def test_the_address_of_a_plain_stage_is_the_one_that_chalice_wrote_down(tmp_path: Path) -> None:

@@ -151,9 +151,7 @@ class _Checks:
             for name, each in self._resources().items()
             if each.get("Type") == "AWS::CloudWatch::Alarm" and (with_samples or "Condition" not in each)
         ]
-        paginator = self.stage.client("cloudwatch").get_paginator("describe_alarms")
-        pages = paginator.paginate(AlarmNamePrefix=f"orders-{self.stage.name}-")
-        alarms = [each for page in pages for each in page["MetricAlarms"]]
+        alarms = self.stage.alarms()
         missing = [name for name in expected if not any(f"-{name}" in alarm["AlarmName"] for alarm in alarms)]
         yield none_of(missing, "alarms that are missing", self.remedies.stack)
         ringing = [alarm["AlarmName"] for alarm in alarms if alarm["StateValue"] == "ALARM"]

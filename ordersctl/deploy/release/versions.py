@@ -98,6 +98,18 @@ class Releases:
             if each == release and not any(arn.endswith(f":{function}:{version}") for arn in arns):
                 self.client.delete_function(FunctionName=function, Qualifier=str(version))
 
+    def remove_passed_over(self, before: int) -> None:
+        """Remove the releases between the live one and the one that was live `before`, as a version of the API.
+
+        Their deployments failed, or they were taken back: none is a release to go back to.
+        """
+        live, versions = self.live_version(self.api) or 0, self.versions(self.api)
+        good = {release for version, release in versions.items() if version <= before or version >= live}
+        between = {release for version, release in versions.items() if before < version < live} - good
+        for function, version, release in self._idle():
+            if release in between:
+                self.client.delete_function(FunctionName=function, Qualifier=str(version))
+
     def remove_old(self) -> None:
         """Remove the versions of all but the last releases."""
         kept = list(dict.fromkeys(reversed(self.versions(self.api).values())))[:KEPT]

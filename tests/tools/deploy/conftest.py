@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,11 +13,17 @@ from tests.tools.deploy.template_parts import Template
 
 
 @pytest.fixture(scope="session")
-def packaged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
-    """The template of stage prod, made without its dependencies."""
+def package_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package of stage prod, made without its dependencies."""
     out = tmp_path_factory.mktemp("package")
     package.package.main(["--stage", "prod", "--template-only", "--out", str(out)], standalone_mode=False)
-    text = (out / package.TEMPLATE).read_text()
+    return out
+
+
+@pytest.fixture(scope="session")
+def packaged(package_directory: Path) -> Iterator[Template]:
+    """The template of that package."""
+    text = (package_directory / package.TEMPLATE).read_text()
     result: Template = json.loads(text)
     yield result
     assert result == json.loads(text), "a test changed what others read"

@@ -80,6 +80,17 @@ class Account:
         return {"body": io.BytesIO(json.dumps(self.live).encode())}
 
 
+@dataclass(eq=False)
+class Alarms(Account):
+    """An account with alarms; CloudWatch finds those whose names begin as asked."""
+
+    names: tuple[str, ...] = ()
+
+    def paginate(self, **given: str) -> Iterator[dict[str, Any]]:
+        found = [name for name in self.names if name.startswith(given["AlarmNamePrefix"])]
+        yield {"MetricAlarms": [{"AlarmName": name, "StateValue": "ALARM"} for name in found]}
+
+
 def exported(packaged: Template, settings: dict[str, str]) -> dict[str, Any]:
     """The definition as API Gateway has it: CloudFormation has joined what stands in parts."""
     found: dict[str, Any] = resolved(definition(packaged, settings), {}, {})
@@ -88,6 +99,11 @@ def exported(packaged: Template, settings: dict[str, str]) -> dict[str, Any]:
 
 def ill(findings: Iterator[Finding]) -> list[str]:
     return [each.what for each in findings if not each.fine]
+
+
+def test_an_alarm_of_a_stage_with_a_longer_name_is_not_this_stage_s() -> None:
+    names = ("orders-prod-LatencyAlarm-1A2B3C", "orders-prod-eu-LatencyAlarm-4D5E6F")
+    assert [each["AlarmName"] for each in Alarms(names=names).stage.alarms()] == [names[0]]
 
 
 def test_a_small_account_is_named() -> None:

@@ -4,12 +4,14 @@ import copy
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chalicelib.settings import AWS_CLIENTS, Settings
+from ordersctl.deploy.package import ZIP
 from ordersctl.deploy.retained.excerpt import excerpt
 from ordersctl.shared import templates
 from ordersctl.shared.project import PROJECT_DIR
@@ -143,3 +145,12 @@ def test_alarms_and_log_groups_fit_the_functions_of_both_ways_of_deploying(templ
 def test_the_template_of_the_resources_fits_into_one_call() -> None:
     body = json.dumps(templates.resources(), separators=(",", ":"))
     assert len(body) <= 51_200  # CloudFormation quotas: TemplateBody
+
+
+def test_the_zip_has_every_file_of_the_service_its_authorities_and_its_contract_included(
+    package_directory: Path,
+) -> None:
+    with zipfile.ZipFile(package_directory / ZIP) as archive:
+        packaged = set(archive.namelist())
+    files = [path for path in (PROJECT_DIR / "chalicelib").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    assert {str(path.relative_to(PROJECT_DIR)) for path in files} <= packaged

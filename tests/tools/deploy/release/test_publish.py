@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -121,6 +122,31 @@ def test_a_shift_is_codedeploys_and_ends_by_alarms_that_see_the_new_version_alon
     assert version in alarms[0]["Dimensions"]
     pattern = properties(plain, "ReleaseFailuresMetric")["FilterPattern"]
     assert pattern == f'{{ $.release = "{release(template)}" }}'
+
+
+def test_a_shift_begins_when_failures_of_the_new_version_are_counted(packaged: Template) -> None:
+    """CloudFormation updates what does not depend on each other in any order."""
+    resources = translated(published(packaged, Release=SHIFTS[0]))["Resources"]
+    waits_for: set[str] = set()
+    new = {"APIHandlerAliaslive"}
+    while new:
+        waits_for |= new
+        new = {name for each in new for name in dependencies(resources[each]) if name in resources} - waits_for
+    assert {"ReleaseFailuresMetric", "ReleaseFailureAlarm", "ReleaseErrorAlarm"} <= waits_for
+
+
+def dependencies(value: Any) -> Iterator[str]:
+    match value:
+        case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), _]}:
+            yield name
+        case dict():
+            given = value.get("DependsOn", [])
+            yield from [given] if isinstance(given, str) else given
+            for each in value.values():
+                yield from dependencies(each)
+        case list():
+            for each in value:
+                yield from dependencies(each)
 
 
 def test_a_release_at_once_has_nothing_of_a_shift_even_in_a_package_that_had(packaged: Template) -> None:

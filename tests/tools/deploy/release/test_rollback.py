@@ -89,18 +89,35 @@ def test_old_versions_are_removed_and_the_last_three_releases_kept(project: Proj
 def test_a_deployment_that_failed_after_it_published_can_be_run_again(project: Project) -> None:
     """Its versions stay, and Lambda publishes no version that is like the last one."""
     deploy(project, CustomerClaim="before")
-    for function in FUNCTIONS:  # as the rollback leaves them: the alias and the code are the old ones again
-        variables = client(project).get_function_configuration(FunctionName=function)["Environment"]["Variables"]
-        release = planned(project, CustomerClaim="after")
-        for value, claim_name in ((release, "after"), (variables["RELEASE"], "before")):
-            environment = {"Variables": {**variables, "RELEASE": value, "CUSTOMER_CLAIM": claim_name}}
-            client(project).update_function_configuration(FunctionName=function, Environment=environment)
-            if value == release:
-                client(project).publish_version(FunctionName=function)
+    fail(project, "before", "after")
     left = kept(project, FUNCTIONS[0])[-1]
     deploy(project, CustomerClaim="after")
     assert claim(project) == "after"
     assert left not in kept(project, FUNCTIONS[0])
+
+
+def fail(project: Project, now: str, failing: str) -> None:
+    """A deployment that published its versions and was rolled back: alias and code are those of now again."""
+    release = planned(project, CustomerClaim=failing)
+    for function in FUNCTIONS:
+        variables = client(project).get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+        for value, claim_name in ((release, failing), (variables["RELEASE"], now)):
+            environment = {"Variables": {**variables, "RELEASE": value, "CUSTOMER_CLAIM": claim_name}}
+            client(project).update_function_configuration(FunctionName=function, Environment=environment)
+            if value == release:
+                client(project).publish_version(FunctionName=function)
+
+
+def test_no_rollback_goes_to_a_release_that_failed_or_was_taken_back(project: Project) -> None:
+    deploy(project, CustomerClaim="good")
+    fail(project, "good", "failed")
+    deploy(project, CustomerClaim="bad")
+    project.ordersctl("rollback", "--stage", STAGE, "--yes")
+    assert claim(project) == "good"
+    deploy(project, CustomerClaim="mended")
+    assert claim(project) == "mended"
+    project.ordersctl("rollback", "--stage", STAGE, "--yes")
+    assert claim(project) == "good"
 
 
 def planned(project: Project, **settings: str) -> str:

@@ -25,6 +25,8 @@ class Account:
     deployments: list[str] = field(default_factory=list)
     shifts: bool = True
     stopped: list[tuple[str, bool]] = field(default_factory=list)
+    status: str = "UPDATE_COMPLETE"  # when nothing is being changed
+    moved: dict[str, str] = field(default_factory=dict)
 
     def client(self, _service: str, **_options: Any) -> Any:
         return self
@@ -41,7 +43,7 @@ class Account:
         return {"FunctionVersion": "7", "RoutingConfig": {"AdditionalVersionWeights": weights}}
 
     def describe_stacks(self, **_: str) -> dict[str, Any]:
-        status = "UPDATE_IN_PROGRESS" if self.looks or self.deployments else "UPDATE_COMPLETE"
+        status = "UPDATE_IN_PROGRESS" if self.looks or self.deployments else self.status
         return {"Stacks": [{"StackStatus": status}]}
 
     def describe_stack_events(self, **_: str) -> dict[str, Any]:
@@ -58,8 +60,12 @@ class Account:
         yield {
             "StackResourceSummaries": [
                 {"ResourceType": f"AWS::CodeDeploy::{kind}", "PhysicalResourceId": kind} for kind in kinds
-            ]
+            ],
+            "Versions": [{"Version": each, "Environment": {"Variables": {"RELEASE": f"r{each}"}}} for each in "78"],
         }
+
+    def update_alias(self, FunctionName: str, FunctionVersion: str, **_: Any) -> None:  # noqa: N803 - boto3's names
+        self.moved[FunctionName] = FunctionVersion
 
     def list_deployments(self, **asked: Any) -> dict[str, Any]:
         assert (asked["applicationName"], asked["deploymentGroupName"]) == ("Application", "DeploymentGroup")
@@ -96,3 +102,13 @@ def test_a_change_without_a_shift_cannot_be_stopped_by_us(*, shifts: bool) -> No
     with pytest.raises(click.ClickException, match="no requests are being shifted"):
         command.__wrapped__(stage=account.stage, release=None, yes=True)  # type: ignore[attr-defined]
     assert account.stopped == []
+
+
+def test_a_release_is_taken_back_while_cloudformation_still_cleans_up_after_it() -> None:
+    """Its requests have gone over, and nothing can be cancelled any more (CloudFormation guide, Stack status)."""
+    account = Account(status="UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+    command = rollback.rollback.callback
+    assert command is not None
+    command.__wrapped__(stage=account.stage, release=None, yes=True)  # type: ignore[attr-defined]
+    assert set(account.moved.values()) == {"7"}
+    assert "orders-prod" in account.moved
