@@ -22,7 +22,7 @@ export function Trouble() {
 
 export function Commands() {
   return html`<section class="card" aria-labelledby="commands-title"><h2 id="commands-title">Commands</h2>
-    <div role="log" aria-live="polite">${s.acts.map(a => html`<div class=${`done ${a.ok ? "" : "failed"}`} key=${a.at}><p>${a.words}${a.ok ? "" : ": not done"}</p>${a.command ? html`<p class="command"><code>$ ${a.command}</code></p>` : null}${a.output ? html`<pre tabindex="0" aria-label=${`Output of ${a.words}`}>${a.output}</pre>` : null}</div>`)}</div>
+    <div role="log" aria-live="polite">${s.acts.map(a => html`<div class=${`done ${a.ok ? "" : "failed"}`} key=${a.at}><p>${a.words}${a.ok ? "" : a.lost ? ": no answer" : ": not done"}</p>${a.command ? html`<p class="command"><code>$ ${a.command}</code></p>` : null}${a.output ? html`<pre tabindex="0" aria-label=${`Output of ${a.words}`}>${a.output}</pre>` : null}</div>`)}</div>
     ${s.acts.length ? null : html`<p class="empty">${s.allowed ? "Each button is an ordersctl command. What you click is shown here, to paste into a terminal." : "This console only looks. Start it with --allow-changes to act on the stage."}</p>`}</section>`;
 }
 
@@ -63,7 +63,7 @@ export function Guide() {
   if (s.live) for (; STEPS[tour.at]?.done(); remember()) tour.at++;
   const show = at => { tour.at = at; tour.asked = -1; remember(); changed(); };
   if (remembered.hidden) return html`<p class="guide-closed"><button class="link" onClick=${() => { remembered.hide(false); show(0); }}>Show the two-minute tour</button></p>`;
-  const at = tour.at, step = STEPS[at], asked = tour.asked === at && s.acts[0]?.ok;
+  const at = tour.at, step = STEPS[at], asked = tour.asked === at && s.acts[0]?.ok && s.now - s.acts[0].at < 8000;  // what had no effect can be clicked again
   return html`<section class="guide" aria-labelledby="guide-title"><h2 id="guide-title" class="hidden">Tour</h2>
     <p class="step">${!step ? html`<strong>That was the tour.</strong> Two services were down, and no order was lost, doubled or held up. Try <em>Poison a message</em>, or make a consumer fail.` : html`<span class="badge">${at + 1} of ${STEPS.length}</span> <button class="main" disabled=${off() || asked} onClick=${() => { tour.asked = at; act(...step.click); }}>${step.text}</button> ${step.why}`}</p>
     <p class="row">${step ? html`<button class="small" onClick=${() => show(at + 1)}>Skip<span class="hidden"> this step</span></button>` : html`<button class="small" onClick=${() => show(0)}>Again</button>`}<button class="small" onClick=${() => { remembered.hide(true); changed(); }}>Hide<span class="hidden"> the tour</span></button></p></section>`;

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ordersctl.console.acts import Acts
+from ordersctl.console.flow import Row
 from ordersctl.console.watcher import Watcher
 from ordersctl.shared.stage import Stage
 
@@ -15,14 +16,11 @@ class HangingStage:
 
     gauge_seconds = 0.01
     window_seconds = 300
-    first_rows = None
+    first_rows: list[Row] | None = None
 
     def __init__(self) -> None:
         self.goes_on = threading.Event()
-
-    @property
-    def gauges(self) -> Any:
-        return self
+        self.gauges: Any = self
 
     def read(self) -> dict[str, Any]:
         self.goes_on.wait(30)
