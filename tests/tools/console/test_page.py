@@ -59,6 +59,12 @@ def test_an_order_is_placed_by_a_click_travels_and_is_traced(page: Page, console
     assert abs(digits(placed) - digits(row.locator("td.n").first)) <= 2, "and so does the list"
     trace.get_by_role("button", name="Replay").click()
     done(page, "Replay the order")
+    trace.get_by_role("button", name="Close").click()
+    page.route("**/trace", lambda _route: None)  # this one is not answered
+    page.locator("#find-id").fill(fresh_order_id())
+    page.keyboard.press("Enter")
+    expect(trace).to_contain_text("The table has no such order.")
+    expect(trace).not_to_contain_text("ordersctl trace")  # of the order before
 
 
 def test_a_paused_consumer_holds_up_nobody_else_and_catches_up(page: Page, console_run: LocalRun) -> None:
@@ -234,6 +240,8 @@ def test_everything_can_be_done_by_keyboard(page: Page) -> None:
     tab_to(page, page.get_by_role("button", name="Place an order").first)
     page.keyboard.press("Enter")
     eventually(lambda: number(page, "api") == orders + 1)
+    done(page, "Place an order")
+    expect(page.get_by_role("button", name="Place an order").first).to_be_focused()
     trace = page.locator(".orders tbody button").first
     tab_to(page, trace)
     page.keyboard.press("Space")
