@@ -107,7 +107,12 @@ class Acts:
         group = self.known.groups.get(target) if isinstance(target, str) else None
         if group is None:
             raise RefusedError("These dead letters have gone meanwhile. Reload the page.")
-        return ["--queue", group.queue, f"--reason={group.reason}", "--yes", *self._options]
+        if "\0" in group.reason:
+            raise RefusedError(
+                "No command can name this reason. Name the dead letters by the ids in ordersctl dlq list."
+            )
+        exact = ["--exact"] if group.is_whole else []  # not those, too, whose reasons contain this one
+        return ["--queue", group.queue, f"--reason={group.reason}", *exact, "--yes", *self._options]
 
 
 async def run(arguments: Sequence[str], *, most: int = _OUTPUT_CHARACTERS) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 Everything is kept in rings of fixed size: the console may run for days.
 """
 
+import sys
 import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ KEPT_TROUBLE = 100
 KEPT_WAITING = 200_000  # ids of orders that are accepted and not stored yet
 HOPS_OF_AN_ORDER = 40
 SAMPLES_OF_A_SECOND = 500
+DETAIL_CHARACTERS = 300
 _TROUBLE = {"WARNING", "ERROR", "CRITICAL"}
 _STORED = {"order.placed": "placed", "order.rejected": "rejected", "order.already_there": "repeated"}
 _DETAILS = ("type", "version", "status", "reason", "placed_after_ms")
@@ -56,7 +58,7 @@ class Flow:
         event, at = line.get("event"), _seconds(line.get("time"))
         if not isinstance(event, str) or at is None:
             return
-        if line.get("level") in _TROUBLE:
+        if str(line.get("level")) in _TROUBLE:
             self._note_trouble(where, event, line)
         if (hop := _hop(event)) is None:
             return
@@ -94,8 +96,11 @@ class Flow:
         return [[t, *self._seconds.get(t, _EMPTY).row()] for t in range(max(since + 1, end - 300), end)]
 
     def _note_trouble(self, where: str, event: str, line: Line) -> None:
-        why = line.get("reason") or line.get("detail") or (line.get("exception") or [""])[0]
-        self.trouble.append({"time": str(line["time"]), "where": where, "event": event, "why": str(why)[:300]})
+        raised = line.get("exception")
+        why = line.get("reason") or line.get("detail") or (raised[0] if isinstance(raised, list) and raised else "")
+        self.trouble.append(
+            {"time": str(line["time"]), "where": where, "event": event, "why": str(why)[:DETAIL_CHARACTERS]}
+        )
         self.trouble_count += 1
 
     def _note(self, order_id: str, hop: str, at: float, where: str, line: Line) -> None:
@@ -108,13 +113,13 @@ class Flow:
         order.change = self.changes
         self._account(order, hop, line)
         if len(order.hops) < HOPS_OF_AN_ORDER:
-            details = {name: line[name] for name in _DETAILS if name in line}
+            details = {name: shown for name in _DETAILS if (shown := _shown(line.get(name))) is not None}
             order.hops.append([round(at * 1000), hop, where, details])
         # Files are read one after another, so lines come out of order: the highest version says what the order is.
         version = 1 if hop in {"placed", "rejected"} else line.get("version", 0) if hop in {"updated", "erased"} else 0
         if isinstance(version, int) and version > order.version:
             order.version = version
-            order.status = str(line.get("status") or hop)
+            order.status = str(line.get("status") or hop)[:DETAIL_CHARACTERS]
 
     def _account(self, order: _Order, hop: str, line: Line) -> None:
         stored = order.version > 0
@@ -168,8 +173,20 @@ def quantile(values: Sequence[float], share: float) -> float | None:
     return values[min(len(values) - 1, int(len(values) * share))] if values else None
 
 
+def _shown(value: Any) -> str | float | None:
+    """Return a detail of a log line as the page can read it; None for what is neither text nor a number in JSON."""
+    if isinstance(value, str):
+        return value[:DETAIL_CHARACTERS]
+    return value if _is_number(value) else None
+
+
+def _is_number(value: Any) -> bool:
+    """Tell whether a value is a number that JSON has: neither NaN nor infinite."""
+    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
+
+
 def _sample(samples: list[float], value: Any) -> None:
-    if isinstance(value, int | float) and len(samples) < SAMPLES_OF_A_SECOND:
+    if _is_number(value) and len(samples) < SAMPLES_OF_A_SECOND:
         samples.append(value)
 
 

@@ -33,6 +33,11 @@ class Group:
     oldest: float | None  # seconds
 
     @property
+    def is_whole(self) -> bool:
+        """Whether `reason` is all of it: a longer one is known by how it begins."""
+        return len(self.reason) < _REASON_CHARACTERS
+
+    @property
     def id(self) -> str:
         return hashlib.sha256(f"{self.queue}\0{self.reason}".encode()).hexdigest()[:16]
 

@@ -19,6 +19,7 @@ from ordersctl.console.sources import Source
 _TICK_SECONDS, _IDLE_SECONDS = 0.2, 1.0  # between two looks at the logs, with a viewer and without
 _SILENCE_SECONDS = 5.0  # after which a viewer is told that nothing happened
 _KEPT_DEPTHS = 300
+_MISSED_LOOKS = 5  # at the queues, after which a viewer is told that they do not answer
 _FIRST_ORDERS, _MOST_ORDERS = 60, 40
 
 
@@ -35,7 +36,8 @@ class Watcher:
         self._error: str | None = None
         self._rows = source.first_rows
         self._depths: deque[list[float]] = deque(maxlen=_KEPT_DEPTHS)
-        self._wanted = 0.0  # when the gauges are to be read next, by the monotonic clock
+        self._asked = 0.0  # when the gauges were asked for last, by the monotonic clock
+        self._wanted = 0.0  # and when they are to be read next
         self._tick = asyncio.Condition()
 
     async def run(self) -> None:
@@ -47,17 +49,26 @@ class Watcher:
             if self.viewers:
                 if time.monotonic() >= self._wanted and (reading is None or reading.done()):
                     reading = asyncio.create_task(self.look())
+                elif reading is not None and not reading.done():
+                    self._note_silence()
                 async with self._tick:
                     self._tick.notify_all()
             await asyncio.sleep(_TICK_SECONDS if self.viewers else _IDLE_SECONDS)
 
+    def _note_silence(self) -> None:
+        """Say that the queues have not answered for long: what hangs raises no error for a minute."""
+        patience = _MISSED_LOOKS * self._source.gauge_seconds
+        if time.monotonic() - self._asked > patience:
+            self._error = f"no answer for more than {patience:g} s"
+
     async def look(self) -> None:
         """Read the gauges now."""
-        self._wanted = time.monotonic() + self._source.gauge_seconds
+        self._asked = time.monotonic()
+        self._wanted = self._asked + self._source.gauge_seconds
         try:
             gauges = await asyncio.to_thread(self._source.gauges.read)
             self._rows = await asyncio.to_thread(self._source.rows)
-        except (BotoCoreError, ClientError, OSError, KeyError, click.ClickException) as error:
+        except (BotoCoreError, ClientError, OSError, KeyError, ValueError, click.ClickException) as error:
             self._error = f"{type(error).__name__}: {error}"
             return
         self._error = None

@@ -48,7 +48,9 @@ def consumer(name: str, state_dir: Path | None) -> None:
         reports_failures=False,
         timeout_seconds=TIMEOUT_SECONDS,
     )
-    mapping = QueueMapping.of(sqs, os.environ["QUEUE_NAME"], function, _print, batch_size=source.batch_size)
+    mapping = QueueMapping.of(
+        sqs, os.environ["QUEUE_NAME"], function, _print, batch_size=source.batch_size, paused=switched.is_paused
+    )
     poll_forever(switched.step(mapping.poll), _print)
 
 

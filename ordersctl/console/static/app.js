@@ -32,14 +32,14 @@ function Header() {
     ${s.local ? null : html`<span class="pill">${s.allowed ? "changes allowed" : "looking only"}</span>`}
     ${s.gauges.error ? html`<span class="pill lost" role="alert">queues cannot be read: ${s.gauges.error}</span>` : null}<span class="grow"></span>
     ${s.local ? html`<div class="row acts-row">
-      <button class="main" disabled=${off()} onClick=${() => act("place", undefined, "Place an order")}>Place an order</button>
-      <button disabled=${off()} onClick=${() => act("burst", undefined, "Burst of 100")}>Burst of 100</button>
-      <button class="bad" disabled=${off()} onClick=${() => act("poison", undefined, "Poison a message")}>Poison a message</button></div>` : s.allowed ? html`<label class="row">To act, type the stage’s name <input value=${s.confirmed ?? ""} onInput=${e => { s.confirmed = e.target.value; }} size="8" autocomplete="off"/></label>` : null}</header>`;
+      <button class="main" aria-disabled=${off()} onClick=${() => act("place", undefined, "Place an order")}>Place an order</button>
+      <button aria-disabled=${off()} onClick=${() => act("burst", undefined, "Burst of 100")}>Burst of 100</button>
+      <button class="bad" aria-disabled=${off()} onClick=${() => act("poison", undefined, "Poison a message")}>Poison a message</button></div>` : s.allowed ? html`<label class="row">To act, type the stage’s name <input value=${s.confirmed ?? ""} onInput=${e => { s.confirmed = e.target.value; }} size="8" autocomplete="off"/></label>` : null}</header>`;
 }
 
 function NoConsumers() {
   if (!s.local || !s.gauges.live.length || !consumers().every(c => state(c) === "not started")) return null;
-  return html`<div class="banner calm"><p>No sample consumer runs, so their queues only grow. <button class="small" disabled=${off()} onClick=${() => act("start", undefined, "Start the sample consumers")}>Start the sample consumers</button></p></div>`;
+  return html`<div class="banner calm"><p>No sample consumer runs, so their queues only grow. <button class="small" aria-disabled=${off()} onClick=${() => act("start", undefined, "Start the sample consumers")}>Start the sample consumers</button></p></div>`;
 }
 
 function App() {

@@ -7,9 +7,9 @@ export function DeadLetters({ drop }) {
   const groups = s.gauges.groups, total = dead();
   if (!total && !groups.length) return html`<section class="card" id="dead" aria-labelledby="dead-title"><h2 id="dead-title">Dead letters</h2><p class="empty">None: every message was handled. ${s.local ? html`<strong>Poison a message</strong>, at the top, to see one.` : ""}</p></section>`;
   return html`<section class="card alarm" id="dead" aria-labelledby="dead-title"><h2 id="dead-title">${plural(total, "dead letter")}</h2>
-    ${!s.local && total ? html`<p class="row"><span>${s.gauges.dead.filter(q => q.waiting + q.in_flight).map(q => `${q.name} ${q.waiting + q.in_flight}`).join(", ")}</span><button class="small" disabled=${off()} onClick=${() => act("letters", undefined, "List dead letters by reason")}>List by reason</button><span class="empty">This receives each and gives it back.</span></p>` : null}
+    ${!s.local && total ? html`<p class="row"><span>${s.gauges.dead.filter(q => q.waiting + q.in_flight).map(q => `${q.name} ${q.waiting + q.in_flight}`).join(", ")}</span><button class="small" aria-disabled=${off()} onClick=${() => act("letters", undefined, "List dead letters by reason")}>List by reason</button><span class="empty">This receives each and gives it back.</span></p>` : null}
     ${groups.length ? html`<table><thead><tr><th scope="col">queue</th><th scope="col">reason</th><th scope="col" class="n">letters</th><th scope="col" class="n">oldest</th><th scope="col"><span class="hidden">acts</span></th></tr></thead>
-    <tbody>${groups.map(g => html`<tr key=${g.id}><td>${g.queue}</td><td class="details">${g.reason}</td><td class="n">${count(g.count)}</td><td class="n">${age(g.oldest)}</td><td class="n acts">${s.allowed ? html`<button class="small" disabled=${off()} onClick=${() => act("redrive", g.id, `Redrive ${plural(g.count, "dead letter")} of ${g.queue}`)}>Redrive<span class="hidden"> ${g.queue}: ${g.reason}</span></button> <button class="small bad" disabled=${off()} onClick=${() => drop(g)}>Drop<span class="hidden"> ${g.queue}: ${g.reason}</span>…</button>` : null}</td></tr>`)}</tbody></table>` : null}
+    <tbody>${groups.map(g => html`<tr key=${g.id}><td>${g.queue}</td><td class="details">${g.reason}</td><td class="n">${count(g.count)}</td><td class="n">${age(g.oldest)}</td><td class="n acts">${s.allowed ? html`<button class="small" aria-disabled=${off()} onClick=${() => act("redrive", g.id, `Redrive ${plural(g.count, "dead letter")} of ${g.queue}`)}>Redrive<span class="hidden"> ${g.queue}: ${g.reason}</span></button> <button class="small bad" aria-disabled=${off()} onClick=${() => drop(g)}>Drop<span class="hidden"> ${g.queue}: ${g.reason}</span>…</button>` : null}</td></tr>`)}</tbody></table>` : null}
     ${s.acts[0]?.output.includes("would come straight back") ? html`<p class="problem" role="status">Not redriven: what would come straight back stays here. Drop it.</p>` : null}</section>`;
 }
 
@@ -22,7 +22,7 @@ export function Trouble() {
 
 export function Commands() {
   return html`<section class="card" aria-labelledby="commands-title"><h2 id="commands-title">Commands</h2>
-    <div role="log" aria-live="polite">${s.acts.map(a => html`<div class=${`done ${a.ok ? "" : "failed"}`} key=${a.at}><p>${a.words}${a.ok ? "" : ": not done"}</p>${a.command ? html`<p class="command"><code>$ ${a.command}</code></p>` : null}${a.output ? html`<pre tabindex="0" aria-label=${`Output of ${a.words}`}>${a.output}</pre>` : null}</div>`)}</div>
+    <div role="log" aria-live="polite">${s.acts.map(a => html`<div class=${`done ${a.ok ? "" : "failed"}`} key=${a.at}><p>${a.words}${a.ok ? "" : a.lost ? ": no answer" : ": not done"}</p>${a.command ? html`<p class="command"><code>$ ${a.command}</code></p>` : null}${a.output ? html`<pre tabindex="0" aria-label=${`Output of ${a.words}`}>${a.output}</pre>` : null}</div>`)}</div>
     ${s.acts.length ? null : html`<p class="empty">${s.allowed ? "Each button is an ordersctl command. What you click is shown here, to paste into a terminal." : "This console only looks. Start it with --allow-changes to act on the stage."}</p>`}</section>`;
 }
 
@@ -42,7 +42,7 @@ export function Halted() {
   const names = halted();
   if (!names.length) return null;
   const where = name => name === "processor" ? "orders are accepted, and wait in the order queue" : name === "publisher" ? "orders are stored, and their events wait in the table’s stream" : state(name) === "failing" ? "its events come again, and become dead letters after five tries" : "its events wait in its queue, and nobody else’s";
-  return html`<div class="banner" role="status">${names.map(name => html`<p><strong>${name} ${state(name)}</strong>: ${where(name)}. ${s.allowed && state(name) !== "ended" ? html`<button class="small" disabled=${off()} onClick=${() => act("resume", name, `Resume ${name}`)}>Resume ${name}</button>` : null}</p>`)}</div>`;
+  return html`<div class="banner" role="status">${names.map(name => html`<p><strong>${name} ${state(name)}</strong>: ${where(name)}. ${s.allowed && state(name) !== "ended" ? html`<button class="small" aria-disabled=${off()} onClick=${() => act("resume", name, `Resume ${name}`)}>Resume ${name}</button>` : null}</p>`)}</div>`;
 }
 
 const started = () => consumers().some(c => state(c) && state(c) !== "not started");
@@ -63,8 +63,8 @@ export function Guide() {
   if (s.live) for (; STEPS[tour.at]?.done(); remember()) tour.at++;
   const show = at => { tour.at = at; tour.asked = -1; remember(); changed(); };
   if (remembered.hidden) return html`<p class="guide-closed"><button class="link" onClick=${() => { remembered.hide(false); show(0); }}>Show the two-minute tour</button></p>`;
-  const at = tour.at, step = STEPS[at], asked = tour.asked === at && s.acts[0]?.ok;
+  const at = tour.at, step = STEPS[at], asked = tour.asked === at && s.acts[0]?.ok && s.now - s.acts[0].at < 8000;  // what had no effect can be clicked again
   return html`<section class="guide" aria-labelledby="guide-title"><h2 id="guide-title" class="hidden">Tour</h2>
-    <p class="step">${!step ? html`<strong>That was the tour.</strong> Two services were down, and no order was lost, doubled or held up. Try <em>Poison a message</em>, or make a consumer fail.` : html`<span class="badge">${at + 1} of ${STEPS.length}</span> <button class="main" disabled=${off() || asked} onClick=${() => { tour.asked = at; act(...step.click); }}>${step.text}</button> ${step.why}`}</p>
+    <p class="step">${!step ? html`<strong>That was the tour.</strong> Two services were down, and no order was lost, doubled or held up. Try <em>Poison a message</em>, or make a consumer fail.` : html`<span class="badge">${at + 1} of ${STEPS.length}</span> <button class="main" aria-disabled=${off() || asked} onClick=${() => { if (off() || asked) return; tour.asked = at; act(...step.click); }}>${step.text}</button> ${step.why}`}</p>
     <p class="row">${step ? html`<button class="small" onClick=${() => show(at + 1)}>Skip<span class="hidden"> this step</span></button>` : html`<button class="small" onClick=${() => show(0)}>Again</button>`}<button class="small" onClick=${() => { remembered.hide(true); changed(); }}>Hide<span class="hidden"> the tour</span></button></p></section>`;
 }

@@ -11,8 +11,8 @@ function Switch({ name }) {
   if (!s.allowed || !now || now === "ended" || now === "not started") return null;
   const runs = now === "running", canFail = s.local && consumers().includes(name);
   return html`<div class="switch">
-    <button class="small" disabled=${off()} onClick=${() => act(runs ? "pause" : "resume", name, `${runs ? "Pause" : "Resume"} ${name}`)}>${runs ? html`<span aria-hidden="true">❚❚</span> Pause` : html`<span aria-hidden="true">▶</span> Resume`}<span class="hidden"> ${name}</span></button>
-    ${runs && canFail ? html`<button class="small" disabled=${off()} title="It fails at each event, as with a bug" onClick=${() => act("fail", name, `Make ${name} fail`)}>Fail<span class="hidden"> ${name}</span></button>` : null}
+    <button class="small" aria-disabled=${off()} onClick=${() => act(runs ? "pause" : "resume", name, `${runs ? "Pause" : "Resume"} ${name}`)}>${runs ? html`<span aria-hidden="true">❚❚</span> Pause` : html`<span aria-hidden="true">▶</span> Resume`}<span class="hidden"> ${name}</span></button>
+    ${runs && canFail ? html`<button class="small" aria-disabled=${off()} title="It fails at each event, as with a bug" onClick=${() => act("fail", name, `Make ${name} fail`)}>Fail<span class="hidden"> ${name}</span></button>` : null}
   </div>`;
 }
 

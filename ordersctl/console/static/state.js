@@ -106,7 +106,7 @@ export async function act(name, target, words) {
   s.busy = `${name} ${target ?? ""}`; changed();
   let done;
   try { done = await post(name === "letters" ? "/letters" : "/acts", { act: name, target, stage: s.confirmed }); }
-  catch (error) { done = { ok: false, command: "", output: `The console did not answer: ${error.message}` }; }
+  catch (error) { done = { ok: false, lost: true, command: "", output: `No answer, so it may have been done: ${error.message}` }; }
   if (name === "letters" && done.ok) s.listed = true;
   s.acts = [{ ...done, name, words, at: Date.now() }, ...s.acts].slice(0, KEPT_ACTS);
   s.busy = ""; remember(); changed();

@@ -10,12 +10,13 @@ export class Trace extends Component {
   componentDidUpdate(before) { if (before.id !== this.props.id) this.load(); }
   async load() {
     const id = this.props.id, dialog = this.base;
-    this.setState({ order: null, lines: null, why: "" });
+    this.setState({ order: null, lines: null, why: "", command: "" });
     if (!id) return;
     if (!dialog.open) dialog.showModal();
     const path = `/orders/${encodeURIComponent(id)}`;
     try {
       const order = await get(path);
+      if (this.props.id !== id) return;
       if (!order.id) { this.setState({ why: order.output }); return; }
       this.setState({ order, why: order.why ?? "" });
       const found = await get(`${path}/trace`);
@@ -27,7 +28,7 @@ export class Trace extends Component {
     const stored = order?.stored, status = stored?.status ?? order?.status;
     return html`<dialog class="trace" aria-labelledby="trace-title" onClose=${close}>
       <header><h2 id="trace-title">Trace</h2>${status ? html`<span class=${`chip s-${status}`}>${status}</span>` : null}<span class="grow"></span>
-        ${s.allowed && stored ? html`<button disabled=${off()} onClick=${() => replay(id)}>Replay</button>` : null}<button autofocus onClick=${() => this.base.close()}>Close</button></header>
+        ${s.allowed && stored ? html`<button aria-disabled=${off()} onClick=${() => replay(id)}>Replay</button>` : null}<button autofocus onClick=${() => this.base.close()}>Close</button></header>
       <p class="mono break">${id}</p>
       ${why ? html`<p class="problem" role="alert">${why}</p>` : null}
       ${order?.hops?.length ? html`<${Timeline} order=${order}/><${Hops} order=${order}/>` : null}

@@ -56,7 +56,7 @@ class Mappings:
             )
             if isinstance(source, SQSEventConfig):
                 processor = Switched("processor", self._switches, self._report)
-                steps += [processor.step(self._queue(source, function).poll)] * QUEUE_POLLERS
+                steps += [processor.step(self._queue(source, function, processor).poll)] * QUEUE_POLLERS
             elif isinstance(source, DynamoDBEventConfig):
                 publisher = Switched("publisher", self._switches, self._report)
                 shards = self._shards(source, function)
@@ -65,7 +65,7 @@ class Mappings:
             steps.append(DeadLetterWatch(self._sqs, os.environ[name], self._report).look)
         return steps
 
-    def _queue(self, source: SQSEventConfig, function: Function) -> QueueMapping:
+    def _queue(self, source: SQSEventConfig, function: Function, processor: Switched) -> QueueMapping:
         return QueueMapping.of(
             self._sqs,
             source.queue or str(source.queue_arn).rpartition(":")[2],
@@ -74,6 +74,7 @@ class Mappings:
             handled=self._lines.processed,
             batch_size=source.batch_size,
             window_seconds=source.maximum_batching_window_in_seconds,
+            paused=processor.is_paused,
         )
 
     def _shards(self, source: DynamoDBEventConfig, function: Function) -> list[ShardMapping]:

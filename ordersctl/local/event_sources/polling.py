@@ -29,7 +29,7 @@ def poll_forever(step: Callable[[], object], report: Report) -> None:
 class Switched:
     """Steps of one processor, publisher or consumer, which do nothing while its switch says paused.
 
-    A batch that was received before the switch is finished. Each change is reported once, however many the steps are.
+    A batch that a handler has begun is finished. Each change is reported once, however many the steps are.
     """
 
     def __init__(self, name: str, switches: Switches, report: Report) -> None:
@@ -42,12 +42,15 @@ class Switched:
         """Return a step that does what `step` does unless it is paused."""
 
         def unless_paused() -> None:
-            if self.state() == State.PAUSED:
+            if self.is_paused():
                 time.sleep(_SWITCH_SECONDS)  # the switch is a file: it can only be looked at
             else:
                 step()
 
         return unless_paused
+
+    def is_paused(self) -> bool:
+        return self.state() == State.PAUSED
 
     def state(self) -> State:
         state = self._switches.state(self._name)

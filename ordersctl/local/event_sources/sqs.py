@@ -34,6 +34,7 @@ class QueueMapping:
     batch_size: int = 10
     window_seconds: float = 0
     wait_seconds: int = 20
+    paused: Callable[[], bool] = lambda: False
 
     @classmethod
     def of(
@@ -52,6 +53,9 @@ class QueueMapping:
         messages = self._receive()
         if not messages:
             return False
+        if self.paused():  # since it began to wait: a second is long enough for a hundred orders
+            self._give_back(messages)
+            return False
         records = [self._record(message) for message in messages]
         try:
             failed = self.function.failures(records, [record["messageId"] for record in records])
@@ -65,6 +69,12 @@ class QueueMapping:
         for record in done:
             self.handled(record)
         return True
+
+    def _give_back(self, messages: list["MessageTypeDef"]) -> None:
+        for message in messages:
+            self.sqs.change_message_visibility(
+                QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+            )
 
     def _receive(self) -> list["MessageTypeDef"]:
         messages = self._receive_some(self.batch_size, self.wait_seconds)

@@ -47,6 +47,7 @@ def _changing(command: Callable[..., None]) -> Callable[..., None]:
     @click.argument("ids", metavar="[ID]...", nargs=-1, callback=_ids)
     @_queue
     @_reason
+    @click.option("--exact", is_flag=True, help="TEXT is the whole reason, with its capitals.")
     @_order
     @click.option("--all", "everything", is_flag=True, help="All of them.")
     @options.rate(20.0, least=0.1)
@@ -67,13 +68,16 @@ def _changing(command: Callable[..., None]) -> Callable[..., None]:
         ids: tuple[str, ...],
         queue: str | None,
         reason: str | None,
+        exact: bool,
         order: str | None,
         everything: bool,
         **others: Any,
     ) -> None:
         if not (queue or ids or reason or order or everything):
             raise click.UsageError("Say which: ids, --queue, --reason, --order, or --all.")
-        command(selection=Selection(queue, ids, reason, order), **others)
+        if exact and reason is None:
+            raise click.UsageError("--exact says how --reason is meant: give that, too.")
+        command(selection=Selection(queue, ids, reason, order, exact), **others)
 
     return wrapped
 

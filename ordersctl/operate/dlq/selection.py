@@ -27,13 +27,19 @@ class Selection:
     ids: tuple[str, ...] = ()  # or their beginnings
     reason: str | None = None
     order: str | None = None
+    exact: bool = False  # `reason` is the whole reason, not a part of it
 
     def matches(self, dead_letter: DeadLetter) -> bool:
         return (
             (not self.ids or dead_letter.id.startswith(self.ids))
-            and (self.reason is None or self.reason.lower() in dead_letter.reason.lower())
+            and self._is_for_the_reason(dead_letter.reason)
             and (self.order is None or self.order == dead_letter.order_id)
         )
+
+    def _is_for_the_reason(self, reason: str) -> bool:
+        if self.reason is None:
+            return True
+        return self.reason == reason if self.exact else self.reason.lower() in reason.lower()
 
     def walk(self, stage: Stage, *, most: int = sys.maxsize, hold_seconds: int = HOLD_SECONDS) -> Walk:
         """Return a walk over the selection's queues, with at most so many messages of each."""

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from ordersctl.console.acts import Acts, Known, RefusedError, run
-from ordersctl.console.gauges import Group
+from ordersctl.console.gauges import Group, groups_of
 from ordersctl.shared.runs.current import ENGINE, as_typed
 from ordersctl.shared.stage import Stage
 from testkit.builders import fresh_order_id
@@ -30,8 +30,8 @@ def test_each_act_on_the_local_run_is_an_ordersctl_command() -> None:
         ("pause", "processor", ["pause", "processor"]),
         ("fail", "invoicing", ["pause", "invoicing", "--failing"]),
         ("resume", "invoicing", ["resume", "invoicing"]),
-        ("redrive", GROUP.id, ["dlq", "redrive", "--queue", "orders", f"--reason={GROUP.reason}", "--yes"]),
-        ("drop", GROUP.id, ["dlq", "drop", "--queue", "orders", f"--reason={GROUP.reason}", "--yes"]),
+        ("redrive", GROUP.id, ["dlq", "redrive", "--queue", "orders", f"--reason={GROUP.reason}", "--exact", "--yes"]),
+        ("drop", GROUP.id, ["dlq", "drop", "--queue", "orders", f"--reason={GROUP.reason}", "--exact", "--yes"]),
         ("replay", order_id, ["replay", "--order", order_id, "--yes"]),
     ):
         assert here.command({"act": act, "target": target}) == command
@@ -96,3 +96,17 @@ def test_a_command_is_answered_as_typed_with_what_it_printed(monkeypatch: pytest
     done = asyncio.run(run(["pause", "nobody", "--failing"]))
     assert (done["command"], done["ok"]) == (as_typed("pause", "nobody", "--failing"), False)
     assert "--failing is for consumers" in done["output"]
+
+
+def test_a_reason_too_long_to_be_shown_whole_is_named_by_how_it_begins() -> None:
+    (long,) = groups_of([{"queue": "orders", "reason": "x" * 999, "age": 1, "order_id": None}])
+    here = acts()
+    here.known = Known({long.id: long}, ())
+    assert here.command({"act": "drop", "target": long.id})[4:] == [f"--reason={long.reason}", "--yes"]
+
+
+def test_a_reason_that_no_command_can_name_is_refused() -> None:
+    group, here = Group("orders", "a\0b", 1, 0, None), acts()
+    here.known = Known({group.id: group}, ())
+    with pytest.raises(RefusedError, match="by the ids"):
+        here.command({"act": "drop", "target": group.id})

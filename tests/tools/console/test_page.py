@@ -8,23 +8,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.switches import State, Switches
 from testkit.builders import command, fresh_order_id
 from testkit.servers import processes
 from testkit.servers.local_run import LocalRun
 from testkit.waiting import eventually, free_port
 from tests.tools.console.conftest import address
+from tests.tools.console.on_the_page import click, dead_letter, digits, done, findings, log_of, number
 
 pytestmark = pytest.mark.full  # a browser, and a local run of its own; no code of the service
 
 MANY = 90  # of a burst of 100: a queue that holds so many has kept the burst
-SERIOUS = {"serious", "critical"}
 
 
 @pytest.fixture(autouse=True)
@@ -35,22 +32,6 @@ def all_run(console_run: LocalRun, page: Page) -> Iterator[None]:
     for name in switches.halted():
         switches.set(name, State.RUNNING)
     eventually(lambda: number(page, "orders") == 0)
-
-
-def number(page: Page, station: str) -> int:
-    return digits(page.locator(f'[data-station="{station}"] .number'))
-
-
-def digits(found: Locator) -> int:
-    return int(re.sub(r"\D", "", found.inner_text()))
-
-
-def click(page: Page, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).first.click()
-
-
-def done(page: Page, words: str) -> None:
-    expect(page.get_by_role("log").get_by_text(words, exact=True).first).to_be_visible()
 
 
 def burst(page: Page) -> None:
@@ -78,6 +59,12 @@ def test_an_order_is_placed_by_a_click_travels_and_is_traced(page: Page, console
     assert abs(digits(placed) - digits(row.locator("td.n").first)) <= 2, "and so does the list"
     trace.get_by_role("button", name="Replay").click()
     done(page, "Replay the order")
+    trace.get_by_role("button", name="Close").click()
+    page.route("**/trace", lambda _route: None)  # this one is not answered
+    page.locator("#find-id").fill(fresh_order_id())
+    page.keyboard.press("Enter")
+    expect(trace).to_contain_text("The table has no such order.")
+    expect(trace).not_to_contain_text("ordersctl trace")  # of the order before
 
 
 def test_a_paused_consumer_holds_up_nobody_else_and_catches_up(page: Page, console_run: LocalRun) -> None:
@@ -158,13 +145,6 @@ def test_a_dead_letter_that_can_be_handled_now_is_redriven_and_its_order_is_plac
     expect(page.locator(".orders tbody tr").filter(has_text=order_id[:12])).to_contain_text("delivered")
 
 
-def dead_letter(run: LocalRun, queue: str, body: str, reason: str) -> None:
-    sqs = boto3.client("sqs", **client_options(run.engine_url))
-    attributes: Any = {"reason": {"DataType": "String", "StringValue": reason}}
-    url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
-    sqs.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=attributes)
-
-
 def test_what_queues_hold_is_text(page: Page, console_run: LocalRun) -> None:
     markup = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
     dead_letter(console_run, "orders-local-invoicing-dlq", "{}", markup)
@@ -187,10 +167,6 @@ def test_a_failing_consumer_is_shown_as_such(page: Page, console_run: LocalRun) 
     expect(page.locator('[data-station="reader:fulfilment"] .note')).to_have_text("handled")
 
 
-def log_of(run: LocalRun, name: str) -> str:
-    return (run.state_dir / "logs" / f"{name}.log").read_text()
-
-
 def test_the_tour_leads_from_step_to_step(page: Page) -> None:
     tour = page.locator(".guide")
     step = tour.get_by_role("button").first
@@ -209,6 +185,30 @@ def test_the_tour_leads_from_step_to_step(page: Page) -> None:
     tour.get_by_role("button", name="Hide").click()
     click(page, "Show the two-minute tour")
     expect(tour).to_be_visible()
+
+
+def test_a_step_of_the_tour_that_had_no_effect_can_be_clicked_again(page: Page) -> None:
+    tour = page.locator(".guide")
+    step = tour.get_by_role("button").first
+    for earlier in ("Place an order", "Pause invoicing"):
+        if step.inner_text() == earlier:
+            tour.get_by_role("button", name="Skip").click()
+        expect(step).not_to_have_text(earlier)
+    expect(step).to_have_text("Send a burst of 100")
+    step.click()  # invoicing is not paused, so its queue keeps nothing
+    done(page, "Burst of 100")
+    expect(step).to_be_disabled()
+    expect(step).to_be_enabled()
+    expect(step).to_have_text("Send a burst of 100")
+
+
+def test_an_act_whose_answer_a_reload_cuts_off_is_not_said_to_be_undone(page: Page) -> None:
+    accepted = number(page, "api")
+    with page.expect_request("**/acts"):
+        click(page, "Place an order")
+    page.reload()
+    eventually(lambda: number(page, "api") == accepted + 1)
+    expect(page.get_by_role("log")).not_to_contain_text("not done")
 
 
 def test_when_the_console_ends_the_page_says_so_and_nothing_can_be_clicked(
@@ -240,6 +240,8 @@ def test_everything_can_be_done_by_keyboard(page: Page) -> None:
     tab_to(page, page.get_by_role("button", name="Place an order").first)
     page.keyboard.press("Enter")
     eventually(lambda: number(page, "api") == orders + 1)
+    done(page, "Place an order")
+    expect(page.get_by_role("button", name="Place an order").first).to_be_focused()
     trace = page.locator(".orders tbody button").first
     tab_to(page, trace)
     page.keyboard.press("Space")
@@ -282,15 +284,6 @@ def test_the_page_has_no_serious_finding_and_no_sideways_scrolling(
     expect(page.get_by_role("dialog", name="Trace").get_by_label("Log lines")).to_be_visible()
     assert findings(page) == []
     page.close()
-
-
-def findings(page: Page) -> list[str]:
-    violations = Axe().run(page).response["violations"]
-    return [
-        f"{each['id']}: {[node['html'][:200] for node in each['nodes']]}"
-        for each in violations
-        if each["impact"] in SERIOUS
-    ]
 
 
 def test_the_page_is_small_and_asks_for_nothing_elsewhere(page: Page) -> None:

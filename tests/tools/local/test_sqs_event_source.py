@@ -133,6 +133,17 @@ def test_a_message_that_always_fails_is_counted_and_ends_in_the_dead_letter_queu
     assert counts == [str(number + 1) for number in range(MOST_RECEIVES)]
 
 
+def test_what_comes_in_after_the_pause_goes_back_and_is_handled_after_it(queue: QueueSource) -> None:
+    paused, seen = [True], []
+    mapping = queue.mapping(lambda event, _context: seen.append(bodies(event)), paused=lambda: paused[0])
+    queue.send("a")
+    assert not mapping.poll()
+    assert (seen, queue.depth()) == ([], 1)
+    paused[0] = False
+    assert mapping.poll(), "it is visible at once, and not only after its visibility timeout"
+    assert (seen, queue.depth()) == ([["a"]], 0)
+
+
 def test_a_batching_window_gathers_the_messages_that_arrive_within_it(queue: QueueSource) -> None:
     seen: list[list[str]] = []
     queue.send("first")

@@ -89,6 +89,17 @@ def test_redrive_sends_only_the_selected_dead_letters_and_releases_the_rest(stag
     assert {row["order_id"] for row in stage.json("dlq", "list")} == set(ids[::2])
 
 
+def test_a_reason_that_is_part_of_another_can_be_meant_alone(stage: OperatedStage) -> None:
+    kept = {"odd again", "Odd", "an odd"}
+    for reason in ("odd", *kept):
+        stage.send("queue-dlq", builders.command(), reason=reason)
+    assert stage.json("dlq", "redrive", "--reason", "odd", "--exact", "--yes")["done"] == {"redriven": 1}
+    assert {row["reason"] for row in stage.json("dlq", "list")} == kept
+    assert stage.run("dlq", "drop", "--queue", "orders", "--reason", "", "--exact", "--yes").exit_code == 0
+    assert len(stage.json("dlq", "list")) == len(kept)
+    assert "give that, too" in stage.run("dlq", "drop", "--all", "--exact", "--yes").output
+
+
 def test_a_dead_letter_of_a_fifo_consumer_returns_to_its_orders_group_once(
     stage: OperatedStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

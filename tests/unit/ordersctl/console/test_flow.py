@@ -1,7 +1,10 @@
 """What the console makes of log lines: hops, counts, losses and doubles, in bounded memory."""
 
+import json
 from datetime import datetime
 from typing import Any
+
+import pytest
 
 from ordersctl.console import flow
 from ordersctl.console.flow import Flow
@@ -75,6 +78,23 @@ def test_what_is_no_line_of_the_service_is_left_out() -> None:
     for odd in ({}, {"event": 1}, line("order.accepted") | {"time": "soon"}, line("request.seen"), {"time": TIME}):
         watched.take("api", odd)
     assert (watched.totals, watched.changed(0, 10)) == ({}, [])
+
+
+ODD = [None, True, float("nan"), 1e999, 10**400, "", [], {}, [1], {"a": 1}, "\ud800", "x" * 9_999]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=[str(number) for number in range(len(ODD))])
+@pytest.mark.parametrize(
+    "name", ["level", "reason", "detail", "exception", "status", "version", "event_id", "placed_after_ms", "type"]
+)
+def test_no_line_of_a_log_stops_the_page(name: str, odd: object) -> None:
+    watched = Flow()
+    for event in ("order.placed", "order.updated", "event.published", "invoicing.handled", "message.failed"):
+        for level in ("INFO", "ERROR"):
+            watched.take("handlers", {**line(event), "level": level, name: odd})
+    rows = watched.rows(0, now=datetime.fromisoformat(TIME).timestamp() + 2)
+    told = [watched.changed(0, 10), rows[-3:], list(watched.trouble)]
+    assert len(json.dumps(told, allow_nan=False)) < 9_999
 
 
 def test_warnings_are_kept_with_their_reason() -> None:
