@@ -39,10 +39,13 @@ class Answer:
 
 def answer(authorization: str | None, body: bytes) -> Answer:
     """Answer a request for a token (RFC 6749, section 4.4) by its header Authorization and its form."""
-    try:
-        form = {name: values[-1] for name, values in parse_qs(body.decode("latin-1"), max_num_fields=20).items()}
-    except ValueError:
-        return _refused(400, "invalid_request", "The form has more than 20 fields.")
+    form = _form(body)
+    if "grant_type" not in form:
+        return _refused(
+            400,
+            "invalid_request",
+            "Send a form, each field once: grant_type=client_credentials, client_id and client_secret.",
+        )
     client, secret = _credentials(authorization) or (form.get("client_id", ""), form.get("client_secret", ""))
     # Two texts of which one may hold any character: compare_digest takes only bytes then.
     if not re.fullmatch(CUSTOMER_ID_PATTERN, client) or not hmac.compare_digest(
@@ -56,6 +59,15 @@ def answer(authorization: str | None, body: bytes) -> Answer:
         return _refused(400, "invalid_scope", f"A service may have {SERVICE_SCOPE}.")
     signed = local_token(subject=client, scope=scope, ttl_seconds=TTL_SECONDS)
     return Answer(200, {"access_token": signed, "token_type": "Bearer", "expires_in": TTL_SECONDS, "scope": scope})
+
+
+def _form(body: bytes) -> dict[str, str]:
+    """Return the fields of a form; none of a body that is no form, or has a field twice (RFC 6749, section 3.2)."""
+    try:
+        fields = parse_qs(body.decode("latin-1"), max_num_fields=20)
+    except ValueError:
+        return {}
+    return {} if any(len(values) > 1 for values in fields.values()) else {name: fields[name][0] for name in fields}
 
 
 def _credentials(authorization: str | None) -> tuple[str, str] | None:

@@ -80,7 +80,6 @@ def test_a_client_without_its_secret_gets_no_token(port: int, secret: str, heade
 @pytest.mark.parametrize(
     ("form", "error"),
     [
-        ({}, "unsupported_grant_type"),
         ({"grant_type": "password"}, "unsupported_grant_type"),
         ({"grant_type": "client_credentials", "scope": "orders/admin"}, "invalid_scope"),
         ({f"field{number}": "x" for number in range(50)}, "invalid_request"),
@@ -91,6 +90,23 @@ def test_another_grant_a_scope_that_no_service_has_and_a_huge_form_are_refused(
 ) -> None:
     status, _, answer = requested(port, form, basic("billing", secret))
     assert (status, answer["error"]) == (400, error)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps(GRANT),
+        "",
+        "&".join(f"field{number}=1" for number in range(21)),
+        "grant_type=client_credentials&scope=orders/read&scope=orders/write",
+    ],
+    ids=["JSON", "nothing", "too many fields", "a field twice"],
+)
+def test_what_is_no_form_of_a_token_request_is_told_what_to_send(port: int, secret: str, body: str) -> None:
+    status, _, answered = ask(port, "POST", "/oauth2/token", body=body, headers=FORM | basic("billing", secret))
+    answer = json.loads(answered)
+    assert (status, answer["error"]) == (400, "invalid_request")
+    assert "grant_type=client_credentials" in answer["error_description"]
 
 
 def test_the_secrets_of_two_clients_differ_and_stay(secret: str) -> None:
