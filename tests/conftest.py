@@ -25,6 +25,14 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_run_is_found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep commands from finding the local runs of other tests, and one that somebody works with meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ORDERS_STATE_DIR", str(tmp_path_factory.mktemp("no-run")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def engine_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An AWS engine on a free port, for all tests of the session."""

@@ -135,13 +135,13 @@ class _Received(io.RawIOBase):
 
 
 def _by_http_client(received: bytes, sock: socket.socket) -> Response:
-    from http import client  # noqa: PLC0415 - rarely needed, and slow to import
+    import http.client  # noqa: PLC0415 - rarely needed, and slow to import
 
-    response = client.HTTPResponse(_Received(received, sock), method="POST")  # type: ignore[arg-type]
+    response = http.client.HTTPResponse(_Received(received, sock), method="POST")  # type: ignore[arg-type]
     try:
         response.begin()
         content = response.read()
-    except client.HTTPException as error:
+    except http.client.HTTPException as error:
         raise ResponseError(f"not a response: {type(error).__name__}") from error
     # The reader may have taken bytes of what follows with it, so the connection is not used again.
     return Response(response.status, response.headers.get("x-amzn-query-error", ""), content, is_last=True)

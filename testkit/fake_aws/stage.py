@@ -73,7 +73,11 @@ class FakeStage(Stage):
 def run_command(aws: FakeAws, command: click.Command, arguments: list[str]) -> None:
     """Run an operator's command until its end, its error or its death."""
     with command.make_context(command.name, [*arguments, "--yes", "--json"]) as context:
-        options = {name: value for name, value in context.params.items() if name not in {"stage", "profile", "region"}}
+        options = {
+            name: value
+            for name, value in context.params.items()
+            if name not in {"stage", "profile", "region", "engine"}
+        }
     # with_stage makes a stage of an option; the function that it wraps takes the stage itself.
     function: Any = getattr(command.callback, "__wrapped__", None)
     run(aws, str(command.name), lambda stage: function(stage=stage, **options | {"rate": _NO_SLEEP}))

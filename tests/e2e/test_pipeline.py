@@ -163,7 +163,7 @@ def test_eight_clients_at_once_each_get_their_own_answers(
     def one_client(number: int) -> list[float]:
         customer, times = f"client-{number}", []
         token = mint(
-            project.state_dir(),
+            project.default_state_dir(),
             subject=customer,
             scope="orders/read orders/write",
             issuer="https://issuer.orders.local",

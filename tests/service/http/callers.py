@@ -32,7 +32,7 @@ _API_ARN = "arn:aws:execute-api:us-east-1:000000000000:orders/api"
 
 @functools.cache
 def signing_key() -> RSAKey:
-    return RSAKey.import_key(json.loads((project.state_dir() / PRIVATE_KEY).read_text()))
+    return RSAKey.import_key(json.loads((project.default_state_dir() / PRIVATE_KEY).read_text()))
 
 
 def local_claims(subject: str, scope: str = CUSTOMER, **changes: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from hypothesis import Phase, settings
 
 from ordersctl.local.tokens import ensure_keys
 from ordersctl.shared.engine_client import client_options
-from ordersctl.shared.project import PROJECT_DIR, state_dir
+from ordersctl.shared.project import PROJECT_DIR, default_state_dir
 from testkit.servers.local_run import LocalRun
 from tests.service.harness import functions
 from tests.service.http.callers import Caller, Service, over_http, token
@@ -42,7 +42,7 @@ def service_with(engine_url: str, stack: dict[str, str], aws_client: str) -> Ser
     config = json.loads((PROJECT_DIR / ".chalice" / "config.json").read_text())
     environment: dict[str, str] = config["stages"]["local"]["environment_variables"]
     environment |= {"AWS_ENDPOINT_URL": engine_url, "AWS_CLIENT": aws_client}
-    ensure_keys(state_dir())
+    ensure_keys(default_state_dir())
 
     def make(**variables: str) -> Service:
         return _service(functions(environment | variables), engine_url, environment)

@@ -65,7 +65,7 @@ def test_a_wrong_media_type_is_told_what_is_accepted(
     answer = client.request(method, path, content=b"<order/>", headers={"Content-Type": "application/xml"})
     assert (answer.status_code, slug(answer)) == (415, "unsupported-media-type")
     assert answer.headers["Accept"] == accepted
-    assert answer.json()["detail"] == f"Send {accepted.replace(', ', ' or ')}"
+    assert answer.json()["detail"] == f"Send the header Content-Type: {accepted.replace(', ', ' or ')}"
 
 
 def test_an_unknown_content_coding_is_told_what_is_accepted(client: httpx.Client) -> None:

@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 
 from ordersctl.estimate.cost.aws_prices import aws_prices
+from ordersctl.estimate.cost.order_sizes import only, sizes
 from ordersctl.estimate.cost.per_order import Load, dollars_per_million, units
 
 
@@ -20,4 +21,6 @@ def test_every_price_has_a_date_a_source_and_a_confirmation() -> None:
 
 def test_an_order_is_written_to_the_table_and_to_its_index() -> None:
     write = aws_prices()["dynamodb"]["per_million_write_units"]
-    assert dollars_per_million(units(Load()), aws_prices())["DynamoDB writes"] == pytest.approx(2 * write)
+    assert dollars_per_million(units(Load(sizes=only(sizes(10)))), aws_prices())["DynamoDB writes"] == pytest.approx(
+        2 * write
+    )

@@ -2,8 +2,6 @@
 
 import base64
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -13,6 +11,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from ordersctl.local import tokens
+from ordersctl.shared.project import default_state_dir
 from tests.tools.local.local_gateway import ask
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -20,18 +19,9 @@ GRANT = {"grant_type": "client_credentials"}
 Reply = tuple[int, Any, dict[str, Any]]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with pytest.MonkeyPatch.context() as patch:
-        directory = tmp_path_factory.mktemp("state")
-        patch.setenv("ORDERS_STATE_DIR", str(directory))
-        yield directory
-
-
 @pytest.fixture(scope="module")
-def secret(state_dir: Path) -> str:
+def secret() -> str:
     """The secret of the client "billing", as the command prints it."""
-    assert state_dir.is_dir()
     return CliRunner().invoke(tokens.token, ["--client-secret", "billing"]).stdout.strip()
 
 
@@ -45,25 +35,25 @@ def basic(client: str, secret: str) -> dict[str, str]:
     return {"Authorization": f"Basic {credentials}"}
 
 
-def claims(token: str, state_dir: Path) -> dict[str, Any]:
-    keys = KeySet.import_key_set(json.loads((state_dir / "jwks.json").read_text()))
+def claims(token: str) -> dict[str, Any]:
+    keys = KeySet.import_key_set(json.loads((default_state_dir() / "jwks.json").read_text()))
     return jwt.decode(token, keys, algorithms=["RS256"]).claims
 
 
-def test_a_client_gets_a_token_of_a_service(port: int, secret: str, state_dir: Path) -> None:
+def test_a_client_gets_a_token_of_a_service(port: int, secret: str) -> None:
     status, headers, answer = requested(port, GRANT, basic("billing", secret))
     assert (status, headers["Cache-Control"]) == (200, "no-store")
     assert (answer["token_type"], answer["expires_in"]) == ("Bearer", 900)
-    claimed = claims(answer["access_token"], state_dir)
+    claimed = claims(answer["access_token"])
     assert (claimed["sub"], claimed["scope"]) == ("billing", tokens.SERVICE_SCOPE)
     assert claimed["exp"] - claimed["iat"] == 900
 
 
-def test_the_credentials_may_be_in_the_form_and_the_scope_be_smaller(port: int, secret: str, state_dir: Path) -> None:
+def test_the_credentials_may_be_in_the_form_and_the_scope_be_smaller(port: int, secret: str) -> None:
     form = {"client_id": "billing", "client_secret": secret, "scope": "orders/read"}
     status, _, answer = requested(port, GRANT | form)
     assert (status, answer["scope"]) == (200, "orders/read")
-    assert claims(answer["access_token"], state_dir)["scope"] == "orders/read"
+    assert claims(answer["access_token"])["scope"] == "orders/read"
 
 
 @pytest.mark.parametrize(

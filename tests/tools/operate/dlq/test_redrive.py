@@ -204,7 +204,9 @@ def test_what_would_come_straight_back_is_named_with_the_ways_to_be_rid_of_it(st
     assert result.exit_code == 1
     assert "would come straight back" in result.stdout
     assert "ordersctl dlq drop" in result.stdout
-    assert stage.run("dlq", "redrive", "--all", answer="n\n").stderr.startswith("1 dead letter will be redriven.")
+    assert stage.run("dlq", "redrive", "--all", answer="n\n").stderr.startswith(
+        "The local run: 1 dead letter will be redriven."
+    )
 
 
 def test_a_command_whose_order_is_stored_already_is_redriven(stage: OperatedStage) -> None:
