@@ -40,7 +40,8 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 # Each is called with an environment, and INSTALL with a requirements file, too.
 PIP = $(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation
 UV = .venv/bin/uv pip install --quiet --python $(1)/bin/python --require-hashes --no-build-isolation
-INSTALL = $(UV) -r $(2) 2>/dev/null || $(PIP) -r $(2)
+INSTALL = $(UV) -r $(2) 2>/dev/null || { $(HAS_PIP) && $(PIP) -r $(2); }
+HAS_PIP = { $(1)/bin/python -m pip --version >/dev/null 2>&1 || $(1)/bin/python -m ensurepip >/dev/null; }
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' $(firstword $(MAKEFILE_LIST))
@@ -213,11 +214,14 @@ format: .venv/installed
 
 # Each stamp is made anew when its requirements file changes, or when an installation was interrupted. What `make run`
 # needs is installed first, and by itself: the rest is several times as large.
+# The interpreter's own pip fetches uv, since giving the environment a pip takes seconds, and uv installs one faster.
+UV_BY_PIP = install --quiet --disable-pip-version-check --no-compile --require-hashes --only-binary :all: -r requirements-uv.txt
 .venv/run: requirements-uv.txt requirements-build.txt requirements-run.txt
 	@test -n "$(PYTHON)" || { echo "Orders needs Python 3.11 or newer; name one with PYTHON=…" >&2; exit 1; }
 	@echo "Installing what the local run needs into .venv (once)"
-	@$(PYTHON) -m venv .venv
-	@$(call PIP,.venv) -r requirements-uv.txt 2>/dev/null || echo "There is no uv for this machine: installing takes longer"
+	@$(PYTHON) -m venv --without-pip .venv
+	@$(PYTHON) -m pip --python .venv/bin/python $(UV_BY_PIP) 2>/dev/null || { $(PYTHON) -m venv .venv && \
+		.venv/bin/python -m pip $(UV_BY_PIP) 2>/dev/null; } || echo "There is no uv for this machine: installing takes longer"
 	@$(call INSTALL,.venv,requirements-build.txt)
 	@$(call INSTALL,.venv,requirements-run.txt)
 	@touch $@
