@@ -78,9 +78,10 @@ def test_a_queue_is_read_while_its_process_of_the_run_is_alive(stage: OperatedSt
 def test_watching_measures_again_and_again_until_ctrl_c(stage: OperatedStage) -> None:
     process = stage.start("queues", "--watch", "--every", "1", "--json")
     assert process.stdout is not None
-    before = json.loads(process.stdout.readline())
+    measured = (json.loads(line) for line in process.stdout if line.startswith("{"))  # hints stand between
+    before = next(measured)
     stage.send("inventory", "a")
-    waiting = [each["waiting"] for each in (before, json.loads(process.stdout.readline())) for each in each["queues"]]
+    waiting = [each["waiting"] for each in (before, next(measured)) for each in each["queues"]]
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=20)
     assert (process.returncode, sum(waiting)) == (0, 1)
