@@ -100,6 +100,14 @@ def _is_signed_by(keys: Keys, signed: jws.CompactSignature) -> bool:
 
 def _verifies(key: RSAKey | ECKey, signed: jws.CompactSignature) -> bool:
     try:
-        return jws.validate_compact(signed, key, registry=_JWS)
+        return _has_full_length(key, signed) and jws.validate_compact(signed, key, registry=_JWS)
     except (errors.JoseError, ValueError):
         return False
+
+
+def _has_full_length(key: RSAKey | ECKey, signed: jws.CompactSignature) -> bool:
+    """RFC 8017, section 8.1.2, step 1. OpenSSL leaves it out, and takes RSASSA-PSS without its leading zeros."""
+    if not isinstance(key, RSAKey):
+        return True  # joserfc checks it
+    octets = (key.public_key.key_size + 7) // 8
+    return len(signed.segments["signature"]) == (octets * 4 + 2) // 3  # base64url without padding

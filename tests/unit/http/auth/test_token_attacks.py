@@ -6,6 +6,7 @@ Sources: RFC 8725 (JSON Web Token Best Current Practices); CVE-2015-9235 (HS256 
 
 import hashlib
 import hmac
+import itertools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -178,6 +179,20 @@ def test_a_signature_of_another_form_is_refused(room: TokenHarness, shape: str) 
     refused(room, token(message, RESHAPED[shape](pss_signature(RSA, message))))
     message = signing_input(ES256)
     refused(room, token(message, RESHAPED[shape](ec_signature(EC, message))))
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "PS256"])
+def test_an_rsa_signature_without_its_leading_zero_is_refused(room: TokenHarness, algorithm: str) -> None:
+    """One in 256 begins with a zero byte; without it, it is the same number (RFC 8017, section 8.1.2, step 1)."""
+    header = {"alg": algorithm, "kid": "rsa-1"}
+    sign_with = rsa_signature if algorithm == "RS256" else pss_signature
+    for number in itertools.count():
+        message = signing_input(header | {"number": number})
+        signature = sign_with(RSA, message)
+        if signature[0] == 0:
+            break
+    assert room.claims(token(message, signature))
+    refused(room, token(message, signature[1:]))
 
 
 @pytest.mark.parametrize("key", [RSA, EC], ids=["RS256", "ES256"])
