@@ -85,7 +85,7 @@ openapi: .venv/installed
 	.venv/bin/ordersctl openapi
 
 property: .venv/installed
-	HYPOTHESIS_PROFILE=full .venv/bin/python -m pytest tests/properties/test_api_model.py tests/service/http/test_list_at_scale.py $(ARGS)
+	HYPOTHESIS_PROFILE=full .venv/bin/python -m pytest tests/properties tests/service/http/test_list_at_scale.py $(ARGS)
 
 # Secrets are found by the formats of keys and tokens and by randomness, not by names of variables. Left out are lines with
 # order ids, their alphabet or hashes of packages, and tests with made-up keys and ids, or hashes of public keys.

@@ -72,6 +72,12 @@ def cold_instructions(program: Program) -> float:
     return _count(program.command(1), program.environment())
 
 
+def cold_and_warm_instructions(program: Program, many: int = 11) -> tuple[float, float]:
+    """`cold_instructions`, and those of each further call: in two runs where the two functions need three."""
+    cold = cold_instructions(program)
+    return cold, (_count(program.command(many), program.environment()) - cold) / (many - 1)
+
+
 def warm_instructions(program: Program, few: int = 3, many: int = 13) -> float:
     """Instructions (millions) of one warm call: the difference between many calls and few, per call."""
     counted = [_count(program.command(times), program.environment()) for times in (few, many)]

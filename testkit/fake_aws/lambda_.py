@@ -24,6 +24,8 @@ from chalicelib.adapters.order_table import OrderTable
 from chalicelib.aws import retries, timeouts
 from chalicelib.aws.retries import DeadlineExceededError
 from chalicelib.domain import clock
+from ordersctl.operate.replay import command as replay_command
+from ordersctl.operate.replay import orders as replay_orders
 from ordersctl.shared.project import PROJECT_DIR
 from testkit.fake_aws.clients import FakeClient
 from testkit.fake_aws.faults import FaultInjection, Killed
@@ -56,7 +58,8 @@ def repeatable(seed: int, **environment: str) -> Iterator[None]:
     source = random.Random(seed)
     with tempfile.TemporaryDirectory() as state_dir, pytest.MonkeyPatch.context() as patch:
         patch.setenv("ORDERS_STATE_DIR", state_dir)
-        patch.setattr(lambda_batches, "WORKERS", 1)
+        for module, threads in ((lambda_batches, "WORKERS"), (replay_command, "SENDERS"), (replay_orders, "SEGMENTS")):
+            patch.setattr(module, threads, 1)
         patch.setattr(logging.getLogger("orders"), "disabled", True)
         patch.setattr(secrets, "token_bytes", source.randbytes)
         optional = ("DAX_ENDPOINT", "CUSTOMER_PRICES", "PRICE_TABLE")
@@ -163,13 +166,25 @@ class FakeAws(OperatorCalls):
     repeats_allowed: Counter[str] = field(default_factory=Counter)  # dead letters by source: faults may repeat them
     failed_letters: int = 0  # calls that quarantine, and failed
     seconds_behind: Callable[[], float] = lambda: 0.0  # how far the publisher is behind
+    _unfinished: list[object] = field(default_factory=list)  # calls, each in the middle of the one before
 
     def __post_init__(self) -> None:
         # Three receives, not five as on AWS, so that dead letters happen.
         self.order_queue = Queue("orders", dead_letters=self.order_dlq, max_receives=3)
 
     def call(self, process: Process, client: FakeClient, operation: str, arguments: dict[str, Any]) -> Any:
-        """One call of a client, with its attempts. Raises Killed, and what the last attempt raises."""
+        """One call of a client, with its attempts. Raises Killed, and what the last attempt raises.
+
+        Threads that call at the same time would make a run that its seed does not repeat.
+        """
+        this = object()
+        self._unfinished.append(this)
+        try:
+            return self._call(process, client, operation, arguments)
+        finally:
+            assert self._unfinished.pop() is this, f"{operation}: threads call at the same time"
+
+    def _call(self, process: Process, client: FakeClient, operation: str, arguments: dict[str, Any]) -> Any:
         self.calls.append((process.handler, operation))
         if isinstance(process, Container):
             permission_calls.report_of_fake(process.handler, client.service, operation, arguments)

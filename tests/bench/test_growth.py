@@ -1,4 +1,4 @@
-"""The cost of calls in a small table and in one twenty times as large; `make growth` continues to 10^6 orders.
+"""The cost of calls in a small table and in one twelve times as large; `make growth` continues to 10^6 orders.
 
 Ministack charges writes as DynamoDB does, and all reads alike. So the request units of reads are computed by DynamoDB's
 rules (bench/growth/capacity.py), and the rules for writes are checked against the engine.
@@ -16,9 +16,9 @@ from chalicelib.adapters import order_items
 from ordersctl.shared.engine_client import client_options
 from testkit.builders import LATER, an_order
 
-pytestmark = pytest.mark.full  # 20,000 orders in the engine; `make growth` runs all sizes
+pytestmark = pytest.mark.full  # 12,000 orders in the engine; `make growth` runs all sizes
 
-SMALL, LARGE = 1_000, 20_000  # orders, a tenth of them one customer's: 100 and 2,000
+SMALL, LARGE = 1_000, 12_000  # orders, a tenth of them one customer's: 100 and 1,200
 BY_A_RARE_STATUS = "first page by a status that every tenth order has"
 BY_NO_STATUS = "first page by a status that no order has"
 ALL_BY_NO_STATUS = "all pages by a status that no order has"
@@ -82,8 +82,8 @@ def test_a_list_by_status_reads_at_most_a_thousand_entries_of_a_customer_who_has
     step = ("Query", 100, 3.0)
     assert read_by(costs[LARGE][BY_A_RARE_STATUS, MANY]) == [step] * 2
     assert read_by(costs[LARGE][BY_NO_STATUS, MANY]) == [step] * 10
-    # Following the cursors costs what the customer has: 2,000 entries here, and an empty page behind the last.
-    assert read_by(costs[LARGE][ALL_BY_NO_STATUS, MANY]) == [step] * 20 + [("Query", 0, 0.5)]
+    # Following the cursors costs what the customer has: 1,200 entries here, and an empty page behind the last.
+    assert read_by(costs[LARGE][ALL_BY_NO_STATUS, MANY]) == [step] * 12 + [("Query", 0, 0.5)]
 
 
 def test_the_rules_charge_a_write_as_the_engine_does(costs: dict[int, Costs]) -> None:

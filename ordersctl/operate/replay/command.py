@@ -23,7 +23,7 @@ from ordersctl.shared.queues.stage_queues import StageQueues
 from ordersctl.shared.stage import Stage, with_stage
 
 _AT_ONCE = 10  # events
-_SENDERS = 4  # batches that are sent at the same time: a call takes some ten milliseconds
+SENDERS = 4  # batches that are sent at the same time: a call takes some ten milliseconds
 _STATUSES = [each.value for each in OrderStatus if each is not OrderStatus.ERASED]
 
 
@@ -175,7 +175,7 @@ def send_all(source: str, send: targets.Send, limit: RateLimit, chosen: list[Ord
     if len(chosen) <= _AT_ONCE:
         return send_batch(chosen) if chosen else 0
     batches = [chosen[start : start + _AT_ONCE] for start in range(0, len(chosen), _AT_ONCE)]
-    with ThreadPoolExecutor(_SENDERS) as threads:
+    with ThreadPoolExecutor(SENDERS) as threads:
         return sum(threads.map(send_batch, batches))
 
 
