@@ -236,14 +236,15 @@ def accept(shop: ServiceHarness, request: pytest.FixtureRequest, tmp_path: Path)
         yield lambda order: str(gateway.post(json.dumps(order), str(uuid.uuid4())).json["order_id"])
 
 
-@pytest.mark.full  # a thousand orders
+@pytest.mark.full  # a thousand orders; a hundred with botocore, whose calls are slower
 def test_of_a_thousand_orders_exactly_those_that_were_tampered_with_are_rejected(
-    shop: ServiceHarness, accept: Callable[[Any], str]
+    shop: ServiceHarness, accept: Callable[[Any], str], aws_client: str
 ) -> None:
+    many = 1_000 if aws_client == "thin" else 100
     tampered = {
         accept(new_order(items=[line(unit_price=254 if n % 10 == 0 else 255)], reference=f"n{n}")): n % 10 == 0
-        for n in range(1_000)
+        for n in range(many)
     }
-    assert len(tampered) == len(shop.process_queue()) == 1_000
+    assert len(tampered) == len(shop.process_queue()) == many
     statuses = {order_id: shop.stored(order_id) for order_id in tampered}
     assert {o: isinstance(s, Order) and s.status == "rejected" for o, s in statuses.items()} == tampered

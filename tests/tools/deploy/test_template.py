@@ -56,6 +56,7 @@ def complaints(directory: Path, *options: str, **documents: Template) -> str:
 
 
 @pytest.mark.full  # `make check` lints the templates of stage prod
+@pytest.mark.timeout(900)  # on a busy machine
 def test_the_linter_accepts_the_template(packaged: Template, template: Template, tmp_path: Path) -> None:
     retained = excerpt(packaged, ["OrderTable", "IdSecret"])
     documents = {"sam": packaged, "translated": template, "provisioned": templates.resources(), "retained": retained}

@@ -76,12 +76,14 @@ def references(value: Any) -> list[str]:
 
 
 @pytest.mark.full  # the linter takes seconds for each template
+@pytest.mark.timeout(900)  # on a busy machine
 def test_the_linter_accepts_the_templates_that_are_deployed(packaged: Template, tmp_path: Path) -> None:
     documents = {"-".join(given.values()): template for given, template in covering(sam_templates(packaged))}
     assert complaints(tmp_path, **documents) == ""
 
 
 @pytest.mark.full  # the same
+@pytest.mark.timeout(900)  # on a busy machine
 def test_the_linter_accepts_the_stacks_that_come_of_them(chosen: list[Stack], tmp_path: Path) -> None:
     documents = {f"stack-{number}": stack.template for number, stack in enumerate(chosen)}
     # I1022 is about style: Fn::Join where Fn::Sub would do. The template joins a part that a condition chooses.
@@ -99,6 +101,7 @@ OF_AWS_KEYS = {
 
 
 @pytest.mark.full  # checkov has an environment of its own, and takes half a minute
+@pytest.mark.timeout(900)  # on a busy machine
 def test_checkov_finds_nothing_in_any_stack_but_what_was_put_there(chosen: list[Stack], tmp_path: Path) -> None:
     stacks_of = {f"stack-{number}": stack for number, stack in enumerate(chosen)}
     documents = {name: stack.template for name, stack in stacks_of.items()}
