@@ -67,7 +67,7 @@ def complete_response(request: Request, get_response: Any) -> Response:
     """Turn Chalice's own error responses into problem documents, and add the CORS headers to every response."""
     from chalicelib.http import problems
 
-    return problems.finished(get_response(request), request, app)
+    return problems.complete(get_response(request), request, app)
 
 
 def endpoint(function: Callable[..., Response]) -> Callable[..., Response]:

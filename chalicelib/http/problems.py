@@ -134,8 +134,8 @@ def _refuse(problem: Problem, request: Request) -> Response:
     return response(problem, request)
 
 
-def finished(given: Response, request: Request, app: Chalice) -> Response:
-    """A response of Chalice's as the client gets it."""
+def complete(given: Response, request: Request, app: Chalice) -> Response:
+    """Chalice's response with a problem in place of its own errors, the CORS headers, and no body for HEAD."""
     response = replace_framework_error(given, request, app.routes)
     return responses.as_the_client_may_read_it(response, request, app.api.cors)
 
