@@ -30,9 +30,9 @@ if "AWS_CHALICE_CLI_MODE" in os.environ:  # `chalice local` answers as API Gatew
 logs.configure()
 app = Chalice(app_name="orders", configure_logs=False)
 if "CORS_ALLOW_ORIGIN" in os.environ:
-    from chalicelib.http.responses import cors
+    from chalicelib.http import cors
 
-    app.api.cors = cors(os.environ["CORS_ALLOW_ORIGIN"])
+    app.api.cors = cors.config(os.environ["CORS_ALLOW_ORIGIN"])
 
 API_GATEWAY_TIMEOUT_MS = 29_000  # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 GET_AND_HEAD = ["GET", "HEAD"]  # RFC 9110, section 9.1: every server supports both
