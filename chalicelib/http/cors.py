@@ -25,7 +25,7 @@ class Origins(CORSConfig):
         self.all = tuple(origins)
 
     def headers_for(self, origin: str | None) -> dict[str, str]:
-        """The headers of a response to a page of that origin; of the first allowed one if it is not allowed."""
+        """The headers for a page of that origin; those of the first allowed origin if it is not allowed."""
         headers: dict[str, str] = self.get_access_control_headers()
         if len(self.all) > 1:
             headers["Vary"] = "Origin"

@@ -10,7 +10,7 @@ _ORDER = {
     "order_id": "Given by the service when it accepts the order.",
     "customer_id": "The customer whose order it is: the token's, or the one whom a service named.",
     "status": "How far the order has come.",
-    "status_reason": "Why it got its status, in the words of whoever asked for it.",
+    "status_reason": "Why the order has its status, as the caller gave it.",
     "currency": "A currency code of ISO 4217; every amount of the order is in its minor unit.",
     "items": "The lines of the order.",
     "adjustments": "Amounts beside the lines: shipping, tax, fees, tips, discounts.",
