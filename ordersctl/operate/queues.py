@@ -34,7 +34,7 @@ _SECONDS = 2, 30  # between two measurements, locally and on AWS: CloudWatch's c
 def queues(*, stage: Stage, as_json: bool, watch: bool, every: int | None) -> None:
     """Show each queue's depth, messages in flight and oldest message; the stream's lag; what DynamoDB throttled."""
     if every is not None and not watch:
-        raise click.UsageError("--every belongs to --watch.")
+        raise click.UsageError("--every needs --watch.")
     if not watch:
         _show(stage, _measured(stage), as_json=as_json, indent=2)
         return

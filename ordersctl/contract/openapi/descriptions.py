@@ -88,7 +88,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "subject": "The order's id.",
         "time": "When it happened.",
         "datacontenttype": "The media type of `data`.",
-        "dataschema": "The schema of `data`; another version is another promise.",
+        "dataschema": "The schema of `data`. Its version changes with an incompatible change only.",
         "sequence": "The order's version: a consumer keeps the highest that it has seen of an order.",
         "sequencetype": "How `sequence` is compared: as a number.",
         "correlationid": "The id of the request that placed the order.",
