@@ -37,7 +37,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 # Only files whose hash is in a requirements file are installed. A package without a wheel is built with the setuptools
 # of requirements-build.txt: in isolation, pip would fetch another one without checking a hash. uv takes seconds where pip takes most
 # of a minute. Without uv, or when it fails, the same files are installed by pip.
-# Each is called with an environment, and INSTALL with a requirements file, too.
+# Each takes an environment as its argument; INSTALL also takes a requirements file.
 PIP = $(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation
 UV = .venv/bin/uv pip install --quiet --python $(1)/bin/python --require-hashes --no-build-isolation
 INSTALL = $(UV) -r $(2) 2>/dev/null || { $(HAS_PIP) && $(PIP) -r $(2); }
@@ -72,7 +72,7 @@ contract: .venv/installed
 clients: .venv/installed build/clients/installed
 	.venv/bin/python -m pytest tests/contract/clients $(ARGS)
 
-# Generators of clients and linters, in an environment of their own. Its Node.js is a wheel, so that no machine needs one.
+# Generators of clients and linters, in an environment of their own. Node.js is installed there as a wheel.
 build/clients/installed: requirements-clients.txt tests/contract/clients/package-lock.json
 	@echo "Installing generators of clients (once)"
 	@$(PYTHON) -m venv build/clients
@@ -226,7 +226,7 @@ UV_BY_PIP = install --quiet --disable-pip-version-check --no-compile --require-h
 	@$(call INSTALL,.venv,requirements-run.txt)
 	@touch $@
 
-# The command line, beside the Python that runs it. It is no package to be installed: the code is the project's own.
+# The command line, copied beside the Python that runs it. It runs the project's own code, so no package is installed.
 .venv/bin/ordersctl: ordersctl/launcher | .venv/run
 	@install -m 755 $< $@
 

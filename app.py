@@ -1,7 +1,11 @@
-"""The entry points of Orders: the API accepts orders, one function stores them, another publishes their events.
+"""Every Lambda entry point of Orders, in the sequence of an order's path (docs/explain/architecture.md):
 
-An endpoint reads the request, calls the service, and writes the response. Each entry point imports what it uses within
-itself, so that a Lambda function starts with its own part of the service only
+    client -> place_order -> order queue -> process_orders -> table -> its stream -> publish_events -> event topic
+
+The API's other endpoints read, change, erase and list the table's orders; `authorizer` checks callers' tokens. Each
+entry point calls a function of chalicelib/application, which gets its adapters from chalicelib/wiring.py.
+
+Each imports what it uses within itself, so that a Lambda function starts with its own part of the service only
 (docs/adr/0009-a-small-client-where-orders-wait.md); on Lambda that part is imported before the first invocation
 (chalicelib/startup.py).
 """
@@ -26,25 +30,26 @@ if "AWS_CHALICE_CLI_MODE" in os.environ:  # `chalice local` answers as API Gatew
 logs.configure()
 app = Chalice(app_name="orders", configure_logs=False)
 if "CORS_ALLOW_ORIGIN" in os.environ:
-    from chalicelib.http.responses import cors
+    from chalicelib.http import cors
 
-    app.api.cors = cors(os.environ["CORS_ALLOW_ORIGIN"])
+    app.api.cors = cors.config(os.environ["CORS_ALLOW_ORIGIN"])
 
 API_GATEWAY_TIMEOUT_MS = 29_000  # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+GET_AND_HEAD = ["GET", "HEAD"]  # RFC 9110, section 9.1: every server supports both
 MERGE_PATCH = ["application/merge-patch+json", "application/json"]  # RFC 7396, and what most clients send
-READING = ["GET", "HEAD"]  # RFC 9110, section 9.1: every server supports both
+ANY_TYPE = ["*/*"]  # the Content-Type of a request whose body is not read
 
 
 def _remaining_ms(lambda_context: Any) -> Callable[[], float]:
-    """How much time an invocation has left until the function's timeout, in milliseconds."""
-    remaining: Callable[[], float] = lambda_context.get_remaining_time_in_millis
-    return remaining
+    """Return Lambda's function that says how many milliseconds are left until the invocation's timeout."""
+    remaining_ms: Callable[[], float] = lambda_context.get_remaining_time_in_millis
+    return remaining_ms
 
 
-# --- API -------------------------------------------------------------------------------------------------------------
+# --- API: client to order queue, and client to table -----------------------------------------------------------------
 
 
-@app.authorizer(ttl_seconds=300)
+@app.authorizer(ttl_seconds=300)  # API Gateway caches the result by token
 def authorizer(request: AuthRequest) -> AuthResponse:
     from chalicelib.http.auth.authorizer import authorize
 
@@ -58,14 +63,15 @@ def authorizer(request: AuthRequest) -> AuthResponse:
 
 
 @app.middleware("http")
-def framework_errors_as_problems(event: Request, get_response: Any) -> Response:
+def complete_response(request: Request, get_response: Any) -> Response:
+    """Turn Chalice's own error responses into problem documents, and add the CORS headers to every response."""
     from chalicelib.http import problems
 
-    return problems.finished(get_response(event), event, app)
+    return problems.complete(get_response(request), request, app)
 
 
 def endpoint(function: Callable[..., Response]) -> Callable[..., Response]:
-    """Call a function with the request and the path's parameters; answer a problem for the error that it raises.
+    """Call the function with the request and the path's parameters; an error that it raises becomes a problem document.
 
     All calls to AWS of a request share one deadline, so that the client is answered 503 rather than not at all.
     """
@@ -98,16 +104,17 @@ def place_order(request: Request) -> Response:
         idempotency_key=requests.idempotency_key(request),
         new=orders.parse(orders.NewOrder, requests.json_body(request), now=context.now),
         context=context,
+        # None: the processor does not compare the order with the shop's prices.
         placed_by=principal.placed_by if wiring.settings().checks_customer_prices else None,
         secret=wiring.id_secret(),
         queue=wiring.order_queue(),
-        # Finds the order of an earlier attempt; gives up after 300 ms so that a slow table delays nobody.
+        # Finds the order of an earlier attempt under the same key; a slow table delays the response by 300 ms at most.
         find=lambda order_id: wiring.fail_fast_order_table().get(order_id),
     )
     return responses.accepted(request, accepted, customer_id)
 
 
-@app.route("/orders", methods=READING, authorizer=authorizer, content_types=["*/*"])
+@app.route("/orders", methods=GET_AND_HEAD, authorizer=authorizer, content_types=ANY_TYPE)
 @endpoint
 def read_orders(request: Request) -> Response:
     from chalicelib.application import read_many
@@ -125,7 +132,7 @@ def read_orders(request: Request) -> Response:
     return responses.orders(request, order_ids, found)
 
 
-@app.route("/orders/{order_id}", methods=READING, authorizer=authorizer, content_types=["*/*"])
+@app.route("/orders/{order_id}", methods=GET_AND_HEAD, authorizer=authorizer, content_types=ANY_TYPE)
 @endpoint
 def read_order(request: Request, order_id: str) -> Response:
     from chalicelib.application import manage
@@ -165,7 +172,7 @@ def change_order(request: Request, order_id: str) -> Response:
     return responses.order(request, order)
 
 
-@app.route("/orders/{order_id}", methods=["DELETE"], authorizer=authorizer, content_types=["*/*"])
+@app.route("/orders/{order_id}", methods=["DELETE"], authorizer=authorizer, content_types=ANY_TYPE)
 @endpoint
 def erase_order(request: Request, order_id: str) -> Response:
     from chalicelib.application import manage
@@ -183,7 +190,7 @@ def erase_order(request: Request, order_id: str) -> Response:
     return responses.erased(request)
 
 
-@app.route("/customers/{customer_id}/orders", methods=READING, authorizer=authorizer, content_types=["*/*"])
+@app.route("/customers/{customer_id}/orders", methods=GET_AND_HEAD, authorizer=authorizer, content_types=ANY_TYPE)
 @endpoint
 def list_orders(request: Request, customer_id: str) -> Response:
     from chalicelib.application.list_orders import page_of_orders
@@ -193,7 +200,7 @@ def list_orders(request: Request, customer_id: str) -> Response:
     principal = requests.principal(request, READ, wiring.settings())
     customer_id = principal.customer_to_act_for(customer_id)
     asked = list_query.read(request)
-    cursor_scope = (principal.subject, customer_id, *asked.cursor_scope)
+    cursor_scope = (principal.subject, customer_id, *asked.cursor_scope)  # a cursor of another list is refused
     page = page_of_orders(
         customer_id,
         asked.filters,
@@ -205,7 +212,7 @@ def list_orders(request: Request, customer_id: str) -> Response:
     return responses.page(request, page, asked.given, next_cursor)
 
 
-@app.route("/openapi.json", methods=READING, content_types=["*/*"])
+@app.route("/openapi.json", methods=GET_AND_HEAD, content_types=ANY_TYPE)
 @endpoint
 def openapi(request: Request) -> Response:
     from chalicelib.http import responses
@@ -213,7 +220,7 @@ def openapi(request: Request) -> Response:
     return responses.openapi(request)
 
 
-@app.route("/health", methods=READING, content_types=["*/*"])
+@app.route("/health", methods=GET_AND_HEAD, content_types=ANY_TYPE)
 @endpoint
 def health(request: Request) -> Response:
     from chalicelib.http import responses
@@ -221,7 +228,7 @@ def health(request: Request) -> Response:
     return responses.healthy(request, wiring.settings().stage)
 
 
-@app.route("/", methods=READING, content_types=["*/*"])
+@app.route("/", methods=GET_AND_HEAD, content_types=ANY_TYPE)
 @endpoint
 def index(request: Request) -> Response:
     from chalicelib.http import responses
@@ -229,10 +236,7 @@ def index(request: Request) -> Response:
     return responses.index(request, wiring.settings().stage)
 
 
-# --- SQS handler -----------------------------------------------------------------------------------------------------
-
-# Processing stops a second before the function's end; deletes may use all of that but the last 200 ms.
-DELETED_BEFORE_END_MS = 200
+# --- Processor: order queue to table ---------------------------------------------------------------------------------
 
 
 @app.on_sqs_message(queue=os.environ["ORDER_QUEUE_URL"].rsplit("/", 1)[-1], batch_size=10, name="process-orders")
@@ -240,8 +244,9 @@ def process_orders(event: SQSEvent) -> Any:
     from chalicelib import lambda_batches
     from chalicelib.application.process import process_batch
 
-    messages, remaining_ms = event.to_dict()["Records"], _remaining_ms(event.context)
-    with timeouts.deadline(remaining_ms):
+    messages = event.to_dict()["Records"]
+    remaining_ms = _remaining_ms(event.context)
+    with timeouts.deadline(remaining_ms):  # ends 1 s before the invocation's timeout
         failed = process_batch(
             messages,
             table=wiring.order_table(),
@@ -250,7 +255,8 @@ def process_orders(event: SQSEvent) -> Any:
             remaining_ms=remaining_ms,
             longest_ms=wiring.longest_call_ms(),
         )
-    with timeouts.deadline(remaining_ms, kept_ms=DELETED_BEFORE_END_MS):
+    # If Lambda does not read `batchItemFailures`, this deletes the messages that succeeded: within that second.
+    with timeouts.deadline(remaining_ms, kept_ms=200):
         return lambda_batches.sqs_response(
             messages,
             failed,
@@ -259,7 +265,7 @@ def process_orders(event: SQSEvent) -> Any:
         )
 
 
-# --- DynamoDB stream handler -----------------------------------------------------------------------------------------
+# --- Publisher: the table's stream to the event topic ----------------------------------------------------------------
 
 
 @app.on_dynamodb_record(
@@ -287,4 +293,4 @@ def publish_events(event: DynamoDBEvent) -> Any:
     return lambda_batches.stream_response(first_failed, report_failures=report_failures)
 
 
-startup.prepare_for_lambda()
+startup.prepare_for_lambda()  # imports this function's part; nothing to do elsewhere

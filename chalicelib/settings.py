@@ -9,7 +9,7 @@ LOCAL_ENGINE = "http://127.0.0.1:4566"
 AWS_CLIENTS = ("thin", "botocore")
 CUSTOMER_PRICES = ("trusted", "checked")
 
-MOST_INDEX_KEYS = 32  # the first steps of a list then read half of what it may read: adapters/merged_lists.py
+MOST_INDEX_KEYS = 32  # the first queries of a list then read half of what a page may read: adapters/merged_lists.py
 # As in AllowedPattern of SpreadCustomers (infra/resources.yaml). "," and "=" are separators, and direct acceptance
 # writes the value into a template, where quotes and dollar signs would be read otherwise.
 _SPREAD_CUSTOMER = r"([A-Za-z0-9._:@|+~-]{1,128})=(?:([0-9]{1,2})\.\.)?([0-9]{1,2})(:people)?"

@@ -23,7 +23,7 @@ _ACCEPTING = (
     "chalicelib.http.requests",
     "chalicelib.http.responses",
 )
-# Of the endpoints that read and change orders: a snapshot has them too, for it is made once for many environments.
+# For the endpoints that read and change orders. Only a snapshot (SnapStart) has them, which many environments share.
 _OTHER_ENDPOINTS = (
     "chalicelib.adapters.order_table",
     "chalicelib.application.list_orders",
@@ -72,7 +72,7 @@ def prepare(handler: str, *, is_for_snapshot: bool) -> None:
     elif "chalicelib.aws.tls" in modules:
         with suppress(SettingsError):  # each invocation will raise it, and log it
             wiring.read_authorities()
-    gc.freeze()  # and no collection looks at it again
+    gc.freeze()  # no later collection scans it
     gc.enable()
 
 

@@ -75,7 +75,7 @@ def _client(service: str, policy: CallPolicy = CALL_POLICY) -> Any:
 
 
 def read_authorities() -> None:
-    """Make the TLS context now that the thin client's first connection would make. Raises SettingsError."""
+    """Make the thin client's TLS context now, not at its first connection. Raises SettingsError."""
     if settings().aws_client == "thin" and not (settings().endpoint_url or "").startswith("http:"):
         from chalicelib.aws import tls
 

@@ -63,7 +63,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "power-tune": Entry("ordersctl.estimate.power_tuning.command", "Measure a function at several memory sizes."),
     },
     "This command line": {
-        "completion": Entry("ordersctl.cli", "Print what makes a shell complete these commands."),
+        "completion": Entry("ordersctl.cli", "Print the completion of these commands for a shell."),
     },
 }
 # Started by `run`, not by people.
@@ -159,7 +159,7 @@ def main() -> None:
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print what makes a shell complete the commands and options of ordersctl.
+    """Print the completion of commands and options for a shell.
 
     In bash: eval "$(ordersctl completion bash)"; zsh likewise; in fish: ordersctl completion fish | source
     """

@@ -24,7 +24,7 @@ from bench.instructions.packages import (
     runtime,
 )
 from ordersctl.deploy.zip_contents.bytecode import NEVER_IMPORTED
-from ordersctl.estimate.cost import worth
+from ordersctl.estimate.cost import comparison
 from ordersctl.estimate.cost.aws_prices import aws_prices
 from ordersctl.estimate.cost.per_order import Load
 from ordersctl.shared.engine_client import get_json
@@ -176,7 +176,7 @@ def zip_megabytes(bench: Bench) -> float:
 
 def dollars() -> dict[str, float]:
     """Way of accepting -> dollars per million real orders, by the cost model."""
-    found = worth.totals(Load(), aws_prices())
+    found = comparison.totals(Load(), aws_prices())
     return {"HTTP API": found["HTTP API"], "REST API": found["REST API"], "direct": found["Direct"]}
 
 

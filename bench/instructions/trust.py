@@ -1,4 +1,4 @@
-"""The certificates of `make bench`: a made-up authority among the real ones, so that checking it costs what it does."""
+"""The certificates of `make bench`: a made-up authority among the real ones, so that verifying costs what it does."""
 
 import functools
 from pathlib import Path

@@ -141,7 +141,7 @@ def _token(tree: Path) -> str:
 
 def _pids(run: LocalRun) -> dict[str, int]:
     found = json.loads((run.state_dir / "run.json").read_text())
-    pids: dict[str, int] = found.get("processes", found)  # a tree from before this file had addresses too
+    pids: dict[str, int] = found.get("processes", found)  # in earlier commits the file had processes only
     return pids
 
 
@@ -153,7 +153,7 @@ def _published(run: LocalRun) -> int:
 
 def _settled(run: LocalRun) -> bool:
     before = _published(run)
-    time.sleep(1)  # nothing says that no order is on its way: see whether one more was published
+    time.sleep(1)  # no order is on its way if none more was published meanwhile
     return _published(run) == before
 
 

@@ -17,7 +17,7 @@ from chalicelib.adapters.order_items import PLACED_KEY, Item
 class Bounds(NamedTuple):
     """How many entries are read."""
 
-    per_page: int = 1_000  # and a step of each key: a rare status ends in a cursor, not in a long wait
+    per_page: int = 1_000  # and a step of each key; then the page ends, full or not, with a cursor
     per_filtered_step: int = 100
     per_step: int = 16  # the minimum: 16 entries are about 4 KB, the smallest billed read
 
@@ -34,7 +34,7 @@ class Step(NamedTuple):
 
 
 Read = Callable[[str, str | None, int], Step]  # takes a key, the PLACED_KEY to start after, and the entries to read
-_Found = tuple[str, Item | None]  # PLACED_KEY and its entry; None where a step ended, whether or not that entry matches
+_Found = tuple[str, Item | None]  # an entry with its PLACED_KEY; None in place of the entry marks the end of a step
 
 
 class Merged:
@@ -79,7 +79,7 @@ class Merged:
         return min(page, max(self._bounds.per_step, round(mean + 3 * math.sqrt(mean))))  # three standard deviations
 
     def _way(self, key: str, start_after: str | None, size: int) -> Iterator[_Found]:
-        """The entries of one key, newest first, with a mark where each step ended."""
+        """The entries of one key, newest first, with a mark at the end of each step."""
         while True:
             step = self._read(key, start_after, size)
             self._entries_read.append(step.read)

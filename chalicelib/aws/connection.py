@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 _READ_BYTES = 65_536
 _MOST_HEAD_BYTES = 65_536
-_MOST_CONTENT_DIGITS = 8  # of a length; AWS's longest response is DynamoDB's, with 16 MB of items
+_MOST_CONTENT_DIGITS = 8  # of Content-Length; AWS's longest response is DynamoDB's, with 16 MB of items
 _END_OF_HEAD = b"\r\n\r\n"
-# Visible ASCII only: what else a line may consist of, and where it ends then, is left to http.client.
+# Visible ASCII only: a head with any other character is left to http.client.
 _PLAIN_HEAD = re.compile(rb"HTTP/1\.1 ([2-5]\d\d)(?: [ -~]*)?\r\n(?:[A-Za-z0-9-]+:[ -~]*\r\n)*\r\n")
 _USED = re.compile(
     rb"\n(content-length|transfer-encoding|connection|x-amzn-query-error): *([ -~]*?) *(?=\r\n)", re.IGNORECASE
@@ -44,7 +44,7 @@ class _Head(NamedTuple):
 
 def connect(host: str, port: int, timeout: float) -> socket.socket:
     """A TCP connection that sends what is written at once. Raises OSError."""
-    address: Any = (name_of(host), port)  # typeshed knows no bytes here
+    address: Any = (name_of(host), port)  # typeshed does not allow bytes here
     connected = socket.create_connection(address, timeout)
     connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connected
@@ -62,7 +62,7 @@ class Connection:
         self._socket = sock
 
     def is_quiet(self) -> bool:
-        """Whether an idle connection can be used again: it has not ended, and nothing came that nobody asked for."""
+        """Whether an idle connection can be used again: it is open, and no bytes have arrived without a request."""
         waiting = select.poll()
         waiting.register(self._socket, select.POLLIN)
         return not waiting.poll(0)
@@ -94,7 +94,7 @@ def read_response(sock: socket.socket, ends: float) -> Response:
     content = received[end + len(_END_OF_HEAD) :]
     if len(content) < head.content_length:
         content = _rest(content, head.content_length, sock, ends)
-    is_last = head.is_last or len(content) > head.content_length  # nobody asked for what follows
+    is_last = head.is_last or len(content) > head.content_length  # bytes without a request follow
     return Response(head.status, head.error_name, content[: head.content_length], is_last)
 
 
@@ -123,7 +123,7 @@ def _more(sock: socket.socket, size: int, ends: float) -> bytes:
 
 
 def _wait_no_longer(sock: socket.socket, ends: float) -> None:
-    """Let the next wait end at `ends`: each byte that drips in would begin the socket's own timeout anew."""
+    """Let the next read end at `ends` at the latest: the socket's own timeout begins again with each byte."""
     if (left := ends - time.monotonic()) <= 0:
         raise TimeoutError("the response is not whole yet")
     sock.settimeout(left)
@@ -152,7 +152,7 @@ class _Received(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # of any buffer, says typeshed
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed: any buffer
         if not self._received:
             _wait_no_longer(self._socket, self._ends)
             return self._socket.recv_into(buffer)
@@ -168,7 +168,7 @@ def _by_http_client(received: bytes, sock: socket.socket, ends: float) -> Respon
     try:
         response.begin()
         content = response.read()
-    except (http.client.HTTPException, ValueError, OverflowError, MemoryError) as error:  # the last three: of sizes
+    except (http.client.HTTPException, ValueError, OverflowError, MemoryError) as error:  # ValueError on: of sizes
         raise ResponseError(f"not a response: {type(error).__name__}") from error
-    # The reader may have taken bytes of what follows with it, so the connection is not used again.
+    # The reader may have buffered bytes that follow the response, so the connection is not used again.
     return Response(response.status, response.headers.get("x-amzn-query-error", ""), content, is_last=True)

@@ -91,7 +91,7 @@ class JsonClient:
                 continue  # this does not count as an attempt: with keep-alive it also happens when nothing is wrong
             except retries.CALL_ERRORS as error:
                 status = _note_ambiguous(error, ambiguous)
-                pause = retries.pause_seconds(attempt)  # a pause, since no service tells when it will have recovered
+                pause = retries.pause_seconds(attempt)  # no service says when it will have recovered
                 if attempt == self._policy.attempts or not retries.is_retryable(error):
                     raise
                 if timeouts.seconds_left() <= pause or not (taken := self._quota.take(error)):

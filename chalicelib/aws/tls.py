@@ -40,9 +40,9 @@ class Authorities:
 
     @functools.cached_property
     def of_system(self) -> ssl.SSLContext:
-        """Those of the machine, or of the file that SSL_CERT_FILE names; and Amazon's, which that file may not have.
+        """The machine's authorities, or those of the file SSL_CERT_FILE; and Amazon's, which that file may not have.
 
-        A proxy may inspect what goes to one service and let another's through.
+        A proxy may inspect the traffic of one service, and not that of another.
         """
         context = ssl.create_default_context()
         context.load_verify_locations(str(self._roots))
@@ -60,5 +60,5 @@ def _handshake(context: ssl.SSLContext, host: str, port: int, timeout: float) ->
 
 @functools.cache
 def authorities() -> Authorities:
-    """Those of this process, for all its clients."""
+    """The authorities of this process, for all its clients."""
     return Authorities()

@@ -33,7 +33,7 @@ class ListQuery(NamedTuple):
 
     @property
     def cursor_scope(self) -> tuple[str | None, ...]:
-        """The filters, for which alone a cursor is valid.
+        """The filters that a cursor is bound to.
 
         `reference` is part of it only when used, so that cursors of releases without that filter stay valid.
         """
@@ -42,7 +42,7 @@ class ListQuery(NamedTuple):
 
 
 def read(request: Request) -> ListQuery:
-    """The request's query; raises Problem for one that no list has."""
+    """The request's query; raises Problem for a parameter that is unknown or invalid."""
     given = query(request, "status", "reference", "placed_after", "placed_before", "limit", "cursor")
     filters = Filters(
         status=_status(given.get("status")),
@@ -83,15 +83,15 @@ def _status(given: str | None) -> OrderStatus | None:
 
 
 def _placed_after(given: str | None) -> str | None:
-    """A time of RFC 3339, as this service writes times; a moment between two milliseconds is the one before it."""
+    """A time of RFC 3339, as this service writes times, rounded down to a whole millisecond."""
     return _milliseconds("placed_after", given, round_up=False)
 
 
 def _placed_before(given: str | None) -> str | None:
-    """The same, but a moment between two milliseconds is the one after it.
+    """The same, rounded up.
 
-    Orders have times of whole milliseconds, and both bounds are exclusive. So windows that meet between two
-    milliseconds lose no order, and have none in common.
+    Orders have times of whole milliseconds, and both bounds are exclusive. So two windows that meet between two
+    milliseconds contain each order once.
     """
     return _milliseconds("placed_before", given, round_up=True)
 

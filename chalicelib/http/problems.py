@@ -12,6 +12,7 @@ from chalicelib import logs
 from chalicelib.domain import errors, order_ids
 from chalicelib.domain.errors import OrdersError, Violation
 from chalicelib.http import problem_document, responses
+from chalicelib.http.cors import Origins
 
 logger = logging.getLogger("orders")
 
@@ -134,10 +135,14 @@ def _refuse(problem: Problem, request: Request) -> Response:
     return response(problem, request)
 
 
-def finished(given: Response, request: Request, app: Chalice) -> Response:
-    """A response of Chalice's as the client gets it."""
+def complete(given: Response, request: Request, app: Chalice) -> Response:
+    """Chalice's response with a problem in place of its own errors, the CORS headers, and no body for HEAD."""
     response = replace_framework_error(given, request, app.routes)
-    return responses.as_the_client_may_read_it(response, request, app.api.cors)
+    if request.method == "HEAD":
+        response.body = ""
+    if isinstance(app.api.cors, Origins):
+        response.headers.update(app.api.cors.headers_for(request.headers.get("origin")))
+    return response
 
 
 def replace_framework_error(given: Response, request: Request, routes: Routes) -> Response:

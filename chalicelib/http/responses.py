@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlencode
 
-from chalice.app import CORSConfig, Request, Response
+from chalice.app import Request, Response
 
 from chalicelib.application.accept import Accepted
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
@@ -22,49 +22,6 @@ RETRY_SOON = {"Retry-After": "1"}  # seconds
 # Of a body. A Lambda function's response is at most 6 MB, and holds the body as a JSON text, of up to twice the length.
 # One order is never longer.
 _MOST_CHARACTERS = 3_000_000
-
-
-class Origins(CORSConfig):
-    """The CORS settings for browser clients of some origins (https://fetch.spec.whatwg.org/#http-cors-protocol)."""
-
-    def __init__(self, origins: Sequence[str]) -> None:
-        super().__init__(
-            allow_origin=origins[0],
-            allow_headers=[
-                "Content-Type",
-                "Authorization",
-                "Idempotency-Key",
-                "If-Match",
-                "If-None-Match",
-                "traceparent",
-            ],
-            expose_headers=["ETag", "Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Request-Id"],
-            max_age=600,
-        )
-        self.all = tuple(origins)
-
-    def headers_for(self, origin: str | None) -> dict[str, str]:
-        """The headers of a response to a page of that origin; of the first allowed one if it is not allowed."""
-        headers: dict[str, str] = self.get_access_control_headers()
-        if len(self.all) > 1:
-            headers["Vary"] = "Origin"
-            if origin in self.all:
-                headers["Access-Control-Allow-Origin"] = str(origin)
-        return headers
-
-
-def cors(origins: str | None) -> Origins | bool:
-    """The CORS settings for origins that are separated by spaces; False for none."""
-    return Origins(origins.split()) if origins and origins.split() else False
-
-
-def as_the_client_may_read_it(given: Response, request: Request, allowed: object) -> Response:
-    """A response without its body if the request is HEAD, and with the headers that let a page read it."""
-    if request.method == "HEAD":
-        given.body = ""
-    if isinstance(allowed, Origins):
-        given.headers.update(allowed.headers_for(request.headers.get("origin")))
-    return given
 
 
 def request_id(request: Request) -> str:

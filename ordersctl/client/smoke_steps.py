@@ -19,7 +19,7 @@ _OK, _NOT_FOUND, _GONE = 200, 404, 410
 
 
 class Outcome(NamedTuple):
-    """What became of a step; `result` is ok, FAILED, or "left out" with its reason."""
+    """The outcome of a step; `result` is ok, FAILED, or "left out" with its reason."""
 
     step: str
     result: str

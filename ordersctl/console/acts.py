@@ -64,8 +64,8 @@ class Acts:
         everywhere: dict[str, Callable[[Any], list[str]]] = {
             "pause": lambda target: ["pause", self._reader(target), *self._sure],
             "resume": lambda target: ["resume", self._reader(target), *self._sure],
-            "redrive": lambda target: ["dlq", "redrive", *self._letters(target)],
-            "drop": lambda target: ["dlq", "drop", *self._letters(target)],
+            "redrive": lambda target: ["dlq", "redrive", *self._group(target)],
+            "drop": lambda target: ["dlq", "drop", *self._group(target)],
             "replay": lambda target: ["replay", "--order", self.order_id(target), "--yes", *self._options],
         }
         if not self._stage.is_local:
@@ -82,7 +82,7 @@ class Acts:
         """Return the command that traces an order; RefusedError for what is no order id."""
         return ["trace", self.order_id(order_id), "--json", *self._options]
 
-    def letters(self) -> list[str]:
+    def dead_letters(self) -> list[str]:
         """Return the command that lists the dead letters."""
         return ["dlq", "list", "--limit", "1000", "--json", *self._options]
 
@@ -103,7 +103,7 @@ class Acts:
                 return name
         raise RefusedError("There is no such processor, publisher or consumer. Reload the page.")
 
-    def _letters(self, target: Any) -> list[str]:
+    def _group(self, target: Any) -> list[str]:
         group = self.known.groups.get(target) if isinstance(target, str) else None
         if group is None:
             raise RefusedError("These dead letters have gone meanwhile. Reload the page.")
@@ -111,7 +111,7 @@ class Acts:
             raise RefusedError(
                 "No command can name this reason. Name the dead letters by the ids in ordersctl dlq list."
             )
-        exact = ["--exact"] if group.is_whole else []  # not those, too, whose reasons contain this one
+        exact = ["--exact"] if group.is_whole else []  # without it, also those whose reasons contain this one
         return ["--queue", group.queue, f"--reason={group.reason}", *exact, "--yes", *self._options]
 
 

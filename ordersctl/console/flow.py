@@ -1,4 +1,4 @@
-"""Orders as the log lines tell of them: each order's hops, counts by second, what is lost or doubled, and trouble.
+"""Orders as the log lines show them: each order's hops, counts by second, what is lost or doubled, and trouble.
 
 Everything is kept in rings of fixed size: the console may run for days.
 """
@@ -181,7 +181,7 @@ def _shown(value: Any) -> str | float | None:
 
 
 def _is_number(value: Any) -> bool:
-    """Tell whether a value is a number that JSON has: neither NaN nor infinite."""
+    """Return whether a value is a number that JSON has: neither NaN nor infinite."""
     return isinstance(value, int | float) and abs(value) <= sys.float_info.max
 
 

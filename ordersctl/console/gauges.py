@@ -34,7 +34,7 @@ class Group:
 
     @property
     def is_whole(self) -> bool:
-        """Whether `reason` is all of it: a longer one is known by how it begins."""
+        """Whether `reason` is the whole reason: of a longer one, it is the beginning."""
         return len(self.reason) < _REASON_CHARACTERS
 
     @property

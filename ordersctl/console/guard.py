@@ -94,5 +94,5 @@ def _act_refusal(request: Request, origin: str) -> tuple[int, str] | None:
 
 
 def not_done(status: int, why: str, headers: Mapping[str, str] | None = None) -> Response:
-    """Return the answer to an act that is not done, in the form in which the page reads all of them."""
+    """Return the response to a refused act, in the form of the response to every act."""
     return JSONResponse({"command": "", "ok": False, "output": why}, status, headers={**NO_STORE, **(headers or {})})

@@ -29,7 +29,7 @@ from ordersctl.shared.stage import Stage
 
 _STATIC = Path(__file__).parent / "static"
 BODY_BYTES = 4_096
-_TRACE_CHARACTERS, _LETTERS_CHARACTERS = 200_000, 2_000_000
+_TRACE_CHARACTERS, _DEAD_LETTERS_CHARACTERS = 200_000, 2_000_000
 _WHY = {404: "There is nothing at this address.", 405: "Acts are sent by POST; everything else is read by GET."}
 
 
@@ -39,7 +39,7 @@ class Console:
     def __init__(self, stage: Stage, source: Source, acts: Acts, *, allowed: bool) -> None:
         self._stage = stage
         self._acts = acts
-        run = secrets.token_hex(8)  # by which a page that is reloaded knows whether it is still this process
+        run = secrets.token_hex(8)  # a reloaded page compares it: another value is another process
         self._about = {"run": run, "stage": stage.name, "local": stage.is_local, "allowed": allowed}
         self._watcher = Watcher(source, acts)
         self._source = source
@@ -57,7 +57,7 @@ class Console:
                 Route("/orders/{order_id}", self._order),
                 Route("/orders/{order_id}/trace", self._trace),
                 Route("/acts", self._act, methods=["POST"]),
-                Route("/letters", self._letters, methods=["POST"]),
+                Route("/dead-letters", self._dead_letters, methods=["POST"]),
                 Mount("/static", StaticFiles(directory=_STATIC)),
             ],
         )
@@ -108,13 +108,13 @@ class Console:
         await self._watcher.look()
         return answer
 
-    async def _letters(self, request: Request) -> Response:
+    async def _dead_letters(self, request: Request) -> Response:
         """List dead letters by reason, on AWS by receiving each and giving it back."""
         await _json_object(request)
-        done = await run(self._acts.letters(), most=_LETTERS_CHARACTERS)
+        done = await run(self._acts.dead_letters(), most=_DEAD_LETTERS_CHARACTERS)
         if done["ok"]:
             try:
-                self._watcher.list_letters(json.loads(done["output"]))
+                self._watcher.list_dead_letters(json.loads(done["output"]))
             except (KeyError, TypeError, ValueError):
                 done["ok"] = False
             done["output"] = ""  # the page shows them by reason

@@ -65,7 +65,7 @@ class LocalSource:
         self._tail = Tail(project.log_dir(current.state_dir()))
 
     def lines(self) -> Iterator[NamedLine]:
-        """Yield the new lines of all files by time: of a run that has been running for long, the newest are kept."""
+        """Yield the new lines of all files, sorted by time, so that the newest orders of a long run are kept."""
         return iter(sorted(self._tail.lines(), key=lambda named: str(named[1].get("time"))))
 
     def rows(self) -> list[Row] | None:

@@ -17,9 +17,9 @@ from ordersctl.console.gauges import Group, groups_of
 from ordersctl.console.sources import Source
 
 _TICK_SECONDS, _IDLE_SECONDS = 0.2, 1.0  # between two looks at the logs, with a viewer and without
-_SILENCE_SECONDS = 5.0  # after which a viewer is told that nothing happened
+_SILENCE_SECONDS = 5.0  # after which a viewer gets the message that nothing happened
 _KEPT_DEPTHS = 300
-_MISSED_LOOKS = 5  # at the queues, after which a viewer is told that they do not answer
+_MISSED_LOOKS = 5  # at the queues, after which a viewer gets the message that they do not answer
 _FIRST_ORDERS, _MOST_ORDERS = 60, 40
 
 
@@ -56,10 +56,10 @@ class Watcher:
             await asyncio.sleep(_TICK_SECONDS if self.viewers else _IDLE_SECONDS)
 
     def _note_silence(self) -> None:
-        """Say that the queues have not answered for long: what hangs raises no error for a minute."""
-        patience = _MISSED_LOOKS * self._source.gauge_seconds
-        if time.monotonic() - self._asked > patience:
-            self._error = f"no answer for more than {patience:g} s"
+        """Note that the queues have not answered for a while: a call that hangs raises no error for a minute."""
+        limit = _MISSED_LOOKS * self._source.gauge_seconds
+        if time.monotonic() - self._asked > limit:
+            self._error = f"no answer for more than {limit:g} s"
 
     async def look(self) -> None:
         """Read the gauges now."""
@@ -85,14 +85,14 @@ class Watcher:
         self._groups = {group.id: group for group in groups}
         self._acts.known = Known(self._groups, self._acts.known.readers)
 
-    def list_letters(self, rows: list[dict[str, Any]]) -> None:
+    def list_dead_letters(self, rows: list[dict[str, Any]]) -> None:
         """Note what `ordersctl dlq list --json` printed."""
         self.set_groups(groups_of(rows))
 
     async def messages(self, about: dict[str, Any]) -> AsyncIterator[str]:
         """Yield a viewer's server-sent events (HTML standard, 9.2), beginning with all that is known."""
         with self._viewer():
-            flow, seen = self.flow, _Seen(self.flow)
+            flow, seen = self.flow, _Sent(self.flow)
             first = {
                 **about,
                 "window": self._source.window_seconds,
@@ -126,8 +126,8 @@ class Watcher:
         return {**self._gauges, "groups": groups, "depth": depth, "error": self._error}
 
 
-class _Seen:
-    """What one viewer has been told already."""
+class _Sent:
+    """What one viewer has been sent already."""
 
     def __init__(self, flow: Flow) -> None:
         self._changes = flow.changes
@@ -136,7 +136,7 @@ class _Seen:
         self._gauges: dict[str, Any] = {}
         self._plotted = 0
         self._metrics: list[Row] | None = None
-        self._told_at = 0.0
+        self._sent_at = 0.0
         self._was_busy = False
 
     def news(self, watcher: Watcher) -> dict[str, Any]:
@@ -146,7 +146,7 @@ class _Seen:
         if flow.changes != self._changes:
             out["orders"] = flow.changed(self._changes, _MOST_ORDERS)
             self._changes = flow.changes
-        if flow.totals != self._totals or not self._told_at:
+        if flow.totals != self._totals or not self._sent_at:
             out["totals"], out["ledger"] = dict(flow.totals), flow.ledger()
             self._totals = dict(flow.totals)
         if rows := self._rows(watcher):
@@ -157,9 +157,9 @@ class _Seen:
         if (gauges := watcher.gauged()) != self._gauges:
             out["gauges"] = self._gauges = gauges
         now = time.monotonic()
-        if not out and now - self._told_at < _SILENCE_SECONDS:
+        if not out and now - self._sent_at < _SILENCE_SECONDS:
             return {}
-        self._told_at = now
+        self._sent_at = now
         return out or {"idle": True}
 
     def _rows(self, watcher: Watcher) -> list[Row]:
@@ -171,7 +171,7 @@ class _Seen:
         if not rows:
             return []
         self._plotted = int(rows[-1][0] or 0)
-        # A second in which nothing passed is told once: the page draws those after it by itself.
+        # A second in which nothing passed is sent once: the page draws those after it by itself.
         news = len(rows) > 1 or any(rows[0][1:5]) or self._was_busy
         self._was_busy = any(rows[-1][1:5])
         return rows if news else []

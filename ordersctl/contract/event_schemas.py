@@ -195,7 +195,7 @@ def broken_promises() -> list[str]:
         current = made.get(published["title"])
         if current is None:
             wrong.append(f"{published['title']}: no such event any more")
-        elif current["$id"] == published["$id"]:  # another version is another promise
+        elif current["$id"] == published["$id"]:  # another version may be incompatible
             wrong += [f"{published['title']}: {each}" for each in breaks(published, current)]
     return wrong
 

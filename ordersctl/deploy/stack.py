@@ -86,7 +86,7 @@ class Stack:
 
     @property
     def is_changing(self) -> bool:
-        """Whether a deployment, or taking one back, is going on; to clean up after it is not a part of it."""
+        """Whether a deployment or a rollback is in progress; the clean-up after it does not count."""
         status = str((self.describe() or {}).get("StackStatus", ""))
         return status.endswith("_IN_PROGRESS") and not status.endswith("_COMPLETE_CLEANUP_IN_PROGRESS")
 

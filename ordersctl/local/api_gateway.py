@@ -29,8 +29,8 @@ from chalice.local import (
 )
 
 from chalicelib.http import problem_document, problems
+from chalicelib.http.cors import Origins
 from chalicelib.http.problems import Problem
-from chalicelib.http.responses import Origins
 from ordersctl.local import request_body
 from ordersctl.local.reference import page as reference
 from ordersctl.local.request_body import UnreadableBodyError

@@ -44,7 +44,7 @@ def consumer(name: str, state_dir: Path | None) -> None:
     assert isinstance(source, SQSEventConfig)  # noqa: S101 - they all are
     function = Function(
         name=name,
-        handler=_failing_when_told(app.handler_map[source.name], switched),
+        handler=_failing_when_switched(app.handler_map[source.name], switched),
         reports_failures=False,
         timeout_seconds=TIMEOUT_SECONDS,
     )
@@ -60,10 +60,10 @@ def _client(name: str) -> dict[str, str]:
     return {"ORDERS_TOKEN_URL": url, "ORDERS_CLIENT_ID": name, "ORDERS_CLIENT_SECRET": client_secret(name)}
 
 
-def _failing_when_told(handler: Handler, switched: Switched) -> Handler:
+def _failing_when_switched(handler: Handler, switched: Switched) -> Handler:
     def handle(event: Any, context: Any) -> Any:
         if switched.state() == State.FAILING:
-            raise RuntimeError("told to fail")
+            raise RuntimeError("switched to fail")
         return handler(event, context)
 
     return handle

@@ -19,8 +19,7 @@ def main() -> None:
     threading.Thread(target=_end_with_starter, daemon=True).start()
     module, _, function = sys.argv[1].partition(":")
     sys.argv[:] = [module, *sys.argv[2:]]
-    # The programs of a run hold whatever they were given, and make few cycles: looking for them more seldom saves a
-    # twentieth of their CPU.
+    # The programs of a run make few reference cycles: collecting them less often saves a twentieth of their CPU.
     gc.set_threshold(_ALLOCATIONS_PER_COLLECTION, 20, 100)
     sys.exit(getattr(importlib.import_module(module), function)())
 
@@ -38,7 +37,7 @@ def _heed_signals() -> None:
 def _end_with_starter() -> None:
     while os.read(0, 1):
         pass
-    # No orderly end: the program may be deep in a library, and none of its data is worth keeping.
+    # Ended at once: the program may be deep in a library, and has no data to save.
     # Its whole process group is killed, so that no process that it started stays either.
     if os.getpgrp() == os.getpid():
         os.killpg(os.getpid(), signal.SIGKILL)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ordersctl.local.processes import Child
+from ordersctl.local.child_process import Child
 from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.project import INFRA, log_dir
 

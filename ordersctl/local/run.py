@@ -1,4 +1,4 @@
-"""`ordersctl run`: runs the engine, the stack, the API and the event sources, until Ctrl-C."""
+"""`ordersctl run`: runs the engine, the stack, the API and the event sources (supervisor.py), until Ctrl-C."""
 
 import json
 import secrets

@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 
 from chalicelib.settings import CUSTOMER_PRICES, SettingsError, parse_spread
+from ordersctl.local.child_process import Child, stop
 from ordersctl.local.engine import deploy, engine, set_visibility
-from ordersctl.local.processes import Child, stop
 from ordersctl.shared import project
 from ordersctl.shared.engine_client import HEALTH, get_json
 from ordersctl.shared.output import echo

@@ -47,7 +47,7 @@ def answer(authorization: str | None, body: bytes) -> Answer:
             "Send a form, each field once: grant_type=client_credentials, client_id and client_secret.",
         )
     client, secret = _credentials(authorization) or (form.get("client_id", ""), form.get("client_secret", ""))
-    # Two texts of which one may hold any character: compare_digest takes only bytes then.
+    # As bytes: compare_digest takes no text with characters beyond ASCII.
     if not re.fullmatch(CUSTOMER_ID_PATTERN, client) or not hmac.compare_digest(
         client_secret(client).encode(), secret.encode()
     ):

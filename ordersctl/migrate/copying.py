@@ -1,4 +1,4 @@
-"""Writing orders that were read: several at once, counted by what became of each."""
+"""Writing orders that were read: several at once, counted by outcome."""
 
 from collections import Counter
 from collections.abc import Iterator

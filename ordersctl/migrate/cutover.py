@@ -78,7 +78,7 @@ def _warn_of_one_way(migration: Migration, route: str) -> None:
             err=True,
         )
     elif not migration.state.is_running("write-back"):
-        echo(f"Warning: write-back does not run here. What is {done} here is in the shop when it has run.", err=True)
+        echo(f"Warning: write-back does not run here. What is {done} here gets into the shop when it runs.", err=True)
 
 
 def _caught_up(migration: Migration) -> str:

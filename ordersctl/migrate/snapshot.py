@@ -33,7 +33,7 @@ def snapshot(migration: Migration, *, rate: float, restart: bool, chunk: int = C
     Raises Stopped, botocore's errors.
     """
     state, reader = migration.state, migration.reader()
-    # Two further: one that was copied again (copy_again) since may be stored as of the same place.
+    # Two more: an order that copy_again copied since may be stored with the same position.
     table = replace(migration.table, generation=migration.table.generation + 2 * restart)
     with state.only_one("snapshot"), copier(table, quiet=True) as copying:
         if restart:
@@ -138,7 +138,7 @@ def _remove_gone(migration: Migration, reader: Reader, copying: Copier, progress
 
 
 def _keep_to(rate: float, done: int, began: float) -> None:
-    """Wait until so many orders may be done since a moment, at `rate` a second; 0: as fast as it goes."""
+    """Wait until `done` orders since `began` are no more than `rate` a second; 0 is without a limit."""
     if rate:
         time.sleep(max(0.0, done / rate - (time.monotonic() - began)))
 

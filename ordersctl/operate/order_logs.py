@@ -58,7 +58,7 @@ def _window(order: Order | ErasedOrder | None, hours: int | None) -> tuple[float
     if order is None or hours is not None:
         return now - (hours or _HOURS) * 3_600 - 2 * _SPARE_SECONDS, now
     changed = clock.to_seconds(order.updated_at)
-    # An erased order has forgotten when it was placed.
+    # A tombstone does not say when the order was placed.
     placed = changed - _HOURS * 3_600 if isinstance(order, ErasedOrder) else clock.to_seconds(order.placed_at)
     return max(0.0, placed - _SPARE_SECONDS), min(now, changed + _HANDLED_SECONDS)
 

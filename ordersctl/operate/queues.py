@@ -18,7 +18,7 @@ from ordersctl.shared.switches import CONSUMERS
 from ordersctl.shared.throttles import MINUTES, throttles
 
 Rows = Sequence[Mapping[str, Any]]
-_SECONDS = 2, 30  # between two measurements, here and on AWS, where CloudWatch's are paid for and minutes late
+_SECONDS = 2, 30  # between two measurements, locally and on AWS: CloudWatch's cost money, and are minutes late
 
 
 @click.command()
@@ -34,7 +34,7 @@ _SECONDS = 2, 30  # between two measurements, here and on AWS, where CloudWatch'
 def queues(*, stage: Stage, as_json: bool, watch: bool, every: int | None) -> None:
     """Show each queue's depth, messages in flight and oldest message; the stream's lag; what DynamoDB throttled."""
     if every is not None and not watch:
-        raise click.UsageError("--every belongs to --watch.")
+        raise click.UsageError("--every needs --watch.")
     if not watch:
         _show(stage, _measured(stage), as_json=as_json, indent=2)
         return
@@ -42,7 +42,7 @@ def queues(*, stage: Stage, as_json: bool, watch: bool, every: int | None) -> No
         while True:
             found = _measured(stage)
             if not as_json:
-                click.clear()  # nothing, where the output is no terminal
+                click.clear()  # does nothing where the output is not a terminal
                 echo(f"{clock.now()}  Ctrl-C ends it")
             _show(stage, found, as_json=as_json, indent=None)
             time.sleep(every or _SECONDS[0 if stage.is_local else 1])

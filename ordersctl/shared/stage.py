@@ -104,8 +104,8 @@ class Stage:
     def alarms(self) -> list[dict[str, Any]]:
         """Return the stage's alarms as CloudWatch describes them.
 
-        CloudFormation names them by stack and by an id that begins with a capital letter; what goes on otherwise is an
-        alarm of stage dev-eu, not of stage dev.
+        CloudFormation names an alarm by the stack and an id that begins with a capital letter. The alarms of stage
+        dev-eu, whose names begin like those of stage dev, are left out.
         """
         prefix = f"{self.stack_name}-"
         pages = self.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=prefix)

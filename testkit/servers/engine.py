@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ordersctl.local.child_process import stop
 from ordersctl.local.engine import engine
-from ordersctl.local.processes import stop
 from ordersctl.shared.engine_client import HEALTH, get_json
 from testkit.waiting import eventually, free_port
 

@@ -11,7 +11,7 @@ import boto3
 import httpx
 import pytest
 
-from ordersctl.local.processes import Child, stop
+from ordersctl.local.child_process import Child, stop
 from ordersctl.local.tokens import CUSTOMER_SCOPE, local_token
 from ordersctl.shared.engine_client import client_options, get_json
 from testkit.builders import new_order

@@ -44,7 +44,7 @@ class Actor:
 class Refused(Exception):
     status: int
     slug: str
-    rule: str = ""  # tells apart reasons with the same answer, since a run must meet each of them
+    rule: str = ""  # distinguishes reasons with the same answer, since a run must meet each of them
 
 
 @dataclass

@@ -106,7 +106,7 @@ def _verifies(key: RSAKey | ECKey, signed: jws.CompactSignature) -> bool:
 
 
 def _has_full_length(key: RSAKey | ECKey, signed: jws.CompactSignature) -> bool:
-    """RFC 8017, section 8.1.2, step 1. OpenSSL leaves it out, and takes RSASSA-PSS without its leading zeros."""
+    """RFC 8017, section 8.1.2, step 1, which OpenSSL omits: it accepts RSASSA-PSS without the leading zeros."""
     if not isinstance(key, RSAKey):
         return True  # joserfc checks it
     octets = (key.public_key.key_size + 7) // 8

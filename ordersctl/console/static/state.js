@@ -1,4 +1,4 @@
-// What the page knows: what the stream tells, and the acts that it asks for. Everything is kept in lists of fixed length.
+// The state of the page: what the stream sends, and the acts that the page asks for. Everything is kept in lists of fixed length.
 const KEPT_ORDERS = 300, KEPT_TROUBLE = 60, KEPT_ACTS = 6, KEPT_DEPTHS = 600;
 
 export const s = {
@@ -105,9 +105,9 @@ export async function act(name, target, words) {
   if (off()) return;
   s.busy = `${name} ${target ?? ""}`; changed();
   let done;
-  try { done = await post(name === "letters" ? "/letters" : "/acts", { act: name, target, stage: s.confirmed }); }
+  try { done = await post(name === "dead-letters" ? "/dead-letters" : "/acts", { act: name, target, stage: s.confirmed }); }
   catch (error) { done = { ok: false, lost: true, command: "", output: `No answer, so it may have been done: ${error.message}` }; }
-  if (name === "letters" && done.ok) s.listed = true;
+  if (name === "dead-letters" && done.ok) s.listed = true;
   s.acts = [{ ...done, name, words, at: Date.now() }, ...s.acts].slice(0, KEPT_ACTS);
   s.busy = ""; remember(); changed();
 }

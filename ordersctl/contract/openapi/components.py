@@ -80,7 +80,7 @@ def ref(name: str) -> dict[str, str]:
 def components() -> dict[str, Schema]:
     """Every schema of the document by name."""
     found = schemas()
-    del found["OrderStatus"]  # the model's; the two of _CODES take its place
+    del found["OrderStatus"]  # two lists of _CODES take its place
     found |= _adjustments(found["Adjustment"])
     for owner, name in (("NewOrder", "Metadata"), ("OrderChange", "MetadataChange")):
         properties = found[owner]["properties"]

@@ -288,7 +288,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "health": Operation(
         "Whether the service answers",
         {200: Success("It does.", ref("Health"))},
-        "It calls nothing else: that it answers says nothing of the table or the queue.",
+        "It calls no other service, so its answer says nothing about the table or the queue.",
     ),
     "index": Operation(
         "Where to begin",

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from chalicelib.http import responses
+from chalicelib.http.cors import Origins, config
 
 CORS = "CORS_ALLOW_ORIGIN"
 PATHS = ("/orders", "/orders/{order_id}", "/customers/{customer_id}/orders", "/openapi.json", "/health", "/")
@@ -38,10 +38,10 @@ def allowed_origins(project: Path, stage: str) -> str:
 
 def constants(origins: str) -> dict[str, str]:
     """Return the headers that let a page of the first origin read an answer, quoted as API Gateway writes constants."""
-    cors = responses.cors(origins)
-    if not isinstance(cors, responses.Origins):
+    allowed = config(origins)
+    if not isinstance(allowed, Origins):
         return {}
-    headers = cors.headers_for(None)
+    headers = allowed.headers_for(None)
     return {name: f"'{headers[name]}'" for name in _OF_EVERY_ANSWER if name in headers}
 
 

@@ -9,7 +9,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chalicelib.http import responses
+from chalicelib.http import cors
+from chalicelib.http.cors import Origins
 from ordersctl.shared import templates
 from ordersctl.shared.project import INFRA
 from ordersctl.shared.templates import OF_REST, Template
@@ -39,7 +40,7 @@ def refusals(values: Mapping[str, str]) -> list[str]:
 
 
 def with_http_api(template: Template, origins: str) -> Template:
-    """Return a copy of the template with an HTTP API; `origins` is as cors.allowed_origins returns it."""
+    """Return a copy of the template with an HTTP API; `origins` is as overlay.cors.allowed_origins returns it."""
     template = copy.deepcopy(template)  # `publish` writes into what is returned
     routes = dict(_routes(template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["paths"]))
     kept = {name: _watched(each) for name, each in template["Resources"].items() if name not in OF_REST}
@@ -48,8 +49,8 @@ def with_http_api(template: Template, origins: str) -> Template:
     outputs = {name: each for name, each in template["Outputs"].items() if name != "RestAPIId"}
     rules = {name: each for name, each in template["Rules"].items() if name != "DirectAcceptIsNotFifo"}
     own = templates.load(HTTP_API)
-    if isinstance(cors := responses.cors(origins), responses.Origins):
-        own["Resources"]["HttpApi"]["Properties"]["CorsConfiguration"] = _cors(cors)
+    if isinstance(allowed := cors.config(origins), Origins):
+        own["Resources"]["HttpApi"]["Properties"]["CorsConfiguration"] = _cors(allowed)
     plain = {**template, "Resources": {**kept, **routes}, "Outputs": outputs, "Rules": rules}
     return _without_unused(templates.merged(plain, own))
 
@@ -90,7 +91,7 @@ def _watched(resource: Any) -> Any:
     return resource
 
 
-def _cors(origins: responses.Origins) -> dict[str, Any]:
+def _cors(origins: Origins) -> dict[str, Any]:
     """Return the CORS settings of an HTTP API, which answers preflights and writes these headers itself."""
     headers = origins.get_access_control_headers()
     return {

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import click
 
-from ordersctl.estimate.cost import worth
+from ordersctl.estimate.cost import comparison
 from ordersctl.estimate.cost.aws_prices import aws_prices
 from ordersctl.estimate.cost.order_sizes import SHOP_BASKET, mean_item_kb, only, real_baskets, sizes
 from ordersctl.estimate.cost.per_order import LambdaReport, Load, dollars_per_million, units
@@ -66,10 +66,10 @@ def cost(
         load = replace(load, process_ms=process_ms, process_order_ms=0)
     if publish_ms is not None:
         load = replace(load, publish_ms=publish_ms, publish_call_ms=0)
-    columns = {name: dollars_per_million(units(each), price) for name, each in worth.ways(load).items()}
+    columns = {name: dollars_per_million(units(each), price) for name, each in comparison.ways(load).items()}
     show_orders(columns, orders_per_month / 1e6, f"US dollars, list prices as of {price['as_of']}")
     show_baskets(load, price)
-    show_worth(load, price)
+    show_differences(load, price)
     kept = orders_per_month if kept is None else kept
     stored = {f"{kept:,} orders kept": kept_per_month(kept, load.sizes, price)}
     show_standing(
@@ -94,7 +94,7 @@ def show_baskets(load: Load, price: Mapping[str, Any]) -> None:
     """Print what orders cost by what is in them."""
     table = Table(title="A million orders by what is in them", title_justify="left")
     table.add_column("Order", no_wrap=True)
-    for column in ("KB", "write units", *worth.ways(load)):
+    for column in ("KB", "write units", *comparison.ways(load)):
         table.add_column(column, justify="right")
     rows = {
         "as real orders": real_baskets(),
@@ -103,19 +103,19 @@ def show_baskets(load: Load, price: Mapping[str, Any]) -> None:
     }
     for name, mix in rows.items():
         changed = replace(load, sizes=mix)
-        totals = [f"{each:.2f}" for each in worth.totals(changed, price).values()]
+        totals = [f"{each:.2f}" for each in comparison.totals(changed, price).values()]
         table.add_row(name, f"{mean_item_kb(mix):.2f}", f"{units(changed).write_units:.2f}", *totals)
     Console().print(table)
 
 
-def show_worth(load: Load, price: Mapping[str, Any]) -> None:
+def show_differences(load: Load, price: Mapping[str, Any]) -> None:
     """Print how much more or less a million orders cost by a setting, or by how they arrive."""
     title = f"What a million orders cost more or less, against {load.batch} orders and {load.records} changes per run"
     table = Table(title=title, title_justify="left")
     table.add_column("Where")
-    for column in worth.ways(load):
+    for column in comparison.ways(load):
         table.add_column(column, justify="right")
-    for name, differences in worth.differences(load, price).items():
+    for name, differences in comparison.differences(load, price).items():
         table.add_row(name, *("" if each is None else f"{each:+.2f}" for each in differences))
     Console().print(table)
 

@@ -52,7 +52,7 @@ def _is_made(resource: Mapping[str, Any], template: templates.Template) -> bool:
         case {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, value]}]}:
             return bool(template["Parameters"][name].get("Default") != value)
         case other:
-            raise ValueError(f"cannot tell whether {other} holds")
+            raise ValueError(f"cannot evaluate the condition {other}")
 
 
 def kept_per_month(orders: int, sizes: Mix, price: Mapping[str, Any]) -> float:

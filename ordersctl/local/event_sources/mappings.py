@@ -13,7 +13,7 @@ from ordersctl.local.event_sources.dynamodb_streams import ShardMapping
 from ordersctl.local.event_sources.invocation import Ended, Function, Report
 from ordersctl.local.event_sources.polling import Switched
 from ordersctl.local.event_sources.sqs import QueueMapping
-from ordersctl.local.order_lines import OrderLines
+from ordersctl.local.printed_lines import PrintedLines
 from ordersctl.shared.engine_client import thin_client
 from ordersctl.shared.project import checkpoint_file
 from ordersctl.shared.streams import Checkpoints
@@ -40,7 +40,7 @@ class Mappings:
         self._checkpoints = checkpoint_file(state_dir)
         self._report = report
         self._ended = ended
-        self._lines = OrderLines(report)
+        self._lines = PrintedLines(report)
         self._switches = Switches(state_dir)
 
     def steps(self, app: Chalice) -> list[Callable[[], object]]:

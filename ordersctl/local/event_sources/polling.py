@@ -63,5 +63,5 @@ class Switched:
 _SAID = {
     State.RUNNING: "runs again",
     State.PAUSED: "is paused: what it would handle waits",
-    State.FAILING: "fails whatever it receives, as it was told to",
+    State.FAILING: "fails each message that it receives, until it is resumed",
 }

@@ -53,7 +53,7 @@ class QueueMapping:
         messages = self._receive()
         if not messages:
             return False
-        if self.paused():  # since it began to wait: a second is long enough for a hundred orders
+        if self.paused():  # while it waited: within a second a hundred orders may come
             self._give_back(messages)
             return False
         records = [self._record(message) for message in messages]

@@ -97,13 +97,13 @@ class LogReader:
             only_schemas=[mapping.database],
             only_tables=list(mapping.watch),
             slave_heartbeat=HEARTBEAT_SECONDS,
-            ignore_decode_errors=True,  # UTF-8 in disguise is often no latin1; of a row only its keys are used
+            ignore_decode_errors=True,  # shops keep UTF-8 in latin1 columns; only keys are used
             enable_logging=False,
             pymysql_wrapper=self._connect,
         )
 
     def changes(self) -> Iterator[Changes]:
-        """Yield what each transaction changed, and an empty Changes when nothing happened; for ever.
+        """Yield what each transaction changed, and an empty Changes when nothing happened, without end.
 
         Raises Stopped when a person has to look, SourceLost.
         """

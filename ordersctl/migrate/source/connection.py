@@ -17,7 +17,7 @@ from pymysql.connections import Connection
 
 from ordersctl.migrate.errors import SourceLost
 
-# Errors of MySQL and MariaDB. 1412 is a table that was changed since the snapshot began: the log says soon by what.
+# Errors of MySQL and MariaDB. 1412 is a table that was changed since the snapshot began: the log will show the change.
 _LOST = {1040, 1053, 1158, 1159, 1160, 1161, 1205, 1213, 1412, 1927, 2002, 2003, 2006, 2013, 2055}
 # Times of a TIMESTAMP in UTC; zero dates are read, not refused; a slow copy keeps its connection; lists are not cut.
 _SESSION = "SET SESSION time_zone='+00:00', sql_mode='', net_write_timeout=600, group_concat_max_len=16777216"

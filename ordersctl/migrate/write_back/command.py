@@ -42,7 +42,7 @@ class WriteBack:
     _connection: Any = field(default=None, repr=False)
 
     def handle(self, event: Mapping[str, Any]) -> str:
-        """Write one event's order, once and in order; returns what became of it. Raises SourceLost, Stopped."""
+        """Write one event's order, once and in order; returns the outcome. Raises SourceLost, Stopped."""
         try:
             connection = self._connected()
             with connection.cursor() as cursor:

@@ -76,7 +76,7 @@ def _changing(command: Callable[..., None]) -> Callable[..., None]:
         if not (queue or ids or reason or order or everything):
             raise click.UsageError("Say which: ids, --queue, --reason, --order, or --all.")
         if exact and reason is None:
-            raise click.UsageError("--exact says how --reason is meant: give that, too.")
+            raise click.UsageError("--exact needs --reason.")
         command(selection=Selection(queue, ids, reason, order, exact), **others)
 
     return wrapped

@@ -31,7 +31,7 @@ from ordersctl.shared.stage import Stage, with_stage
 @options.as_json
 @with_stage
 def erase(*, stage: Stage, customer: str, rate: float, wait: float, yes: bool, as_json: bool) -> None:
-    """Erase all orders of a customer: each is replaced by a tombstone that names nobody, and consumers are told by the
+    """Erase all orders of a customer: each is replaced by a tombstone that names nobody, and consumers get the
     event order.erased.
 
     An order that was accepted and not stored yet cannot be seen, so the command waits until the order queue holds

@@ -54,7 +54,7 @@ def _state(stage: Stage, queue: Queue, row: dict[str, Any]) -> str:
 
 
 def _is_read_here(queue: Queue, oldest: float | None) -> bool:
-    """Tell whether a process of the run reads a queue, or another program has received one of its messages."""
+    """Return whether a process of the run reads a queue, or another program has received one of its messages."""
     name = "event sources" if queue.kind == "orders" else queue.name
     if processes().get(name) or oldest is None or oldest < GRACE_SECONDS:
         return True
@@ -62,7 +62,7 @@ def _is_read_here(queue: Queue, oldest: float | None) -> bool:
 
 
 def _is_read(stage: Stage, queue: Queue) -> bool:
-    """Tell whether a function of this account reads a queue, or a program has lately; of another account's: yes."""
+    """Return whether a function of this account, or lately any program, reads a queue; True for another account's."""
     if _account(queue.url) != _account(stage.output("OrderQueueUrl")):
         return True
     if event_source_mappings(stage, stage.queue_arn(queue.url)):

@@ -1,4 +1,4 @@
-"""A stand-in for the AWS CLI: the two commands that docs/guide/events.md uses, with the same arguments and output.
+"""A fake of the AWS CLI: the two commands that docs/guide/events.md uses, with the same arguments and output.
 
 The page's lines were also run by the real one, version 1.46, which needs another release of botocore than the tests.
 """

@@ -73,7 +73,7 @@ def make_stage(engine_url: str, topic_arn: str) -> None:
 
 @contextmanager
 def pasted(folder: Path, engine_url: str, api_url: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Save the page's template and program, and run its commands, with a stand-in for the AWS CLI."""
+    """Save the page's template and program, and run its commands, with a fake of the AWS CLI."""
     (folder / "consumer.yaml").write_text(block("yaml"))
     (folder / "consumer.py").write_text(block("python"))
     aws = folder / "aws"

@@ -49,7 +49,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             eventually(lambda: get_json(f"{url}/_localemu/health"), within=60)
             yield url
         finally:
-            process.kill()  # asked to end, it takes its time over data that nobody needs
+            process.kill()  # on SIGTERM it saves data, slowly, that is not needed
             process.wait()
 
 

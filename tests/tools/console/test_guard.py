@@ -136,7 +136,7 @@ def test_no_path_leads_out_of_the_static_files() -> None:
     ],
 )
 def test_an_act_that_is_none_does_nothing_and_says_why(body: bytes, status: int, says: str) -> None:
-    for path in ("/acts", "/letters") if status != 403 else ("/acts",):
+    for path in ("/acts", "/dead-letters") if status != 403 else ("/acts",):
         refused = answer("POST", path, {**COOKIE, **SAME}, body)
         assert (refused.status_code, refused.json()["ok"]) == (status, False)
         assert says in refused.json()["output"]

@@ -162,7 +162,7 @@ def test_a_failing_consumer_is_shown_as_such(page: Page, console_run: LocalRun) 
     expect(page.locator('[data-station="reader:fulfilment"] .note')).to_have_text("failing")
     expect(page.get_by_text("become dead letters after five tries")).to_be_visible()
     click(page, "Place an order")
-    eventually(lambda: "told to fail" in log_of(console_run, "fulfilment"))
+    eventually(lambda: "switched to fail" in log_of(console_run, "fulfilment"))
     click(page, "Resume fulfilment")
     expect(page.locator('[data-station="reader:fulfilment"] .note')).to_have_text("handled")
 

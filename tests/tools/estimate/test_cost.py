@@ -11,7 +11,7 @@ from chalicelib.adapters import event_topic, order_items
 from chalicelib.domain import commands, events, orders
 from chalicelib.domain.orders import NewOrder
 from chalicelib.domain.request_context import RequestContext
-from ordersctl.estimate.cost import worth
+from ordersctl.estimate.cost import comparison
 from ordersctl.estimate.cost.aws_prices import aws_prices
 from ordersctl.estimate.cost.command import cost
 from ordersctl.estimate.cost.order_sizes import INDEX_ENTRY, KB, SHOP_BASKET, Sizes, only, real_baskets, sizes
@@ -51,7 +51,7 @@ def test_a_shops_basket_is_priced_beside_real_orders_and_ten_lines() -> None:
         ("ten lines", only(sizes(10))),
         ("a shop's basket, 20 lines", only(SHOP_BASKET)),
     ):
-        loads = worth.ways(Load(sizes=mix)).values()
+        loads = comparison.ways(Load(sizes=mix)).values()
         assert [float(each) for each in printed[name][2:]] == pytest.approx([total(each) for each in loads], abs=0.006)
         assert float(printed[name][1]) == pytest.approx(units(Load(sizes=mix)).write_units, abs=0.006)
     assert units(Load(sizes=only(SHOP_BASKET))).write_units == 3
@@ -157,9 +157,9 @@ def test_each_function_has_the_memory_of_the_deployment() -> None:
 # --- dollars ----------------------------------------------------------------------------------------------------------
 
 
-def test_what_a_setting_is_worth_is_the_difference_between_two_estimates() -> None:
+def test_what_a_setting_changes_is_the_difference_between_two_estimates() -> None:
     price = aws_prices()
-    found = worth.differences(Load(), price)
+    found = comparison.differences(Load(), price)
     alone = total(Load(batch=1, records=1)) - total(Load())
     assert found["each order arrives alone, without batching windows"][1] == pytest.approx(alone)
     group = found["no message group: one customer's many orders delay another's"]
@@ -215,10 +215,10 @@ def test_the_documented_prices_are_those_of_the_model() -> None:
         load = Load(sizes=mix)
         assert float(written) == pytest.approx(units(load).write_units, abs=0.006)
         assert [float(each) for each in dollars] == pytest.approx(
-            [total(each) for each in worth.ways(load).values()], abs=0.006
+            [total(each) for each in comparison.ways(load).values()], abs=0.006
         )
     shown = [[None if not cell.strip() else float(cell) for cell in row[1:]] for row in differences[2:]]
-    for printed, modelled in zip(shown, worth.differences(Load(), aws_prices()).values(), strict=True):
+    for printed, modelled in zip(shown, comparison.differences(Load(), aws_prices()).values(), strict=True):
         assert printed == [None if each is None else pytest.approx(each, abs=0.006) for each in modelled]
 
 
@@ -235,7 +235,7 @@ def rows(*options: str) -> dict[str, list[str]]:
 def test_the_commands_sums_add_up() -> None:
     printed = rows()
     assert [float(each) for each in printed["all"]] == pytest.approx(
-        [times * total(load) for load in worth.ways(Load()).values() for times in (1, 2)], abs=0.015
+        [times * total(load) for load in comparison.ways(Load()).values() for times in (1, 2)], abs=0.015
     )
     price = aws_prices()
     standing = [sum(standing_per_month(price, own_key=False, http=each).values()) for each in (True, False)]

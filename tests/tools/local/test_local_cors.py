@@ -7,7 +7,7 @@ import pytest
 from chalice.app import AuthRequest, AuthResponse, Chalice
 from chalice.config import Config
 
-from chalicelib.http.responses import Origins
+from chalicelib.http.cors import Origins
 from ordersctl.local import api_gateway
 from tests.tools.local.local_gateway import ask, raw
 

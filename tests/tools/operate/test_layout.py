@@ -1,4 +1,4 @@
-"""What commands print in a terminal of 80 columns and into a pipe, letter by letter: times and ids are written as 0."""
+"""What commands print in a terminal of 80 columns and into a pipe, exactly: times and ids are written as 0."""
 
 import json
 import re

@@ -4,7 +4,7 @@ import json
 
 from chalicelib.domain import commands
 from chalicelib.domain.orders import Order, OrderStatus
-from ordersctl.local.order_lines import OrderLines
+from ordersctl.local.printed_lines import PrintedLines
 from testkit import builders
 from testkit.lambda_events import stream_record
 from tests.tools.operate.stage import OperatedStage
@@ -35,8 +35,8 @@ def test_an_order_of_an_unknown_status_is_traced(stage: OperatedStage) -> None:
 def test_the_local_run_shows_an_order_of_an_unknown_status() -> None:
     lines: list[str] = []
     placed, held = builders.an_order(), builders.an_order(version=2, status=NEW_STATUS)
-    OrderLines(lines.append).published(stream_record(placed, held))
-    OrderLines(lines.append).published(stream_record(None, held))
+    PrintedLines(lines.append).published(stream_record(placed, held))
+    PrintedLines(lines.append).published(stream_record(None, held))
     assert f"{NEW_STATUS} v2" in lines[0]
     assert f"accepted → {NEW_STATUS}" in lines[1]
 

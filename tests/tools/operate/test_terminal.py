@@ -9,7 +9,7 @@ import click
 import pytest
 
 from ordersctl.cli import SECTIONS, main
-from ordersctl.local.order_lines import OrderLines
+from ordersctl.local.printed_lines import PrintedLines
 from testkit import builders
 from testkit.lambda_events import stream_record
 from tests.tools.operate.stage import OperatedStage
@@ -103,8 +103,8 @@ def test_a_file_has_the_body_as_it_was_sent(hostile: OperatedStage, tmp_path: Pa
 
 def test_the_local_runs_lines_have_no_control_character() -> None:
     lines: list[str] = []
-    order_lines = OrderLines(lines.append)
-    order_lines.published(stream_record(None, ORDER))
-    order_lines.published(stream_record(ORDER, ORDER.erase(builders.LATER)))
+    printed_lines = PrintedLines(lines.append)
+    printed_lines.published(stream_record(None, ORDER))
+    printed_lines.published(stream_record(ORDER, ORDER.erase(builders.LATER)))
     assert len(lines) == 2
     assert not CONTROL.search("".join(lines))

@@ -78,7 +78,7 @@ def test_a_body_that_is_not_strict_json_is_refused(what: str) -> None:
 def test_a_body_that_arrives_compressed_is_of_the_wrong_type() -> None:
     compressed = a_request(body=gzip.compress(b"{}"), Content_Encoding="gzip")
     assert refused(requests.json_body, compressed) == ("unsupported-media-type", 415)
-    # API Gateway has decompressed it, and tells how it came.
+    # API Gateway has decompressed it, and leaves the header as it came.
     assert requests.json_body(a_request(body="{}", Content_Encoding="gzip")) == {}
 
 

@@ -8,7 +8,7 @@ import airspeed
 import click
 import pytest
 
-from chalicelib.http.responses import Origins, cors
+from chalicelib.http.cors import Origins, config
 from ordersctl.deploy import package
 from ordersctl.deploy.overlay import cors as overlay
 from ordersctl.deploy.sam import translated
@@ -53,7 +53,7 @@ def answers_of(template: Template) -> list[dict[str, str]]:
 
 def test_gateway_responses_and_direct_acceptance_name_the_origin_as_the_code_does(with_cors: Template) -> None:
     template = translated(with_cors)
-    allowed = cors(ORIGIN)
+    allowed = config(ORIGIN)
     assert isinstance(allowed, Origins)
     expected = {name: f"'{allowed.get_access_control_headers()[name]}'" for name in (ALLOW, EXPOSE)}
     answers = answers_of(template)

@@ -114,8 +114,8 @@ def test_no_rollback_goes_to_a_release_that_failed_or_was_taken_back(project: Pr
     deploy(project, CustomerClaim="bad")
     project.ordersctl("rollback", "--stage", STAGE, "--yes")
     assert claim(project) == "good"
-    deploy(project, CustomerClaim="mended")
-    assert claim(project) == "mended"
+    deploy(project, CustomerClaim="fixed")
+    assert claim(project) == "fixed"
     project.ordersctl("rollback", "--stage", STAGE, "--yes")
     assert claim(project) == "good"
 

@@ -97,7 +97,7 @@ def test_a_reason_that_is_part_of_another_can_be_meant_alone(stage: OperatedStag
     assert {row["reason"] for row in stage.json("dlq", "list")} == kept
     assert stage.run("dlq", "drop", "--queue", "orders", "--reason", "", "--exact", "--yes").exit_code == 0
     assert len(stage.json("dlq", "list")) == len(kept)
-    assert "give that, too" in stage.run("dlq", "drop", "--all", "--exact", "--yes").output
+    assert "--exact needs --reason" in stage.run("dlq", "drop", "--all", "--exact", "--yes").output
 
 
 def test_a_dead_letter_of_a_fifo_consumer_returns_to_its_orders_group_once(

@@ -100,13 +100,13 @@ def test_a_change_hours_after_the_placing_is_found() -> None:
     assert traced(logs, order, order.order_id) == ["order.updated"]
 
 
-@pytest.mark.parametrize(("hours", "found"), [(None, ["order.accepted"]), (48, ["order.accepted", "letter.redriven"])])
+@pytest.mark.parametrize(("hours", "found"), [(None, ["order.accepted"]), (48, ["order.accepted", "message.redriven"])])
 def test_what_came_long_after_the_last_change_is_found_by_hours(hours: int | None, found: list[str]) -> None:
     placed = time.time() - DAY
     order = builders.an_order(placed_at=clock.from_seconds(placed), updated_at=clock.from_seconds(placed + 60))
     logs = Logs(
         (placed, line("order.accepted", GROUPS[0], order.order_id)),
-        (placed + 8 * HOUR, line("letter.redriven", GROUPS[1], order.order_id)),
+        (placed + 8 * HOUR, line("message.redriven", GROUPS[1], order.order_id)),
     )
     assert traced(logs, order, order.order_id, hours) == found
 

@@ -93,8 +93,8 @@ def test_no_line_of_a_log_stops_the_page(name: str, odd: object) -> None:
         for level in ("INFO", "ERROR"):
             watched.take("handlers", {**line(event), "level": level, name: odd})
     rows = watched.rows(0, now=datetime.fromisoformat(TIME).timestamp() + 2)
-    told = [watched.changed(0, 10), rows[-3:], list(watched.trouble)]
-    assert len(json.dumps(told, allow_nan=False)) < 9_999
+    sent = [watched.changed(0, 10), rows[-3:], list(watched.trouble)]
+    assert len(json.dumps(sent, allow_nan=False)) < 9_999
 
 
 def test_warnings_are_kept_with_their_reason() -> None:

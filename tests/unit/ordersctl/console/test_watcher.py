@@ -1,4 +1,4 @@
-"""What a viewer is told when the queues do not answer."""
+"""What a viewer reads when the queues do not answer."""
 
 import asyncio
 import threading

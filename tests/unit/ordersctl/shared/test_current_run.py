@@ -120,7 +120,7 @@ def test_a_run_with_a_directory_of_its_own_is_found_by_its_engine_and_reached_as
 
 
 def test_several_runs_of_one_project_are_named_with_their_addresses(tmp_path: Path, runs: ExitStack) -> None:
-    # An own run of whoever runs the tests would be meant: two of the same engine are beside it whatever else runs.
+    # The developer's own run would be found, too: so two runs of the same engine are made, whatever else runs.
     for name in ("one", "two"):
         runs.enter_context(noted(run_in(tmp_path / name, port=7)))
     refused = ordersctl("queues", "--engine", "http://127.0.0.1:7")

@@ -1,4 +1,4 @@
-"""One readable line per order as it travels, for the person who watches the local run."""
+"""What `ordersctl run` prints: one line per order as it travels."""
 
 import threading
 import time
@@ -18,7 +18,7 @@ _MOST_REMEMBERED = 10_000
 _SHOWN_OF_ID = 12
 
 
-class OrderLines:
+class PrintedLines:
     """Notes when orders are stored, and reports each once, when its event is published."""
 
     def __init__(self, report: Callable[[str], None]) -> None:

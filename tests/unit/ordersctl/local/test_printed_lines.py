@@ -8,7 +8,7 @@ import pytest
 from chalicelib.adapters import order_items
 from chalicelib.domain.errors import Violation
 from chalicelib.domain.orders import ErasedOrder, OrderStatus
-from ordersctl.local.order_lines import OrderLines, money
+from ordersctl.local.printed_lines import PrintedLines, money
 from testkit.builders import LATER, ORDER_ID, an_order, line, new_order
 from testkit.lambda_events import sqs_event, stream_record
 
@@ -19,10 +19,10 @@ ERASED = ErasedOrder(order_id=ORDER_ID, version=3, updated_at=LATER, correlation
 def lines_of(*records: dict[str, Any]) -> list[str]:
     """The lines that are printed for stream records, without clock and durations."""
     printed: list[str] = []
-    order_lines = OrderLines(printed.append)
+    printed_lines = PrintedLines(printed.append)
     for record in records:
-        order_lines.read(record)
-        order_lines.published(record)
+        printed_lines.read(record)
+        printed_lines.published(record)
     return [re.sub(r"\+[\d.]+ m?s", "+n", text[12:].replace(ORDER_ID[:12], "ID")) for text in printed]
 
 
@@ -90,19 +90,19 @@ def test_a_record_that_is_not_an_order_is_reported_as_quarantined() -> None:
 def test_a_message_that_is_not_a_command_is_skipped(body: str) -> None:
     printed: list[str] = []
 
-    OrderLines(printed.append).processed(sqs_event(body)["Records"][0])
+    PrintedLines(printed.append).processed(sqs_event(body)["Records"][0])
 
     assert printed == []
 
 
 @pytest.mark.parametrize("body", ["[" * 20_000, "", "nonsense", '{"order_id": 7}', "\x00"], ids=lambda each: each[:9])
 def test_no_message_stops_the_lines(body: str) -> None:
-    OrderLines(print).processed({"body": body})
+    PrintedLines(print).processed({"body": body})
 
 
 @pytest.mark.parametrize("placed_at", ["nonsense", "", "9999-12-31T23:59:59.999Z", "0001-01-01T00:00:00.000Z"])
 def test_no_stored_order_stops_the_lines(placed_at: str) -> None:
     said: list[str] = []
     image = order_items.to_item(an_order().model_copy(update={"placed_at": placed_at, "updated_at": placed_at}))
-    OrderLines(said.append).published({"eventName": "INSERT", "dynamodb": {"NewImage": image}})
+    PrintedLines(said.append).published({"eventName": "INSERT", "dynamodb": {"NewImage": image}})
     assert len(said) == 1

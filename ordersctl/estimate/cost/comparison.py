@@ -1,4 +1,4 @@
-"""What a setting, or the way in which orders arrive, is worth: how much more or less a million orders cost."""
+"""How much more or less a million orders cost with another setting, or when orders arrive in another way."""
 
 from collections.abc import Mapping
 from dataclasses import replace
