@@ -80,7 +80,12 @@ def with_targets(found: "report.Results") -> list[Figure]:
     ):
         rows.append(Figure(f"cold accept, bytecode for both, against {name}", ours, cold[peer.name], "M", most))
     rows += [
-        Figure("cold authorizer, bytecode for both, against Chalice", *found.by_function["authorizer"], "M", 0.30),
+        Figure(
+            "cold authorizer, key set in the package, bytecode for both, against Chalice",
+            *found.by_function["authorizer"],
+            "M",
+            0.30,
+        ),
         Figure("warm accept against Chalice at its defaults", warm[ORDERS.name], warm[CHALICE.name], "M", 0.36),
         Figure("warm accept against the raw handler", warm[ORDERS.name], warm[RAW.name], "M", 0.50),
     ]
