@@ -22,13 +22,21 @@ _CUSTOMER = "smoke"
 
 @click.command()
 @click.option("--url", type=options.HttpUrl(), help="The API.  [default: that of the stage]")
-@click.option("--token", envvar="ORDERS_TOKEN", help="A customer's token: orders/read, orders/write. By ORDERS_TOKEN.")
+@click.option(
+    "--token",
+    metavar="TOKEN",
+    envvar="ORDERS_TOKEN",
+    help="A customer's token: orders/read, orders/write. By ORDERS_TOKEN.",
+)
 @click.option(
     "--admin-token",
+    metavar="TOKEN",
     envvar="ORDERS_ADMIN_TOKEN",
     help="A token with orders/admin, to erase the order at the end; without it the order is cancelled.",
 )
-@click.option("--api-key", envvar="ORDERS_API_KEY", help="A key of the usage plan, for a stage with ApiKeys.")
+@click.option(
+    "--api-key", metavar="KEY", envvar="ORDERS_API_KEY", help="A key of the usage plan, for a stage with ApiKeys."
+)
 @click.option(
     "--timeout",
     metavar="SECONDS",

@@ -24,8 +24,13 @@ from ordersctl.shared.stage import Stage, with_stage
 
 
 @click.command()
-@click.option("--from", "directory", type=click.Path(path_type=Path, file_okay=False), help="Default: build/<stage>.")
-@click.option("--bucket", help="Where packages go. Default: orders-artifacts-<account>-<region>, made when needed.")
+@click.option(
+    "--from",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="What was packaged.  [default: build/STAGE]",
+)
+@click.option("--bucket", help="Where packages go.  [default: orders-artifacts-ACCOUNT-REGION, made when needed]")
 @options.yes
 @with_stage
 def deploy(stage: Stage, directory: Path | None, bucket: str | None, *, yes: bool) -> None:

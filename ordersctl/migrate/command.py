@@ -68,7 +68,7 @@ def plan(*, migration: Migration, limit: int | None, rate: float, as_json: bool)
         )
         echo(found.sentence())
         if found.census.refused:
-            echo(f"Each refused order with its reason: {found.refused_file}", err=True)
+            echo(f"Written to {found.refused_file}: each refused order, with its reason.", err=True)
     if not found.is_possible:
         raise click.exceptions.Exit(1)
 
@@ -99,7 +99,7 @@ def _keys(file: IO[str]) -> Iterator[int]:
         yield int(line)
 
 
-@migrate.command()
+@migrate.command(short_help="Copy every order again that changes there.")
 @click.option(
     "--events",
     type=click.Choice(["none", "follow"]),
@@ -120,7 +120,7 @@ def follow(*, migration: Migration, events: str, accept: tuple[str, ...], until_
     _report(counts, as_json=as_json)
 
 
-@migrate.command()
+@migrate.command(short_help="Compare what is stored with the shop.")
 @click.option("--sample", metavar="N", type=click.IntRange(1), help="Only N orders, chosen by chance.")
 @click.option("--accept-refused", is_flag=True, help="Orders that cannot be orders here are no difference.")
 @_with_migration
@@ -133,15 +133,18 @@ def verify(*, migration: Migration, sample: int | None, accept_refused: bool, as
         echo(json.dumps(outcome.summary() | {"report": path}))
     else:
         echo(outcome.report())
-        echo(f"{'To sign' if sample is None else 'The same text'}: {path}", err=True)
+        echo(f"Written to {path}{'' if sample else ', to sign'}.", err=True)
         if outcome.findings.differences:
             again = Path(path).with_name(command.DIFFERENT_KEYS)
-            echo(f"To copy what differs again: ordersctl migrate snapshot --keys {again}", err=True)
+            echo(
+                f"Written to {again}: what differs. To copy it again: ordersctl migrate snapshot --keys {again}",
+                err=True,
+            )
     if not outcome.is_clean:
         raise click.exceptions.Exit(1)
 
 
-@migrate.command()
+@migrate.command(short_help="Ask the shop and the API the same.")
 @click.option("--url", type=options.HttpUrl(), required=True, help="This service's API; its token is in ORDERS_TOKEN.")
 @click.option("--orders", metavar="N", type=click.IntRange(1), default=100, show_default=True, help="How many orders.")
 @_with_migration
@@ -161,10 +164,17 @@ def compare(*, migration: Migration, url: str, orders: int, as_json: bool) -> No
         raise click.exceptions.Exit(1)
 
 
-@migrate.command()
+@migrate.command(short_help="Hand reads, changes or new orders over.")
 @click.option("--route", type=click.Choice(["reads", "changes", "place"]), required=True, help="What to hand over.")
 @click.option("--back", is_flag=True, help="Back to the shop.")
-@click.option("--verified-within", metavar="HOURS", type=options.Finite(0), default=24.0, show_default=True)
+@click.option(
+    "--verified-within",
+    metavar="HOURS",
+    type=options.Finite(0),
+    default=24.0,
+    show_default=True,
+    help="How old the last verify may be.",
+)
 @_with_migration
 def cutover(*, migration: Migration, route: str, back: bool, verified_within: float, as_json: bool) -> None:
     """Hand reads, changes or new orders to this service, or back, when all checks hold."""
@@ -174,7 +184,7 @@ def cutover(*, migration: Migration, route: str, back: bool, verified_within: fl
     echo(json.dumps({"checked": checked}) if as_json else "\n".join(checked))
 
 
-@migrate.command("write-back")
+@migrate.command("write-back", short_help="Write what is done here into the shop's tables.")
 @click.option("--queue-url", metavar="URL", required=True, help="The queue that is subscribed to the events.")
 @click.option(
     "--write-credentials", metavar="FILE", type=_FILE, help="Of a user that may write; or ORDERS_WRITE_BACK_*."

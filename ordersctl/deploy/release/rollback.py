@@ -11,7 +11,7 @@ from ordersctl.shared.stage import Stage, with_stage
 
 
 @click.command()
-@click.option("--to", "release", metavar="RELEASE", help="The beginning of a release's id. Default: the one before.")
+@click.option("--to", "release", metavar="RELEASE", help="The beginning of a release's id.  [default: the one before]")
 @options.yes
 @with_stage
 def rollback(stage: Stage, release: str | None, *, yes: bool) -> None:

@@ -19,13 +19,22 @@ _MOST_MS = 900_000.0  # Lambda ends a function after 15 minutes
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--orders-per-month", metavar="N", type=click.IntRange(1, _MOST_ORDERS), required=True)
+@click.option(
+    "--orders-per-month", metavar="N", type=click.IntRange(1, _MOST_ORDERS), required=True, help="How many are placed."
+)
 @click.option("--lines", metavar="N", type=click.IntRange(1, 2000), help="Per order.  [default: as real orders have]")
 @click.option("--batch-size", "batch", type=click.IntRange(1, 1000), default=10, help="Orders per processor run.")
 @click.option("--records", type=click.IntRange(1, 1000), default=100, help="Changes per publisher run.")
-@click.option("--memory", "memory_mb", metavar="MB", type=click.IntRange(128, 10_240), default=512)
 @click.option(
-    "--authorizer-memory", "authorizer_memory_mb", metavar="MB", type=click.IntRange(128, 10_240), default=256
+    "--memory", "memory_mb", metavar="MB", type=click.IntRange(128, 10_240), default=512, help="Of each function."
+)
+@click.option(
+    "--authorizer-memory",
+    "authorizer_memory_mb",
+    metavar="MB",
+    type=click.IntRange(128, 10_240),
+    default=256,
+    help="Of the authorizer.",
 )
 @click.option("--accept-ms", type=Finite(1, _MOST_MS), default=12.0, help="Billed, per request.")
 @click.option("--process-ms", type=Finite(1, _MOST_MS), help="Billed, per processor run.  [default: 10 + 2 per order]")

@@ -37,7 +37,7 @@ def _ids(_context: click.Context, _option: click.Parameter, value: tuple[str, ..
 
 
 _queue = click.option("--queue", metavar="NAME", help="orders, events, or a consumer's name.  [default: all]")
-_reason = click.option("--reason", metavar="TEXT", help="Only those whose reason contains this text.")
+_reason = click.option("--reason", metavar="WORDS", help="Only those whose reason contains these words.")
 _order = click.option("--order", metavar="ORDER_ID", help="Only those about this order.")
 
 
@@ -47,7 +47,7 @@ def _changing(command: Callable[..., None]) -> Callable[..., None]:
     @click.argument("ids", metavar="[ID]...", nargs=-1, callback=_ids)
     @_queue
     @_reason
-    @click.option("--exact", is_flag=True, help="TEXT is the whole reason, with its capitals.")
+    @click.option("--exact", is_flag=True, help="WORDS are the whole reason, with its capitals.")
     @_order
     @click.option("--all", "everything", is_flag=True, help="All of them.")
     @options.rate(20.0, least=0.1)
@@ -107,7 +107,7 @@ def list_dead_letters(
     show("Dead letters", rows, ("queue", "id", "age", "order_id", "reason"), as_json=as_json)
 
 
-@dlq.command("show")
+@dlq.command("show", short_help="Show one dead letter whole.")
 @click.argument("id_", metavar="ID", callback=lambda _c, _o, value: _ids(_c, _o, (value,))[0])
 @_queue
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the body to a file, to fix it.")
@@ -130,7 +130,7 @@ def show_dead_letter(*, stage: Stage, id_: str, queue: str | None, out: Path | N
     echo(f"{dead_letter.id} {where}: {printable(dead_letter.reason)}\n{body}")
 
 
-@dlq.command()
+@dlq.command(short_help="Send dead letters again, as they are or fixed.")
 @click.option(
     "--with",
     "fixed",
@@ -179,7 +179,7 @@ def drop(
 
     done = _handle(stage, selection, "dropped", drop_one, rate=rate, hold=hold, yes=yes, as_json=as_json)
     if done and not as_json:
-        echo(f"The dropped dead letters are kept in {file}; it contains what customers sent.")
+        echo(f"Written to {file}, which contains what customers sent: the dropped dead letters.")
 
 
 def _handle(

@@ -26,7 +26,7 @@ def prices() -> None:
     """
 
 
-@prices.command()
+@prices.command(short_help="Write the prices of a CSV.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--prune", is_flag=True, help="Remove the prices that FILE does not name.")
 @options.yes

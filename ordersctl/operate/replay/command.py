@@ -69,8 +69,10 @@ def _time(_context: click.Context, _option: click.Parameter, value: str | None) 
     "--order", "order_ids", metavar="ORDER_ID", multiple=True, type=options.OrderId(), help="This order; repeatable."
 )
 @click.option("--customer", metavar="ID", type=options.CustomerId(), help="All orders of this customer.")
-@click.option("--since", metavar="TIME", callback=_time, help="All orders last changed at this time or later ...")
-@click.option("--until", metavar="TIME", callback=_time, help="... and before this one.  [default: now]")
+@click.option("--since", metavar="TIME", callback=_time, help="All orders last changed at this time or later.")
+@click.option(
+    "--until", metavar="TIME", callback=_time, help="With --since: only those changed before this.  [default: now]"
+)
 @click.option(
     "--status", "statuses", multiple=True, type=click.Choice(_STATUSES), help="Only of this status; repeatable."
 )
