@@ -24,7 +24,10 @@ Row = Mapping[str, Any]
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _WIDE = 120  # columns of a terminal in which a table has room for whole order ids
 _SHORT_ORDER_ID = 13  # as in the lines of the local run
-_NEVER_WRAPPED = {"id", "order_id", "age", "oldest", "lag", "waiting", "in_flight", "dead_letters", "count"}
+_NAMES = {"queue", "reader"}  # often made by a template: long, alike at the beginning, told apart at the end
+_SHORTEST_NAME, _TEXT = 16, 40  # characters: the least room of a name, and the most that a text claims beside it
+_GAP, _EDGES = 3, 2  # spaces between two columns, and around a table
+_NEVER_WRAPPED = {"id", "order_id", "age", "oldest", "lag", "waiting", "in_flight", "dead_letters", "count"} | _NAMES
 # C0 and C1 control characters, which move the cursor, clear the screen and set the clipboard; characters that reorder
 # or hide text (Unicode's bidirectional and zero-width ones, tags), separators of lines, halves of surrogate pairs.
 _UNPRINTABLE = re.compile(
@@ -96,8 +99,14 @@ def show(title: str, rows: Sequence[Row], columns: Iterable[str], *, as_json: bo
     for column in columns:
         is_short = column in _NEVER_WRAPPED
         table.add_column(column.replace("_", " "), overflow="fold", no_wrap=is_short)
-    for row in rows:
-        table.add_row(*(_cell(column, row.get(column), console.width) for column in columns))
+    cells = {column: [_cell(column, row.get(column), console.width) for row in rows] for column in columns}
+    others = _EDGES + sum(
+        _GAP + min(_TEXT, max(map(len, (column, *cells[column])))) for column in cells.keys() - _NAMES
+    )
+    for column in cells.keys() & _NAMES:
+        cells[column] = [_shortened(each, max(_SHORTEST_NAME, console.width - others)) for each in cells[column]]
+    for row_cells in zip(*cells.values(), strict=True):
+        table.add_row(*row_cells)
     console.print(table)
 
 
@@ -131,6 +140,12 @@ def _cell(column: str, value: Any, width: int) -> str:
     if column in {"age", "oldest", "lag"}:
         return duration(value)
     return escape(printable(str(value)))
+
+
+def _shortened(name: str, most: int) -> str:
+    """Leave out a name's middle; lines and JSON have it whole."""
+    end = (most - 1) // 2
+    return name if len(name) <= most else f"{name[: most - 1 - end]}…{name[-end:]}"
 
 
 def number_of(count: int, noun: str) -> str:

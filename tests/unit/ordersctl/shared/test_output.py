@@ -66,6 +66,48 @@ def test_rows_are_shown_without_markup_and_json_is_exact(
     assert json.loads(capsys.readouterr().out) == rows
 
 
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal of 80 columns without colours, as rich sees it."""
+    for name, value in {"TTY_COMPATIBLE": "1", "TERM": "dumb", "COLUMNS": "80"}.items():
+        monkeypatch.setenv(name, value)
+
+
+STEM = "orders-consumers-prod-InvoicingEventsQueue"
+WIDE = [
+    {"queue": f"{STEM}-{end}", "holds": "dead letters", "waiting": 123_456, "state": "nobody consumes", "reason": None}
+    for end in ("1A2B3C4D5E6F", "7A8B9C0D1E2F")
+]
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize("reason", [None, "a long reason, " * 9])
+def test_long_names_lose_their_middle_and_no_line_wraps(capsys: pytest.CaptureFixture[str], reason: str | None) -> None:
+    columns = ["queue", "holds", "waiting", "state", *(["reason"] if reason else [])]
+    output.show("Queues", [row | {"reason": reason} for row in WIDE], columns, as_json=False)
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert max(map(len, lines)) <= 80
+    first, second = (line.split()[0] for line in lines if line.startswith("orders-"))
+    assert (first[-5:], second[-5:], "…" in first) == ("D5E6F", "D1E2F", True)
+    assert all(len(line.split()[0]) >= 16 for line in lines if line.startswith("orders-"))
+    assert len(lines) == 7 or reason  # a reason may have several lines, and nothing else has
+
+
+@pytest.mark.usefixtures("terminal")
+def test_names_are_whole_where_there_is_room(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("TERM", "xterm")  # rich takes a dumb terminal to be 80 columns wide
+    output.show("Queues", WIDE, ["queue", "holds", "waiting", "state"], as_json=False)
+    assert WIDE[0]["queue"] in capsys.readouterr().out.split()
+
+
+def test_names_are_whole_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    output.show("Queues", WIDE, ["queue", "waiting"], as_json=False)
+    assert capsys.readouterr().out.splitlines()[1] == f"{STEM}-1A2B3C4D5E6F\t123456"
+
+
 def test_an_error_that_repeats_such_text_shows_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
     @click.command()
     def fails() -> None:
