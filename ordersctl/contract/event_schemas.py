@@ -18,7 +18,7 @@ from ordersctl.contract.openapi import schemas as openapi_schemas
 from ordersctl.contract.openapi.descriptions import described
 from ordersctl.contract.openapi.schemas import NEW_ORDER, ORDER, ORDER_ID, TIME, Schema
 from ordersctl.shared import project
-from ordersctl.shared.output import echo
+from ordersctl.shared.output import echo, wrote
 
 FOLDER = project.PROJECT_DIR / "docs" / "contract" / "events"
 PUBLISHED = FOLDER / "published"
@@ -222,6 +222,6 @@ def event_schemas(*, check: bool, publish: bool) -> None:
     for path, text in written.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-        echo(f"Written to {path.relative_to(project.PROJECT_DIR)}.")
+        wrote(path.relative_to(project.PROJECT_DIR))
     if not (written or check):
         echo("Nothing to write: the files are as the code says.")

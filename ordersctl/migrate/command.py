@@ -13,7 +13,7 @@ from ordersctl.migrate.context import Migration
 from ordersctl.migrate.errors import SourceLost
 from ordersctl.migrate.source.connection import explained
 from ordersctl.shared import options
-from ordersctl.shared.output import echo, show
+from ordersctl.shared.output import echo, number_of, say, show, wrote
 from ordersctl.shared.stage import Stage, with_stage
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -66,9 +66,9 @@ def plan(*, migration: Migration, limit: int | None, rate: float, as_json: bool)
         show(
             f"{migration.mapping.name} to stage {migration.stage.name}", rows, ["level", "about", "what"], as_json=False
         )
-        echo(found.sentence())
+        say(found.sentence(), err=True)
         if found.census.refused:
-            echo(f"Written to {found.refused_file}: each refused order, with its reason.", err=True)
+            wrote(found.refused_file, "It names each refused order, with the reason.", err=True)
     if not found.is_possible:
         raise click.exceptions.Exit(1)
 
@@ -130,16 +130,13 @@ def verify(*, migration: Migration, sample: int | None, accept_refused: bool, as
 
     outcome, path = command.verify(migration, sample=sample, accept_refused=accept_refused)
     if as_json:
-        echo(json.dumps(outcome.summary() | {"report": path}))
+        echo(json.dumps(outcome.summary() | {"report": str(path)}))
     else:
-        echo(outcome.report())
-        echo(f"Written to {path}{'' if sample else ', to sign'}.", err=True)
+        echo(outcome.report(), nl=False)
+        wrote(path, "" if sample else "It is to be signed.", err=True)
         if outcome.findings.differences:
-            again = Path(path).with_name(command.DIFFERENT_KEYS)
-            echo(
-                f"Written to {again}: what differs. To copy it again: ordersctl migrate snapshot --keys {again}",
-                err=True,
-            )
+            again = path.with_name(command.DIFFERENT_KEYS)
+            wrote(again, f"To copy what differs again:\n  ordersctl migrate snapshot --keys {again}", err=True)
     if not outcome.is_clean:
         raise click.exceptions.Exit(1)
 
@@ -153,13 +150,13 @@ def compare(*, migration: Migration, url: str, orders: int, as_json: bool) -> No
     from ordersctl.migrate.compare import command  # noqa: PLC0415
 
     found = command.compare(migration, url=url, orders=orders)
-    rows = found.rows()
+    rows, asked = found.rows(), number_of(found.asked, "question")
     if as_json:
         echo(json.dumps({"asked": found.asked, "differences": rows}))
     elif rows:
-        show(f"{found.asked} questions", rows, ["field", "cause", "count", "examples"], as_json=False)
+        show(asked, rows, ["field", "cause", "count", "examples"], as_json=False)
     else:
-        echo(f"{found.asked} questions, the same answers.")
+        say(f"{asked}, the same answers.")
     if rows:
         raise click.exceptions.Exit(1)
 
@@ -205,5 +202,10 @@ def _report(counts: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         echo(json.dumps(counts))
     else:
-        said = [f"{value} {name}" if type(value) is int else f"{name} {value}" for name, value in counts.items()]
-        echo(", ".join(said) or "Nothing to do.")
+        say(", ".join(_said(name, value) for name, value in counts.items()) or "Nothing to do.")
+
+
+def _said(name: str, value: int | str) -> str:
+    if isinstance(value, str):
+        return f"{name} {value}"
+    return number_of(value, "order") if name == "orders" else f"{value:,} {name}"

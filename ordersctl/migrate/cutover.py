@@ -6,12 +6,13 @@ Who serves a route is a line of the file routes.json, which the shop's router re
 
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from ordersctl.migrate.context import Migration
 from ordersctl.migrate.errors import Stopped
-from ordersctl.shared.output import duration, echo
+from ordersctl.shared.output import duration, number_of, say
 
 ROUTES = ("reads", "changes", "place")
 HERE, SHOP = "orders", "legacy"
@@ -49,7 +50,7 @@ def _checked_forward(migration: Migration, verified_within_hours: float) -> Iter
     state = migration.state
     if not state.snapshot().get("done"):
         raise Stopped("the snapshot is not complete.")
-    yield f"the snapshot is complete: {state.snapshot()['copied']} orders"
+    yield f"the snapshot is complete: {number_of(state.snapshot()['copied'], 'order')}"
     if not state.is_running("follow"):
         raise Stopped("follow is not running here: changes in the shop would not arrive.")
     yield _caught_up(migration)
@@ -59,26 +60,31 @@ def _checked_forward(migration: Migration, verified_within_hours: float) -> Iter
     if not verified["clean"]:
         where = f" in a sample of {verified['sample']}" if verified["sample"] else ""
         raise Stopped(
-            f"verify found {verified['different']} different and {verified['refused']} refused orders{where}, and "
-            f"{verified['different_groups']} sums: compare all orders again when the cause is gone."
+            f"verify found differences{where}: {number_of(verified['different'], 'order')} different, "
+            f"{verified['refused']} refused, {number_of(verified['different_groups'], 'sum')} different. "
+            "Compare all orders again when the cause is gone."
         )
     age = (datetime.now(UTC) - datetime.fromisoformat(verified["at"])).total_seconds()
     if age > verified_within_hours * 3_600:
         raise Stopped(f"the last verify is {duration(age)} old: verify again.")
-    yield f"verify was clean {duration(age)} ago: {verified['same']} orders, {verified['groups'] or 0} sums"
+    yield f"verify was clean {duration(age)} ago: {_compared(verified)}"
+
+
+def _compared(verified: Mapping[str, Any]) -> str:
+    return f"{number_of(verified['same'], 'order')}, {number_of(verified['groups'] or 0, 'sum')}"
 
 
 def _warn_of_one_way(migration: Migration, route: str) -> None:
     """Warn, before a route is handed over, when the shop would not get what is done here."""
     done = "changed" if route == "changes" else "placed"
     if migration.mapping.reverse is None:
-        echo(
+        say(
             f"Warning: the mapping has no [reverse], so what is {done} here will not be in the shop, not even after "
             "the way back.",
             err=True,
         )
     elif not migration.state.is_running("write-back"):
-        echo(f"Warning: write-back does not run here. What is {done} here is in the shop when it has run.", err=True)
+        say(f"Warning: write-back does not run here. What is {done} here is in the shop when it has run.", err=True)
 
 
 def _caught_up(migration: Migration) -> str:

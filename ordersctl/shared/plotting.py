@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ordersctl.shared.output import echo
+from ordersctl.shared.output import wrote
 
 
 def _writable(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
@@ -52,4 +52,4 @@ def save(figure: Any, path: Path) -> None:
     """Write a figure as SVG or PNG, by the path's suffix, say so on stderr, and close it."""
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
     pyplot().close(figure)
-    echo(f"Written to {path}.", err=True)
+    wrote(path, err=True)

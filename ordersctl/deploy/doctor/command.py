@@ -9,6 +9,8 @@ from ordersctl.shared.output import Console, number_of
 from ordersctl.shared.runs import current
 from ordersctl.shared.stage import Stage, with_stage
 
+_INDENT = 4  # columns, of the lines after a finding's first one
+
 
 @click.command()
 @with_stage
@@ -17,12 +19,13 @@ def doctor(stage: Stage) -> None:
 
     Of the local run: Python, disk, clock, processes, ports, pauses, how far the publisher is behind, dead letters.
     """
-    ill = 0
+    ill, console = 0, Console(highlight=False, soft_wrap=True)
     run = current.current() if stage.is_local else None
     for finding in examine(stage) if run is None else examine_run(stage, run):
-        mark = "[green]ok[/]  " if finding.fine else "[red]ILL[/] "
+        mark, colour = ("ok ", "green") if finding.fine else ("ILL", "red")
         remedy = "" if finding.fine or not finding.remedy else f" -> {finding.remedy}"
-        Console(highlight=False, soft_wrap=True).print(mark + escape(finding.what + remedy))
+        line = console.wrapped(f"{mark} {finding.what}{remedy}", indent=" " * _INDENT)
+        console.print(f"[{colour}]{mark}[/]{escape(line.removeprefix(mark))}")
         ill += not finding.fine
     if ill:
         raise click.ClickException(number_of(ill, "finding"))

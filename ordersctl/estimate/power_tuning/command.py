@@ -47,7 +47,7 @@ def power_tune(stage: Stage, name: str, *, payload: Path, times: int, sizes: Seq
         for size in sorted(set(sizes or SIZES)):
             function.update(MemorySize=size, **with_reports(before))
             measurements.append(Measurement(size, *invoke(stage, name, event, times)))
-            echo(f"{size} MB: {measurements[-1].milliseconds:.0f} ms billed")
+            echo(f"{size} MB: {measurements[-1].milliseconds:.0f} ms billed", err=True)
     price = aws_prices()["lambda"]
     show(measurements, price)
     if plot:

@@ -3,6 +3,8 @@
 import ast
 import io
 import json
+import re
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -120,6 +122,37 @@ def test_an_error_that_repeats_such_text_shows_it_too(monkeypatch: pytest.Monkey
     assert "\x1b" not in answer.output
 
 
+COUNTED = (
+    "alarms|alarm|attempts|changes|customers|dashboards|days|events|files|findings|functions|hours|invoices|keys|letters|"
+    "lines|mappings|messages|metrics|minutes|orders|prices|questions|queues|reasons|records|releases|resources|rows|"
+    "secrets|seconds|steps|sums|times|units|versions"
+)
+
+
+def counts_without_a_singular(path: Path) -> list[str]:
+    """The texts in which a number that is not a constant stands before a plural: "1 orders" at some time."""
+    texts = [node.values for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.JoinedStr)]
+    return [
+        f"{ast.unparse(value.value)}{after.value!s}"
+        for parts in texts
+        for value, after in pairwise(parts)
+        if isinstance(value, ast.FormattedValue)
+        and isinstance(after, ast.Constant)
+        and not re.fullmatch("_?[A-Z_]+", ast.unparse(value.value))
+        and re.match(rf" (?:[a-z-]+ )?(?:{COUNTED})\b", str(after.value))
+    ]
+
+
+# What stands before such a word and is no number, or more than one.
+NO_NUMBERS = ("stage.stack_name", "self._place()")
+
+
+def test_a_count_without_a_singular_is_found(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text('f"{len(found)} dead letters"; f"{number_of(2, \'order\')} sent"; f"{count} of {a} orders"')
+    assert len(counts_without_a_singular(module)) == 2
+
+
 def modules() -> list[Path]:
     return sorted(path for path in (PROJECT_DIR / "ordersctl").rglob("*.py") if path.name != "output.py")
 
@@ -132,3 +165,8 @@ def test_every_command_prints_through_this_module(path: Path) -> None:
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert not called & around
     assert not imported & {"rich.console", "rich.table", "rich"}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PROJECT_DIR)))
+def test_a_number_has_its_noun_by_number_of(path: Path) -> None:
+    assert [each for each in counts_without_a_singular(path) if not each.startswith(NO_NUMBERS)] == []
