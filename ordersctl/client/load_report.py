@@ -41,8 +41,10 @@ def show_arrivals(console: Console, arrivals: Arrivals, accepted: list[Posted]) 
     table.add_row("events published", f"{published}, {_count(arrivals.repeated(accepted))} twice")
     console.print(table)
     table = Table(title="Milliseconds since the order was first posted", title_justify="left")
-    for column in ("Until", "Which is", "Orders", "p50", "p99"):
-        table.add_column(column, justify="left" if column in {"Until", "Which is"} else "right")
+    table.add_column("Until")
+    table.add_column("Which is")
+    for column in ("Orders", "p50", "p99"):
+        table.add_column(column, justify="right", min_width=5)
     for until, which_is, seconds in (
         ("accepted", "the answer 202 is here", [each.seconds for each in accepted]),
         ("stored", "it is seen in the table", arrivals.seconds_to_stored(accepted)),

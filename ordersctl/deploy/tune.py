@@ -1,5 +1,6 @@
 """`ordersctl tune`: sets on functions and mappings what `chalice deploy` cannot set; later deploys keep it."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,4 +68,8 @@ def _tune_log(function: Function, wish: Mapping[str, Any]) -> None:
 
 def _show(function: str, changes: Mapping[str, Any], wish: Mapping[str, Any]) -> None:
     for name, before in changes.items():
-        say(f"{function}: {name} {before} -> {wish[name]}")
+        say(f"{function}: {name} {_written(before)} -> {_written(wish[name])}")
+
+
+def _written(value: Any) -> str:
+    return "not set" if value is None else json.dumps(value)

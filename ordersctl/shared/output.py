@@ -57,9 +57,7 @@ def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
 
 def say(text: str, *, err: bool = False) -> None:
     """Print sentences. In a terminal lines end between words; an indented line, a command to paste, stays whole."""
-    console = Console(stderr=err)
-    lines = text.split("\n")
-    echo("\n".join(map(console.wrapped, lines)) if console.is_terminal else text, err=err)
+    echo("\n".join(map(Console(stderr=err).wrapped, text.split("\n"))), err=err)
 
 
 def wrote(path: Path, remark: str = "", *, err: bool = False) -> None:
@@ -88,7 +86,7 @@ class Console(rich.console.Console):
 
     def wrapped(self, line: str, *, indent: str = "") -> str:
         """End a line between words where it is longer than the terminal's; words such as ids and paths stay whole."""
-        if len(line) <= self.width or line.startswith("  "):
+        if not self.is_terminal or len(line) <= self.width or line.startswith("  "):
             return line
         return textwrap.fill(line, self.width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 

@@ -4,12 +4,13 @@ import click
 from rich.markup import escape
 
 from ordersctl.deploy.doctor.checks import examine
+from ordersctl.deploy.doctor.findings import Finding
 from ordersctl.deploy.doctor.local_run import examine_run
 from ordersctl.shared.output import Console, number_of
 from ordersctl.shared.runs import current
 from ordersctl.shared.stage import Stage, with_stage
 
-_INDENT = 4  # columns, of the lines after a finding's first one
+_INDENT = " " * 4  # of the lines after a finding's first one
 
 
 @click.command()
@@ -23,9 +24,16 @@ def doctor(stage: Stage) -> None:
     run = current.current() if stage.is_local else None
     for finding in examine(stage) if run is None else examine_run(stage, run):
         mark, colour = ("ok ", "green") if finding.fine else ("ILL", "red")
-        remedy = "" if finding.fine or not finding.remedy else f" -> {finding.remedy}"
-        line = console.wrapped(f"{mark} {finding.what}{remedy}", indent=" " * _INDENT)
-        console.print(f"[{colour}]{mark}[/]{escape(line.removeprefix(mark))}")
+        console.print(f"[{colour}]{mark}[/]{escape(_line(console, mark, finding).removeprefix(mark))}")
         ill += not finding.fine
     if ill:
         raise click.ClickException(number_of(ill, "finding"))
+
+
+def _line(console: Console, mark: str, finding: Finding) -> str:
+    """Return a finding with its remedy; a terminal too narrow for both gets the remedy below, whole, to paste."""
+    what = f"{mark} {finding.what}"
+    remedy = "" if finding.fine or not finding.remedy else f"-> {finding.remedy}"
+    if console.is_terminal and len(f"{what} {remedy}") > console.width:
+        return "\n".join([console.wrapped(what, indent=_INDENT), *([f"{_INDENT}{remedy}"] if remedy else [])])
+    return f"{what} {remedy}".rstrip()

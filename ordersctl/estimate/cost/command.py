@@ -93,7 +93,7 @@ def show_orders(console: Console, columns: Mapping[str, Mapping[str, float]], mi
     for column, of in columns.items():
         total = sum(of.values())
         table.add_column(f"{column}, per million", footer=f"{total:.2f}", justify="right")
-        table.add_column("per month", footer=f"{total * millions:,.2f}", justify="right")
+        table.add_column(f"{column}, per month", footer=f"{total * millions:,.2f}", justify="right")
     for name in columns["HTTP API"]:
         values = [value for of in columns.values() for value in (of[name], of[name] * millions)]
         table.add_row(name, *(f"{value:,.2f}" for value in values))
@@ -121,7 +121,7 @@ def show_baskets(console: Console, load: Load, price: Mapping[str, Any]) -> None
 def show_worth(console: Console, load: Load, price: Mapping[str, Any]) -> None:
     """Print how much more or less a million orders cost by a setting, or by how they arrive."""
     per_run = f"{number_of(load.batch, 'order')} and {number_of(load.records, 'change')} per run"
-    title = f"What a million orders cost more or less, against {per_run}"
+    title = f"A million orders cost more or less, against {per_run}"
     table = Table(title=title, title_justify="left")
     table.add_column("Where")
     for column in worth.ways(load):

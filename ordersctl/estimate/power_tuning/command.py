@@ -78,7 +78,8 @@ def update_command(stage: Stage, function: Function) -> str:
 def show(measurements: Sequence[Measurement], price: Mapping[str, Any]) -> None:
     cheapest = min(measurements, key=lambda each: each.dollars_per_million(price))
     fastest = min(measurements, key=lambda each: each.milliseconds)
-    table = Table("Memory (MB)", "Billed (ms)", "Start (ms)", "US dollars per million", "")
+    table = Table("Memory (MB)", "Billed (ms)", "Start (ms)", "US dollars per million")
+    table.add_column("Best", no_wrap=True)
     for each in measurements:
         words = [word for word, best in (("cheapest", cheapest), ("fastest", fastest)) if each is best]
         start = "-" if each.init_ms is None else f"{each.init_ms:.0f}"
