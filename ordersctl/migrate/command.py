@@ -178,7 +178,10 @@ def cutover(*, migration: Migration, route: str, back: bool, verified_within: fl
     from ordersctl.migrate import cutover as handing_over  # noqa: PLC0415
 
     checked = handing_over.cutover(migration, route, back=back, verified_within_hours=verified_within)
-    echo(json.dumps({"checked": checked}) if as_json else "\n".join(checked))
+    if as_json:
+        echo(json.dumps({"checked": checked}))
+    else:
+        say("\n".join(checked))
 
 
 @migrate.command("write-back", short_help="Write what is done here into the shop's tables.")

@@ -26,7 +26,7 @@ def cutover(migration: Migration, route: str, *, back: bool, verified_within_hou
     routes = state.routes()
     target = SHOP if back else HERE
     if routes[route] == target:
-        return [f"{route} is served by {_name(target)} already"]
+        return [f"{route}: served by {_name(target)} already"]
     before, after = ROUTES[:place], ROUTES[place + 1 :]
     checked: list[str] = []
     if back:
@@ -43,7 +43,7 @@ def cutover(migration: Migration, route: str, *, back: bool, verified_within_hou
             _warn_of_one_way(migration, route)
     _run_hook(migration, route, target)
     state.save_routes(routes | {route: target})
-    return [*checked, f"{route} is served by {_name(target)} now"]
+    return [*checked, f"{route}: served by {_name(target)} now"]
 
 
 def _checked_forward(migration: Migration, verified_within_hours: float) -> Iterator[str]:
@@ -96,7 +96,7 @@ def _caught_up(migration: Migration) -> str:
         if time.monotonic() - began > _WAIT_SECONDS:
             raise Stopped(f"follow is at {position}, and the log ends at {end}: it lags.")
         time.sleep(0.1)
-    return f"follow has passed the end of the log ({end}), {time.monotonic() - began:.1f} s after it was asked"
+    return f"follow has passed the end of the log ({end}), after {time.monotonic() - began:.1f} s"
 
 
 def _checked_back(migration: Migration, route: str) -> Iterator[str]:

@@ -47,13 +47,13 @@ class Plan:
         """The estimate for a person."""
         found = self.estimate()
         if found["copied_per_second"] < found["read_per_second"]:
-            why = f"as asked for; the source was read at {found['read_per_second']}"
+            why = f"as asked for: the source was read at {found['read_per_second']}."
         else:
-            why = "as fast as the source was read; --rate sets a lower rate"
+            why = "as fast as the source was read.\n--rate sets a lower rate."
         orders, seconds = number_of(found["orders"], "order"), duration(found["seconds"])
         return (
-            f"{orders}: about {seconds} at {found['copied_per_second']} a second "
-            f"({why}). {number_of(found['write_units'], 'write unit')}: ${found['usd']:.2f} on demand."
+            f"{orders}: about {seconds} at {found['copied_per_second']} a second, {why}\n"
+            f"{number_of(found['write_units'], 'write unit')}: ${found['usd']:.2f} on demand."
         )
 
 

@@ -56,7 +56,7 @@ class Verification:
         mapping, findings, summary = self.migration.mapping, self.findings, self.summary()
         of_what = "all orders" if self.sample is None else f"a sample of {number_of(self.sample, 'order')}"
         yield f"# {mapping.name} and stage {self.migration.stage.name}: {'equal' if self.is_clean else 'NOT EQUAL'}"
-        yield f"\n{clock.now()}, mapping {mapping.digest}, {of_what}, followed to {self.migration.state.position()}.\n"
+        yield f"\n{clock.now()}, mapping {mapping.digest}, {of_what},\nfollowed to {self.migration.state.position()}.\n"
         yield f"* {number_of(summary['same'], 'order')}: the same here and in the shop, in every field."
         accepted = ", which was accepted (--accept-refused)" if summary["refused"] and self.accept_refused else ""
         yield f"* {number_of(summary['different'], 'order')}: different."
@@ -78,7 +78,7 @@ def _sums(totals: list[TotalsRow] | None) -> Iterator[str]:
         yield "\nThe mapping has no [totals]: counts and sums were not compared independently."
         return
     yield "\n## Counts and sums\n\nSums are in minor units of their currency (cents, pence).\n"
-    yield "| month | status | currency | orders in the shop | orders here | sum in the shop | sum here | |"
+    yield "| month | status | currency | orders, shop | here | sum, shop | here | |"
     yield "|---|---|---|--:|--:|--:|--:|---|"
     for (month, status, currency), shop, here in totals:
         cells = (month, status, currency, shop.orders, here.orders, shop.total, here.total)
