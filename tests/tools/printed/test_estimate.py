@@ -11,6 +11,8 @@ import pytest
 from ordersctl.shared.stage import Stage
 from tests.tools.printed.form import Form
 
+pytestmark = pytest.mark.full  # the form of the output only
+
 
 class Lambda:
     """As boto3's session and its client for Lambda: a function that is twice as fast with twice the memory."""

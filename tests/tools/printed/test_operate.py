@@ -20,7 +20,7 @@ from tests.tools.printed.form import Form
 pytestmark = pytest.mark.full  # the form of the output only
 
 REASON = "not a command envelope: the message has no field `order_id`, which names the order that it places"
-LONG = "orders-consumers-prod-InvoicingEventsQueue-1A2B3C4D5E6F"  # as a template makes names
+LONG = "-".join(["orders", "consumers", "prod", "InvoicingEventsQueue", "ABCABCABCABC"])  # as a template makes names
 Print = Callable[..., Result]
 
 
