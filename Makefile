@@ -40,7 +40,8 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 # Each takes an environment as its argument; INSTALL also takes a requirements file.
 PIP = $(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation
 UV = .venv/bin/uv pip install --quiet --python $(1)/bin/python --require-hashes --no-build-isolation
-INSTALL = $(UV) -r $(2) 2>/dev/null || { $(HAS_PIP) && $(PIP) -r $(2); }
+INSTALL = $(UV) -r $(2) 2>/dev/null || { $(HAS_PIP) && $(PIP) -r $(2); } || { \
+	echo "$(2) could not be installed. Is the package index reachable? PIP_INDEX_URL or pip's configuration names it." >&2; exit 1; }
 HAS_PIP = { $(1)/bin/python -m pip --version >/dev/null 2>&1 || $(1)/bin/python -m ensurepip >/dev/null; }
 
 help:
@@ -221,7 +222,7 @@ UV_BY_PIP = install --quiet --disable-pip-version-check --no-compile --require-h
 	@echo "Installing what the local run needs into .venv (once)"
 	@$(PYTHON) -m venv --without-pip .venv
 	@$(PYTHON) -m pip --python .venv/bin/python $(UV_BY_PIP) 2>/dev/null || { $(PYTHON) -m venv .venv && \
-		.venv/bin/python -m pip $(UV_BY_PIP) 2>/dev/null; } || echo "There is no uv for this machine: installing takes longer"
+		.venv/bin/python -m pip $(UV_BY_PIP) 2>/dev/null; } || echo "There is no uv to be had: pip installs, which takes longer"
 	@$(call INSTALL,.venv,requirements-build.txt)
 	@$(call INSTALL,.venv,requirements-run.txt)
 	@touch $@

@@ -4,6 +4,7 @@ import difflib
 import importlib
 import tomllib
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import click
@@ -135,9 +136,24 @@ def _use_plain_words(command: click.Command) -> None:
         parameter.type.name = word
         if metavar and parameter.metavar is None and isinstance(parameter, click.Option) and not parameter.is_flag:
             parameter.metavar = metavar
+        if isinstance(parameter.type, click.IntRange | click.FloatRange):
+            # click has no public name for it
+            parameter.type._describe_range = partial(_range, parameter.type)  # type: ignore[method-assign]  # noqa: SLF001
+        if isinstance(parameter.default, float):
+            parameter.default = _short(parameter.default)
     if isinstance(command, click.Group):
         for each in command.commands.values():
             _use_plain_words(each)
+
+
+def _range(kind: click.IntRange | click.FloatRange) -> str:
+    """Say which numbers an option takes, in place of click's 1<=x<=1000."""
+    assert kind.min is not None  # noqa: S101 - no option is without it
+    return f"{_short(kind.min)} {'or more' if kind.max is None else f'to {_short(kind.max)}'}"
+
+
+def _short(number: float) -> float:
+    return int(number) if number == int(number) else number
 
 
 def _print_version(ctx: click.Context, _option: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click calls it

@@ -20,7 +20,7 @@ from ordersctl.client.invoices import NotPlaced, Placeable
 from ordersctl.client.load_report import show_arrivals, show_results
 from ordersctl.shared import options
 from ordersctl.shared.engine_client import HEALTH, get_json
-from ordersctl.shared.output import Console, progress_bar
+from ordersctl.shared.output import Console, progress_bar, say
 from ordersctl.shared.runs import current
 from ordersctl.shared.stage import engine_option
 
@@ -133,9 +133,7 @@ def load(
     """
     console = Console()
     url = url or current.api_url()
-    orders, not_placed = _read(
-        console, file, encoding, currency=currency, guest=guest, dates=InvoiceDates(zone, layout)
-    )
+    orders, not_placed = _read(file, encoding, currency=currency, guest=guest, dates=InvoiceDates(zone, layout))
     if wait:
         _require_engine()
     with connect(url, service_token("load"), connections) as client:
@@ -165,14 +163,14 @@ def _require_engine() -> None:
 
 
 def _read(
-    console: Console, file: Path, encoding: str | None, *, currency: str, guest: str | None, dates: InvoiceDates
+    file: Path, encoding: str | None, *, currency: str, guest: str | None, dates: InvoiceDates
 ) -> tuple[list[Placeable], list[NotPlaced]]:
     try:
         read = invoice_file.read(file.read_bytes(), encoding)
     except (OSError, invoice_file.UnreadableFileError) as error:
         raise click.BadParameter(f"{file} cannot be loaded: {error}.", param_hint="FILE") from error
     if encoding is None and read.encoding != "utf-8":
-        console.print("The file is not UTF-8 and was read as Windows-1252; --encoding names another encoding.")
+        say("The file is not UTF-8 and was read as Windows-1252; --encoding names another encoding.", err=True)
     judged = [
         invoices.judge(invoice, rows, currency=currency, dates=dates, guest=guest)
         for invoice, rows in read.invoices.items()

@@ -34,14 +34,17 @@ def show_arrivals(console: Console, arrivals: Arrivals, accepted: list[Posted]) 
     not_stored, not_published = arrivals.missing(accepted)
     statuses = Counter(arrivals.statuses[each.order_id] for each in accepted if each.order_id in arrivals.stored)
     stored = ", ".join(f"{count} {status}" for status, count in statuses.items()) or "0"
-    console.print(f"Of {len(accepted)} accepted, stored: {stored}; {_count(not_stored)} missing.")
-    console.print(
-        f"Events published: {len(accepted) - len(not_published)}; "
-        f"{_count(not_published)} missing, {_count(arrivals.repeated(accepted))} twice."
-    )
+    table = Table(show_header=False)
+    table.add_row("accepted", str(len(accepted)))
+    table.add_row("stored", f"{stored}; {_count(not_stored)} missing")
+    published = f"{len(accepted) - len(not_published)}; {_count(not_published)} missing"
+    table.add_row("events published", f"{published}, {_count(arrivals.repeated(accepted))} twice")
+    console.print(table)
     table = Table(title="Milliseconds since the order was first posted", title_justify="left")
-    for column in ("Until", "Which is", "Orders", "p50", "p99"):
-        table.add_column(column, justify="left" if column in {"Until", "Which is"} else "right")
+    table.add_column("Until")
+    table.add_column("Which is")
+    for column in ("Orders", "p50", "p99"):
+        table.add_column(column, justify="right", min_width=5)
     for until, which_is, seconds in (
         ("accepted", "the answer 202 is here", [each.seconds for each in accepted]),
         ("stored", "it is seen in the table", arrivals.seconds_to_stored(accepted)),

@@ -11,24 +11,33 @@ from ordersctl.client.api import connect
 from ordersctl.client.smoke_steps import Outcome, Smoke, outcomes
 from ordersctl.local import tokens
 from ordersctl.shared import options
-from ordersctl.shared.output import echo, printable
+from ordersctl.shared.output import Console, echo, number_of, printable
 from ordersctl.shared.project import CHALICE_CONFIG
 from ordersctl.shared.queues.own_queue import own_queue
 from ordersctl.shared.runs import current
 from ordersctl.shared.stage import Stage, with_stage
 
 _CUSTOMER = "smoke"
+_INDENT = 20  # columns, of the lines after a step's first one
 
 
 @click.command()
 @click.option("--url", type=options.HttpUrl(), help="The API.  [default: that of the stage]")
-@click.option("--token", envvar="ORDERS_TOKEN", help="A customer's token: orders/read, orders/write. By ORDERS_TOKEN.")
+@click.option(
+    "--token",
+    metavar="TOKEN",
+    envvar="ORDERS_TOKEN",
+    help="A customer's token: orders/read, orders/write. By ORDERS_TOKEN.",
+)
 @click.option(
     "--admin-token",
+    metavar="TOKEN",
     envvar="ORDERS_ADMIN_TOKEN",
     help="A token with orders/admin, to erase the order at the end; without it the order is cancelled.",
 )
-@click.option("--api-key", envvar="ORDERS_API_KEY", help="A key of the usage plan, for a stage with ApiKeys.")
+@click.option(
+    "--api-key", metavar="KEY", envvar="ORDERS_API_KEY", help="A key of the usage plan, for a stage with ApiKeys."
+)
 @click.option(
     "--timeout",
     metavar="SECONDS",
@@ -67,9 +76,9 @@ def smoke(
         echo(json.dumps([each._asdict() for each in done], indent=2))
     failed = sum(each.result == "FAILED" for each in done)
     if failed:
-        raise click.ClickException(f"{failed} of {len(done)} steps failed")
+        raise click.ClickException(f"{failed} of {number_of(len(done), 'step')} failed")
     if not as_json:
-        echo(f"{stage.name}: {sum(each.result == 'ok' for each in done)} steps, all as they should be")
+        echo(f"{stage.name}: {number_of(sum(each.result == 'ok' for each in done), 'step')}, all as they should be")
 
 
 def _run(stage: Stage, http: httpx.Client, admin_token: str | None, timeout: float, *, quiet: bool) -> list[Outcome]:
@@ -78,8 +87,8 @@ def _run(stage: Stage, http: httpx.Client, admin_token: str | None, timeout: flo
         for outcome in outcomes(Smoke(stage, http, admin_token, queue_url, timeout)):
             done.append(outcome)
             if not quiet:
-                line = f"{outcome.result:<7} {outcome.seconds:6.2f} s  {outcome.step}: {outcome.detail}"
-                echo(printable(line))
+                line = f"{outcome.result:<8}  {outcome.seconds:6.2f} s  {outcome.step}: {outcome.detail}"
+                echo(Console().wrapped(printable(line), indent=" " * _INDENT))
     return done
 
 

@@ -11,6 +11,7 @@ import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ordersctl.client.api import json_object, problem_text
+from ordersctl.shared.output import number_of
 from ordersctl.shared.project import SAMPLE_ORDER
 from ordersctl.shared.stage import Stage
 
@@ -155,7 +156,7 @@ class Smoke:
             raise StepError("the stage has no alarms")
         if ringing := [each["AlarmName"] for each in alarms if each["StateValue"] == "ALARM"]:
             raise StepError(f"in alarm: {', '.join(ringing)}")
-        return f"{len(alarms)} alarms, none raised"
+        return f"{number_of(len(alarms), 'alarm')}, none raised"
 
     # --- parts of steps -----------------------------------------------------------------------------------------------
 

@@ -22,12 +22,15 @@ STEPS = {"placed": "confirmed", "confirmed": "shipped", "shipped": "delivered"}
 
 @click.command()
 @click.argument("order_id", required=False)
-@click.option("--to", "status", type=click.Choice([*STEPS.values(), "cancelled"]), help="[default: the next status]")
+@click.option(
+    "--to", "status", type=click.Choice([*STEPS.values(), "cancelled"]), help="Which status.  [default: the next one]"
+)
 @click.option("--customer", metavar="ID", default="17850", show_default=True, help="The order's customer.")
 @options.url
 @engine_option
 @click.option(
     "--token",
+    metavar="TOKEN",
     envvar="ORDERS_TOKEN",
     help="A token with the scope orders/service; also by ORDERS_TOKEN.  [default: one of the local run]",
 )

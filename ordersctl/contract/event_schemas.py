@@ -18,6 +18,7 @@ from ordersctl.contract.openapi import schemas as openapi_schemas
 from ordersctl.contract.openapi.descriptions import described
 from ordersctl.contract.openapi.schemas import NEW_ORDER, ORDER, ORDER_ID, TIME, Schema
 from ordersctl.shared import project
+from ordersctl.shared.output import echo, wrote
 
 FOLDER = project.PROJECT_DIR / "docs" / "contract" / "events"
 PUBLISHED = FOLDER / "published"
@@ -215,11 +216,12 @@ def event_schemas(*, check: bool, publish: bool) -> None:
     if check and stale:
         names = ", ".join(path.name for path in stale)
         raise click.ClickException(f"out of date: {names}. Run: .venv/bin/ordersctl event-schemas")
-    for path in stale:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(made[path])
+    written = {path: made[path] for path in stale}
     if publish:
-        PUBLISHED.mkdir(exist_ok=True)
-        for path, text in made.items():
-            if path.suffix == ".json":
-                (PUBLISHED / path.name).write_text(text)
+        written |= {PUBLISHED / path.name: text for path, text in made.items() if path.suffix == ".json"}
+    for path, text in written.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        wrote(path.relative_to(project.PROJECT_DIR))
+    if not (written or check):
+        echo("Nothing to write: the files are as the code says.")

@@ -19,13 +19,18 @@ from ordersctl.deploy.retained.take_over import change
 from ordersctl.deploy.stack import Stack
 from ordersctl.shared import options
 from ordersctl.shared.functions import Function
-from ordersctl.shared.output import echo
+from ordersctl.shared.output import echo, say
 from ordersctl.shared.stage import Stage, with_stage
 
 
 @click.command()
-@click.option("--from", "directory", type=click.Path(path_type=Path, file_okay=False), help="Default: build/<stage>.")
-@click.option("--bucket", help="Where packages go. Default: orders-artifacts-<account>-<region>, made when needed.")
+@click.option(
+    "--from",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="What was packaged.  [default: build/STAGE]",
+)
+@click.option("--bucket", help="Where packages go.  [default: orders-artifacts-ACCOUNT-REGION, made when needed]")
 @options.yes
 @with_stage
 def deploy(stage: Stage, directory: Path | None, bucket: str | None, *, yes: bool) -> None:
@@ -51,7 +56,7 @@ def deploy(stage: Stage, directory: Path | None, bucket: str | None, *, yes: boo
     releases = Releases(stage.client("lambda"), stage.name)
     for number, value in enumerate(spread_settings, 1):
         if len(spread_settings) > 1:
-            echo(f"step {number} of {len(spread_settings)}: {spreading.SETTING} is {value}")
+            say(f"step {number} of {len(spread_settings)}: {spreading.SETTING} is {value}", err=True)
         given = parameters | {spreading.SETTING: value}
         step = copy.deepcopy(template)
         set_version(step, given)  # the settings may have changed since the stage was packaged
@@ -72,7 +77,7 @@ def _finish(stage: Stage, releases: Releases, release: str, before: int) -> None
         releases.remove_old()
         return
     back = f"ordersctl rollback --stage {stage.name} --to {short(release)}"
-    echo(f"release {short(live or 'none')} is live, by a rollback; to end that: {back}")
+    say(f"release {short(live or 'none')} is live, by a rollback; to end that:\n  {back}", err=True)
 
 
 def _checked_settings(stage: Stage, template: Any) -> tuple[dict[str, str], dict[str, str]]:

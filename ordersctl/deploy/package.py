@@ -21,7 +21,7 @@ from ordersctl.deploy.sam import translated
 from ordersctl.deploy.settings import check_dax_client, stage_file, stage_settings
 from ordersctl.deploy.zip_contents import dependencies
 from ordersctl.deploy.zip_contents.bytecode import add_bytecode
-from ordersctl.shared.output import echo
+from ordersctl.shared.output import wrote
 from ordersctl.shared.project import PROJECT_DIR, chalice_config
 
 BUILD = PROJECT_DIR / "build"
@@ -40,8 +40,10 @@ def _known(_context: click.Context, _option: click.Parameter, stage: str) -> str
 
 
 @click.command()
-@click.option("--stage", required=True, callback=_known)
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Default: build/<stage>.")
+@click.option("--stage", required=True, callback=_known, help="One of those in infra/stages.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Where to write them.  [default: build/STAGE]"
+)
 @click.option("--template-only", is_flag=True, help="For checks: no dependencies, no network.")
 def package(stage: str, out: Path | None, *, template_only: bool) -> None:
     """Make a stage's template and deployment package."""
@@ -64,7 +66,7 @@ def package(stage: str, out: Path | None, *, template_only: bool) -> None:
     size = (out / ZIP).stat().st_size
     if size > MAX_ZIP_BYTES:
         raise click.ClickException(f"deployment.zip is {size} bytes; more than {MAX_ZIP_BYTES} starts slowly")
-    echo(f"{out / TEMPLATE}, deployment.zip of {size / 1024:.0f} KiB")
+    wrote(out, f"{TEMPLATE}, and {ZIP} of {size / 1024:.0f} KiB.")
 
 
 def build(project: Path, stage: str, out: Path) -> None:

@@ -11,7 +11,7 @@ from ordersctl.deploy.retained.take_over import change
 from ordersctl.deploy.stack import Stack
 from ordersctl.shared import options, templates
 from ordersctl.shared.functions import Function
-from ordersctl.shared.output import echo
+from ordersctl.shared.output import say, wrote
 from ordersctl.shared.project import CHALICE_CONFIG, PROJECT_DIR
 from ordersctl.shared.stage import Stage, with_stage
 
@@ -45,9 +45,9 @@ def provision(stage: Stage, *, yes: bool) -> None:
     change(stage, stack, template, parameters, tags, source={"TemplateBody": body}, yes=yes)
     record(stage.name, stack.outputs(), given)
     where = CHALICE_CONFIG.relative_to(PROJECT_DIR)
-    echo(f"written to {where}; next: chalice deploy --stage {stage.name}")
+    wrote(where, f"Next:\n  chalice deploy --stage {stage.name}")
     if len(spread_settings) > 1:
-        echo(
+        say(
             f"{spreading.SETTING} is {spread_settings[0]} for now. Then provision and deploy once more: orders are "
             "spread over more keys once the deployed functions read them."
         )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import click
 
 from chalicelib.settings import SettingsError, Spread, SpreadCustomer, parse_spread
+from ordersctl.shared.output import number_of
 
 SETTING = "SpreadCustomers"
 _NOT_SPREAD = SpreadCustomer(1, 1, is_people=False)
@@ -25,8 +26,8 @@ def check_only_rises(before: Mapping[str, str], given: Mapping[str, str]) -> Non
         new = wanted.get(customer_id, _NOT_SPREAD)
         if new.written < old.written or new.read < old.read:
             raise click.ClickException(
-                f"{SETTING}: {customer_id} is spread over {old.read} keys of the index and cannot go back to "
-                f"{new.read}: the customer's list would lose the orders under the other keys. A number only rises."
+                f"{SETTING}: {customer_id} is spread over {number_of(old.read, 'key')} of the index and cannot go back "
+                f"to {new.read}: the customer's list would lose the orders under the other keys. A number only rises."
             )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from botocore.exceptions import ClientError
 
-from ordersctl.shared.output import Console, Table, echo
+from ordersctl.shared.output import Console, Table, say
 from ordersctl.shared.stage import Stage
 
 MAX_TEMPLATE_BYTES = 51_200  # of a TemplateBody: CloudFormation guide, "Quotas"
@@ -174,7 +174,7 @@ class Stack:
         if (left := self._settled()) is not None:
             reasons = "\n  ".join(self._failures(since=None))
             raise click.ClickException(f"{self.name} is {left} and cannot be deleted. What failed:\n  {reasons}")
-        echo(f"{self.name}: what was left of it is deleted; SQS gives its queues' names again after a minute")
+        say(f"{self.name}: what was left of it is deleted; SQS gives its queues' names again after a minute", err=True)
         time.sleep(self.queue_name_seconds)  # SQS does not say when a name can be used again
 
     def _settled(self) -> str | None:
@@ -244,12 +244,12 @@ class Stack:
 def carry_out(stage: Stage, stack: Stack, plan: Plan | None, *, yes: bool) -> None:
     """Show a plan, ask unless `yes`, and apply it. Aborts, and deletes the change set, when the answer is no."""
     if plan is None:
-        echo(f"{stack.name}: nothing to change")
+        say(f"{stack.name}: nothing to change", err=True)
         return
     table = Table("", "resource", "type")
     for change in plan.changes:
         table.add_row(change.action + (" (replaced)" if change.replaced else ""), change.resource, change.kind)
-    Console().print(table)
+    Console(stderr=True).print(table)
     if not yes:
         try:
             stage.confirm(f"change {stack.name} as shown?")
@@ -257,7 +257,7 @@ def carry_out(stage: Stage, stack: Stack, plan: Plan | None, *, yes: bool) -> No
             stack.abandon(plan)
             raise
     stack.apply(plan)
-    echo(f"{stack.name}: done")
+    say(f"{stack.name}: done", err=True)
 
 
 def _outputs(stack: Mapping[str, Any]) -> dict[str, str]:

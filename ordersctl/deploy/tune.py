@@ -1,5 +1,6 @@
 """`ordersctl tune`: sets on functions and mappings what `chalice deploy` cannot set; later deploys keep it."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ from ordersctl.deploy.function_settings import differences, function_names, mapp
 from ordersctl.deploy.settings import stage_settings
 from ordersctl.deploy.stack import deployed_whole
 from ordersctl.shared.functions import Function, retried
-from ordersctl.shared.output import echo
+from ordersctl.shared.output import say
 from ordersctl.shared.stage import Stage, with_stage
 
 # What Lambda answers while a mapping is being made or changed, as it is right after `chalice deploy`.
@@ -42,7 +43,7 @@ def _tune_mapping(
     client: Any, function: str, found: Mapping[str, Any], wish: Mapping[str, Any], pause_seconds: float
 ) -> None:
     if not (changes := differences(found, wish)):
-        echo(f"{function}: as it should be")
+        say(f"{function}: as it should be")
         return
     retried(
         lambda: client.update_event_source_mapping(UUID=found["UUID"], **wish),
@@ -58,7 +59,7 @@ def _tune_log(function: Function, wish: Mapping[str, Any]) -> None:
         raise click.ClickException(f"{function.name} is not deployed")
     found = configuration.get("LoggingConfig") or {}
     if not (changes := differences(found, wish)):
-        echo(f"{function.name}: logs as it should")
+        say(f"{function.name}: logs as it should")
         return
     group = {"LogGroup": found["LogGroup"]} if "LogGroup" in found else {}
     function.update(LoggingConfig={**wish, **group})
@@ -67,4 +68,8 @@ def _tune_log(function: Function, wish: Mapping[str, Any]) -> None:
 
 def _show(function: str, changes: Mapping[str, Any], wish: Mapping[str, Any]) -> None:
     for name, before in changes.items():
-        echo(f"{function}: {name} {before} -> {wish[name]}")
+        say(f"{function}: {name} {_written(before)} -> {_written(wish[name])}")
+
+
+def _written(value: Any) -> str:
+    return "not set" if value is None else json.dumps(value)

@@ -172,14 +172,11 @@ class RequestHandler(ChaliceRequestHandler):
         try:
             if any(not isinstance(defect, _OF_A_BODY) for defect in self.headers.defects):
                 raise UnreadableBodyError(Problem("bad-request", 400, "The headers cannot be read"))
+            if self.path.partition("?")[0] == ISSUER_PATH:
+                self._give_token()
+                return
             body = request_body.read(self.headers, self.rfile)
             if self._is_of_the_reference():
-                return
-            if self.command == "POST" and self.path == ISSUER_PATH:
-                from ordersctl.local import token_endpoint  # noqa: PLC0415 - slow to import, and few runs need it
-
-                token = token_endpoint.answer(self.headers.get("Authorization"), body)
-                self._answer(token.status, token.headers, token.body)
                 return
             body = request_body.decompressed(body, self.headers)
             answer = self.local_gateway.handle_request(self.command, self.path, Headers(self.headers), body or None)
@@ -196,6 +193,13 @@ class RequestHandler(ChaliceRequestHandler):
         except Exception:  # where a function fails, API Gateway answers 500
             logger.exception("gateway.failed")
             self._refuse(Problem("internal-server-error", 500, "Try again"))
+
+    def _give_token(self) -> None:
+        from ordersctl.local import token_endpoint  # noqa: PLC0415 - slow to import, and few runs need it
+
+        body = request_body.read(self.headers, self.rfile, most=token_endpoint.MAX_BODY_BYTES)
+        token = token_endpoint.answer(self.command, self.headers, body)
+        self._answer(token.status, token.headers, token.body)
 
     def _is_of_the_reference(self) -> bool:
         """Answer a request for the reference page; a browser that opens the API's root is sent there."""

@@ -11,7 +11,7 @@ from chalicelib.domain import clock, commands
 from chalicelib.domain.errors import Poison
 from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
-from ordersctl.shared.output import printable
+from ordersctl.shared.output import number_of, printable
 
 _SYMBOLS = {"EUR": "€", "GBP": "£", "JPY": "¥", "USD": "$"}
 _MOST_REMEMBERED = 10_000
@@ -69,7 +69,7 @@ class PrintedLines:
         if order.status == OrderStatus.REJECTED:
             reasons = "; ".join(f"{each.pointer or '/'}: {each.detail}" for each in (order.violations or ())[:3])
             return f"{_head(order, accepted_at)}  {steps}  ({reasons})"
-        lines = f"{order.item_count} line{'s' * (order.item_count != 1)}"
+        lines = number_of(order.item_count, "line")
         return f"{_head(order, accepted_at)}  {money(order.total, order.currency)}  {lines}  {steps}"
 
     def _note_stored(self, order_id: str) -> None:

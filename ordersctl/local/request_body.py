@@ -21,20 +21,23 @@ class UnreadableBodyError(Exception):
         super().__init__(str(problem))
 
 
-def read(headers: HTTPMessage, stream: BinaryIO) -> bytes:
-    """The body as it was sent. Raises UnreadableBodyError; ConnectionResetError when it ends early."""
+def read(headers: HTTPMessage, stream: BinaryIO, *, most: int = MAX_BODY_BYTES) -> bytes:
+    """The body as it was sent, of at most so many bytes.
+
+    Raises UnreadableBodyError; ConnectionResetError when it ends early.
+    """
     lengths = set(headers.get_all("Content-Length", []))
     if codings := headers.get_all("Transfer-Encoding"):
         if lengths:  # RFC 9112, section 6.3: an attempt to smuggle a request
             raise _unreadable(400, "Content-Length and Transfer-Encoding contradict each other")
         if [each.strip().lower() for each in codings] != ["chunked"]:
             raise _unreadable(501, "The only transfer coding is chunked")
-        return _chunks(stream)
+        return _chunks(stream, most)
     length = lengths.pop() if lengths else "0"
     if lengths or not (length.isascii() and length.isdigit()):
         raise _unreadable(400, "The headers cannot be read")
-    if len(length) > len(str(MAX_BODY_BYTES)) or int(length) > MAX_BODY_BYTES:
-        raise _too_large()
+    if len(length) > len(str(most)) or int(length) > most:
+        raise _too_large(most)
     return _exactly(int(length), stream)
 
 
@@ -57,12 +60,12 @@ def decompressed(body: bytes, headers: HTTPMessage) -> bytes:
     return plain
 
 
-def _chunks(stream: BinaryIO) -> bytes:
+def _chunks(stream: BinaryIO, most: int) -> bytes:
     """The chunks of a body (RFC 9112, section 7.1), and past its trailers."""
     body = b""
     while size := _chunk_size(stream):
-        if len(body) + size > MAX_BODY_BYTES:
-            raise _too_large()
+        if len(body) + size > most:
+            raise _too_large(most)
         body += _exactly(size, stream)
         if _line(stream):
             raise _unreadable(400, "A chunk is longer than its size")
@@ -94,8 +97,8 @@ def _exactly(length: int, stream: BinaryIO) -> bytes:
     return body
 
 
-def _too_large() -> UnreadableBodyError:
-    return UnreadableBodyError(Problem("content-too-large", 413, f"The most is {MAX_BODY_BYTES} bytes"))
+def _too_large(most: int) -> UnreadableBodyError:
+    return UnreadableBodyError(Problem("content-too-large", 413, f"The most is {most} bytes"))
 
 
 def _unreadable(status: int, detail: str) -> UnreadableBodyError:

@@ -13,10 +13,16 @@ from http import HTTPStatus
 from urllib.parse import parse_qs, unquote_plus
 
 from chalicelib.domain.orders import CUSTOMER_ID_PATTERN
+from ordersctl.local.reference.local_token import Headers, names_this_machine
 from ordersctl.local.tokens import SERVICE_SCOPE, client_secret, local_token
 
 TTL_SECONDS = 15 * 60
+MAX_BODY_BYTES = 4_096  # a form has a few hundred
 _HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+_HEADERS_OF = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": 'Basic realm="orders"'},
+    HTTPStatus.METHOD_NOT_ALLOWED: {"Allow": "POST"},
+}
 
 
 @dataclass(frozen=True)
@@ -28,18 +34,30 @@ class Answer:
 
     @property
     def headers(self) -> dict[str, str]:
-        return _HEADERS | (
-            {"WWW-Authenticate": 'Basic realm="orders"'} if self.status == HTTPStatus.UNAUTHORIZED else {}
-        )
+        return _HEADERS | _HEADERS_OF.get(HTTPStatus(self.status), {})
 
     @property
     def body(self) -> str:
         return json.dumps(self.document)
 
 
-def answer(authorization: str | None, body: bytes) -> Answer:
-    """Answer a request for a token (RFC 6749, section 4.4) by its header Authorization and its form."""
-    form = _form(body)
+def answer(method: str, headers: Headers, body: bytes) -> Answer:
+    """Answer a request for a token (RFC 6749, section 4.4)."""
+    if _is_of_a_page(headers):
+        return _refused(403, "invalid_request", "A service of this machine may ask, and no page in a browser.")
+    if method != "POST":
+        return _refused(405, "invalid_request", "Send a form by POST.")
+    return _granted(headers.get("Authorization"), _form(body))
+
+
+def _is_of_a_page(headers: Headers) -> bool:
+    """Tell whether a browser sent this for a page: one of another site, or one that another name led here."""
+    by_a_page = "Origin" in headers or headers.get("Sec-Fetch-Site", "none") != "none"
+    return by_a_page or not names_this_machine(headers)
+
+
+def _granted(authorization: str | None, form: Mapping[str, str]) -> Answer:
+    """Return a token for the client of the header Authorization, or of the form."""
     if "grant_type" not in form:
         return _refused(
             400,

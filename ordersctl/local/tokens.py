@@ -174,7 +174,9 @@ def _claims(_context: click.Context, _option: click.Parameter, value: str | None
     callback=_subject,
     help="In place of a token, the secret by which this service fetches tokens from the local token endpoint.",
 )
-@click.option("--scope", callback=_scope, help="Scopes in place of the role's own, separated by spaces.")
+@click.option(
+    "--scope", metavar="SCOPES", callback=_scope, help="Scopes in place of the role's own, separated by spaces."
+)
 @click.option(
     "--ttl",
     metavar="SECONDS",

@@ -13,7 +13,7 @@ from ordersctl.migrate.context import Migration
 from ordersctl.migrate.errors import SourceLost
 from ordersctl.migrate.source.connection import explained
 from ordersctl.shared import options
-from ordersctl.shared.output import echo, show
+from ordersctl.shared.output import echo, number_of, say, show, wrote
 from ordersctl.shared.stage import Stage, with_stage
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -66,9 +66,9 @@ def plan(*, migration: Migration, limit: int | None, rate: float, as_json: bool)
         show(
             f"{migration.mapping.name} to stage {migration.stage.name}", rows, ["level", "about", "what"], as_json=False
         )
-        echo(found.sentence())
+        say(found.sentence(), err=True)
         if found.census.refused:
-            echo(f"Each refused order with its reason: {found.refused_file}", err=True)
+            wrote(found.refused_file, "It names each refused order, with the reason.", err=True)
     if not found.is_possible:
         raise click.exceptions.Exit(1)
 
@@ -99,7 +99,7 @@ def _keys(file: IO[str]) -> Iterator[int]:
         yield int(line)
 
 
-@migrate.command()
+@migrate.command(short_help="Copy every order again that changes there.")
 @click.option(
     "--events",
     type=click.Choice(["none", "follow"]),
@@ -120,7 +120,7 @@ def follow(*, migration: Migration, events: str, accept: tuple[str, ...], until_
     _report(counts, as_json=as_json)
 
 
-@migrate.command()
+@migrate.command(short_help="Compare what is stored with the shop.")
 @click.option("--sample", metavar="N", type=click.IntRange(1), help="Only N orders, chosen by chance.")
 @click.option("--accept-refused", is_flag=True, help="Orders that cannot be orders here are no difference.")
 @_with_migration
@@ -130,18 +130,18 @@ def verify(*, migration: Migration, sample: int | None, accept_refused: bool, as
 
     outcome, path = command.verify(migration, sample=sample, accept_refused=accept_refused)
     if as_json:
-        echo(json.dumps(outcome.summary() | {"report": path}))
+        echo(json.dumps(outcome.summary() | {"report": str(path)}))
     else:
-        echo(outcome.report())
-        echo(f"{'To sign' if sample is None else 'The same text'}: {path}", err=True)
+        echo(outcome.report(), nl=False)
+        wrote(path, "" if sample else "It is to be signed.", err=True)
         if outcome.findings.differences:
-            again = Path(path).with_name(command.DIFFERENT_KEYS)
-            echo(f"To copy what differs again: ordersctl migrate snapshot --keys {again}", err=True)
+            again = path.with_name(command.DIFFERENT_KEYS)
+            wrote(again, f"To copy what differs again:\n  ordersctl migrate snapshot --keys {again}", err=True)
     if not outcome.is_clean:
         raise click.exceptions.Exit(1)
 
 
-@migrate.command()
+@migrate.command(short_help="Ask the shop and the API the same.")
 @click.option("--url", type=options.HttpUrl(), required=True, help="This service's API; its token is in ORDERS_TOKEN.")
 @click.option("--orders", metavar="N", type=click.IntRange(1), default=100, show_default=True, help="How many orders.")
 @_with_migration
@@ -150,31 +150,41 @@ def compare(*, migration: Migration, url: str, orders: int, as_json: bool) -> No
     from ordersctl.migrate.compare import command  # noqa: PLC0415
 
     found = command.compare(migration, url=url, orders=orders)
-    rows = found.rows()
+    rows, asked = found.rows(), number_of(found.asked, "question")
     if as_json:
         echo(json.dumps({"asked": found.asked, "differences": rows}))
     elif rows:
-        show(f"{found.asked} questions", rows, ["field", "cause", "count", "examples"], as_json=False)
+        show(asked, rows, ["field", "cause", "count", "examples"], as_json=False)
     else:
-        echo(f"{found.asked} questions, the same answers.")
+        say(f"{asked}, the same answers.")
     if rows:
         raise click.exceptions.Exit(1)
 
 
-@migrate.command()
+@migrate.command(short_help="Hand reads, changes or new orders over.")
 @click.option("--route", type=click.Choice(["reads", "changes", "place"]), required=True, help="What to hand over.")
 @click.option("--back", is_flag=True, help="Back to the shop.")
-@click.option("--verified-within", metavar="HOURS", type=options.Finite(0), default=24.0, show_default=True)
+@click.option(
+    "--verified-within",
+    metavar="HOURS",
+    type=options.Finite(0),
+    default=24.0,
+    show_default=True,
+    help="How old the last verify may be.",
+)
 @_with_migration
 def cutover(*, migration: Migration, route: str, back: bool, verified_within: float, as_json: bool) -> None:
     """Hand reads, changes or new orders to this service, or back, when all checks hold."""
     from ordersctl.migrate import cutover as handing_over  # noqa: PLC0415
 
     checked = handing_over.cutover(migration, route, back=back, verified_within_hours=verified_within)
-    echo(json.dumps({"checked": checked}) if as_json else "\n".join(checked))
+    if as_json:
+        echo(json.dumps({"checked": checked}))
+    else:
+        say("\n".join(checked))
 
 
-@migrate.command("write-back")
+@migrate.command("write-back", short_help="Write what is done here into the shop's tables.")
 @click.option("--queue-url", metavar="URL", required=True, help="The queue that is subscribed to the events.")
 @click.option(
     "--write-credentials", metavar="FILE", type=_FILE, help="Of a user that may write; or ORDERS_WRITE_BACK_*."
@@ -195,5 +205,10 @@ def _report(counts: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         echo(json.dumps(counts))
     else:
-        said = [f"{value} {name}" if type(value) is int else f"{name} {value}" for name, value in counts.items()]
-        echo(", ".join(said) or "Nothing to do.")
+        say(", ".join(_said(name, value) for name, value in counts.items()) or "Nothing to do.")
+
+
+def _said(name: str, value: int | str) -> str:
+    if isinstance(value, str):
+        return f"{name} {value}"
+    return number_of(value, "order") if name == "orders" else f"{value:,} {name}"

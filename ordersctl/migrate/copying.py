@@ -11,7 +11,7 @@ from ordersctl.migrate.errors import Refused
 from ordersctl.migrate.position import Position
 from ordersctl.migrate.source.reads import Loaded
 from ordersctl.migrate.target.writes import ImportTable, Outcome
-from ordersctl.shared.output import echo, printable
+from ordersctl.shared.output import printable, say
 
 _SHOWN = 20  # orders that are named; the counts have all, and `verify` lists them
 
@@ -43,7 +43,7 @@ class Copier:
     def _name(self, what: str, key: int, text: str) -> None:
         self.counts[what] += 1
         if self.counts[what] <= _SHOWN:
-            echo(f"{self.table.source}/{key} {printable(text)}", err=True)
+            say(f"{self.table.source}/{key} {printable(text)}", err=True)
 
 
 @contextmanager

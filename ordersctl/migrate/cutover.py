@@ -6,12 +6,13 @@ Who serves a route is a line of the file routes.json, which the shop's router re
 
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from ordersctl.migrate.context import Migration
 from ordersctl.migrate.errors import Stopped
-from ordersctl.shared.output import duration, echo
+from ordersctl.shared.output import duration, number_of, say
 
 ROUTES = ("reads", "changes", "place")
 HERE, SHOP = "orders", "legacy"
@@ -25,7 +26,7 @@ def cutover(migration: Migration, route: str, *, back: bool, verified_within_hou
     routes = state.routes()
     target = SHOP if back else HERE
     if routes[route] == target:
-        return [f"{route} is served by {_name(target)} already"]
+        return [f"{route}: served by {_name(target)} already"]
     before, after = ROUTES[:place], ROUTES[place + 1 :]
     checked: list[str] = []
     if back:
@@ -42,14 +43,14 @@ def cutover(migration: Migration, route: str, *, back: bool, verified_within_hou
             _warn_of_one_way(migration, route)
     _run_hook(migration, route, target)
     state.save_routes(routes | {route: target})
-    return [*checked, f"{route} is served by {_name(target)} now"]
+    return [*checked, f"{route}: served by {_name(target)} now"]
 
 
 def _checked_forward(migration: Migration, verified_within_hours: float) -> Iterator[str]:
     state = migration.state
     if not state.snapshot().get("done"):
         raise Stopped("the snapshot is not complete.")
-    yield f"the snapshot is complete: {state.snapshot()['copied']} orders"
+    yield f"the snapshot is complete: {number_of(state.snapshot()['copied'], 'order')}"
     if not state.is_running("follow"):
         raise Stopped("follow is not running here: changes in the shop would not arrive.")
     yield _caught_up(migration)
@@ -59,26 +60,31 @@ def _checked_forward(migration: Migration, verified_within_hours: float) -> Iter
     if not verified["clean"]:
         where = f" in a sample of {verified['sample']}" if verified["sample"] else ""
         raise Stopped(
-            f"verify found {verified['different']} different and {verified['refused']} refused orders{where}, and "
-            f"{verified['different_groups']} sums: compare all orders again when the cause is gone."
+            f"verify found differences{where}: {number_of(verified['different'], 'order')} different, "
+            f"{verified['refused']} refused, {number_of(verified['different_groups'], 'sum')} different. "
+            "Compare all orders again when the cause is gone."
         )
     age = (datetime.now(UTC) - datetime.fromisoformat(verified["at"])).total_seconds()
     if age > verified_within_hours * 3_600:
         raise Stopped(f"the last verify is {duration(age)} old: verify again.")
-    yield f"verify was clean {duration(age)} ago: {verified['same']} orders, {verified['groups'] or 0} sums"
+    yield f"verify was clean {duration(age)} ago: {_compared(verified)}"
+
+
+def _compared(verified: Mapping[str, Any]) -> str:
+    return f"{number_of(verified['same'], 'order')}, {number_of(verified['groups'] or 0, 'sum')}"
 
 
 def _warn_of_one_way(migration: Migration, route: str) -> None:
     """Warn, before a route is handed over, when the shop would not get what is done here."""
     done = "changed" if route == "changes" else "placed"
     if migration.mapping.reverse is None:
-        echo(
+        say(
             f"Warning: the mapping has no [reverse], so what is {done} here will not be in the shop, not even after "
             "the way back.",
             err=True,
         )
     elif not migration.state.is_running("write-back"):
-        echo(f"Warning: write-back does not run here. What is {done} here gets into the shop when it runs.", err=True)
+        say(f"Warning: write-back does not run here. What is {done} here gets into the shop when it runs.", err=True)
 
 
 def _caught_up(migration: Migration) -> str:
@@ -90,7 +96,7 @@ def _caught_up(migration: Migration) -> str:
         if time.monotonic() - began > _WAIT_SECONDS:
             raise Stopped(f"follow is at {position}, and the log ends at {end}: it lags.")
         time.sleep(0.1)
-    return f"follow has passed the end of the log ({end}), {time.monotonic() - began:.1f} s after it was asked"
+    return f"follow has passed the end of the log ({end}), after {time.monotonic() - began:.1f} s"
 
 
 def _checked_back(migration: Migration, route: str) -> Iterator[str]:

@@ -17,7 +17,7 @@ from ordersctl.migrate.position import Position
 from ordersctl.migrate.source import log_identity
 from ordersctl.migrate.source.binlog import Changes, LogReader
 from ordersctl.migrate.source.reads import Reader, Snapshot
-from ordersctl.shared.output import duration, echo
+from ordersctl.shared.output import duration, say
 
 CHUNK = 200  # orders in one transaction of the source
 _BATCH = 400  # changed orders that are read together
@@ -47,7 +47,7 @@ class _Follower:
             except (SourceLost, BotoCoreError, ClientError) as error:
                 pause = _PAUSES_SECONDS[min(self.failures, len(_PAUSES_SECONDS) - 1)]
                 self.failures += 1
-                echo(f"{error}; it goes on in {pause} s, from the place that was saved.", err=True)
+                say(f"{error}; it goes on in {pause} s, from the place that was saved.", err=True)
                 self.reader.close()
                 time.sleep(pause)
 
@@ -102,7 +102,7 @@ class _Follower:
         self.said = now
         lag = duration(max(0.0, time.time() - batch.seconds)) if batch.transactions else "none"
         counts = ", ".join(f"{count} {name}" for name, count in sorted(self.copying.counts.items()))
-        echo(f"at {batch.end}, lag {lag}; {counts or 'nothing changed'}", err=True)
+        say(f"at {batch.end}, lag {lag}; {counts or 'nothing changed'}", err=True)
 
 
 def follow(

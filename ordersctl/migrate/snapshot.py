@@ -19,7 +19,7 @@ from ordersctl.migrate.position import Position
 from ordersctl.migrate.source import log_identity
 from ordersctl.migrate.source.reads import Reader
 from ordersctl.migrate.target import imported_items, stored
-from ordersctl.shared.output import duration, echo
+from ordersctl.shared.output import duration, number_of, say
 
 CHUNK = 200  # orders in one transaction of the source
 _PAUSE_SECONDS = 2  # before a source that was lost is asked again
@@ -49,7 +49,7 @@ def snapshot(migration: Migration, *, rate: float, restart: bool, chunk: int = C
                 if not copied and progress.get("skips"):
                     _remove_gone(migration, reader, copying, progress, rate)
             except SourceLost as lost:
-                echo(f"The source is lost ({lost}); it is asked again.", err=True)
+                say(f"The source is lost ({lost}); it is asked again.", err=True)
                 time.sleep(_PAUSE_SECONDS)
                 continue
             progress |= {"after": copied[-1], "copied": progress["copied"] + len(copied)} if copied else {"done": True}
@@ -92,7 +92,7 @@ def _begin(migration: Migration, reader: Reader) -> dict[str, Any]:
         with state.only_one("follow"):
             state.save_position(reader.end_of_log(), **log_identity.of(reader))
     else:
-        echo("follow is running, and goes on from where it is.", err=True)
+        say("follow is running, and goes on from where it is.", err=True)
     with reader.snapshot() as shop:
         total = _estimate(reader, migration)
     if not shop.position.number:  # the server does not say where in its log a snapshot is
@@ -145,8 +145,8 @@ def _keep_to(rate: float, done: int, began: float) -> None:
 
 def _say(progress: dict[str, Any], rate: float) -> None:
     left = max(0, int(progress["total"]) - int(progress["copied"]))
-    echo(
-        f"{progress['copied']} of about {max(progress['total'], progress['copied'])} orders copied, "
+    say(
+        f"{progress['copied']:,} of about {number_of(max(progress['total'], progress['copied']), 'order')} copied, "
         f"{rate:.0f} a second, about {duration(left / max(rate, 0.1))} left",
         err=True,
     )

@@ -12,7 +12,7 @@ import click
 from chalicelib.domain.orders import OrderStatus
 from ordersctl.operate.webhook import Secret, SecretParameter, Webhook
 from ordersctl.shared import options
-from ordersctl.shared.output import echo, printable
+from ordersctl.shared.output import WIDE, Console, echo, number_of, printable
 from ordersctl.shared.queues.own_queue import HEARTBEAT_SECONDS, heartbeat, own_queue
 from ordersctl.shared.stage import Stage, with_stage
 
@@ -82,16 +82,17 @@ def listen(
         # The webhook first: making it takes a while, and Ctrl-C meanwhile would leave a queue that nobody deletes.
         with _webhook(forward_to, secret) as webhook, own_queue(stage, types, visibility=retry_after) as url:
             echo("Listening; Ctrl-C ends it.", err=True)
+            console = Console()
             for message in _messages(stage, url):
                 trouble = None if webhook is None else webhook.post(message["Body"], otherwise=message["MessageId"])
-                echo(_as_json(message["Body"]) if as_json else _line(message["Body"], trouble))
+                echo(_as_json(message["Body"]) if as_json else _line(message["Body"], trouble, console))
                 if trouble is None:
                     stage.client("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
                     handled += 1
                 if handled == count:
                     return
     except KeyboardInterrupt:
-        echo(f" {handled} events received.", err=True)
+        echo(f" {number_of(handled, 'event')} received.", err=True)
 
 
 def _messages(stage: Stage, url: str) -> Iterator[dict[str, Any]]:
@@ -126,18 +127,22 @@ def _as_json(body: str) -> str:
         return json.dumps(body)
 
 
-def _line(body: str, trouble: str | None) -> str:
-    refused = f"  NOT ACCEPTED by the webhook: {trouble}" if trouble else ""
-    return printable(f"{_summary(body)}{refused}")
+def _line(body: str, trouble: str | None, console: Console) -> str:
+    """Return an event's time, type, id, total and what is odd; another program's message as it is.
 
-
-def _summary(body: str) -> str:
-    """Return an event's time, type, id and total; another program's message as it is."""
+    A pipe gets fields with tabs between them. A narrow terminal has no room for the date and the milliseconds.
+    """
+    refused = f"NOT ACCEPTED by the webhook: {trouble}" if trouble else ""
     try:
         event = json.loads(body)
         data = event.get("data") or {}
-        amount = f"  {data['total']} {data['currency']}" if "currency" in data else ""
-        replayed = "  (replayed)" if event.get("replayed") else ""
-        return f"{event['time']}  {event['type']:<16} {event['id']}{amount}{replayed}"
+        fields = [event["time"], event["type"], event["id"]]
+        fields.append(f"{data['total']} {data['currency']}" if "currency" in data else "")
+        fields.append("; ".join(filter(None, ["replayed" if event.get("replayed") else "", refused])))
+        if not console.is_terminal:
+            return printable("\t".join(fields), keep="\t")
+        if console.width < WIDE:
+            fields[0] = event["time"][11:19]
+        return printable("  ".join([fields[0], f"{fields[1]:<15}", *fields[2:]]).rstrip())
     except (ValueError, KeyError, TypeError, AttributeError):
-        return body
+        return printable(f"{body}  {refused}".rstrip())

@@ -9,7 +9,7 @@ import click
 
 from chalicelib.domain import clock
 from ordersctl.shared import options
-from ordersctl.shared.output import echo, show
+from ordersctl.shared.output import echo, say, show
 from ordersctl.shared.queues.measures import stream_rows
 from ordersctl.shared.queues.states import NOBODY, queue_rows
 from ordersctl.shared.runs.current import as_typed
@@ -73,4 +73,4 @@ def _show(stage: Stage, found: Mapping[str, Rows], *, as_json: bool, indent: int
         show(title, throttled, ("resource", "reason", "events"), as_json=False)
     if stage.is_local and any(row["state"] == NOBODY and row["queue"] in CONSUMERS for row in found["queues"]):
         resume = as_typed("resume", *CONSUMERS)
-        echo(f"The run has no consumers: make run ARGS=--with-consumers, or {resume}, starts the samples.", err=True)
+        say(f"The run has no consumers: make run ARGS=--with-consumers, or {resume}, starts the samples.", err=True)

@@ -14,7 +14,7 @@ from ordersctl.operate import order_logs
 from ordersctl.operate.dlq.walk import Walk
 from ordersctl.operate.order_table import order_table
 from ordersctl.shared import options
-from ordersctl.shared.output import Console, echo, printable, show
+from ordersctl.shared.output import Console, echo, printable, say, shortened, show
 from ordersctl.shared.queues.dead_letters import DeadLetter
 from ordersctl.shared.queues.stage_queues import StageQueues
 from ordersctl.shared.runs import current
@@ -23,6 +23,7 @@ from ordersctl.shared.stage import Stage, with_stage
 # Fields of a log line that have a column of their own, or are the same in every line.
 _NOT_DETAILS = {"time", "where", "level", "event", "order_id", "correlation_id", "traceparent"}
 Row = dict[str, Any]
+_INDENT, _SHORTEST = 27, 12  # columns before what a step is, and of where it was at least
 
 
 @click.command()
@@ -40,7 +41,7 @@ def trace(*, stage: Stage, order_id: str, hours: int | None, as_json: bool) -> N
     order, queues = _stored(stage, order_id), StageQueues.of(stage)
     rows = [_from_line(line) for line in order_logs.lines_of(stage, queues, order_id, order, hours)]
     if stage.is_local and not rows:
-        echo(f"No log names {order_id}. {current.state_dir_hint()}", err=True)
+        say(f"No log names {order_id}. {current.state_dir_hint()}", err=True)
     rows += _from_table(order)
     rows += [_from_dead_letter(each) for each in _dead_letters(stage, queues, order_id)]
     if not rows:
@@ -66,10 +67,12 @@ def _show_steps(rows: Sequence[Row]) -> None:
             day = date
             echo(f"\n{printable(date)} (UTC)")
         after = "" if row["after_ms"] is None else f"+{row['after_ms']:,} ms"
-        echo(printable(f"{clock_time or 'time unknown':12}  {after:>11}  {row['where']:<12}  {row['what']}"))
+        what = printable(row["what"])
+        where = shortened(printable(row["where"]), max(_SHORTEST, console.width - _INDENT - len(what) - 2))
+        echo(f"{clock_time or 'time unknown':12}  {after:>11}  {where:<12}  {what}")
         details = printable(row["details"])
         if details:
-            echo(textwrap.fill(details, console.width, initial_indent=" " * 27, subsequent_indent=" " * 27))
+            echo(textwrap.fill(details, console.width, initial_indent=" " * _INDENT, subsequent_indent=" " * _INDENT))
 
 
 def _stored(stage: Stage, order_id: str) -> Order | ErasedOrder | None:

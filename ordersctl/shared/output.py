@@ -1,7 +1,8 @@
 """What commands print: a table for a person, lines or JSON for a script, and a bar while they work.
 
-In a terminal a table fits the terminal's width. Anywhere else, as in a pipe, it is lines: the columns' names, then one
-line for each row, separated by tabs, with whole ids and numbers as they are.
+In a terminal a table fits the terminal's width, and a sentence has its line ends between words. Anywhere else, as in a
+pipe, a table is lines: the columns' names, then one line for each row, separated by tabs, with whole ids and numbers as
+they are; an empty line separates two tables. Sentences do not stand among them: beside a table they go to stderr.
 
 Queues, logs and files hold text that anyone may have written. Every command prints through this module, which writes
 control characters as escapes instead of sending them to the terminal.
@@ -9,7 +10,9 @@ control characters as escapes instead of sending them to the terminal.
 
 import json
 import re
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -22,9 +25,12 @@ from rich.text import Text
 
 Row = Mapping[str, Any]
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
-_WIDE = 120  # columns of a terminal in which a table has room for whole order ids
+WIDE = 120  # columns of a terminal in which a table has room for whole order ids
 _SHORT_ORDER_ID = 13  # as in the lines of the local run
-_NEVER_WRAPPED = {"id", "order_id", "age", "oldest", "lag", "waiting", "in_flight", "dead_letters", "count"}
+_NAMES = {"queue", "reader"}  # often made by a template: long, alike at the beginning, told apart at the end
+_SHORTEST_NAME, _TEXT = 16, 40  # characters: the least room of a name, and the most that a text claims beside it
+_GAP, _EDGES = 3, 2  # spaces between two columns, and around a table
+_NEVER_WRAPPED = {"id", "order_id", "age", "oldest", "lag", "waiting", "in_flight", "dead_letters", "count"} | _NAMES
 # C0 and C1 control characters, which move the cursor, clear the screen and set the clipboard; characters that reorder
 # or hide text (Unicode's bidirectional and zero-width ones, tags), separators of lines, halves of surrogate pairs.
 _UNPRINTABLE = re.compile(
@@ -49,8 +55,22 @@ def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
     click.echo(printable(text, keep="\n\t"), err=err, nl=nl)
 
 
+def say(text: str, *, err: bool = False) -> None:
+    """Print sentences. In a terminal lines end between words; an indented line, a command to paste, stays whole."""
+    echo("\n".join(map(Console(stderr=err).wrapped, text.split("\n"))), err=err)
+
+
+def wrote(path: Path, remark: str = "", *, err: bool = False) -> None:
+    """Print which file was written, in a line that stays whole, and what there is to say about it."""
+    echo(f"Written to {path}", err=err)
+    if remark:
+        say(remark, err=err)
+
+
 class Console(rich.console.Console):
     """rich's console, for texts and tables of any origin."""
+
+    _has_table = False
 
     def print(self, *objects: Any, **options: Any) -> None:
         if self.is_terminal:
@@ -58,9 +78,17 @@ class Console(rich.console.Console):
             return
         for each in objects:
             if isinstance(each, rich.table.Table):
-                click.echo(printable(_lines(each), keep="\n\t"), file=self.file)  # rich would expand the tabs
+                lines = "\n" * self._has_table + _lines(each)
+                click.echo(printable(lines, keep="\n\t"), file=self.file)  # rich would expand the tabs
+                self._has_table = True
             else:
                 super().print(_shown(each), **({"soft_wrap": True} | options))
+
+    def wrapped(self, line: str, *, indent: str = "") -> str:
+        """End a line between words where it is longer than the terminal's; words such as ids and paths stay whole."""
+        if not self.is_terminal or len(line) <= self.width or line.startswith("  "):
+            return line
+        return textwrap.fill(line, self.width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 class Table(rich.table.Table):
@@ -82,29 +110,35 @@ def _lines(table: rich.table.Table) -> str:
     return "\n".join("\t".join(Text.from_markup(str(cell)).plain for cell in row) for row in rows)
 
 
-def show(title: str, rows: Sequence[Row], columns: Iterable[str], *, as_json: bool) -> None:
+def show(title: str, rows: Sequence[Row], columns: Iterable[str], *, as_json: bool, err: bool = False) -> None:
     """Print rows under the named columns; JSON has every field of every row."""
     if as_json:
         echo(json.dumps(rows, indent=2, default=str))
         return
-    console, columns = Console(highlight=False), list(columns)
+    console, columns = Console(highlight=False, stderr=err), list(columns)
     if not console.is_terminal:
         lines = [columns, *([_field(row.get(column)) for column in columns] for row in rows)]
-        echo("\n".join("\t".join(line) for line in lines))
+        echo("\n".join("\t".join(line) for line in lines), err=err)
         return
     table = Table(title=printable(escape(title)), title_justify="left", box=rich.box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         is_short = column in _NEVER_WRAPPED
         table.add_column(column.replace("_", " "), overflow="fold", no_wrap=is_short)
-    for row in rows:
-        table.add_row(*(_cell(column, row.get(column), console.width) for column in columns))
+    cells = {column: [_cell(column, row.get(column), console.width) for row in rows] for column in columns}
+    others = _EDGES + sum(
+        _GAP + min(_TEXT, max(map(len, (column, *cells[column])))) for column in cells.keys() - _NAMES
+    )
+    for column in cells.keys() & _NAMES:
+        cells[column] = [shortened(each, max(_SHORTEST_NAME, console.width - others)) for each in cells[column]]
+    for row_cells in zip(*cells.values(), strict=True):
+        table.add_row(*row_cells)
     console.print(table)
 
 
 def progress_bar(console: rich.console.Console, *, hidden: bool, transient: bool = False) -> Progress:
     """Return a bar that shows a task's description, how much of it is done, and the time that it has taken."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console, transient=transient, disable=hidden)
+    return Progress(*columns, console=console, transient=transient, disable=hidden or not console.is_terminal)
 
 
 def duration(seconds: float) -> str:
@@ -125,12 +159,18 @@ def _cell(column: str, value: Any, width: int) -> str:
         return "-"
     if column == "id":
         return printable(str(value))[:8]  # enough characters to type; lines and JSON have the whole id
-    if column == "order_id" and width < _WIDE:
+    if column == "order_id" and width < WIDE:
         text = printable(str(value))
         return text if len(text) <= _SHORT_ORDER_ID else f"{text[: _SHORT_ORDER_ID - 1]}…"
     if column in {"age", "oldest", "lag"}:
         return duration(value)
     return escape(printable(str(value)))
+
+
+def shortened(name: str, most: int) -> str:
+    """Leave out a name's middle; lines and JSON have it whole."""
+    end = (most - 1) // 2
+    return name if len(name) <= most else f"{name[: most - 1 - end]}…{name[-end:]}"
 
 
 def number_of(count: int, noun: str) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from ordersctl.shared.output import wrote
+
 
 def _writable(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
     """Check a plot's path before the work, not after it."""
@@ -47,6 +49,7 @@ def pyplot() -> Any:
 
 
 def save(figure: Any, path: Path) -> None:
-    """Write a figure as SVG or PNG, by the path's suffix, and close it."""
+    """Write a figure as SVG or PNG, by the path's suffix, say so on stderr, and close it."""
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
     pyplot().close(figure)
+    wrote(path, err=True)

@@ -52,6 +52,13 @@ def test_the_check_command_finds_no_difference() -> None:
     assert CliRunner().invoke(event_schemas.event_schemas, ["--check"]).exit_code == 0
 
 
+def test_the_command_says_which_files_it_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Nothing to write" in CliRunner().invoke(event_schemas.event_schemas, []).output
+    monkeypatch.setattr(Path, "write_text", lambda *_: 0)  # other tests read them meanwhile
+    published = CliRunner().invoke(event_schemas.event_schemas, ["--publish"]).output
+    assert "Written to docs/contract/events/published/order.placed.v1.schema.json" in published.splitlines()
+
+
 def test_every_schema_is_valid_and_so_are_its_examples() -> None:
     for schema in SCHEMAS.values():
         Draft7Validator.check_schema(schema)

@@ -3,9 +3,11 @@
 import copy
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
@@ -247,3 +249,9 @@ def examples(node: Any) -> Any:
     elif isinstance(node, list):
         for each in node:
             yield from examples(each)
+
+
+def test_the_command_says_which_files_it_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "write_text", lambda *_: 0)  # other tests read them meanwhile
+    done = CliRunner().invoke(openapi.openapi, [])
+    assert done.output.splitlines() == ["Written to chalicelib/http/openapi.json", "Written to docs/guide/problems.md"]

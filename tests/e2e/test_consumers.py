@@ -167,7 +167,7 @@ def test_load_sees_its_events_beside_other_consumers(run: LocalRun, answers: lis
         timeout=60,
         check=False,
     )
-    assert "Events published: 5; none missing, none twice." in loaded.stdout, loaded.stdout + loaded.stderr
+    assert "events published\t5; none missing, none twice" in loaded.stdout, loaded.stdout + loaded.stderr
     assert loaded.returncode == 0
     eventually(lambda: delivered(run, ORDERS + 5))
 

@@ -13,6 +13,7 @@ from ordersctl.contract.openapi.components import components, ref
 from ordersctl.contract.openapi.operations import OPERATIONS, PARAMETERS, Operation, Success
 from ordersctl.contract.openapi.problems import ANYONES, AUTHORIZED, INSTANCE, PROBLEMS, RETRY_AFTER, example_of
 from ordersctl.shared import project
+from ordersctl.shared.output import wrote
 
 DOCUMENT = project.PROJECT_DIR / "chalicelib" / "http" / "openapi.json"
 Routes = Mapping[str, Mapping[str, Any]]  # path -> method -> Chalice's RouteEntry
@@ -187,3 +188,4 @@ def openapi(*, check: bool) -> None:
             raise click.ClickException(f"{path.name} is not what the code says: run `make openapi` and commit it.")
         if not check:
             path.write_text(text)
+            wrote(path.relative_to(project.PROJECT_DIR))

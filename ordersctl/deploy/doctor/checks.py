@@ -17,6 +17,7 @@ from ordersctl.deploy.release.publish import AT_ONCE, SHIFT
 from ordersctl.deploy.stack import Stack, deployed_whole
 from ordersctl.shared import templates
 from ordersctl.shared.functions import ALIAS, Function
+from ordersctl.shared.output import number_of
 from ordersctl.shared.stage import Stage
 from ordersctl.shared.templates import OF_REST
 from ordersctl.shared.throttles import MINUTES, Throttle, throttles
@@ -132,9 +133,9 @@ class _Checks:
     def dead_letters(self) -> Iterator[Finding]:
         for output in ("OrderDeadLetterQueueUrl", "EventDeadLetterQueueUrl"):
             attributes = self.stage.queue_attributes(self.stage.output(output), "ApproximateNumberOfMessages")
-            depth = attributes["ApproximateNumberOfMessages"]
-            what = f"{output.removesuffix('Url')} holds {depth}"
-            yield Finding(depth == "0", what, f"ordersctl dlq list --stage {self.stage.name}")
+            depth = int(attributes["ApproximateNumberOfMessages"])
+            what = f"{output.removesuffix('Url')} holds {number_of(depth, 'dead letter')}"
+            yield Finding(not depth, what, f"ordersctl dlq list --stage {self.stage.name}")
 
     def _resources(self) -> Mapping[str, Any]:
         """Return a plain stage's resources, less what an HTTP API has not, with those that shift the traffic."""
@@ -159,7 +160,7 @@ class _Checks:
 
 
 def _throttling(found: list[Throttle]) -> Finding:
-    said = ", ".join(f"{each.resource} {each.reason} {each.events:,} times" for each in found) or "nothing"
+    said = ", ".join(f"{each.resource} {each.reason} {number_of(each.events, 'time')}" for each in found) or "nothing"
     page = "huge-customers.md" if any(each.is_hot_key for each in found) else "operations.md"
     return Finding(not found, f"throttled by DynamoDB in {MINUTES} minutes: {said}", f"docs/operate/{page}")
 

@@ -6,12 +6,12 @@ from ordersctl.deploy.release import shift
 from ordersctl.deploy.release.versions import Releases, short
 from ordersctl.deploy.stack import Stack
 from ordersctl.shared import options
-from ordersctl.shared.output import echo
+from ordersctl.shared.output import say
 from ordersctl.shared.stage import Stage, with_stage
 
 
 @click.command()
-@click.option("--to", "release", metavar="RELEASE", help="The beginning of a release's id. Default: the one before.")
+@click.option("--to", "release", metavar="RELEASE", help="The beginning of a release's id.  [default: the one before]")
 @options.yes
 @with_stage
 def rollback(stage: Stage, release: str | None, *, yes: bool) -> None:
@@ -32,8 +32,8 @@ def rollback(stage: Stage, release: str | None, *, yes: bool) -> None:
         stage.confirm(f"from release {short(releases.live() or 'none')} to {short(wanted)}?")
     for function, version in moves:
         releases.move(function, version)
-        echo(f"{function}: version {version}")
-    echo(f"release {short(wanted)} is live. The next deployment that changes the functions ends this.")
+        say(f"{function}: version {version}")
+    say(f"release {short(wanted)} is live. The next deployment that changes the functions ends this.")
 
 
 def _stop(stage: Stage, *, yes: bool) -> None:
@@ -44,4 +44,4 @@ def _stop(stage: Stage, *, yes: bool) -> None:
             f"{stage.stack_name} is being changed, and no requests are being shifted: wait until that is over, or "
             f"aws cloudformation cancel-update-stack --stack-name {stage.stack_name}"
         )
-    echo("stopped: all requests go to the release before; CloudFormation takes back the rest within minutes")
+    say("stopped: all requests go to the release before; CloudFormation takes back the rest within minutes")

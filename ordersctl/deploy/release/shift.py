@@ -6,7 +6,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ordersctl.shared.functions import ALIAS
-from ordersctl.shared.output import echo
+from ordersctl.shared.output import say
 from ordersctl.shared.stage import Stage
 
 _RUNNING = ["Created", "Queued", "InProgress", "Baking", "Ready"]
@@ -32,9 +32,9 @@ class Progress:
         if weights == self._said:
             return
         for version, weight in weights.items():
-            echo(f"{weight:.0%} of the API's requests go to version {version}")
+            say(f"{weight:.0%} of the API's requests go to version {version}", err=True)
         if not weights:
-            echo(f"all of the API's requests go to version {alias['FunctionVersion']}")
+            say(f"all of the API's requests go to version {alias['FunctionVersion']}", err=True)
         self._said = dict(weights)
 
 

@@ -14,7 +14,7 @@ import click
 from ordersctl.deploy.retained.excerpt import excerpt
 from ordersctl.deploy.retained.existing import Existing, existing
 from ordersctl.deploy.stack import MAX_TEMPLATE_BYTES, Stack, carry_out
-from ordersctl.shared.output import echo
+from ordersctl.shared.output import say
 from ordersctl.shared.stage import Stage
 from ordersctl.shared.templates import Template
 
@@ -37,7 +37,7 @@ def change(
     inside = stack.resource_ids() if there_is_a_stack else set()
     left = [each for each in existing(stage) if each.logical_id not in inside]
     if left:
-        echo(f"{stack.name}: taking over what an earlier stack left")
+        say(f"{stack.name}: taking over what an earlier stack left", err=True)
         _import(stage, stack, template, parameters, left, there_is_a_stack=there_is_a_stack, yes=yes)
     carry_out(stage, stack, stack.plan(source, parameters, tags), yes=yes)
 

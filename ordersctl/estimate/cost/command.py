@@ -12,20 +12,29 @@ from ordersctl.estimate.cost.order_sizes import SHOP_BASKET, mean_item_kb, only,
 from ordersctl.estimate.cost.per_order import LambdaReport, Load, dollars_per_million, units
 from ordersctl.estimate.cost.standing import kept_per_month, standing_per_month
 from ordersctl.shared.options import Finite
-from ordersctl.shared.output import Console, Table
+from ordersctl.shared.output import Console, Table, number_of
 
 _MOST_ORDERS = 10**12
 _MOST_MS = 900_000.0  # Lambda ends a function after 15 minutes
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--orders-per-month", metavar="N", type=click.IntRange(1, _MOST_ORDERS), required=True)
+@click.option(
+    "--orders-per-month", metavar="N", type=click.IntRange(1, _MOST_ORDERS), required=True, help="How many are placed."
+)
 @click.option("--lines", metavar="N", type=click.IntRange(1, 2000), help="Per order.  [default: as real orders have]")
 @click.option("--batch-size", "batch", type=click.IntRange(1, 1000), default=10, help="Orders per processor run.")
 @click.option("--records", type=click.IntRange(1, 1000), default=100, help="Changes per publisher run.")
-@click.option("--memory", "memory_mb", metavar="MB", type=click.IntRange(128, 10_240), default=512)
 @click.option(
-    "--authorizer-memory", "authorizer_memory_mb", metavar="MB", type=click.IntRange(128, 10_240), default=256
+    "--memory", "memory_mb", metavar="MB", type=click.IntRange(128, 10_240), default=512, help="Of each function."
+)
+@click.option(
+    "--authorizer-memory",
+    "authorizer_memory_mb",
+    metavar="MB",
+    type=click.IntRange(128, 10_240),
+    default=256,
+    help="Of the authorizer.",
 )
 @click.option("--accept-ms", type=Finite(1, _MOST_MS), default=12.0, help="Billed, per request.")
 @click.option("--process-ms", type=Finite(1, _MOST_MS), help="Billed, per processor run.  [default: 10 + 2 per order]")
@@ -60,37 +69,38 @@ def cost(
 
     The functions' durations are assumptions until they are measured: `ordersctl power-tune` does that.
     """
-    price = aws_prices()
+    price, console = aws_prices(), Console()
     load = Load(sizes=real_baskets() if lines is None else only(sizes(lines)), **given)
     if process_ms is not None:
         load = replace(load, process_ms=process_ms, process_order_ms=0)
     if publish_ms is not None:
         load = replace(load, publish_ms=publish_ms, publish_call_ms=0)
     columns = {name: dollars_per_million(units(each), price) for name, each in comparison.ways(load).items()}
-    show_orders(columns, orders_per_month / 1e6, f"US dollars, list prices as of {price['as_of']}")
-    show_baskets(load, price)
-    show_differences(load, price)
+    show_orders(console, columns, orders_per_month / 1e6, f"US dollars, list prices as of {price['as_of']}")
+    show_baskets(console, load, price)
+    show_differences(console, load, price)
     kept = orders_per_month if kept is None else kept
-    stored = {f"{kept:,} orders kept": kept_per_month(kept, load.sizes, price)}
+    stored = {f"{number_of(kept, 'order')} kept": kept_per_month(kept, load.sizes, price)}
     show_standing(
+        console,
         *({**standing_per_month(price, own_key=own_key, http=each), **stored} for each in (True, False)),
     )
 
 
-def show_orders(columns: Mapping[str, Mapping[str, float]], millions: float, title: str) -> None:
+def show_orders(console: Console, columns: Mapping[str, Mapping[str, float]], millions: float, title: str) -> None:
     table = Table(title=title, title_justify="left", show_footer=True)
     table.add_column("Component", footer="all", no_wrap=True)
     for column, of in columns.items():
         total = sum(of.values())
         table.add_column(f"{column}, per million", footer=f"{total:.2f}", justify="right")
-        table.add_column("per month", footer=f"{total * millions:,.2f}", justify="right")
+        table.add_column(f"{column}, per month", footer=f"{total * millions:,.2f}", justify="right")
     for name in columns["HTTP API"]:
         values = [value for of in columns.values() for value in (of[name], of[name] * millions)]
         table.add_row(name, *(f"{value:,.2f}" for value in values))
-    Console().print(table)
+    console.print(table)
 
 
-def show_baskets(load: Load, price: Mapping[str, Any]) -> None:
+def show_baskets(console: Console, load: Load, price: Mapping[str, Any]) -> None:
     """Print what orders cost by what is in them."""
     table = Table(title="A million orders by what is in them", title_justify="left")
     table.add_column("Order", no_wrap=True)
@@ -105,22 +115,23 @@ def show_baskets(load: Load, price: Mapping[str, Any]) -> None:
         changed = replace(load, sizes=mix)
         totals = [f"{each:.2f}" for each in comparison.totals(changed, price).values()]
         table.add_row(name, f"{mean_item_kb(mix):.2f}", f"{units(changed).write_units:.2f}", *totals)
-    Console().print(table)
+    console.print(table)
 
 
-def show_differences(load: Load, price: Mapping[str, Any]) -> None:
+def show_differences(console: Console, load: Load, price: Mapping[str, Any]) -> None:
     """Print how much more or less a million orders cost by a setting, or by how they arrive."""
-    title = f"What a million orders cost more or less, against {load.batch} orders and {load.records} changes per run"
+    per_run = f"{number_of(load.batch, 'order')} and {number_of(load.records, 'change')} per run"
+    title = f"A million orders cost more or less, against {per_run}"
     table = Table(title=title, title_justify="left")
     table.add_column("Where")
     for column in comparison.ways(load):
         table.add_column(column, justify="right")
     for name, differences in comparison.differences(load, price).items():
         table.add_row(name, *("" if each is None else f"{each:+.2f}" for each in differences))
-    Console().print(table)
+    console.print(table)
 
 
-def show_standing(http: Mapping[str, float], rest: Mapping[str, float]) -> None:
+def show_standing(console: Console, http: Mapping[str, float], rest: Mapping[str, float]) -> None:
     table = Table(title="Fixed costs per month, without any order", title_justify="left", show_footer=True)
     table.add_column("Item", footer="all of it", no_wrap=True)
     for name, of in (("HTTP API", http), ("REST API", rest)):
@@ -128,4 +139,4 @@ def show_standing(http: Mapping[str, float], rest: Mapping[str, float]) -> None:
     for (of_http, dollars), of_rest in zip(http.items(), rest, strict=True):
         name = of_rest if of_http == of_rest else f"{of_http.split()[0]} or {of_rest}"
         table.add_row(name, f"{dollars:,.2f}", f"{rest[of_rest]:,.2f}")
-    Console().print(table)
+    console.print(table)

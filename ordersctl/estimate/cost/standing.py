@@ -5,6 +5,7 @@ from typing import Any
 
 from ordersctl.estimate.cost.order_sizes import INDEX_ENTRY, KB, Mix, mean_item_kb
 from ordersctl.shared import templates
+from ordersctl.shared.output import number_of
 
 ITEM_OVERHEAD = 100  # bytes that DynamoDB bills for each stored item and index entry ("Item sizes and formats")
 GIB = 1024**3  # DynamoDB's GB ("Constraints in Amazon DynamoDB")
@@ -33,10 +34,10 @@ def standing_per_month(price: Mapping[str, Any], *, own_key: bool, http: bool = 
         for kind in ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::SecretsManager::Secret")
     )
     return {
-        f"{metrics} custom metrics (while in use)": metrics * cloudwatch["per_metric_month"],
-        f"{alarms} alarms": alarms * cloudwatch["per_alarm_month"],
-        f"{dashboards} dashboard": dashboards * cloudwatch["per_dashboard_month"],
-        f"{secrets} secret": secrets * price["secrets_manager"]["per_secret_month"],
+        f"{number_of(metrics, 'custom metric')} (while in use)": metrics * cloudwatch["per_metric_month"],
+        number_of(alarms, "alarm"): alarms * cloudwatch["per_alarm_month"],
+        number_of(dashboards, "dashboard"): dashboards * cloudwatch["per_dashboard_month"],
+        number_of(secrets, "secret"): secrets * price["secrets_manager"]["per_secret_month"],
         "Polling an idle queue": IDLE_RECEIVES / 1e6 * price["sqs"]["per_million_requests"],
         **({"A key of one's own": price["kms"]["per_key_month"]} if own_key else {}),
     }

@@ -47,7 +47,7 @@ def power_tune(stage: Stage, name: str, *, payload: Path, times: int, sizes: Seq
         for size in sorted(set(sizes or SIZES)):
             function.update(MemorySize=size, **with_reports(before))
             measurements.append(Measurement(size, *invoke(stage, name, event, times)))
-            echo(f"{size} MB: {measurements[-1].milliseconds:.0f} ms billed")
+            echo(f"{size} MB: {measurements[-1].milliseconds:.0f} ms billed", err=True)
     price = aws_prices()["lambda"]
     show(measurements, price)
     if plot:
@@ -78,7 +78,8 @@ def update_command(stage: Stage, function: Function) -> str:
 def show(measurements: Sequence[Measurement], price: Mapping[str, Any]) -> None:
     cheapest = min(measurements, key=lambda each: each.dollars_per_million(price))
     fastest = min(measurements, key=lambda each: each.milliseconds)
-    table = Table("Memory (MB)", "Billed (ms)", "Start (ms)", "US dollars per million", "")
+    table = Table("Memory (MB)", "Billed (ms)", "Start (ms)", "US dollars per million")
+    table.add_column("Best", no_wrap=True)
     for each in measurements:
         words = [word for word, best in (("cheapest", cheapest), ("fastest", fastest)) if each is best]
         start = "-" if each.init_ms is None else f"{each.init_ms:.0f}"

@@ -12,7 +12,7 @@ from ordersctl.estimate.simulation.limits import ADVICE, Bottleneck, Limits, Tim
 from ordersctl.estimate.simulation.observations import Observations, percentile
 from ordersctl.estimate.simulation.plot import draw
 from ordersctl.shared.options import Finite
-from ordersctl.shared.output import Console, Table
+from ordersctl.shared.output import Console, Table, number_of
 from ordersctl.shared.plotting import plot_option
 
 _MOST = 1_000_000.0  # orders per second, and seconds: beyond what the model is for
@@ -136,7 +136,7 @@ def show(observations: Observations, limits: Limits) -> None:
     table.add_row("accepted", f"{observations.accepted:,}")
     table.add_row("refused by API Gateway (429)", f"{observations.refused_by_api_gateway:,}")
     table.add_row("no room in Lambda (5xx)", f"{observations.refused.total() - observations.refused_by_api_gateway:,}")
-    table.add_row("largest backlog", f"{largest.backlog:,} orders, after {largest.second:.0f} s")
+    table.add_row("largest backlog", f"{number_of(largest.backlog, 'order')}, after {largest.second:.0f} s")
     table.add_row("most environments", f"{max(each.concurrency for each in observations.samples):,}")
     table.add_row("writes that DynamoDB throttled", f"{observations.db_throttles:,}")
     table.add_row("given up (dead-letter queue)", f"{observations.given_up:,}")
@@ -144,11 +144,11 @@ def show(observations: Observations, limits: Limits) -> None:
         p50, p99 = (f"{percentile(waits, percent):,.2f} s" if waits else "-" for percent in (50, 99))
         table.add_row(f"time to {name}", f"p50 {p50}, p99 {p99}")
     table.add_row("at the end", f"{observations.backlog:,} wait, {observations.unpublished:,} not published")
-    console.print(table)
     if not observations.bottlenecks:
-        console.print("No limit binds.")
+        table.add_row("a limit that binds", "none")
     for bottleneck, seconds in observations.bottlenecks.most_common():
         advice = ADVICE[bottleneck]
         if bottleneck is Bottleneck.INDEX_KEY:
             advice += f": over {keys_to_set(observations, limits)}"
-        console.print(f"{bottleneck} binds for {seconds} s: {advice}.")
+        table.add_row("a limit that binds", f"{bottleneck}, for {seconds} s: {advice}")
+    console.print(table)

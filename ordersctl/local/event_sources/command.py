@@ -20,7 +20,9 @@ from ordersctl.shared.runs.current import engine_url
 
 
 @click.command("event-sources")
-@click.option("--state-dir", type=click.Path(path_type=Path, file_okay=False), required=True)
+@click.option(
+    "--state-dir", type=click.Path(path_type=Path, file_okay=False), required=True, help="Of the run that starts it."
+)
 def event_sources(state_dir: Path) -> None:
     """Call the queue and stream handlers until stopped."""
     logs = log_dir(state_dir)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from ordersctl.local.event_sources.invocation import Function, InvocationError, Report
+from ordersctl.shared.output import number_of
 from ordersctl.shared.streams import Checkpoints, lambda_record
 
 if TYPE_CHECKING:
@@ -86,12 +87,12 @@ class ShardMapping:
             # Only the first record failed at each attempt; the ones after it were not tried.
             first = batch[0]
             self.discard(self._metadata(first))
-            self.report(f"{name}: gave up {first['eventID']} after {self._attempts} attempts: {why}")
+            self.report(f"{name}: gave up {first['eventID']} after {number_of(self._attempts, 'attempt')}: {why}")
             self.checkpoints.set(self.shard_id, first["dynamodb"]["SequenceNumber"])
             self._pending = self._pending[1:]
             self._attempts = self._take = 0
             return
-        self.report(f"{name}: stopped at the first of {len(batch)} records, which will be retried: {why}")
+        self.report(f"{name}: stopped at the first of {number_of(len(batch), 'record')}, to be retried: {why}")
         if pause:  # a batch that is halved is retried at once
             self.stopping.wait(min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2 ** (self._attempts - 1)))
 

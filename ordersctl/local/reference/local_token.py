@@ -19,15 +19,15 @@ _HOSTS = {"127.0.0.1", "localhost", "::1"}
 def answer(query: str, headers: Headers) -> tuple[str, bytes] | None:
     """Return a token of the role that the query names, for an hour; None unless the reference page asks for it."""
     role = _ROLES.get(parse_qs(query).get("role", [""])[-1])
-    if role is None or not _is_from_the_page(headers):
+    if role is None or not (names_this_machine(headers) and headers.get("Sec-Fetch-Site") == "same-origin"):
         return None
     subject, scope = role
     return "text/plain; charset=utf-8", local_token(subject=subject, scope=scope, ttl_seconds=_TTL_SECONDS).encode()
 
 
-def _is_from_the_page(headers: Headers) -> bool:
+def names_this_machine(headers: Headers) -> bool:
+    """Tell whether the header Host is a name of this machine."""
     try:
-        host = urlsplit(f"//{headers.get('Host') or ''}").hostname
+        return urlsplit(f"//{headers.get('Host') or ''}").hostname in _HOSTS
     except ValueError:
         return False
-    return host in _HOSTS and headers.get("Sec-Fetch-Site") == "same-origin"

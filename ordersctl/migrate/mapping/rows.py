@@ -142,7 +142,7 @@ class Mapper:
             return new.total
         theirs = self._money(row["total"], currency)
         if theirs != new.total and rule == "exact":
-            raise Refused(f"its total is {theirs} minor units, and its parts make {new.total}")
+            raise Refused(f"its total is {theirs} in minor units, and its parts make {new.total}")
         return theirs
 
     def _customer(self, row: Row) -> str:

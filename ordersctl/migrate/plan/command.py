@@ -9,7 +9,7 @@ from ordersctl.migrate.context import Migration
 from ordersctl.migrate.plan import orders, server, tables
 from ordersctl.migrate.plan.findings import Finding
 from ordersctl.migrate.plan.orders import Census
-from ordersctl.shared.output import duration
+from ordersctl.shared.output import duration, number_of
 from ordersctl.shared.project import PROJECT_DIR
 
 _AWS_PRICES = PROJECT_DIR / "ordersctl" / "estimate" / "cost" / "aws_prices.toml"
@@ -47,13 +47,13 @@ class Plan:
         """The estimate for a person."""
         found = self.estimate()
         if found["copied_per_second"] < found["read_per_second"]:
-            why = f"as asked for; the source was read at {found['read_per_second']}"
+            why = f"as asked for: the source was read at {found['read_per_second']}."
         else:
-            why = "as fast as the source was read; --rate sets a lower rate"
-        orders = "1 order" if found["orders"] == 1 else f"{found['orders']} orders"
+            why = "as fast as the source was read.\n--rate sets a lower rate."
+        orders, seconds = number_of(found["orders"], "order"), duration(found["seconds"])
         return (
-            f"{orders}: about {duration(found['seconds'])} at {found['copied_per_second']} a second "
-            f"({why}). {found['write_units']} write units cost ${found['usd']:.2f} on demand."
+            f"{orders}: about {seconds} at {found['copied_per_second']} a second, {why}\n"
+            f"{number_of(found['write_units'], 'write unit')}: ${found['usd']:.2f} on demand."
         )
 
 

@@ -24,7 +24,7 @@ from ordersctl.migrate.mapping.rows import (
 from ordersctl.migrate.mapping.values import is_ambiguous
 from ordersctl.migrate.plan.findings import Finding
 from ordersctl.migrate.source.reads import Reader, Snapshot
-from ordersctl.shared.output import printable
+from ordersctl.shared.output import number_of, printable
 
 _CHUNK = 500
 _EXAMPLES = 5
@@ -127,11 +127,11 @@ def _findings(census: Census) -> Iterator[Finding]:
     for reason, times in census.refused.most_common(_REASONS):
         yield Finding("stop", "refused", f"{times}: {reason} (such as {_named(census, reason)})")
     if len(census.refused) > _REASONS:
-        yield Finding("stop", "refused", f"and for {len(census.refused) - _REASONS} more reasons")
+        yield Finding("stop", "refused", f"and for {number_of(len(census.refused) - _REASONS, 'more reason')}")
     for what, times in census.odd.most_common():
         yield Finding("look", "odd", f"{times}: {what} (such as {_named(census, what)})")
     if not census.refused:
-        yield Finding("ok", "orders", f"{census.orders} can be orders here")
+        yield Finding("ok", "orders", f"{number_of(census.orders, 'order')}, none refused")
 
 
 def _named(census: Census, what: str) -> str:

@@ -10,10 +10,11 @@ from ordersctl.migrate.plan.findings import Finding
 from ordersctl.migrate.source import log_identity
 from ordersctl.migrate.source.connection import explained
 from ordersctl.migrate.source.reads import Reader
+from ordersctl.shared.output import duration
 
 _WANTED = {"log_bin": "ON", "binlog_format": "ROW", "binlog_row_image": "FULL", "binlog_row_metadata": "FULL"}
 _WANTED_OFF = ("log_bin_compress", "binlog_transaction_compression")  # MariaDB's and MySQL's
-_DAYS = 3  # that a log should be kept: a weekend
+_KEPT_SECONDS = 3 * 86_400  # that a log should be kept: a weekend
 _RIGHTS = {
     "SELECT",
     "REPLICATION SLAVE",
@@ -51,8 +52,9 @@ def _retention(variables: Mapping[str, str]) -> Finding:
     )
     if not seconds:
         return Finding("ok", "retention", "the log is kept until somebody purges it")
-    days = seconds / 86_400
-    return Finding("ok" if days >= _DAYS else "look", "retention", f"the log is kept {days:.1f} days, want {_DAYS}")
+    is_enough = seconds >= _KEPT_SECONDS
+    kept = f"the log is kept {duration(seconds)}, want {duration(_KEPT_SECONDS)}"
+    return Finding("ok" if is_enough else "look", "retention", kept)
 
 
 def _log_rights(reader: Reader) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """`ordersctl migrate verify`: compares what is stored with what the shop has."""
 
 import random
+from pathlib import Path
 
 from chalicelib.domain import clock
 from ordersctl.migrate.context import Migration
@@ -10,7 +11,7 @@ from ordersctl.migrate.verify.report import Verification
 DIFFERENT_KEYS = "different.txt"  # one a line, as `snapshot --keys` takes them
 
 
-def verify(migration: Migration, *, sample: int | None, accept_refused: bool) -> tuple[Verification, str]:
+def verify(migration: Migration, *, sample: int | None, accept_refused: bool) -> tuple[Verification, Path]:
     """Compare all orders and the sums, or a sample of the orders; returns the outcome and the report's path.
 
     A sample has a report of its own, beside the one that is signed. It never makes `cutover` possible; when it finds
@@ -29,7 +30,7 @@ def verify(migration: Migration, *, sample: int | None, accept_refused: bool) ->
         state.save_verified(outcome.summary() | {"at": clock.now(), "mapping": migration.mapping.digest})
     path = state.write_report("verify.md" if sample is None else "verify-sample.md", outcome.report())
     state.write_report(DIFFERENT_KEYS, "".join(f"{key}\n" for key in sorted(findings.differences)))
-    return outcome, str(path)
+    return outcome, path
 
 
 def _written_back(migration: Migration) -> set[int]:

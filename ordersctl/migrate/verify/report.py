@@ -8,7 +8,7 @@ from chalicelib.domain import clock
 from ordersctl.migrate.context import Migration
 from ordersctl.migrate.verify.orders import OWNED, SAME, Findings
 from ordersctl.migrate.verify.totals import TotalsRow
-from ordersctl.shared.output import printable
+from ordersctl.shared.output import number_of, printable
 
 _LISTED = 1_000  # differences in the report; the summary counts all
 
@@ -54,15 +54,16 @@ class Verification:
 
     def _lines(self) -> Iterator[str]:
         mapping, findings, summary = self.migration.mapping, self.findings, self.summary()
-        of_what = "all orders" if self.sample is None else f"a sample of {self.sample} orders"
+        of_what = "all orders" if self.sample is None else f"a sample of {number_of(self.sample, 'order')}"
         yield f"# {mapping.name} and stage {self.migration.stage.name}: {'equal' if self.is_clean else 'NOT EQUAL'}"
-        yield f"\n{clock.now()}, mapping {mapping.digest}, {of_what}, followed to {self.migration.state.position()}.\n"
-        yield f"* {summary['same']} orders are the same here and in the shop, in every field."
+        yield f"\n{clock.now()}, mapping {mapping.digest}, {of_what},\nfollowed to {self.migration.state.position()}.\n"
+        yield f"* {number_of(summary['same'], 'order')}: the same here and in the shop, in every field."
         accepted = ", which was accepted (--accept-refused)" if summary["refused"] and self.accept_refused else ""
-        yield f"* {summary['different']} differ. {summary['refused']} cannot be orders here{accepted}."
-        yield f"* {summary['owned']} have been changed here since they were copied, and are not compared."
+        yield f"* {number_of(summary['different'], 'order')}: different."
+        yield f"* {number_of(summary['refused'], 'order')}: cannot be taken here{accepted}."
+        yield f"* {number_of(summary['owned'], 'order')}: changed here since the copy, not compared."
         if self.written_back:
-            yield f"* {self.written_back} more were placed or changed here and written back, and are not compared."
+            yield f"* {number_of(self.written_back, 'order')}: placed or changed here and written back, not compared."
         yield from _section("Differences", findings.differences, mapping.name)
         yield from _section("Refused", findings.refused, mapping.name)
         if self.sample is not None:
@@ -77,7 +78,7 @@ def _sums(totals: list[TotalsRow] | None) -> Iterator[str]:
         yield "\nThe mapping has no [totals]: counts and sums were not compared independently."
         return
     yield "\n## Counts and sums\n\nSums are in minor units of their currency (cents, pence).\n"
-    yield "| month | status | currency | orders in the shop | orders here | sum in the shop | sum here | |"
+    yield "| month | status | currency | orders, shop | here | sum, shop | here | |"
     yield "|---|---|---|--:|--:|--:|--:|---|"
     for (month, status, currency), shop, here in totals:
         cells = (month, status, currency, shop.orders, here.orders, shop.total, here.total)

@@ -24,7 +24,7 @@ from ordersctl.migrate.source.connection import Server, explained, is_lost
 from ordersctl.migrate.target import stored
 from ordersctl.migrate.target.imported_items import IMPORTED_VERSION, key_of
 from ordersctl.migrate.write_back import parameters
-from ordersctl.shared.output import echo
+from ordersctl.shared.output import say
 
 WRITTEN, LATE, THEIRS = "written", "late or repeated", "the shop's own"
 _PAUSE_SECONDS = 2
@@ -175,7 +175,7 @@ def _handled(writer: WriteBack, event: Mapping[str, Any]) -> None:
         try:
             writer.handle(event)
         except SourceLost as lost:
-            echo(f"The shop's database is lost ({lost}); it is asked again.", err=True)
+            say(f"The shop's database is lost ({lost}); it is asked again.", err=True)
             time.sleep(_PAUSE_SECONDS)
         else:
             return

@@ -18,7 +18,7 @@ from ordersctl.operate.dlq.selection import Result, Selection, handle_each
 from ordersctl.operate.dlq.walk import HOLD_SECONDS, Walk
 from ordersctl.shared import options, project
 from ordersctl.shared.files import open_private
-from ordersctl.shared.output import duration, echo, number_of, printable, printable_json, show
+from ordersctl.shared.output import duration, echo, number_of, printable, printable_json, say, show, wrote
 from ordersctl.shared.queues.dead_letters import DeadLetter
 from ordersctl.shared.stage import Stage, with_stage
 
@@ -37,7 +37,7 @@ def _ids(_context: click.Context, _option: click.Parameter, value: tuple[str, ..
 
 
 _queue = click.option("--queue", metavar="NAME", help="orders, events, or a consumer's name.  [default: all]")
-_reason = click.option("--reason", metavar="TEXT", help="Only those whose reason contains this text.")
+_reason = click.option("--reason", metavar="WORDS", help="Only those whose reason contains these words.")
 _order = click.option("--order", metavar="ORDER_ID", help="Only those about this order.")
 
 
@@ -47,7 +47,7 @@ def _changing(command: Callable[..., None]) -> Callable[..., None]:
     @click.argument("ids", metavar="[ID]...", nargs=-1, callback=_ids)
     @_queue
     @_reason
-    @click.option("--exact", is_flag=True, help="TEXT is the whole reason, with its capitals.")
+    @click.option("--exact", is_flag=True, help="WORDS are the whole reason, with its capitals.")
     @_order
     @click.option("--all", "everything", is_flag=True, help="All of them.")
     @options.rate(20.0, least=0.1)
@@ -107,7 +107,7 @@ def list_dead_letters(
     show("Dead letters", rows, ("queue", "id", "age", "order_id", "reason"), as_json=as_json)
 
 
-@dlq.command("show")
+@dlq.command("show", short_help="Show one dead letter whole.")
 @click.argument("id_", metavar="ID", callback=lambda _c, _o, value: _ids(_c, _o, (value,))[0])
 @_queue
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the body to a file, to fix it.")
@@ -118,19 +118,20 @@ def show_dead_letter(*, stage: Stage, id_: str, queue: str | None, out: Path | N
     with selection.walk(stage) as walk:
         found = list(selection.among(walk))
     if len(found) != 1:
-        raise click.ClickException(f"{len(found)} dead letters have an id that begins with {id_}.")
+        raise click.ClickException(f"Ids that begin with {id_}: {number_of(len(found), 'dead letter')}.")
     (dead_letter,) = found
     body = dead_letter.body if dead_letter.document is None else printable_json(dead_letter.document)
     if out is not None:
         with open_private(out, "w") as file:
             file.write(body + "\n")
-        echo(f"Written to {out}. Fix it, then: ordersctl dlq redrive {dead_letter.id} --with {out}")
+        wrote(out, f"Fix it, then:\n  ordersctl dlq redrive {dead_letter.id} --with {out}")
         return
     where = f"in {dead_letter.queue.full_name}, for {duration(dead_letter.age)}"
-    echo(f"{dead_letter.id} {where}: {printable(dead_letter.reason)}\n{body}")
+    say(f"{dead_letter.id} {where}: {printable(dead_letter.reason)}", err=True)
+    echo(body)
 
 
-@dlq.command()
+@dlq.command(short_help="Send dead letters again, as they are or fixed.")
 @click.option(
     "--with",
     "fixed",
@@ -179,7 +180,7 @@ def drop(
 
     done = _handle(stage, selection, "dropped", drop_one, rate=rate, hold=hold, yes=yes, as_json=as_json)
     if done and not as_json:
-        echo(f"The dropped dead letters are kept in {file}; it contains what customers sent.")
+        wrote(file, "It holds the dropped dead letters, and so what customers sent.")
 
 
 def _handle(
@@ -203,7 +204,7 @@ def _handle(
             _ask(stage, walk, found, done, quiet=as_json)
             result = handle_each(walk, found, handle, rate=rate)
     if not as_json and not (result.done or result.stayed):
-        echo("No dead letter is visible; `ordersctl queues` shows how many another command holds.", err=True)
+        say("No dead letter is visible; `ordersctl queues` shows how many another command holds.", err=True)
         return False
     _report(stage, selection, result, as_json=as_json)
     return bool(result.done)
@@ -223,7 +224,7 @@ def _ask(stage: Stage, walk: Walk, found: Sequence[DeadLetter], done: str, *, qu
             {"queue": queue, "reason": reason, "dead_letters": count, "oldest": oldest[queue, reason]}
             for (queue, reason), count in counts.most_common()
         ]
-        show(f"To be {done}", rows, ("queue", "dead_letters", "oldest", "reason"), as_json=False)
+        show(f"To be {done}", rows, ("queue", "dead_letters", "oldest", "reason"), as_json=False, err=True)
     walk.hold(_ANSWER_SECONDS)
     stage.confirm(f"{number_of(len(found), 'dead letter')} will be {done}. Go on?")
     if walk.is_over:
@@ -234,19 +235,20 @@ def _report(stage: Stage, selection: Selection, result: Result, *, as_json: bool
     """Print which dead letters were handled and which stayed; exit status 1 when some stayed or came back."""
     if orders := result.done[NAMES_NO_ORDER]:
         why = "no order id and customer could be read from their commands"
-        echo(f"For up to {number_of(orders, 'order')} a client may still read `accepted`: {why}.", err=True)
+        say(f"For up to {number_of(orders, 'order')} a client may still read `accepted`: {why}.", err=True)
     in_flight = selection.in_flight(stage)
     if as_json:
         echo(json.dumps({"done": result.done, "stayed": result.stayed, "in_flight": in_flight}, indent=2))
     else:
         for outcome, count in result.done.items():
-            echo(f"{count} {outcome}.")
+            say(f"{count} {outcome}.")
         if result.stayed:
-            echo(f"{number_of(len(result.stayed), 'dead letter')} still there:", err=True)
-            show("Still there", result.stayed, ("queue", "id", "order_id", "reason"), as_json=False)
+            title = f"{number_of(len(result.stayed), 'dead letter')} still there"
+            show(title, result.stayed, ("queue", "id", "order_id", "reason"), as_json=False, err=True)
         if result.unfit:
-            echo(_UNFIT)
+            say(_UNFIT, err=True)
         if in_flight:
-            echo(f"Another command holds {in_flight}; if it was killed, they are visible again after its --hold.")
+            held = number_of(in_flight, "dead letter")
+            say(f"Another command holds {held}. If it was killed, that ends after its --hold.", err=True)
     if result.stayed or CAME_BACK & result.done.keys():
         raise click.exceptions.Exit(1)

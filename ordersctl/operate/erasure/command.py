@@ -10,7 +10,7 @@ from ordersctl.operate.erasure.customer_orders import CustomerOrders
 from ordersctl.operate.erasure.order_queue import OrderQueueDrain
 from ordersctl.operate.send import RateLimit
 from ordersctl.shared import options
-from ordersctl.shared.output import echo, number_of, printable, show
+from ordersctl.shared.output import echo, number_of, printable, say, show
 from ordersctl.shared.stage import Stage, with_stage
 
 
@@ -63,9 +63,9 @@ def erase(*, stage: Stage, customer: str, rate: float, wait: float, yes: bool, a
     else:
         _report(customer, erased, deleted, of_consumers)
     if not is_complete:
-        echo("The order queue still holds orders that were accepted before: run the command again.", err=True)
+        say("The order queue still holds orders that were accepted before: run the command again.", err=True)
     if left:
-        echo(f"{number_of(left, 'order')} still listed: run the command again.", err=True)
+        say(f"{number_of(left, 'order')} still listed: run the command again.", err=True)
     if left or not is_complete:
         sys.exit(1)
 
@@ -80,7 +80,7 @@ def _agree(
             {"what": f"dead letters of {printable(name)}", "count": count}
             for name, count in sorted(dead_letters.items())
         ]
-        show(f"Stage {stage.name}, customer {printable(customer)}", rows, ("what", "count"), as_json=False)
+        show(f"Stage {stage.name}, customer {printable(customer)}", rows, ("what", "count"), as_json=False, err=True)
     if not yes:
         count = number_of(statuses.total(), "order")
         question = f"{count} of {printable(customer)} will be erased permanently. Go on?"
@@ -88,8 +88,8 @@ def _agree(
 
 
 def _report(customer: str, erased: int, deleted: Counter[str], of_consumers: dict[str, int]) -> None:
-    echo(f"{number_of(erased, 'order')} of {customer} erased.")
+    say(f"{number_of(erased, 'order')} of {customer} erased.")
     for name, count in sorted(deleted.items()):
-        echo(f"{number_of(count, 'dead letter')} of {name} deleted.")
+        say(f"{number_of(count, 'dead letter')} of {name} deleted.")
     for name, count in sorted(of_consumers.items()):
-        echo(f"{number_of(count, 'dead letter')} of the consumer {name} left: its team drops what is the customer's.")
+        say(f"{number_of(count, 'dead letter')} of the consumer {name} left: its team drops what is the customer's.")

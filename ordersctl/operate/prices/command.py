@@ -10,7 +10,7 @@ from chalicelib.adapters import price_table
 from ordersctl.operate.prices import price_file
 from ordersctl.operate.prices.price_file import Price
 from ordersctl.shared import options
-from ordersctl.shared.output import echo, number_of, show
+from ordersctl.shared.output import number_of, say, show
 from ordersctl.shared.stage import Stage, with_stage
 
 _AT_ONCE = 25  # DynamoDB: the most writes of one BatchWriteItem
@@ -26,7 +26,7 @@ def prices() -> None:
     """
 
 
-@prices.command()
+@prices.command(short_help="Write the prices of a CSV.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--prune", is_flag=True, help="Remove the prices that FILE does not name.")
 @options.yes
@@ -48,12 +48,12 @@ def load(*, stage: Stage, file: Path, prune: bool, yes: bool) -> None:
     new = sum((each.sku, each.currency) not in present for each in changed)
     what = f"{new} new, {len(changed) - new} changed, {len(removed)} removed, {len(wanted) - len(changed)} as they were"
     if not (changed or removed):
-        echo(f"Nothing to do: {what}.")
+        say(f"Nothing to do: {what}.")
         return
     if not yes:
         stage.confirm(f"prices: {what}. Go on?")
     _write(stage, table, changed, removed)
-    echo(f"Prices of stage {stage.name}: {what}. Functions that have read an old price use it for at most a minute.")
+    say(f"Prices of stage {stage.name}: {what}. Functions that have read an old price use it for at most a minute.")
 
 
 @prices.command("show")
@@ -67,7 +67,7 @@ def show_prices(*, stage: Stage, skus: tuple[str, ...], limit: int, as_json: boo
     rows = [vars(each) for each in sorted(found, key=lambda each: (each.sku, each.currency))]
     show("Prices, in minor units", rows[:limit], _COLUMNS, as_json=as_json)
     if len(rows) > limit and not as_json:
-        echo(f"{number_of(len(rows) - limit, 'more price')}: --limit shows them.", err=True)
+        say(f"{number_of(len(rows) - limit, 'more price')}: --limit shows them.", err=True)
 
 
 def _table(stage: Stage) -> str:

@@ -18,7 +18,7 @@ from ordersctl.operate.replay.progress import ProgressFile, ReplayProgress
 from ordersctl.operate.replay.publisher_lag import PublisherLag
 from ordersctl.operate.send import RateLimit, source_of
 from ordersctl.shared import options
-from ordersctl.shared.output import Console, echo, progress_bar
+from ordersctl.shared.output import Console, echo, number_of, progress_bar, say
 from ordersctl.shared.queues.stage_queues import StageQueues
 from ordersctl.shared.stage import Stage, with_stage
 
@@ -69,8 +69,10 @@ def _time(_context: click.Context, _option: click.Parameter, value: str | None) 
     "--order", "order_ids", metavar="ORDER_ID", multiple=True, type=options.OrderId(), help="This order; repeatable."
 )
 @click.option("--customer", metavar="ID", type=options.CustomerId(), help="All orders of this customer.")
-@click.option("--since", metavar="TIME", callback=_time, help="All orders last changed at this time or later ...")
-@click.option("--until", metavar="TIME", callback=_time, help="... and before this one.  [default: now]")
+@click.option("--since", metavar="TIME", callback=_time, help="All orders last changed at this time or later.")
+@click.option(
+    "--until", metavar="TIME", callback=_time, help="With --since: only those changed before this.  [default: now]"
+)
 @click.option(
     "--status", "statuses", multiple=True, type=click.Choice(_STATUSES), help="Only of this status; repeatable."
 )
@@ -140,10 +142,10 @@ def _of_status(found: list[Order | ErasedOrder], statuses: tuple[str, ...]) -> l
 def _agree(stage: Stage, progress: ReplayProgress, target: str, *, yes: bool, quiet: bool) -> None:
     """Print what will be done, and ask; click's Abort when the answer is no."""
     if not quiet:
-        echo(f"{stage.title}: the current state of these orders goes to {target} again.", err=True)
+        say(f"{stage.title}: the current state of these orders goes to {target} again.", err=True)
         if progress.read:
             earlier = f"the run of {progress.until}, which sent {progress.sent}"
-            echo(f"It continues {earlier}; --restart begins anew.", err=True)
+            say(f"It continues {earlier}; --restart begins anew.", err=True)
     if not yes:
         stage.confirm("go on?")
 
@@ -161,7 +163,7 @@ def _window_end(publisher_lag: PublisherLag, since: str | None, until: str | Non
     if since is not None and since >= end:
         raise click.ClickException(f"what changed after {end} may still be on its way: run it again later.")
     if since is not None and published < now:
-        echo(f"Left out: what changed after {end}, which may still be on its way. Later: --since {end}", err=True)
+        say(f"Left out: what changed after {end}, which may still be on its way. Later: --since {end}", err=True)
     return end
 
 
@@ -192,6 +194,6 @@ def _report(progress: ReplayProgress, *, as_json: bool) -> None:
     else:
         skipped = f"; {progress.unreadable} skipped that cannot be read" if progress.unreadable else ""
         left = f"; {progress.left} left that changed too recently, run it again later" if progress.left else ""
-        echo(f"{progress.sent} events sent{skipped}{left}.")
+        say(f"{number_of(progress.sent, 'event')} sent{skipped}{left}.")
     if progress.unreadable or progress.left:
         raise click.exceptions.Exit(1)

@@ -14,7 +14,7 @@ from chalicelib.domain import events
 from chalicelib.domain.errors import OrderNotFound, Poison
 from chalicelib.domain.events import OrderEvent
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
-from ordersctl.shared.output import echo
+from ordersctl.shared.output import say
 
 PAGE = 100  # orders that are read and published between two writes of the progress file
 SCANNED_PAGE = 1_000  # the same where the whole table is read: of ten lines, they are most of the megabyte of a Scan
@@ -136,5 +136,5 @@ def _readable(order_id: str, read: Callable[[], Order | ErasedOrder]) -> Order |
     try:
         return read()
     except Poison as poison:
-        echo(f"{order_id} is skipped: {poison}.", err=True)
+        say(f"{order_id} is skipped: {poison}.", err=True)
         return None

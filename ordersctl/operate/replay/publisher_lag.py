@@ -13,7 +13,7 @@ import click
 from chalicelib.domain import clock
 from chalicelib.domain.orders import ErasedOrder, Order
 from ordersctl.operate.replay.orders import Page
-from ordersctl.shared.output import duration, echo
+from ordersctl.shared.output import duration, number_of, say
 from ordersctl.shared.queues.measures import METRIC_MINUTES, stream_rows
 from ordersctl.shared.stage import Stage
 
@@ -93,7 +93,7 @@ def _keeps_up(row: dict[str, Any]) -> bool:
 def _changed_before(order: Order | ErasedOrder, until: str) -> bool:
     if order.updated_at < until:
         return True
-    echo(f"{order.order_id} is left: it changed at {order.updated_at}, and may still be on its way.", err=True)
+    say(f"{order.order_id} is left: it changed at {order.updated_at}, and may still be on its way.", err=True)
     return False
 
 
@@ -102,7 +102,7 @@ def _behind(rows: Sequence[dict[str, Any]]) -> click.ClickException:
 
 
 def _described(row: dict[str, Any]) -> str:
-    records = None if row["records"] is None else f"{row['records']} records"
+    records = None if row["records"] is None else number_of(row["records"], "record")
     lag = "by an unknown time" if row["lag"] is None else duration(row["lag"])
     trouble = None if row["state"] in {None, "Enabled"} else row["state"]
     result = None if not row["result"] or row["result"].startswith(_WORKS) else row["result"]

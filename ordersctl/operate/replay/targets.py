@@ -13,7 +13,7 @@ from chalicelib.adapters.faults import faults
 from chalicelib.adapters.publishing import CONTENT_ERRORS, Entry, Publisher, Undelivered
 from chalicelib.domain.events import OrderEvent
 from ordersctl.operate.send import publisher
-from ordersctl.shared.output import echo
+from ordersctl.shared.output import say
 from ordersctl.shared.queues.stage_queues import Queue
 from ordersctl.shared.stage import Stage
 
@@ -79,7 +79,7 @@ def _filter(consumer: Queue) -> Callable[[OrderEvent], bool]:
     """Return the subscription's filter policy as a function, if it consists of lists of strings; else no filter."""
     policy: Any = json.loads(consumer.filter_policy or "{}")
     if not all(isinstance(each, str) for values in policy.values() for each in values):
-        echo(f"The filter of {consumer.name} is more than lists of strings: it gets every event.", err=True)
+        say(f"The filter of {consumer.name} is more than lists of strings: it gets every event.", err=True)
         return lambda _event: True
 
     def matches(event: OrderEvent) -> bool:

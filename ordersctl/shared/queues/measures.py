@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from ordersctl.shared import project
 from ordersctl.shared.engine_client import get_json
-from ordersctl.shared.output import echo
+from ordersctl.shared.output import say
 from ordersctl.shared.queues.stage_queues import Queue, StageQueues
 from ordersctl.shared.runs import current
 from ordersctl.shared.stage import Stage
@@ -124,7 +124,7 @@ def _local_stream(stage: Stage) -> list[dict[str, Any]]:
         records = streams.get_records(ShardIterator=checkpoints.iterator(streams, shard_id))["Records"]
         if records and checkpoints.get(shard_id) is None:
             why = "nothing was published yet, or its file is elsewhere"
-            echo(f"The stream has no checkpoint: {why}. {current.state_dir_hint()}", err=True)
+            say(f"The stream has no checkpoint: {why}. {current.state_dir_hint()}", err=True)
             count, lag = None, None
         else:
             count, lag = len(records), round(_lag(records), 1)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from chalicelib.adapters import fifo
-from ordersctl.shared.output import echo
+from ordersctl.shared.output import say
 from ordersctl.shared.stage import Stage
 
 LISTENER = "-listen-"  # in the name of every queue that is made here
@@ -83,7 +83,7 @@ def _delete_abandoned(stage: Stage) -> None:
         beat = sqs.list_queue_tags(QueueUrl=url).get("Tags", {}).get(_HEARTBEAT)
         if beat is not None and time.time() - int(beat) > _ABANDONED_AFTER_SECONDS:
             _delete(stage, url)
-            echo(f"Deleted the queue {url.rpartition('/')[2]}, whose listener is gone.", err=True)
+            say(f"Deleted the queue {url.rpartition('/')[2]}, whose listener is gone.", err=True)
 
 
 def _delete(stage: Stage, url: str) -> None:

@@ -194,8 +194,8 @@ def wait(service: Service, engine_url: str, *arguments: str) -> Result:
 
 def test_waiting_ends_when_every_order_is_stored_and_published(service: Service, downstream: Downstream) -> None:
     result = wait(service, downstream.engine_url)
-    assert "Of 5 accepted, stored: 5 placed; none missing." in result.output
-    assert "Events published: 5; none missing, none twice." in result.output
+    assert "stored\t5 placed; none missing" in result.output
+    assert "events published\t5; none missing, none twice" in result.output
     times = {row[0]: [int(cell) for cell in row[2:]] for row in rows(result) if len(row) == 5 and row[2].isdigit()}
     assert list(times) == ["accepted", "stored", "published"]
     for orders, p50, p99 in times.values():
@@ -207,15 +207,15 @@ def test_waiting_ends_when_every_order_is_stored_and_published(service: Service,
 def test_events_of_other_orders_are_ignored(service: Service, downstream: Downstream) -> None:
     downstream.noise = ["no event", '{"id": 1}', '{"id": "ord_x.1", "subject": "ord_x"}', "[]"]
     result = wait(service, downstream.engine_url)
-    assert "Events published: 5; none missing, none twice." in result.output
+    assert "events published\t5; none missing, none twice" in result.output
     assert result.exit_code == 0
 
 
 @pytest.mark.parametrize(
     ("statuses", "events", "reported"),
     [
-        ([], [0], "Events published: 4; 1 (the first is ord_"),
-        ([""], [], "stored: 4 placed; 1 (the first is ord_"),
+        ([], [0], "events published\t4; 1 (the first is ord_"),
+        ([""], [], "stored\t4 placed; 1 (the first is ord_"),
         (["rejected"], [], "1 rejected"),
     ],
 )

@@ -53,31 +53,31 @@ class Project:
         settings: dict[str, Any] = json.loads((self.directory / ".chalice" / "config.json").read_text())
         return settings["stages"][stage]  # type: ignore[no-any-return]  # plain JSON
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a Python module's command in the project, against the engine."""
+    def run(self, *arguments: str, errors: int = subprocess.PIPE, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run a Python module's command in the project, against the engine; `more` is set in its environment."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        engine = {
+            "AWS_ENDPOINT_URL": self.engine_url,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
         return subprocess.run(  # noqa: S603 - our own commands
             [sys.executable, *arguments],
             cwd=self.directory,
-            env={
-                **kept,
-                "AWS_ENDPOINT_URL": self.engine_url,
-                "AWS_ACCESS_KEY_ID": "local",
-                "AWS_SECRET_ACCESS_KEY": "local",
-                "AWS_DEFAULT_REGION": "us-east-1",
-                "COLUMNS": "200",
-            },
-            capture_output=True,
+            env={**kept, **engine, "COLUMNS": "200", **more},
+            stdout=subprocess.PIPE,
+            stderr=errors,
             text=True,
             check=False,
             timeout=240,
         )
 
     def ordersctl(self, *arguments: str) -> str:
-        """Run one of our commands and return its output; AssertionError with it if the command fails."""
+        """Run one of our commands; return its output and what it says on stderr, AssertionError if it fails."""
         done = self.run("-m", "ordersctl", *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return done.stdout + done.stderr
 
     def chalice(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self.run("-c", "import sys; from chalice.cli import main; sys.exit(main())", *arguments)

@@ -109,7 +109,7 @@ def test_the_command_names_the_bottleneck_and_the_advice(tmp_path: Path) -> None
     done = CliRunner().invoke(simulate, [*SMALL, "--plot", str(plot)])
     assert done.exit_code == 0, done.output
     said = " ".join(done.output.split())
-    assert re.search(r"API Gateway rate \(stage\) binds for 1[2-4] s: raise ThrottlingRate", said)
+    assert re.search(r"a limit that binds API Gateway rate \(stage\), for 1[2-4] s: raise ThrottlingRate", said)
     assert re.search(r"refused by API Gateway \(429\) [1-9]", said)
     assert 0 < plot.stat().st_size < 150_000
 
@@ -132,7 +132,7 @@ def test_a_hot_customer_is_named_with_the_keys_to_set() -> None:
     room = [each for name in ("stage_rate", "index_units", "write_units") for each in ("--set", f"{name}=9000")]
     hot = ["--hot-customer", "0.6", *room]
     said = " ".join(CliRunner().invoke(simulate, [*SMALL, *hot]).output.split())
-    keys = re.search(r"DynamoDB index key \(one customer\) binds for \d+ s: .*\(SpreadCustomers\): over (\d)\.", said)
+    keys = re.search(r"DynamoDB index key \(one customer\), for \d+ s: .*\(SpreadCustomers\): over (\d)", said)
     assert keys is not None
     assert keys[1] == "4"  # 2 x 1,800 a second / 1,000
     assert "index key" not in CliRunner().invoke(simulate, [*SMALL, *hot, "--spread", keys[1]]).output

@@ -12,7 +12,7 @@ from joserfc.jwk import KeySet
 
 from ordersctl.local import tokens
 from ordersctl.shared.project import default_state_dir
-from tests.tools.local.local_gateway import ask
+from tests.tools.local.local_gateway import ask, problem, raw, raw_problem
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 GRANT = {"grant_type": "client_credentials"}
@@ -107,6 +107,46 @@ def test_what_is_no_form_of_a_token_request_is_told_what_to_send(port: int, secr
     answer = json.loads(answered)
     assert (status, answer["error"]) == (400, "invalid_request")
     assert "grant_type=client_credentials" in answer["error_description"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "evil.example:8000"},
+        {"Host": "["},
+        {"Host": ""},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+    ids=str,
+)
+def test_a_page_in_a_browser_gets_no_token(port: int, secret: str, headers: dict[str, str]) -> None:
+    status, answered, answer = requested(port, GRANT, basic("billing", secret) | headers)
+    assert (status, answer["error"]) == (403, "invalid_request")
+    assert "Access-Control-Allow-Origin" not in answered
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost", "[::1]:8000"])
+def test_a_service_may_use_any_name_of_this_machine(port: int, secret: str, host: str) -> None:
+    assert requested(port, GRANT, basic("billing", secret) | {"Host": host})[0] == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "OPTIONS"])
+@pytest.mark.parametrize("path", ["/oauth2/token", "/oauth2/token?grant_type=client_credentials"])
+def test_another_method_is_told_which_one_is_allowed(port: int, method: str, path: str) -> None:
+    status, answered, _ = ask(port, method, path)
+    assert (status, answered["Allow"]) == (405, "POST")
+
+
+def test_a_huge_body_is_refused_before_it_is_read(port: int) -> None:
+    assert problem(*ask(port, "POST", "/oauth2/token", body=b"x" * 4_097)) == (413, "content-too-large")
+    head = b"POST /oauth2/token HTTP/1.1\r\nHost: localhost\r\n"
+    assert raw_problem(raw(port, head + b"Content-Length: 3000000\r\n\r\n")) == (413, "content-too-large")
+    chunks = b"Transfer-Encoding: chunked\r\n\r\n" + b"fff\r\n" + b"x" * 4_095 + b"\r\nfff\r\n"
+    assert raw_problem(raw(port, head + chunks)) == (413, "content-too-large")
 
 
 def test_the_secrets_of_two_clients_differ_and_stay(secret: str) -> None:

@@ -164,7 +164,7 @@ def test_the_id_of_an_order_is_of_its_number_and_stays_when_its_customer_changes
         ({"ship_city": "Atlantis", "ship_country": "Atlantis"}, "the country 'Atlantis' has no line"),
         ({"placed_at": None}, "no placed_at"),
         ({"currency": "XXX"}, "not one of ISO 4217"),
-        ({"total": Decimal("3.01")}, "its total is 301 minor units, and its parts make 300"),
+        ({"total": Decimal("3.01")}, "its total is 301 in minor units, and its parts make 300"),
         ({"reference": "x" * 65}, "/reference"),
         ({"note": b"\xff"}, "a text is binary"),
     ],

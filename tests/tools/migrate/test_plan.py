@@ -71,9 +71,9 @@ def test_orders_that_would_be_refused_are_counted_by_reason_with_their_keys(shop
 
 
 def test_the_estimate_names_the_rate_of_the_copy(shop: Shop) -> None:
-    assert "2 orders: about" in shop.run("plan", "--limit", "2").stdout
-    assert "at 2 a second (as asked for; the source was read at" in shop.run("plan", "--rate", "2").stdout
-    assert "a second (as fast as the source was read; --rate sets a lower rate)" in shop.run("plan").stdout
+    assert "2 orders: about" in shop.run("plan", "--limit", "2").stderr
+    assert "at 2 a second, as asked for: the source was read at" in shop.run("plan", "--rate", "2").stderr
+    assert "a second, as fast as the source was read.\n--rate sets a lower rate." in shop.run("plan").stderr
 
 
 def test_a_wrong_password_is_named_although_the_stage_is_missing_too(shop: Shop) -> None:

@@ -104,7 +104,7 @@ def test_an_order_that_was_copied_and_cannot_be_one_any_more_may_be_accepted(sho
     status, found = verified(shop, "--accept-refused")
     assert (status, found["refused"], found["different_groups"]) == (0, 1, 0)
     report = Path(found["report"]).read_text()
-    assert "1 cannot be orders here, which was accepted (--accept-refused)." in report
+    assert "1 order: cannot be taken here, which was accepted (--accept-refused)." in report
     assert "(as it was before, it is stored)" in report
 
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from ordersctl.cli import COMMANDS, HIDDEN, SECTIONS, main
 from ordersctl.shared.project import PROJECT_DIR
+from testkit.commands import every_command
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -56,11 +57,25 @@ def test_the_version_is_the_projects() -> None:
     assert CliRunner().invoke(main, ["--version"]).output == f"ordersctl {project['version']}\n"
 
 
-@pytest.mark.parametrize("name", sorted(set(COMMANDS) - set(HIDDEN)))
-def test_no_help_names_a_type_of_the_library(name: str) -> None:
-    shown = CliRunner().invoke(main, [name, "--help"]).output
-    assert not re.search(r"\b(INTEGER|FLOAT|TEXT|PATH|FILENAME|RANGE)\b", shown)
+@pytest.mark.parametrize("name", every_command())
+def test_help_is_in_words_and_fits_80_columns(name: str) -> None:
+    shown = CliRunner().invoke(main, [*name.split(), "--help"]).output
+    assert not re.search(r"\b(INTEGER|FLOAT|TEXT|PATH|FILENAME|RANGE)\b", shown)  # click's types
+    assert not re.search(r"[<>]=|<\w+>|\d\.0[;\]]", shown)  # click's ranges and defaults, placeholders
+    assert not re.search(r"^  .*\.\.\.$", shown, re.MULTILINE)  # a summary that was cut off
     assert max(map(len, shown.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("name", every_command())
+def test_every_option_says_what_it_is_for(name: str) -> None:
+    options = [each for each in every_command()[name].params if isinstance(each, click.Option)]
+    assert [each.opts for each in options if not each.help or each.help.startswith("[")] == []
+
+
+def test_a_number_out_of_range_is_refused_in_words() -> None:
+    refused = CliRunner().invoke(main, ["trigger", "--count", "1001"]).output
+    assert "1001 is not in the range 1 to 1000." in refused
+    assert "0 is not in the range 1 or more." in CliRunner().invoke(main, ["dlq", "list", "--limit", "0"]).output
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

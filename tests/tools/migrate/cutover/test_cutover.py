@@ -59,7 +59,7 @@ def test_a_failing_hook_a_sample_that_differs_or_a_stopped_follower_hands_nothin
     assert "did not hand reads over" in moving.refused("reads")
     shop.stage.dynamodb.delete_item(TableName=TABLE, Key=order_items.key(shop.order_id(20003)))
     assert shop.run("verify", "--sample", "24").exit_code == 1
-    assert "1 different and 0 refused orders in a sample of 24" in moving.refused("reads")
+    assert "differences in a sample of 24: 1 order different, 0 refused" in moving.refused("reads")
     shop.json("snapshot", "--key", "20003")
     shop.json("verify")
     shop.mapping.write_text(shop.mapping.read_text().partition("[cutover]")[0])

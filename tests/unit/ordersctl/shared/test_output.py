@@ -3,6 +3,8 @@
 import ast
 import io
 import json
+import re
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -66,6 +68,48 @@ def test_rows_are_shown_without_markup_and_json_is_exact(
     assert json.loads(capsys.readouterr().out) == rows
 
 
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal of 80 columns without colours, as rich sees it."""
+    for name, value in {"TTY_COMPATIBLE": "1", "TERM": "dumb", "COLUMNS": "80"}.items():
+        monkeypatch.setenv(name, value)
+
+
+STEM = "orders-consumers-prod-InvoicingEventsQueue"
+WIDE = [
+    {"queue": f"{STEM}-{end}", "holds": "dead letters", "waiting": 123_456, "state": "nobody consumes", "reason": None}
+    for end in ("AAAAAAAAAA01", "AAAAAAAAAA02")
+]
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize("reason", [None, "a long reason, " * 9])
+def test_long_names_lose_their_middle_and_no_line_wraps(capsys: pytest.CaptureFixture[str], reason: str | None) -> None:
+    columns = ["queue", "holds", "waiting", "state", *(["reason"] if reason else [])]
+    output.show("Queues", [row | {"reason": reason} for row in WIDE], columns, as_json=False)
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert max(map(len, lines)) <= 80
+    first, second = (line.split()[0] for line in lines if line.startswith("orders-"))
+    assert (first[-5:], second[-5:], "…" in first) == ("AAA01", "AAA02", True)
+    assert all(len(line.split()[0]) >= 16 for line in lines if line.startswith("orders-"))
+    assert len(lines) == 7 or reason  # a reason may have several lines, and nothing else has
+
+
+@pytest.mark.usefixtures("terminal")
+def test_names_are_whole_where_there_is_room(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("TERM", "xterm")  # rich takes a dumb terminal to be 80 columns wide
+    output.show("Queues", WIDE, ["queue", "holds", "waiting", "state"], as_json=False)
+    assert WIDE[0]["queue"] in capsys.readouterr().out.split()
+
+
+def test_names_are_whole_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    output.show("Queues", WIDE, ["queue", "waiting"], as_json=False)
+    assert capsys.readouterr().out.splitlines()[1] == f"{STEM}-AAAAAAAAAA01\t123456"
+
+
 def test_an_error_that_repeats_such_text_shows_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
     @click.command()
     def fails() -> None:
@@ -76,6 +120,37 @@ def test_an_error_that_repeats_such_text_shows_it_too(monkeypatch: pytest.Monkey
     assert answer.exit_code == 1
     assert "\\x1b[2J" in answer.output
     assert "\x1b" not in answer.output
+
+
+COUNTED = (
+    "alarms|alarm|attempts|changes|customers|dashboards|days|events|files|findings|functions|hours|invoices|keys|letters|"
+    "lines|mappings|messages|metrics|minutes|orders|prices|questions|queues|reasons|records|releases|resources|rows|"
+    "secrets|seconds|steps|sums|times|units|versions"
+)
+
+
+def counts_without_a_singular(path: Path) -> list[str]:
+    """The texts in which a number that is not a constant stands before a plural: "1 orders" at some time."""
+    texts = [node.values for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.JoinedStr)]
+    return [
+        f"{ast.unparse(value.value)}{after.value!s}"
+        for parts in texts
+        for value, after in pairwise(parts)
+        if isinstance(value, ast.FormattedValue)
+        and isinstance(after, ast.Constant)
+        and not re.fullmatch("_?[A-Z_]+", ast.unparse(value.value))
+        and re.match(rf" (?:[a-z-]+ )?(?:{COUNTED})\b", str(after.value))
+    ]
+
+
+# What stands before such a word and is no number, or more than one.
+NO_NUMBERS = ("stage.stack_name", "self._place()")
+
+
+def test_a_count_without_a_singular_is_found(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text('f"{len(found)} dead letters"; f"{number_of(2, \'order\')} sent"; f"{count} of {a} orders"')
+    assert len(counts_without_a_singular(module)) == 2
 
 
 def modules() -> list[Path]:
@@ -90,3 +165,8 @@ def test_every_command_prints_through_this_module(path: Path) -> None:
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert not called & around
     assert not imported & {"rich.console", "rich.table", "rich"}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PROJECT_DIR)))
+def test_a_number_has_its_noun_by_number_of(path: Path) -> None:
+    assert [each for each in counts_without_a_singular(path) if not each.startswith(NO_NUMBERS)] == []
