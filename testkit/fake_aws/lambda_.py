@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -60,6 +61,8 @@ def repeatable(seed: int, **environment: str) -> Iterator[None]:
         patch.setenv("ORDERS_STATE_DIR", state_dir)
         for module, threads in ((lambda_batches, "WORKERS"), (replay_command, "SENDERS"), (replay_orders, "SEGMENTS")):
             patch.setattr(module, threads, 1)
+        # Not with a timeout in real time: on a busy machine the function would go on beside its unfinished thread.
+        patch.setattr(lambda_batches, "wait", lambda futures, timeout: wait(futures))  # noqa: ARG005
         patch.setattr(logging.getLogger("orders"), "disabled", True)
         patch.setattr(secrets, "token_bytes", source.randbytes)
         optional = ("DAX_ENDPOINT", "CUSTOMER_PRICES", "PRICE_TABLE")
@@ -166,6 +169,7 @@ class FakeAws(OperatorCalls):
     repeats_allowed: Counter[str] = field(default_factory=Counter)  # dead letters by source: faults may repeat them
     failed_letters: int = 0  # calls that quarantine, and failed
     seconds_behind: Callable[[], float] = lambda: 0.0  # how far the publisher is behind
+    overlapping: list[str] = field(default_factory=list)  # operations called by two threads at the same time
     _unfinished: list[object] = field(default_factory=list)  # calls, each in the middle of the one before
 
     def __post_init__(self) -> None:
@@ -173,16 +177,14 @@ class FakeAws(OperatorCalls):
         self.order_queue = Queue("orders", dead_letters=self.order_dlq, max_receives=3)
 
     def call(self, process: Process, client: FakeClient, operation: str, arguments: dict[str, Any]) -> Any:
-        """One call of a client, with its attempts. Raises Killed, and what the last attempt raises.
-
-        Threads that call at the same time would make a run that its seed does not repeat.
-        """
+        """One call of a client, with its attempts. Raises Killed, and what the last attempt raises."""
         this = object()
         self._unfinished.append(this)
         try:
             return self._call(process, client, operation, arguments)
         finally:
-            assert self._unfinished.pop() is this, f"{operation}: threads call at the same time"
+            if self._unfinished.pop() is not this:
+                self.overlapping.append(operation)
 
     def _call(self, process: Process, client: FakeClient, operation: str, arguments: dict[str, Any]) -> Any:
         self.calls.append((process.handler, operation))

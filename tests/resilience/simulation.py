@@ -255,6 +255,8 @@ class SimulationRun:
                 self.aws.order_queue.messages.append(message)
 
     def _evidence(self) -> Evidence:
+        assert not self.aws.overlapping, "threads called AWS at the same time: the seed does not repeat this run"
+
         def dead_letters(messages: list[Message]) -> list[dict[str, str]]:
             return [
                 {"body": message.body, **{name: message.attributes.get(name, "") for name in ("reason", "source")}}
