@@ -73,9 +73,7 @@ class Merged:
         page, keys = limit + 1, len(self._keys)
         if self._is_filtered:
             return max(self._bounds.per_step, self._bounds.per_filtered_step // keys)
-        if keys == 1:
-            return page
-        mean = page / keys
+        mean = page / keys  # with one key, the whole page
         return min(page, max(self._bounds.per_step, round(mean + 3 * math.sqrt(mean))))  # three standard deviations
 
     def _way(self, key: str, start_after: str | None, size: int) -> Iterator[_Found]:

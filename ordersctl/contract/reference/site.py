@@ -18,6 +18,7 @@ from ordersctl.contract import event_schemas
 from ordersctl.contract.openapi.document import DOCUMENT
 from ordersctl.contract.reference import api_page, event_page
 from ordersctl.shared.project import PROJECT_DIR
+from ordersctl.shared.switches import CONSUMERS
 
 CONFIG = PROJECT_DIR / "docs" / "assets" / "zensical.toml"
 _DECISIONS = '"adr/*.md"'  # in the configuration: every decision, in its order
@@ -34,7 +35,7 @@ _OTHERS = {
     "tests/README.md": "contribute/tests.md",
     "examples/README.md": "examples/consumers.md",
     "examples/migrate/README.md": "examples/migrate.md",
-    **{f"examples/{name}/README.md": f"examples/{name}.md" for name in ("fulfilment", "inventory", "invoicing")},
+    **{f"examples/{name}/README.md": f"examples/{name}.md" for name in CONSUMERS},
 }
 # Folders that a document links to, and the page that is made of their files.
 _FOLDERS = {"docs/contract/events": "reference/events.md"}

@@ -8,6 +8,7 @@ from ordersctl.console.acts import Acts, Known, RefusedError, run
 from ordersctl.console.gauges import Group, groups_of
 from ordersctl.shared.runs.current import ENGINE, as_typed
 from ordersctl.shared.stage import Stage
+from ordersctl.shared.switches import CONSUMERS
 from testkit.builders import fresh_order_id
 
 GROUP = Group("orders", "--all $(rm) 'x'", 2, 1, 5.0)
@@ -26,7 +27,7 @@ def test_each_act_on_the_local_run_is_an_ordersctl_command() -> None:
         ("place", None, ["trigger"]),
         ("burst", None, ["trigger", "--count", "100"]),
         ("poison", None, ["trigger", "--poison"]),
-        ("start", None, ["resume", "inventory", "invoicing", "fulfilment"]),
+        ("start", None, ["resume", *CONSUMERS]),
         ("pause", "processor", ["pause", "processor"]),
         ("fail", "invoicing", ["pause", "invoicing", "--failing"]),
         ("resume", "invoicing", ["resume", "invoicing"]),

@@ -1,11 +1,14 @@
 """Pages from several keys of the index: merged newest first, in bounded reads, with a cursor that fits every key."""
 
+import threading
 from collections.abc import Mapping, Sequence
 
 import pytest
 
 from chalicelib.adapters.merged_lists import Bounds, Merged, Step
 from chalicelib.adapters.order_items import PLACED_KEY, Item
+from chalicelib.aws import timeouts
+from chalicelib.settings import MOST_INDEX_KEYS
 
 
 class Index:
@@ -52,10 +55,44 @@ def test_one_key_is_read_by_one_query_of_one_entry_more_than_the_page() -> None:
     assert index.queries == [("k", 4)]
 
 
-def test_each_of_several_keys_is_read_for_its_likely_share_of_the_page() -> None:
-    index = Index({f"k#{number}": "a" for number in range(4)})
-    index.page(99)
-    assert {limit for _, limit in index.queries} == {40}  # 25, and three standard deviations
+@pytest.mark.parametrize(
+    ("keys", "is_filtered", "size"),
+    [
+        (2, False, 71),  # 50, and three standard deviations
+        (4, False, 40),  # 25, and three standard deviations
+        (3, True, 33),
+        (30, True, 16),
+    ],
+)
+def test_each_of_several_keys_is_read_for_its_likely_share_of_the_page(
+    keys: int, size: int, *, is_filtered: bool
+) -> None:
+    index = Index({f"k#{number}": "a" for number in range(keys)})
+    index.page(99, is_filtered=is_filtered)
+    assert [limit for _, limit in index.queries] == [size] * keys
+
+
+def test_all_keys_are_read_at_the_same_time_and_before_the_deadline_of_the_invocation() -> None:
+    """A list of a spread customer takes as long as the list of any other."""
+    all_begun, left = threading.Barrier(MOST_INDEX_KEYS), []
+
+    def read(_key: str, _start_after: str | None, _limit: int) -> Step:
+        all_begun.wait(timeout=10)
+        left.append(timeouts.seconds_left())
+        return Step([], 0, None)
+
+    keys = [f"k#{number}" for number in range(MOST_INDEX_KEYS)]
+    with timeouts.deadline(lambda: 20_000):
+        assert Merged(keys, read, is_filtered=False, bounds=Bounds()).page(20, None) == ([], None)
+    assert left == [19] * MOST_INDEX_KEYS
+
+
+def test_steps_of_a_rare_status_double_until_they_have_their_full_size() -> None:
+    index = Index(
+        {"k": "zyxwvutsrqponmlkjihgfedcba", "k#1": "", "k#2": "", "k#3": ""}, hidden="zyxwvutsrqponmlkjihgfedcb"
+    )
+    assert index.page(1, is_filtered=True, bounds=Bounds(per_filtered_step=9, per_step=2)) == ("a", None)
+    assert [limit for key, limit in index.queries if key == "k"] == [2, 4, 8, 9, 9]
 
 
 @pytest.mark.parametrize("hidden", ["gfedcb", "gfdcb"])

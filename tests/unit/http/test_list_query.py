@@ -21,6 +21,8 @@ def read(**parameters: str | None) -> ListQuery:
 def refused(**parameters: str) -> tuple[str, int]:
     with pytest.raises(Problem) as caught:
         read(**parameters)
+    (name,) = parameters
+    assert caught.value.detail.startswith(f"{name} is ")
     assert len(caught.value.detail) < 300
     return caught.value.slug, caught.value.status
 
@@ -37,6 +39,12 @@ def test_a_page_of_another_size_is_refused(given: str) -> None:
     assert refused(limit=given) == ("invalid-parameter", 400)
 
 
+def test_the_refusal_of_a_status_lists_those_that_exist() -> None:
+    with pytest.raises(Problem) as caught:
+        read(status="lost")
+    assert caught.value.detail.startswith("status is one of placed, confirmed, shipped, ")
+
+
 @pytest.mark.parametrize("given", ["", "accepted", "Placed", "placed ", "placed,shipped", "None"])
 def test_an_unknown_status_is_refused(given: str) -> None:
     assert refused(status=given) == ("invalid-parameter", 400)
@@ -47,6 +55,7 @@ def test_an_unknown_status_is_refused(given: str) -> None:
     [
         ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00.000Z", "2026-01-31T12:00:00.000Z"),
         ("2026-01-31T12:00:00.5Z", "2026-01-31T12:00:00.500Z", "2026-01-31T12:00:00.500Z"),
+        ("2026-01-31T12:00:00.1235Z", "2026-01-31T12:00:00.123Z", "2026-01-31T12:00:00.124Z"),
         ("2026-01-31T12:00:00.123456789Z", "2026-01-31T12:00:00.123Z", "2026-01-31T12:00:00.124Z"),
         ("2026-01-31T12:00:00.000000001Z", "2026-01-31T12:00:00.000Z", "2026-01-31T12:00:00.001Z"),
         ("2026-01-31T12:00:00.999999Z", "2026-01-31T12:00:00.999Z", "2026-01-31T12:00:01.000Z"),
@@ -95,7 +104,7 @@ def test_the_lower_bound_is_rounded_down_and_the_upper_one_up(
     ],
 )
 def test_any_other_time_is_refused(given: str) -> None:
-    assert refused(placed_after=given) == ("invalid-parameter", 400)
+    assert refused(placed_after=given) == refused(placed_before=given) == ("invalid-parameter", 400)
 
 
 @given(given=st.text(max_size=40))
@@ -114,6 +123,23 @@ def test_a_cursor_of_a_release_without_the_filter_by_reference_stays_valid() -> 
     assert read(reference="PO-7").cursor_scope == (None, None, None, "PO-7")
 
 
+@pytest.mark.parametrize("given", ["x", "é" * 64])
+def test_a_reference_has_one_to_64_characters(given: str) -> None:
+    assert read(reference=given).filters.reference == given
+
+
+def test_a_list_continues_at_its_cursor() -> None:
+    assert read(cursor="AZx0").cursor == "AZx0"
+
+
 @pytest.mark.parametrize("given", ["", "x" * 65])
 def test_a_reference_of_another_length_is_refused(given: str) -> None:
     assert refused(reference=given) == ("invalid-parameter", 400)
+
+
+def test_a_reference_that_no_order_can_have_is_refused() -> None:
+    event = http_event("GET", "/customers/17850/orders")
+    event["multiValueQueryStringParameters"] = {"reference": ["\ud800"]}  # half of a surrogate pair
+    with pytest.raises(Problem) as caught:
+        list_query.read(Request(event, LambdaContext()))
+    assert caught.value.detail == "reference is not readable as UTF-8"

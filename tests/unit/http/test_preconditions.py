@@ -37,6 +37,7 @@ def test_a_change_without_if_match_is_refused_and_a_read_without_if_none_match_i
     with pytest.raises(Problem) as caught:
         preconditions.if_match(a_request())
     assert (caught.value.slug, caught.value.status) == ("precondition-required", 428)
+    assert caught.value.detail == "Send the ETag that you saw as If-Match, or * for any"
     assert preconditions.if_none_match(a_request()) == frozenset()
 
 
@@ -45,3 +46,4 @@ def test_if_match_that_is_not_a_list_of_etags_is_refused(header: str) -> None:
     with pytest.raises(Problem) as caught:
         preconditions.if_match(a_request(If_Match=header))
     assert (caught.value.slug, caught.value.status) == ("invalid-parameter", 400)
+    assert caught.value.detail == "If-Match is a list of ETags, or *"
