@@ -1,9 +1,10 @@
 """A token of the local run for its own reference page, and for no other page that a browser shows."""
 
 from collections.abc import Mapping
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from ordersctl.local.tokens import ADMIN_SCOPE, CUSTOMER_SCOPE, SERVICE_SCOPE, local_token
+from ordersctl.shared.runs.own_host import is_own
 
 Headers = Mapping[str, str]
 _ROLES = {
@@ -12,8 +13,6 @@ _ROLES = {
     "admin": ("reference", ADMIN_SCOPE),
 }
 _TTL_SECONDS = 60 * 60
-# Another name that leads to 127.0.0.1 is how a foreign page would reach this one (DNS rebinding).
-_HOSTS = {"127.0.0.1", "localhost", "::1"}
 
 
 def answer(query: str, headers: Headers) -> tuple[str, bytes] | None:
@@ -26,8 +25,4 @@ def answer(query: str, headers: Headers) -> tuple[str, bytes] | None:
 
 
 def _is_from_the_page(headers: Headers) -> bool:
-    try:
-        host = urlsplit(f"//{headers.get('Host') or ''}").hostname
-    except ValueError:
-        return False
-    return host in _HOSTS and headers.get("Sec-Fetch-Site") == "same-origin"
+    return is_own(headers.get("Host") or "") and headers.get("Sec-Fetch-Site") == "same-origin"
