@@ -34,8 +34,8 @@ RESOURCE_TYPES = {
     "AWS::SQS::QueuePolicy",
     "AWS::SecretsManager::Secret",
 }
-# AWS's calls go to "/", and SQS's also to a queue's address. Behind other paths the engine has services beyond SERVICES,
-# and its own controls: POST /_ministack/reset empties every table.
+# AWS's calls go to "/", and SQS's also to a queue's address. Behind other paths the engine has services beyond those of
+# SERVICES, and its own controls: POST /_ministack/reset empties every table.
 _CALLS = re.compile(r"/|/[0-9]{12}/[A-Za-z0-9_.-]{1,80}")
 _READS = {HEALTH, MESSAGES}
 _KEEP_ALIVE_SECONDS = 75  # longer than any client of ours keeps an idle connection
@@ -140,7 +140,7 @@ def _refusal(scope: "Scope", *, everything: bool) -> str | None:
 
 
 def _run_no_code() -> None:
-    """Take out of the engine what runs a caller's code: CloudFormation makes Lambda functions whatever SERVICES says."""
+    """Take out of the engine what runs a caller's code: its stacks could have functions, whatever SERVICES says."""
     from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
 
     for each in _RESOURCE_HANDLERS.keys() - RESOURCE_TYPES:

@@ -1,8 +1,8 @@
-"""Who may ask the engine what: a program on this machine, for the local run's services. No page, and no code of others."""
+"""Who may ask the engine what: a program on this machine, for the local run's services; no page, and no code."""
 
 import http.client
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -11,6 +11,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 
+from ordersctl.local.engine import wait_for_stack
 from ordersctl.shared.engine_client import HEALTH, MESSAGES, client_options
 
 QUEUE = "guarded-queue"
@@ -127,64 +128,38 @@ def function(marker: Path) -> dict[str, Any]:
     }
 
 
-def called(service_token: Any, kind: str) -> dict[str, Any]:
-    return {"Type": kind, "Properties": {"ServiceToken": service_token, "ServiceTimeout": 1}}
+def called(kind: str) -> dict[str, Any]:
+    return {"Type": kind, "Properties": {"ServiceToken": {"Fn::GetAtt": ["Function", "Arn"]}, "ServiceTimeout": 1}}
 
 
-def template(name: str, marker: Path) -> dict[str, Any]:
-    its_arn = {"Fn::GetAtt": ["Function", "Arn"]}
-    resources: dict[str, Any] = {
-        "a function and a custom resource that calls it": {
-            "Function": function(marker),
-            "Call": called(its_arn, "Custom::Call"),
-        },
-        "the same by CustomResource": {
-            "Function": function(marker),
-            "Call": called(its_arn, "AWS::CloudFormation::CustomResource"),
-        },
-        "a function": {"Function": function(marker)},
-        "a custom resource": {"Call": called("arn:aws:lambda:us-east-1:000000000000:function:any", "Custom::Call")},
-        "a custom resource of AWS's type": {"Call": called("any", "AWS::CloudFormation::CustomResource")},
-        "a nested stack": {
-            "Nested": {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": "http://127.0.0.1/b/k"}}
-        },
-        "a task": {"Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": {}}},
-        "a state machine": {"Machine": {"Type": "AWS::StepFunctions::StateMachine", "Properties": {}}},
-        "a function of SAM": {
-            "Function": {
-                "Type": "AWS::Serverless::Function",
-                "Properties": {"Runtime": "python3.11", "Handler": "index.handler", "InlineCode": "x = 1"},
-            }
-        },
-        "a function behind a macro": {"Function": function(marker)},
-    }[name]
-    transforms = {"a function of SAM": "AWS::Serverless-2016-10-31", "a function behind a macro": "Anything"}
-    return {"Resources": resources} | ({"Transform": transforms[name]} if name in transforms else {})
+SAM = {"Runtime": "python3.11", "Handler": "index.handler", "InlineCode": "x = 1"}
+WITH_CODE: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "function": lambda marker: {"Function": function(marker)},
+    "called": lambda marker: {"Function": function(marker), "Call": called("Custom::Call")},
+    "called-by-aws": lambda marker: {
+        "Function": function(marker),
+        "Call": called("AWS::CloudFormation::CustomResource"),
+    },
+    "sam": lambda _marker: {"Function": {"Type": "AWS::Serverless::Function", "Properties": SAM}},
+    "task": lambda _marker: {"Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": {}}},
+}
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "a function and a custom resource that calls it",
-        "the same by CustomResource",
-        "a function",
-        "a custom resource",
-        "a custom resource of AWS's type",
-        "a nested stack",
-        "a task",
-        "a state machine",
-        "a function of SAM",
-        "a function behind a macro",
-    ],
-)
+@pytest.mark.parametrize("name", WITH_CODE)
 def test_no_stack_has_what_runs_code(engine_url: str, tmp_path: Path, name: str) -> None:
     cloudformation = boto3.client("cloudformation", **client_options(engine_url))
-    marker, stack = tmp_path / "ran", "code"
-    given = json.dumps(template(name, marker))
-    every = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
-    waiter = cloudformation.get_waiter("stack_create_complete")
+    marker = tmp_path / "ran"
+    template = {"Resources": WITH_CODE[name](marker)}
+    if name == "sam":
+        template["Transform"] = "AWS::Serverless-2016-10-31"
     with pytest.raises((ClientError, WaiterError)):
-        cloudformation.create_stack(StackName=stack, TemplateBody=given, Capabilities=every)
-        waiter.wait(StackName=stack, WaiterConfig={"Delay": 0, "MaxAttempts": 500})
+        create(cloudformation, json.dumps(template))
     assert not marker.exists()
-    cloudformation.delete_stack(StackName=stack)
+    cloudformation.delete_stack(StackName="code")
+
+
+def create(cloudformation: Any, template: str) -> None:
+    """Create a stack with every capability that a caller may give; raises botocore's errors."""
+    every = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
+    cloudformation.create_stack(StackName="code", TemplateBody=template, Capabilities=every)
+    wait_for_stack(cloudformation, "code")
