@@ -8,6 +8,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ordersctl.shared.runs import own_host
+
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
@@ -31,7 +33,7 @@ class Guard:
     def __init__(self, app: ASGIApp, *, port: int, key: str) -> None:
         self._app = app
         self._key = key
-        self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
+        self._hosts = {f"{name}:{port}" for name in own_host.NAMES}
         # Cookies do not know ports: the port is in the name, so that two consoles of one machine do not share one.
         self._cookie = f"orders-console-{port}"
 
@@ -66,7 +68,6 @@ class Guard:
     def _refusal(self, request: Request, key: str | None) -> tuple[int, str] | None:
         host = request.headers.get("host", "")
         if host not in self._hosts:
-            # Another name that leads to 127.0.0.1 is how a foreign page would reach this one (DNS rebinding).
             return 403, f"This page is at http://{min(self._hosts)} only. Open that address."
         if request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
             return 403, "Another site sent this request. Open the printed address yourself."

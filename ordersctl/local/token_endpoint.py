@@ -13,8 +13,9 @@ from http import HTTPStatus
 from urllib.parse import parse_qs, unquote_plus
 
 from chalicelib.domain.orders import CUSTOMER_ID_PATTERN
-from ordersctl.local.reference.local_token import Headers, names_this_machine
+from ordersctl.local.reference.local_token import Headers
 from ordersctl.local.tokens import SERVICE_SCOPE, client_secret, local_token
+from ordersctl.shared.runs.own_host import is_own
 
 TTL_SECONDS = 15 * 60
 MAX_BODY_BYTES = 4_096  # a form has a few hundred
@@ -53,7 +54,7 @@ def answer(method: str, headers: Headers, body: bytes) -> Answer:
 def _is_of_a_page(headers: Headers) -> bool:
     """Tell whether a browser sent this for a page: one of another site, or one that another name led here."""
     by_a_page = "Origin" in headers or headers.get("Sec-Fetch-Site", "none") != "none"
-    return by_a_page or not names_this_machine(headers)
+    return by_a_page or not is_own(headers.get("Host") or "")
 
 
 def _granted(authorization: str | None, form: Mapping[str, str]) -> Answer:

@@ -10,6 +10,7 @@ from chalicelib.aws.sigv4 import Credentials
 from chalicelib.aws.timeouts import CallPolicy
 
 HEALTH = "/_ministack/health"
+MESSAGES = "/_ministack/sqs/messages"  # what queues hold, without receiving it
 
 
 def client_options(endpoint_url: str) -> dict[str, Any]:

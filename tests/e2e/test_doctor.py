@@ -5,10 +5,12 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 from click.testing import CliRunner, Result
 
 from ordersctl.cli import main
+from ordersctl.shared.engine_client import client_options
 from testkit.servers.local_run import LocalRun
 from testkit.waiting import eventually
 
@@ -51,6 +53,9 @@ def test_a_run_is_well_until_something_is_wrong_with_it(own_run: LocalRun) -> No
         assert any("the AWS engine answers" in line for line in ill(own_run))
     finally:
         os.kill(own_run.pids()["engine"], signal.SIGCONT)
+
+    boto3.client("dynamodb", **client_options(own_run.engine_url)).delete_table(TableName="orders-local")
+    assert any("the engine has lost the table of orders" in line for line in ill(own_run))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
 from ordersctl.deploy.doctor.findings import Finding
 from ordersctl.shared.engine_client import HEALTH, get_json
 from ordersctl.shared.output import duration, number_of
@@ -30,7 +33,11 @@ def examine_run(stage: Stage, run: Run) -> Iterator[Finding]:
     yield from _processes(run)
     answers = list(_addresses(run))
     yield from answers
-    if all(each.fine for each in answers):
+    if not all(each.fine for each in answers):
+        return
+    table = _table(stage)  # an engine without its data answers all the same
+    yield table
+    if table.fine:
         yield from _orders(stage)
 
 
@@ -55,6 +62,15 @@ def _addresses(run: Run) -> Iterator[Finding]:
     yield Finding(service == "orders", f"the API answers at {run.api}", f"see logs/api.log; {_AGAIN}")
     engine = get_json(run.engine + HEALTH)
     yield Finding(engine is not None, f"the AWS engine answers at {run.engine}", f"see logs/engine.log; {_AGAIN}")
+
+
+def _table(stage: Stage) -> Finding:
+    try:
+        name = stage.output("OrderTable")
+        stage.client("dynamodb").describe_table(TableName=name)
+    except (BotoCoreError, ClientError, click.ClickException) as error:
+        return Finding(fine=False, what=f"the engine has lost the table of orders: {error}", remedy=_AGAIN)
+    return Finding(fine=True, what=f"the engine has the table {name}", remedy="")
 
 
 def _orders(stage: Stage) -> Iterator[Finding]:

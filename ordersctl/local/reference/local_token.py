@@ -1,9 +1,10 @@
 """A token of the local run for its own reference page, and for no other page that a browser shows."""
 
 from collections.abc import Mapping
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from ordersctl.local.tokens import ADMIN_SCOPE, CUSTOMER_SCOPE, SERVICE_SCOPE, local_token
+from ordersctl.shared.runs.own_host import is_own
 
 Headers = Mapping[str, str]
 _ROLES = {
@@ -12,22 +13,12 @@ _ROLES = {
     "admin": ("reference", ADMIN_SCOPE),
 }
 _TTL_SECONDS = 60 * 60
-# Another name that leads to 127.0.0.1 is how a foreign page would reach this one (DNS rebinding).
-_HOSTS = {"127.0.0.1", "localhost", "::1"}
 
 
 def answer(query: str, headers: Headers) -> tuple[str, bytes] | None:
     """Return a token of the role that the query names, for an hour; None unless the reference page asks for it."""
     role = _ROLES.get(parse_qs(query).get("role", [""])[-1])
-    if role is None or not (names_this_machine(headers) and headers.get("Sec-Fetch-Site") == "same-origin"):
+    if role is None or not is_own(headers.get("Host") or "") or headers.get("Sec-Fetch-Site") != "same-origin":
         return None
     subject, scope = role
     return "text/plain; charset=utf-8", local_token(subject=subject, scope=scope, ttl_seconds=_TTL_SECONDS).encode()
-
-
-def names_this_machine(headers: Headers) -> bool:
-    """Tell whether the header Host is a name of this machine."""
-    try:
-        return urlsplit(f"//{headers.get('Host') or ''}").hostname in _HOSTS
-    except ValueError:
-        return False

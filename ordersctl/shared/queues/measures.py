@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ordersctl.shared import project
-from ordersctl.shared.engine_client import get_json
+from ordersctl.shared.engine_client import MESSAGES, get_json
 from ordersctl.shared.output import say
 from ordersctl.shared.queues.stage_queues import Queue, StageQueues
 from ordersctl.shared.runs import current
@@ -82,7 +82,7 @@ def _oldest_in_engine(queue: Queue) -> float | None:
 
 def engine_messages(queue: Queue) -> list[dict[str, Any]]:
     """Return a queue's messages by the engine's own view of its queues, without receiving one."""
-    answer = get_json(f"{current.engine_url()}/_ministack/sqs/messages?QueueUrl={quote(queue.url, safe='')}")
+    answer = get_json(f"{current.engine_url()}{MESSAGES}?QueueUrl={quote(queue.url, safe='')}")
     return [
         message
         for account in (answer or {}).get("messages", {}).values()

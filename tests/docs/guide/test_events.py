@@ -63,7 +63,7 @@ def make_stage(engine_url: str, topic_arn: str) -> None:
     """Make the stack of a stage that has this topic: a stack with an output needs a resource, too."""
     cloudformation = boto3.client("cloudformation", **client_options(engine_url))
     template = {
-        "Resources": {"Nothing": {"Type": "AWS::CloudFormation::WaitConditionHandle"}},
+        "Resources": {"Nothing": {"Type": "AWS::SQS::Queue"}},
         "Outputs": {"EventTopicArn": {"Value": topic_arn}},
     }
     cloudformation.create_stack(StackName="orders-page", TemplateBody=json.dumps(template))
