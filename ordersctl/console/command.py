@@ -45,8 +45,8 @@ def console(
 ) -> None:
     """Serve a page that shows orders travel, queues fill, and dead letters; Ctrl-C ends it.
 
-    The printed address holds a key, without which no data is shown and nothing is done. Where the local run serves its console already,
-    the command prints that address again; --port serves another.
+    The printed address holds a key, without which no data is shown and nothing is done. Where the local run serves its
+    console already, the command prints that address again; --port serves another.
     """
     if stage == LOCAL:
         current.require_engine()

@@ -1,7 +1,7 @@
 """Who may ask: a page of this origin that sends the key. Everything else is refused, in words that say what to do.
 
-The key comes in a header, which only this origin's own script adds. It is no cookie: browsers send cookies to every port
-of a host, so also to a server of another user of the machine.
+The key comes in a header, which only this origin's own script adds. It is no cookie: browsers send cookies to every
+port of a host, so also to a server of another user of the machine.
 """
 
 import hmac

@@ -90,7 +90,7 @@ class Watcher:
         self.set_groups(groups_of(rows))
 
     async def messages(self, about: dict[str, Any]) -> AsyncIterator[str]:
-        """Yield a viewer's messages, each a line of JSON with its kind and its data, beginning with all that is known."""
+        """Yield a viewer's messages, lines of JSON with a kind and its data, beginning with all that is known."""
         with self._viewer():
             flow, seen = self.flow, _Sent(self.flow)
             first = {
