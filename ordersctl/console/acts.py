@@ -136,7 +136,7 @@ async def run(arguments: Sequence[str], *, most: int = _OUTPUT_CHARACTERS) -> di
         process.kill()
         await process.wait()
         output = f"It took longer than {SECONDS} s and was stopped.".encode()
-    text = printable(output.decode(errors="replace").strip(), keep="\n")
+    text = printable(output.decode(errors="replace").strip(), keep="\n\t")
     return {
         "command": as_typed(*arguments),
         "ok": process.returncode == 0,

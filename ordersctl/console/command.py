@@ -45,8 +45,8 @@ def console(
 ) -> None:
     """Serve a page that shows orders travel, queues fill, and dead letters; Ctrl-C ends it.
 
-    The printed address holds a key, without which nothing is answered. Where the local run serves its console already,
-    the command prints that address again; --port serves another.
+    The printed address holds a key, without which no data is shown and nothing is done. Where the local run serves its
+    console already, the command prints that address again; --port serves another.
     """
     if stage == LOCAL:
         current.require_engine()
@@ -72,7 +72,7 @@ def console(
     app = Console(watched, source, acts, allowed=allowed).app(port=port, key=key)
     server = _listen(port) if listening is None else socket.socket(fileno=listening)
     if not given:
-        echo(f"Orders console of stage {stage}: http://127.0.0.1:{port}/?key={key}")
+        echo(f"Orders console of stage {stage}: http://127.0.0.1:{port}/#key={key}")
     config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1, server_header=False)
     uvicorn.Server(config).run(sockets=[server])
 

@@ -1,11 +1,15 @@
-"""Who may ask: a page of this origin that holds the key. Everything else is refused, in words that say what to do."""
+"""Who may ask: a page of this origin that sends the key. Everything else is refused, in words that say what to do.
+
+The key comes in a header, which only this origin's own script adds. It is no cookie: browsers send cookies to every
+port of a host, so also to a server of another user of the machine.
+"""
 
 import hmac
 from collections.abc import Mapping
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ordersctl.shared.runs import own_host
@@ -34,8 +38,6 @@ class Guard:
         self._app = app
         self._key = key
         self._hosts = {f"{name}:{port}" for name in own_host.NAMES}
-        # Cookies do not know ports: the port is in the name, so that two consoles of one machine do not share one.
-        self._cookie = f"orders-console-{port}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -51,37 +53,40 @@ class Guard:
                     headers[name] = value
             await send(message)
 
-        answer = self._answer(Request(scope)) or self._app
+        answer = self._refused(Request(scope)) or self._app
         await answer(scope, receive, send_with_headers)
 
-    def _answer(self, request: Request) -> Response | None:
-        """Return a refusal, or the cookie for the key; None lets the request pass."""
-        given = request.query_params.get("key")
-        entering = given is not None and request.method == "GET" and request.url.path == "/"
-        if refusal := self._refusal(request, given if entering else request.cookies.get(self._cookie)):
-            status, why = refusal
-            if request.method in _READING:
-                return PlainTextResponse(why + "\n", status, headers=NO_STORE)
-            return not_done(status, why)
-        return self._let_in() if entering else None
+    def _refused(self, request: Request) -> Response | None:
+        """Return a refusal; None lets the request pass."""
+        refusal = self._refusal(request)
+        if refusal is None:
+            return None
+        status, why = refusal
+        if request.method in _READING:
+            return PlainTextResponse(why + "\n", status, headers=NO_STORE)
+        return not_done(status, why)
 
-    def _refusal(self, request: Request, key: str | None) -> tuple[int, str] | None:
+    def _refusal(self, request: Request) -> tuple[int, str] | None:
         host = request.headers.get("host", "")
         if host not in self._hosts:
             return 403, f"This page is at http://{min(self._hosts)} only. Open that address."
         if request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
             return 403, "Another site sent this request. Open the printed address yourself."
-        if not self._is_key(key or ""):
+        if _is_public(request):
+            return None
+        if not self._has_key(request):
             return 403, "Open the address that make run, or ordersctl console, has printed: it holds the key."
         return None if request.method in _READING else _act_refusal(request, f"http://{host}")
 
-    def _is_key(self, given: str) -> bool:
-        return hmac.compare_digest(given.encode(errors="replace"), self._key.encode())
+    def _has_key(self, request: Request) -> bool:
+        given = request.headers.get("authorization", "")
+        return hmac.compare_digest(given.encode(), f"Bearer {self._key}".encode())
 
-    def _let_in(self) -> Response:
-        answer = RedirectResponse("/", status_code=303, headers={"Cache-Control": "no-store"})
-        answer.set_cookie(self._cookie, self._key, httponly=True, samesite="strict", path="/")
-        return answer
+
+def _is_public(request: Request) -> bool:
+    """Return whether a file of the page is asked for: it holds no data, and its script is what sends the key."""
+    path = request.scope["path"]
+    return request.method in _READING and (path == "/" or path.startswith("/static/"))
 
 
 def _act_refusal(request: Request, origin: str) -> tuple[int, str] | None:

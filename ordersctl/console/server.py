@@ -74,7 +74,7 @@ class Console:
 
     async def _stream(self, _request: Request) -> Response:
         messages = self._watcher.messages(self._about)
-        return StreamingResponse(messages, media_type="text/event-stream", headers=NO_STORE)
+        return StreamingResponse(messages, media_type="application/x-ndjson", headers=NO_STORE)
 
     async def _order(self, request: Request) -> Response:
         """Answer an order's hops and its stored state."""

@@ -90,7 +90,7 @@ class Watcher:
         self.set_groups(groups_of(rows))
 
     async def messages(self, about: dict[str, Any]) -> AsyncIterator[str]:
-        """Yield a viewer's server-sent events (HTML standard, 9.2), beginning with all that is known."""
+        """Yield a viewer's messages, lines of JSON with a kind and its data, beginning with all that is known."""
         with self._viewer():
             flow, seen = self.flow, _Sent(self.flow)
             first = {
@@ -99,10 +99,10 @@ class Watcher:
                 "orders": flow.changed(0, _FIRST_ORDERS),
                 "depths": list(self._depths),
             }
-            yield "retry: 1000\n" + _event("hello", first)
+            yield _line("hello", first)
             while True:
                 if news := seen.news(self):
-                    yield _event("tick", {"now": round(time.time() * 1000), **news})
+                    yield _line("tick", {"now": round(time.time() * 1000), **news})
                 async with self._tick:
                     await self._tick.wait()
 
@@ -177,5 +177,5 @@ class _Sent:
         return rows if news else []
 
 
-def _event(name: str, data: dict[str, Any]) -> str:
-    return f"event: {name}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n"
+def _line(kind: str, data: dict[str, Any]) -> str:
+    return json.dumps([kind, data], separators=(",", ":")) + "\n"

@@ -81,7 +81,7 @@ def run(
             if console_port:  # after the API is ready, which it must not delay
                 key = secrets.token_urlsafe(24)
                 supervisor.start_console(console_port, key)
-                console = f"http://127.0.0.1:{console_port}/?key={key}"
+                console = f"http://127.0.0.1:{console_port}/#key={key}"
                 note.console(console)
             _announce(port, engine_port, console, state_dir)
             for name, state in switches.halted().items():

@@ -1,6 +1,6 @@
 // The console's page, top to bottom.
 import { html, render, Component } from "/static/vendor/preact-htm.js";
-import { act, changed, connect, consumers, dead, off, onChange, s, state } from "/static/state.js";
+import { act, bare, changed, connect, dead, off, onChange, s } from "/static/state.js";
 import { Commands, DeadLetters, Guide, Halted, Ledger, Lost, Trouble } from "/static/panels.js";
 import { Orders } from "/static/orders.js";
 import { Pipeline } from "/static/pipeline.js";
@@ -38,11 +38,12 @@ function Header() {
 }
 
 function NoConsumers() {
-  if (!s.local || !s.gauges.live.length || !consumers().every(c => state(c) === "not started")) return null;
+  if (!bare()) return null;
   return html`<div class="banner calm"><p>No sample consumer runs, so their queues only grow. <button class="small" aria-disabled=${off()} onClick=${() => act("start", undefined, "Start the sample consumers")}>Start the sample consumers</button></p></div>`;
 }
 
 function App() {
+  if (s.refused && !s.run) return html`<main class="loading"><h1>Orders</h1><p role="alert">This page needs the key in the address that <code>make run</code>, or <code>ordersctl console</code>, has printed: open that address. <code>ordersctl console</code> prints the local run’s again.</p></main>`;
   const letters = dead() > 0 || s.gauges.groups.length > 0;
   return html`<${Header}/><main><${Lost}/><${Halted}/><${NoConsumers}/>
     <section class="card" aria-labelledby="path-title"><h2 id="path-title" class="hidden">Pipeline</h2><${Guide}/><${Pipeline}/><${Ledger}/></section>

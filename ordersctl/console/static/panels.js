@@ -45,12 +45,13 @@ export function Halted() {
   return html`<div class="banner" role="status">${names.map(name => html`<p><strong>${name} ${state(name)}</strong>: ${where(name)}. ${s.allowed && state(name) !== "ended" ? html`<button class="small" aria-disabled=${off()} onClick=${() => act("resume", name, `Resume ${name}`)}>Resume ${name}</button>` : null}</p>`)}</div>`;
 }
 
-const started = () => consumers().some(c => state(c) && state(c) !== "not started");
+const started = () => consumers().every(c => state(c) && state(c) !== "not started");
+const SETTLES = 900;  // milliseconds in which a click may be meant for the button of the step before
 const STEPS = [
   { text: "Start the sample consumers", why: "Inventory, invoicing and fulfilment each have a queue of their own.", done: started, click: ["start", undefined, "Start the sample consumers"] },
   { text: "Place an order", why: "It is accepted at once, stored within a moment, published, and handled by three consumers.", done: () => s.ledger.accepted > 0, click: ["place", undefined, "Place an order"] },
   { text: "Pause invoicing", why: "As if it were down.", done: () => state("invoicing") === "paused", click: ["pause", "invoicing", "Pause invoicing"] },
-  { text: "Send a burst of 100", why: "Each order makes four events: placed, then three as fulfilment moves it on. Each of the three queues gets all 400, and only invoicing’s keeps them.", done: () => depth("invoicing") >= 400 && !depth("inventory") && !depth("fulfilment"), click: ["burst", undefined, "Burst of 100"] },
+  { text: "Send a burst of 100", why: "Each order makes four events, as it is placed, confirmed, shipped and delivered. Invoicing takes all 400, and its queue keeps them; inventory and fulfilment take one of each order.", done: () => depth("invoicing") >= 400 && !depth("inventory") && !depth("fulfilment"), click: ["burst", undefined, "Burst of 100"] },
   { text: "Pause the processor", why: "Invoicing held up nobody: the other queues are empty. Now stop what stores orders.", done: () => state("processor") === "paused", click: ["pause", "processor", "Pause processor"] },
   { text: "Send another burst", why: "Clients still get their 202: the orders wait in the queue.", done: () => depth("orders") >= 100, click: ["burst", undefined, "Burst of 100"] },
   { text: "Resume the processor", why: "All are stored, none lost, none twice. The line below the pipeline counts.", done: () => state("processor") === "running" && s.ledger.waiting === 0, click: ["resume", "processor", "Resume processor"] },
@@ -60,11 +61,13 @@ const remembered = { get hidden() { try { return localStorage.getItem("guide") =
 
 export function Guide() {
   if (!s.local || !s.gauges.live.length) return null;
-  if (s.live) for (; STEPS[tour.at]?.done(); remember()) tour.at++;
-  const show = at => { tour.at = at; tour.asked = -1; remember(); changed(); };
+  const move = at => { tour.at = at; tour.asked = -1; tour.since = Date.now(); remember(); setTimeout(changed, SETTLES); };
+  const show = at => { move(at); changed(); };
+  if (s.live) while (STEPS[tour.at]?.done()) move(tour.at + 1);
   if (remembered.hidden) return html`<p class="guide-closed"><button class="link" onClick=${() => { remembered.hide(false); show(0); }}>Show the two-minute tour</button></p>`;
   const at = tour.at, step = STEPS[at], asked = tour.asked === at && s.acts[0]?.ok && s.now - s.acts[0].at < 8000;  // a step without effect can be clicked again
+  const not = () => off() || asked || Date.now() - tour.since < SETTLES;
   return html`<section class="guide" aria-labelledby="guide-title"><h2 id="guide-title" class="hidden">Tour</h2>
-    <p class="step">${!step ? html`<strong>That was the tour.</strong> Two services were down, and no order was lost, doubled or held up. Try <em>Poison a message</em>, or make a consumer fail.` : html`<span class="badge">${at + 1} of ${STEPS.length}</span> <button class="main" aria-disabled=${off() || asked} onClick=${() => { if (off() || asked) return; tour.asked = at; act(...step.click); }}>${step.text}</button> ${step.why}`}</p>
+    <p class="step">${!step ? html`<strong>That was the tour.</strong> Two services were down, and no order was lost, doubled or held up. Try <em>Poison a message</em>, or make a consumer fail.` : html`<span class="badge">${at + 1} of ${STEPS.length}</span> <button class="main" aria-disabled=${not()} onClick=${() => { if (not()) return; tour.asked = at; act(...step.click); }}>${step.text}</button> ${step.why}`}</p>
     <p class="row">${step ? html`<button class="small" onClick=${() => show(at + 1)}>Skip<span class="hidden"> this step</span></button>` : html`<button class="small" onClick=${() => show(0)}>Again</button>`}<button class="small" onClick=${() => { remembered.hide(true); changed(); }}>Hide<span class="hidden"> the tour</span></button></p></section>`;
 }

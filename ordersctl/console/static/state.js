@@ -24,7 +24,9 @@ export const depth = name => { const q = queue(name); return q ? q.waiting + q.i
 export const consumers = () => s.gauges.live.slice(1).map(q => q.name);
 export const dead = name => s.gauges.dead.filter(q => !name || q.name === name).reduce((n, q) => n + q.waiting + q.in_flight, 0);
 export const state = name => s.gauges.states[name];
-export const halted = () => Object.keys(s.gauges.states).filter(n => !["running", "not started"].includes(state(n)));
+/** Whether no sample consumer was started. */
+export const bare = () => s.local && consumers().length > 0 && consumers().every(c => state(c) === "not started");
+export const halted = () => Object.keys(s.gauges.states).filter(n => state(n) !== "running" && !(bare() && state(n) === "not started"));
 
 /** Per second, over the last five whole seconds or, on AWS, the last minute but one: metrics come late. */
 export function rates() {
@@ -78,12 +80,8 @@ function take(d) {
   changed();
 }
 
-export function connect() {
-  const source = new EventSource("/stream");
-  // A stream that is refused was of another console, which had another key: the browser does not try again.
-  source.onerror = () => { s.lostAt ||= s.live ? new Date() : null; s.live = false; s.refused = source.readyState === EventSource.CLOSED; changed(); };
-  source.addEventListener("hello", e => {
-    const d = JSON.parse(e.data);
+const KINDS = {
+  hello(d) {
     const known = s.run === d.run;
     Object.assign(s, { live: true, run: d.run, stage: d.stage, local: d.local, allowed: d.allowed, window: d.window, totals: {}, rows: [], depths: d.depths, trouble: [] });
     if (!known) recall();
@@ -91,21 +89,50 @@ export function connect() {
     d.orders.forEach(o => keep(o, false));
     document.title = `Orders console: ${d.stage}`;
     changed();
-  });
-  source.addEventListener("tick", e => { s.live = true; s.lostAt = null; take(JSON.parse(e.data)); });
+  },
+  tick(d) { s.live = true; s.lostAt = null; take(d); },
+};
+
+/** Follow the stream, for ever: it is read by fetch, since EventSource sends no key. */
+export async function connect() {
+  try {
+    const answer = key && await request("/stream");
+    s.refused = !key || answer.status === 403;  // there is no key, or it was another console's
+    const reader = answer?.ok && answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (let rest = "", read; reader && !(read = await reader.read()).done;) {
+      const lines = (rest + read.value).split("\n");
+      rest = lines.pop();
+      for (const [kind, d] of lines.map(JSON.parse)) queueMicrotask(() => KINDS[kind](d));  // an error in there is none of the stream
+    }
+  } catch { /* the console has ended */ }
+  s.lostAt ||= s.live ? new Date() : null; s.live = false; changed();
+  if (!s.refused) setTimeout(connect, 1000);
 }
 
-async function post(path, body) {
-  const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+/** Ask the console: by GET or, with a body, by POST. */
+export async function ask(path, body) {
+  const answer = await request(path, body && { method: "POST", body: JSON.stringify(body) });
   return answer.headers.get("content-type") === "application/json" ? answer.json() : { ok: false, command: "", output: await answer.text() };
 }
+const request = (path, options) => fetch(path, { ...options, headers: { Authorization: `Bearer ${key}`, "Content-Type": "application/json" } });
+
+/** The key in the printed address. It leaves the address at once, and stays in this tab's storage, which is of this port alone; a cookie goes to every port. */
+function given() {
+  const found = location.hash.match(/^#key=(.+)/)?.[1];
+  try {
+    if (found) sessionStorage.setItem("key", found);
+    return found ?? sessionStorage.getItem("key");
+  } catch { return found; } finally { if (found) history.replaceState(null, "", "/"); }
+}
+const key = given();
+addEventListener("hashchange", () => { if (location.hash.startsWith("#key=")) { given(); location.reload(); } });
 
 /** Do an act, and note the command that it is and what it printed. */
 export async function act(name, target, words) {
   if (off()) return;
   s.busy = `${name} ${target ?? ""}`; changed();
   let done;
-  try { done = await post(name === "dead-letters" ? "/dead-letters" : "/acts", { act: name, target, stage: s.confirmed }); }
+  try { done = await ask(name === "dead-letters" ? "/dead-letters" : "/acts", { act: name, target, stage: s.confirmed }); }
   catch (error) { done = { ok: false, lost: true, command: "", output: `No answer, so it may have been done: ${error.message}` }; }
   if (name === "dead-letters" && done.ok) s.listed = true;
   s.acts = [{ ...done, name, words, at: Date.now() }, ...s.acts].slice(0, KEPT_ACTS);

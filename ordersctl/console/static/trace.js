@@ -1,9 +1,7 @@
 // One order: its hops, its state in the table, and what `ordersctl trace` finds in logs and dead-letter queues.
 import { html, Component } from "/static/vendor/preact-htm.js";
-import { act, off, s } from "/static/state.js";
+import { act, ask, off, s } from "/static/state.js";
 import { called, hopsOf, startOf, Timeline } from "/static/orders.js";
-
-const get = async path => { const r = await fetch(path); return r.headers.get("content-type") === "application/json" ? r.json() : { output: await r.text() }; };
 
 export class Trace extends Component {
   componentDidMount() { this.load(); }
@@ -15,11 +13,11 @@ export class Trace extends Component {
     if (!dialog.open) dialog.showModal();
     const path = `/orders/${encodeURIComponent(id)}`;
     try {
-      const order = await get(path);
+      const order = await ask(path);
       if (this.props.id !== id) return;
       if (!order.id) { this.setState({ why: order.output }); return; }
       this.setState({ order, why: order.why ?? "" });
-      const found = await get(`${path}/trace`);
+      const found = await ask(`${path}/trace`);
       if (this.props.id !== id) return;
       this.setState({ command: found.command, lines: found.ok ? JSON.parse(found.output.slice(found.output.indexOf("["))) : [], nothing: found.ok ? "" : found.output });
     } catch (error) { this.setState({ why: `The console did not answer: ${error.message}` }); }

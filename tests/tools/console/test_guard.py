@@ -20,7 +20,8 @@ from testkit.waiting import free_port
 
 PORT, KEY = 8080, "the-key"
 HOST = f"127.0.0.1:{PORT}"
-COOKIE = {"cookie": f"orders-console-{PORT}={KEY}"}
+BEARER = {"authorization": f"Bearer {KEY}"}
+COOKIE = {"cookie": f"orders-console-{PORT}={KEY}; key={KEY}; authorization=Bearer {KEY}"}
 SAME = {"origin": f"http://{HOST}", "sec-fetch-site": "same-origin", "content-type": "application/json"}
 
 
@@ -33,57 +34,61 @@ def answer(
 
     async def ask() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://{HOST}") as client:
-            return await client.request(method, path, headers=headers, content=content)
+            sent = {name: value.encode() for name, value in (headers or {}).items()}
+            return await client.request(method, path, headers=sent, content=content)
 
     return asyncio.run(ask())
 
 
 REFUSED = {
-    "no key": ("GET", "/", {}, 403, "printed"),
-    "a wrong key": ("GET", "/?key=the-keyx", {}, 403, "printed"),
-    "a key that is no ASCII": ("GET", "/?key=%C3%A9", {}, 403, "printed"),
-    "the key at another path": ("GET", "/stream?key=the-key", {}, 403, "printed"),
-    "a static file without the key": ("GET", "/static/app.js", {}, 403, "printed"),
-    "a wrong cookie": ("GET", "/", {"cookie": f"orders-console-{PORT}=another"}, 403, "printed"),
-    "the cookie of another port": ("GET", "/", {"cookie": f"orders-console-8081={KEY}"}, 403, "printed"),
-    "a foreign host": ("GET", "/", {**COOKIE, "host": "evil.example"}, 403, "is at http://127.0.0.1:8080"),
-    "a foreign host's port": ("GET", "/", {**COOKIE, "host": "127.0.0.1:9999"}, 403, "is at http://127.0.0.1:8080"),
-    "a foreign host with the key": ("GET", "/?key=the-key", {"host": "evil.example:8080"}, 403, "is at"),
-    "another site's request": ("GET", "/", {**COOKIE, "sec-fetch-site": "cross-site"}, 403, "Another site"),
-    "another port's request": ("GET", "/", {**COOKIE, "sec-fetch-site": "same-site"}, 403, "Another site"),
+    "no key": ("GET", "/stream", {}, 403, "printed"),
+    "a wrong key": ("GET", "/stream", {"authorization": "Bearer the-keyx"}, 403, "printed"),
+    "a key that is no ASCII": ("GET", "/stream", {"authorization": "Bearer \u00e9"}, 403, "printed"),
+    "a key of another kind": ("GET", "/stream", {"authorization": f"Basic {KEY}"}, 403, "printed"),
+    "the key in the address": ("GET", "/stream?key=the-key", {}, 403, "printed"),
+    "the key in a cookie": ("GET", "/stream", COOKIE, 403, "printed"),
+    "an act with the key in a cookie": ("POST", "/acts", {**COOKIE, **SAME}, 403, "printed"),
+    "an order without the key": ("GET", "/orders/ord_1", {}, 403, "printed"),
+    "an address under a public one": ("GET", "/static/%2e%2e/stream", {}, 404, "nothing at this address"),
+    "an act on a public address": ("POST", "/", SAME, 403, "printed"),
+    "a foreign host": ("GET", "/", {**BEARER, "host": "evil.example"}, 403, "is at http://127.0.0.1:8080"),
+    "a foreign host's port": ("GET", "/", {**BEARER, "host": "127.0.0.1:9999"}, 403, "is at http://127.0.0.1:8080"),
+    "the page at a foreign host": ("GET", "/", {"host": "evil.example:8080"}, 403, "is at http://127.0.0.1:8080"),
+    "another site's request": ("GET", "/", {**BEARER, "sec-fetch-site": "cross-site"}, 403, "Another site"),
+    "another port's request": ("GET", "/", {**BEARER, "sec-fetch-site": "same-site"}, 403, "Another site"),
     "an act without the key": ("POST", "/acts", SAME, 403, "printed"),
-    "an act without Origin": ("POST", "/acts", {**COOKIE, **SAME, "origin": ""}, 403, "this page only"),
+    "an act without Origin": ("POST", "/acts", {**BEARER, **SAME, "origin": ""}, 403, "this page only"),
     "an act of another origin": (
         "POST",
         "/acts",
-        {**COOKIE, **SAME, "origin": "http://127.0.0.1:8000"},
+        {**BEARER, **SAME, "origin": "http://127.0.0.1:8000"},
         403,
         "this page only",
     ),
     "an act of the other name": (
         "POST",
         "/acts",
-        {**COOKIE, **SAME, "origin": f"http://localhost:{PORT}"},
+        {**BEARER, **SAME, "origin": f"http://localhost:{PORT}"},
         403,
         "this page only",
     ),
     "an act without Sec-Fetch-Site": (
         "POST",
         "/acts",
-        {**COOKIE, **SAME, "sec-fetch-site": "none"},
+        {**BEARER, **SAME, "sec-fetch-site": "none"},
         403,
         "this page only",
     ),
     "an act that is a form": (
         "POST",
         "/acts",
-        {**COOKIE, **SAME, "content-type": "text/plain"},
+        {**BEARER, **SAME, "content-type": "text/plain"},
         415,
         "application/json",
     ),
-    "a method that is not known": ("DELETE", "/acts", {**COOKIE, **SAME}, 405, "GET and POST"),
-    "an act that is read": ("GET", "/acts", COOKIE, 405, "sent by POST"),
-    "an address that is not known": ("GET", "/order", COOKIE, 404, "nothing at this address"),
+    "a method that is not known": ("DELETE", "/acts", {**BEARER, **SAME}, 405, "GET and POST"),
+    "an act that is read": ("GET", "/acts", BEARER, 405, "sent by POST"),
+    "an address that is not known": ("GET", "/order", BEARER, 404, "nothing at this address"),
 }
 
 
@@ -98,17 +103,13 @@ def test_a_request_is_refused_with_what_to_do(name: str) -> None:
         assert refused.json().keys() == {"command", "ok", "output"}
 
 
-def test_the_key_becomes_a_cookie_that_no_script_reads_and_no_other_site_sends() -> None:
-    let_in = answer("GET", f"/?key={KEY}")
-    assert (let_in.status_code, let_in.headers["location"]) == (303, "/")
-    cookie = {part.strip().lower() for part in let_in.headers["set-cookie"].split(";")}
-    assert {f"orders-console-{PORT}={KEY}", "httponly", "samesite=strict", "path=/"} <= cookie
-
-
-def test_with_the_cookie_the_page_and_its_files_are_served_under_a_policy_without_unsafe() -> None:
-    for path in ("/", "/static/app.js", "/static/vendor/uPlot.iife.min.js"):
-        served = answer("GET", path, COOKIE)
+def test_the_page_and_its_files_hold_no_data_and_are_served_under_a_policy_without_unsafe() -> None:
+    for path in ("/", f"/?key={KEY}", "/static/app.js", "/static/vendor/uPlot.iife.min.js"):
+        served = answer("GET", path)
         assert served.status_code == 200
+        assert "set-cookie" not in served.headers  # a browser would send it to every port
+        assert KEY not in served.text
+        assert served.headers["referrer-policy"] == "no-referrer"
         policy = served.headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert "frame-ancestors 'none'" in policy
@@ -118,7 +119,7 @@ def test_with_the_cookie_the_page_and_its_files_are_served_under_a_policy_withou
 
 def test_no_path_leads_out_of_the_static_files() -> None:
     for path in ("/static/../command.py", "/static/%2e%2e/command.py", "/static/..%2fcommand.py"):
-        assert answer("GET", path, COOKIE).status_code == 404
+        assert answer("GET", path, BEARER).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ def test_no_path_leads_out_of_the_static_files() -> None:
 )
 def test_an_act_that_is_none_does_nothing_and_says_why(body: bytes, status: int, says: str) -> None:
     for path in ("/acts", "/dead-letters") if status != 403 else ("/acts",):
-        refused = answer("POST", path, {**COOKIE, **SAME}, body)
+        refused = answer("POST", path, {**BEARER, **SAME}, body)
         assert (refused.status_code, refused.json()["ok"]) == (status, False)
         assert says in refused.json()["output"]
 
@@ -159,9 +160,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, str]
 
 def test_the_printed_address_opens_the_page_for_curl_and_for_this_machine_alone(served: tuple[int, str]) -> None:
     port, address = served
-    got = curl("--location", "--cookie-jar", "-", "--cookie", "none", address)
-    assert "<title>Orders console</title>" in got
-    assert f"orders-console-{port}" in got
+    origin, _, key = address.partition("/#key=")
+    assert "<title>Orders console</title>" in curl(address)
+    unknown = curl("--header", f"Authorization: Bearer {key}", f"{origin}/orders/ord_1")
+    assert "it begins with ord_" in unknown  # the key passed: this is the answer about the order
     others = {each[4][0] for each in socket.getaddrinfo(socket.gethostname(), port, socket.AF_INET)} - {"127.0.0.1"}
     for other in others:
         with closing(socket.socket()) as probe:
@@ -171,7 +173,7 @@ def test_the_printed_address_opens_the_page_for_curl_and_for_this_machine_alone(
 
 def test_curl_is_refused_in_the_same_way(served: tuple[int, str]) -> None:
     port, address = served
-    key = address.partition("?key=")[2]
+    key = address.partition("#key=")[2]
     for name, (method, path, headers, status, says) in REFUSED.items():
         given = [
             f"{header}: {value}".replace(KEY, key).replace(str(PORT), str(port)) for header, value in headers.items()

@@ -140,7 +140,7 @@ def test_tokens_are_signed_with_the_runs_key_whatever_directory_the_shell_names(
 
 def test_only_its_owner_reads_where_a_run_is_since_the_consoles_key_stands_there(tmp_path: Path) -> None:
     with noted(run_in(tmp_path)) as note:
-        note.console("http://127.0.0.1:9/?key=secret")
+        note.console("http://127.0.0.1:9/#key=secret")
         assert stat.S_IMODE((tmp_path / "run.json").stat().st_mode) == 0o600
         assert json.loads((tmp_path / "run.json").read_text())["console"].endswith("secret")
 
@@ -154,6 +154,6 @@ def test_a_file_that_says_nothing_useful_is_no_run(tmp_path: Path, text: str) ->
 
 def test_the_consoles_address_is_printed_again_while_the_run_serves_it(tmp_path: Path) -> None:
     with noted(run_in(tmp_path)) as note:
-        note.console("http://127.0.0.1:9/?key=secret")
+        note.console("http://127.0.0.1:9/#key=secret")
         printed = ordersctl("console", ORDERS_STATE_DIR=str(tmp_path))
-    assert (printed.exit_code, "http://127.0.0.1:9/?key=secret" in printed.output) == (0, True)
+    assert (printed.exit_code, "http://127.0.0.1:9/#key=secret" in printed.output) == (0, True)
