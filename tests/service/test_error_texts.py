@@ -14,7 +14,7 @@ from testkit.builders import full_document, new_order
 from tests.service.harness import ServiceHarness
 from tests.service.test_change import patch, place
 
-WRONG = [
+WRONG: list[Any] = [
     *(None, True, 2.55, "2,55", "", [], {}, -(10**13), 10**13, "x" * 3_000, "\x00", "\ud800", {"\ud800": 1}, {"a": 1}),
     *([1], ["x"], [[]], ["x"] * 3_000, {str(number): "x" for number in range(60)}, {"": "x"}, {"x\x00": "x"}),
 ]
