@@ -85,9 +85,9 @@ class OrderContent(Document):
     @model_validator(mode="after")
     def _is_payable(self) -> Self:
         if subtotal_of(self.items) > MAX_AMOUNT:
-            raise PydanticCustomError("subtotal", "The items should cost at most 10^12 minor units together")
+            raise PydanticCustomError("subtotal", "The items must cost at most 10^12 minor units together")
         if self.adjustments and not 0 <= self.total <= MAX_AMOUNT:
-            raise PydanticCustomError("total", "The total should be 0 to 10^12 minor units")
+            raise PydanticCustomError("total", "The total must be 0 to 10^12 minor units")
         return self
 
 

@@ -75,7 +75,7 @@ class Adjustment(Document):
     def _has_its_sign(cls, amount: int, info: ValidationInfo) -> int:
         kind = info.data.get("type")
         if kind == "discount" and amount >= 0:
-            raise PydanticCustomError("discount", "The amount of a discount should be below 0")
+            raise PydanticCustomError("discount", "The amount of a discount must be below 0")
         if kind not in {None, "discount"} and amount < 0:
             raise PydanticCustomError("not_a_discount", "Only the amount of a discount may be below 0")
         return amount

@@ -18,27 +18,40 @@ Place = tuple[int | str, ...]  # of a value in a JSON document: names and positi
 _TEXT = r"^[^\x00-\x1f\x7f-\x9f\uFFFE\uFFFF]+$"
 _LINES = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\uFFFE\uFFFF]+$"  # line breaks and tabs are text
 _EMAIL = r"^[^\x00-\x20\x7f-\x9f\uFFFE\uFFFF]+@[^@\x00-\x20\x7f-\x9f\uFFFE\uFFFF]+$"
-_A_TIME = "Input should be a time like 2026-01-31T12:00:00Z (RFC 3339)"
+_A_TIME = "Must be a time like 2026-01-31T12:00:00Z (RFC 3339)"
 _PATTERN_WORDS: Mapping[str, str] = {
-    _TEXT: "Text should have no control characters, such as line breaks",
-    _LINES: "Text should have no control characters but line breaks and tabs",
-    _EMAIL: "Input should be an e-mail address",
+    _TEXT: "Must have no control characters, such as line breaks",
+    _LINES: "Must have no control characters but line breaks and tabs",
+    _EMAIL: "Must be an e-mail address",
     clock.RFC_3339_PATTERN: _A_TIME,
 }
 _CLOCKS_DIFFER = timedelta(minutes=1)  # by so much a client's clock may be ahead of ours
 _MAX_VIOLATIONS = 20  # of one document: a client that has fixed these asks again
 _MAX_POINTER = 200  # characters
-# pydantic's own words for these name Python's types and our classes.
-_PLAIN_WORDS: Mapping[str, str] = {
-    "model_type": "Input should be an object",
-    "dict_type": "Input should be an object",
-    "tuple_type": "Input should be an array",
-    "bool_type": "Input should be true or false",
-    "string_unicode": "Text should be valid Unicode",
-    "too_short": "There should be at least {min_length} item",
-    "too_long": "There should be at most {max_length} items",
+# In place of pydantic's own words, which name patterns, Python's types and our classes, and not what to send: one for
+# each kind of error that a client's value can cause (tests/service/test_error_texts.py).
+_WORDS: Mapping[str, str] = {
+    "bool_type": "Must be true or false",
+    "dict_type": "Must be an object",
+    # For `status` of a PATCH: what a client may set, of all that a status may be.
+    "enum": 'Must be "cancelled", or by a service "confirmed", "shipped" or "delivered"',
+    "extra_forbidden": "There is no such field: leave it out",
+    "greater_than_equal": "Must be {ge} or more",
+    "int_type": "Must be a whole number",
+    "less_than_equal": "Must be {le} or less",
+    "literal_error": "Must be {expected}",
+    "missing": "This field is required",
+    "model_type": "Must be an object",
+    "string_too_long": "Must have at most {max_length} characters",
+    "string_too_short": "Must have at least 1 character",
+    "string_type": "Must be a string",
+    "string_unicode": "Must be valid Unicode: half of a surrogate pair is not",
+    "too_long": "Must have at most {max_length} items",
+    "too_short": "Must have at least {min_length} item",
+    "tuple_type": "Must be an array",
 }
-_NOT_EMPTY = "String should have at least 1 character"
+_AMOUNTS = {"amount", "unit_price"}
+_A_WHOLE_AMOUNT = "Must be a whole number of minor units: 255 for GBP 2.55"
 # Where to look for what is wrong with several fields together.
 _PLACES: Mapping[str, Place] = {"subtotal": ("items",), "total": ("adjustments",), "status": ("status",)}
 
@@ -50,13 +63,13 @@ def _whole(value: Any) -> Any:
 
 def _known_currency(code: str) -> str:
     if code not in CURRENCY_EXPONENTS:
-        raise PydanticCustomError("currency", "Input should be a currency code of ISO 4217")
+        raise PydanticCustomError("currency", "Must be a currency code of ISO 4217, such as GBP")
     return code
 
 
 def _known_country(code: str) -> str:
     if code not in COUNTRIES:
-        raise PydanticCustomError("country", "Input should be a country code of ISO 3166-1 alpha-2")
+        raise PydanticCustomError("country", "Must be a country code of ISO 3166-1 alpha-2, such as GB")
     return code
 
 
@@ -68,7 +81,7 @@ def _moment(text: str, info: ValidationInfo) -> str:
     except (ValueError, OverflowError):
         raise PydanticCustomError("time", _A_TIME) from None
     if info.context and moment > clock.read(info.context["now"]) + _CLOCKS_DIFFER:
-        raise PydanticCustomError("future", "Input should not be in the future")
+        raise PydanticCustomError("future", "Must not be in the future")
     return written
 
 
@@ -99,12 +112,10 @@ def at_most(max_items: int) -> BeforeValidator:
 
     def check(value: Any) -> Any:
         if isinstance(value, list) and len(value) > max_items:
-            raise PydanticCustomError(
-                "too_long", "There should be at most {max_length} items", {"max_length": max_items}
-            )
+            raise PydanticCustomError("too_long", "Must have at most {max_length} items", {"max_length": max_items})
         if isinstance(value, dict) and len(value) > max_items:
             raise PydanticCustomError(
-                "too_many_names", "There should be at most {max_length} names", {"max_length": max_items}
+                "too_many_names", "Must have at most {max_length} names", {"max_length": max_items}
             )
         return value
 
@@ -169,16 +180,21 @@ def violations(error: ValidationError, emptied: Collection[Place] = ()) -> list[
     meant = [each for each in found if each["type"] != "too_short" or each["loc"][0] not in lists_with_a_wrong_item]
     places = set(emptied)
     return [
-        Violation(_pointer(each), _NOT_EMPTY if each["loc"] in places else _plain(each))
+        Violation(_pointer(each), _WORDS["string_too_short"] if each["loc"] in places else _plain(each))
         for each in meant[:_MAX_VIOLATIONS]
     ]
 
 
 def _plain(error: ErrorDetails) -> str:
-    words, context = _PLAIN_WORDS.get(error["type"]), error.get("ctx", {})
-    if error["type"] == "string_pattern_mismatch":
-        words = _PATTERN_WORDS[context["pattern"]]
-    said = error["msg"] if words is None else words.format_map(context)
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "string_pattern_mismatch":
+        said = _PATTERN_WORDS[context["pattern"]]
+    elif kind == "int_type" and error["loc"][-1] in _AMOUNTS:
+        said = _A_WHOLE_AMOUNT
+    elif kind in _WORDS:
+        said = _WORDS[kind].format_map(context).replace("'", '"')  # pydantic puts allowed values into Python's quotes
+    else:
+        said = error["msg"]  # of our own errors: PydanticCustomError
     return f"A name in it is wrong: {said}" if _is_a_name(error["loc"]) else said
 
 

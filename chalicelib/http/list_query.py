@@ -105,7 +105,7 @@ def _milliseconds(name: str, given: str | None, *, round_up: bool) -> str | None
         second, fraction, zone = parts.groups(default="")
         moment = datetime.fromisoformat(f"{second}.{fraction[:3]:0<3}{zone}".upper())
     except ValueError:
-        raise invalid_parameter(f"{name} is a time like 2026-01-31T12:00:00Z (RFC 3339)") from None
+        raise invalid_parameter(f"{name} is a time like 2026-01-31T12:00:00Z (RFC 3339); write + as %2B") from None
     is_between = bool(fraction[3:].strip("0"))
     try:
         return clock.rfc3339(moment + timedelta(milliseconds=1) if round_up and is_between else moment)

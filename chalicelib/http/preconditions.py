@@ -20,7 +20,7 @@ def if_match(request: Request) -> frozenset[int] | None:
     if value is None:
         raise Problem("precondition-required", 428, "Send the ETag that you saw as If-Match, or * for any")
     if value.strip() != "*" and not _ETAGS.fullmatch(value):
-        raise invalid_parameter("If-Match is a list of ETags, or *")
+        raise invalid_parameter('If-Match is the ETag in its quotes, as in If-Match: "1"; or * for any version')
     return _versions(value)
 
 

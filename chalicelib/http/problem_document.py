@@ -9,6 +9,11 @@ from typing import Any
 from chalicelib.domain.errors import Violation
 
 CONTENT_TYPE = "application/problem+json"
+# The gateway's 401. It does not say why: API Gateway answers a token that the authorizer refuses as it answers none at
+# all, and knows no reason (API Gateway guide, "Gateway response types": UNAUTHORIZED).
+NO_VALID_TOKEN = (
+    "No valid token. Send Authorization: Bearer TOKEN, signed by this API's issuer, for this API, and not expired"  # noqa: S105 - a text
+)
 
 
 def type_uri(slug: str) -> str:

@@ -29,7 +29,7 @@ _TRACEPARENT = re.compile(TRACEPARENT_PATTERN)
 def principal(request: Request, scope: str, settings: Settings) -> Principal:
     """The caller, whose token must have the scope; the settings say which claims are the customer's and the scopes'."""
     if _is_repeated(request, "authorization"):  # which of the two was checked is not known here
-        detail = "Authorization is sent more than once"
+        detail = "Authorization is sent more than once: send it once"
         raise Problem("unauthorized", 401, detail, headers={"WWW-Authenticate": "Bearer"})
     caller = Principal.from_authorizer(
         request.context.get("authorizer", {}),
@@ -116,7 +116,8 @@ def query(request: Request, *known: str, repeatable: str = "") -> dict[str, str]
         if name == repeatable:
             continue
         if name not in known:
-            raise invalid_parameter(f"There is no parameter {name[:64]!r} here")
+            there_are = ", ".join([*known, repeatable] if repeatable else known)
+            raise invalid_parameter(f"There is no parameter {name[:64]!r} here; there are: {there_are}")
         if len(given.getlist(name)) > 1:
             raise invalid_parameter(f"{name} is given more than once")
     return dict(given)
@@ -128,7 +129,11 @@ def order_ids_and_customer(request: Request) -> tuple[list[str], str | None]:
     parameters = request.query_params or MultiDict({})
     given: list[str] = parameters.getlist("order_id") if "order_id" in parameters else []
     if not 1 <= len(given) <= MAX_IDS:
-        raise invalid_parameter(f"order_id is given 1 to {MAX_IDS} times")
+        raise invalid_parameter(
+            f"Name 1 to {MAX_IDS} orders: ?order_id=ID&order_id=ID. To list orders: /customers/{{customer_id}}/orders"
+        )
+    if "," in "".join(given):  # no id has one: the client meant several
+        raise invalid_parameter("Give order_id once for each order: ?order_id=ID&order_id=ID")
     return given, customer_id
 
 

@@ -128,6 +128,7 @@ class Gateway(LocalGateway):
         except Problem:
             raise
         except NotAuthorizedError as error:
+            logger.info("token.refused", extra={"reason": "there is no header Authorization"})
             raise _unauthorized() from error
         except ForbiddenError as error:
             raise Problem("forbidden", 403, "The token does not allow this") from error
@@ -149,9 +150,7 @@ class Headers(dict[str, str]):
 
 
 def _unauthorized() -> Problem:
-    return Problem(
-        "unauthorized", 401, "Send a valid token: Authorization: Bearer TOKEN", headers={"WWW-Authenticate": "Bearer"}
-    )
+    return Problem("unauthorized", 401, problem_document.NO_VALID_TOKEN, headers={"WWW-Authenticate": "Bearer"})
 
 
 class RequestHandler(ChaliceRequestHandler):

@@ -2,6 +2,9 @@
 
 import functools
 import re
+import shlex
+import subprocess
+import sys
 
 import pytest
 
@@ -50,6 +53,15 @@ def test_each_block_of_the_readme_prints_what_the_readme_says(terminal: Terminal
             eventually(functools.partial(is_as_told, block, expected))
         except AssertionError:
             pytest.fail(f"{block}\nprinted\n\n{printed}")
+
+
+@pytest.mark.parametrize("answer", ["{}", '{"Messages": []}'])
+def test_the_block_that_shows_an_event_says_when_none_waits(answer: str) -> None:
+    """The sample consumers take the events from the queues."""
+    (block,) = (block for block, _ in session() if "ReceiveMessage" in block)
+    *_, program = shlex.split(block.rpartition(" | .venv/bin/python")[2])
+    printed = subprocess.run([sys.executable, "-c", program], input=answer, capture_output=True, text=True, check=True)  # noqa: S603 - the README's own
+    assert printed.stdout.startswith("No event waits")
 
 
 @pytest.mark.parametrize(

@@ -106,4 +106,5 @@ def _refuse_expired(moment: object) -> None:
     except ValueError:
         is_expired = True
     if is_expired:
-        raise Problem("unauthorized", 401, "The token has expired", headers={"WWW-Authenticate": "Bearer"})
+        headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}  # RFC 6750, section 3.1
+        raise Problem("unauthorized", 401, "The token has expired: get a new one", headers=headers)

@@ -18,7 +18,7 @@ _ORDER = ORDER | {
     "note": "Please leave it with a neighbour.",
     "metadata": {"cart": "c_8Zk3"},
     "ordered_at": "2026-01-31T11:58:03.000Z",
-    "violations": [{"pointer": "/currency", "detail": "Not a currency code of ISO 4217"}],
+    "violations": [{"pointer": "/currency", "detail": "Must be a currency code of ISO 4217, such as GBP"}],
     "item_count": len(ORDER["items"]),
 }
 _CHARGE = NEW_ORDER["adjustments"][0] | {"included": False}
@@ -39,7 +39,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "Discount": {"type": "discount", "label": "WELCOME10", "amount": -153, "included": False},
     "Contact": _CONTACT,
     "ContactChange": _CONTACT,
-    "Violation": {"pointer": "/items/0/quantity", "detail": "Should be 1 or more"},
+    "Violation": {"pointer": "/items/0/quantity", "detail": "Must be 1 or more"},
     "Page": {"orders": [], "next_cursor": "AZx0Y3Vyc29y"},
     "Problem": example_of("conflict", 409) | example_of("invalid-order", 422),
     "Health": {"status": "ok", "service": "orders", "stage": "prod"},

@@ -50,7 +50,7 @@ INSTANCE = "5c6a4a52-6ef3-4a0b-a3b5-4c8e0d9f7a11"
 # Members that the problems of one type have beside those of all.
 _MEMBERS: Mapping[str, dict[str, Any]] = {
     "conflict": {"current_status": "shipped", "allowed_statuses": ["delivered"]},
-    "invalid-order": {"violations": [Violation("/items/0/quantity", "Should be 1 or more")]},
+    "invalid-order": {"violations": [Violation("/items/0/quantity", "Must be 1 or more")]},
 }
 
 

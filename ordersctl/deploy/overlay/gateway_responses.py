@@ -8,6 +8,8 @@ from chalicelib.http import problem_document
 
 _RETRY = {"Retry-After": "'1'"}
 _TOKEN = {"WWW-Authenticate": "'Bearer'"}
+# RFC 6750, section 3.1: only where a token was sent, which UNAUTHORIZED does not reveal.
+_EXPIRED = {"WWW-Authenticate": "'Bearer error=\"invalid_token\"'"}
 # Seconds after which an authorizer that could not read the issuer's keys tries again.
 _KEYS = {"Retry-After": "'5'"}
 
@@ -21,7 +23,7 @@ _ANSWERS: dict[str, tuple[int, str, str, dict[str, str]]] = {
     "BAD_REQUEST_PARAMETERS": (400, "bad-request", "A header or parameter is missing or cannot be read", {}),
     "DEFAULT_4XX": (400, "bad-request", "The request cannot be taken", {}),
     "DEFAULT_5XX": (500, "internal-server-error", "The request may have taken effect", {}),
-    "EXPIRED_TOKEN": (401, "unauthorized", "The token has expired", _TOKEN),
+    "EXPIRED_TOKEN": (401, "unauthorized", "The token has expired: get a new one", _EXPIRED),
     "INTEGRATION_FAILURE": (503, "unavailable", "The request may have taken effect", _RETRY),
     "INTEGRATION_TIMEOUT": (503, "unavailable", "The request may have taken effect", _RETRY),
     "INVALID_API_KEY": (403, "forbidden", "Send a valid API key", {}),
@@ -32,7 +34,7 @@ _ANSWERS: dict[str, tuple[int, str, str, dict[str, str]]] = {
     "REQUEST_TOO_LARGE": (413, "content-too-large", "The body is too large", {}),
     "RESOURCE_NOT_FOUND": (404, "not-found", "No such path; /openapi.json lists the paths", {}),
     "THROTTLED": (429, "too-many-requests", "Slow down", _RETRY),
-    "UNAUTHORIZED": (401, "unauthorized", "Send a valid token: Authorization: Bearer TOKEN", _TOKEN),
+    "UNAUTHORIZED": (401, "unauthorized", problem_document.NO_VALID_TOKEN, _TOKEN),
     # Also for a body that API Gateway cannot decompress ("Call an API method with a compressed payload").
     "UNSUPPORTED_MEDIA_TYPE": (
         415,

@@ -8,10 +8,14 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from chalicelib.http import problem_document
+from ordersctl.deploy.overlay.gateway_responses import gateway_responses
+from ordersctl.shared import project
 from testkit.builders import new_order
 from testkit.servers.local_run import LocalRun
+from testkit.tokens import sign
 from testkit.waiting import eventually
-from tests.service.http.callers import token
+from tests.service.http.callers import CUSTOMER, local_claims, signing_key, token
 
 ORDER = json.dumps(new_order()).encode()
 JSON = {"Content-Type": "application/json"}
@@ -106,3 +110,23 @@ def test_two_keys_and_two_tokens_are_refused(client: httpx.Client) -> None:
     tokens = [(b"Authorization", f"Bearer {token(name)}".encode()) for name in ("bob", "ann")]
     answer = httpx.get(client.base_url.join("/customers/ann/orders"), headers=tokens, trust_env=False)
     assert (answer.status_code, slug(answer)) == (401, "unauthorized")
+
+
+def test_a_401_is_that_of_api_gateway_and_its_reason_is_in_the_log(local_run: LocalRun) -> None:
+    as_deployed = json.loads(gateway_responses({})["UNAUTHORIZED"]["responseTemplates"]["application/json"])
+    expired = sign(signing_key(), local_claims("ann", CUSTOMER) | {"exp": 1_000_000_000})
+    sent = [{}, {"Authorization": "Bearer junk"}, {"Authorization": f"Bearer {expired}"}]
+    for headers in sent:
+        answer = httpx.get(f"{local_run.url}/orders/ord_1", headers=headers, trust_env=False)
+        assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+        assert answer.json() == as_deployed | {"instance": answer.json()["instance"]}
+    assert as_deployed["detail"] == problem_document.NO_VALID_TOKEN
+
+    log = project.log_dir(local_run.state_dir) / "api.log"
+    reasons = ("there is no header Authorization", "not a signed token of the kind that is taken", "expired")
+    eventually(lambda: all(each in _refusals(log.read_text()) for each in reasons))
+    assert expired not in log.read_text()
+
+
+def _refusals(log: str) -> str:
+    return "\n".join(line for line in log.splitlines() if '"token.refused"' in line)

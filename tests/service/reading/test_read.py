@@ -55,7 +55,9 @@ def test_a_rejected_order_is_read_with_its_violations(harness: ServiceHarness) -
     harness.process(json.dumps(command(order_id=order_id, order=new_order(currency="XXX"))))
     shown = harness.api().get(f"/orders/{order_id}").json
     assert shown["status"] == "rejected"
-    assert shown["violations"] == [{"pointer": "/currency", "detail": "Input should be a currency code of ISO 4217"}]
+    assert shown["violations"] == [
+        {"pointer": "/currency", "detail": "Must be a currency code of ISO 4217, such as GBP"}
+    ]
 
 
 @pytest.mark.parametrize("header", ['"1"', 'W/"1"', '"7", "1"', "*"])

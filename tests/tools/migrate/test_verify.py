@@ -41,7 +41,7 @@ def test_a_lost_an_extra_and_a_different_order_are_found(shop: Shop) -> None:
     assert (status, found["clean"]) == (1, False)
     report = shop.run("verify").stdout
     assert "classic/10103 is stored, and the shop does not have it" in report
-    assert "classic/10101 /items: There should be at least 1 item" in report
+    assert "classic/10101 /items: Must have at least 1 item" in report
 
 
 def test_a_wrong_total_is_found_by_the_sums_alone(shop: Shop) -> None:

@@ -101,7 +101,7 @@ def with_text(pointer: str, value: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(("pointer", "most"), TEXTS)
 def test_a_text_is_one_to_so_many_printable_characters(pointer: str, most: int) -> None:
     orders.parse(NewOrder, with_text(pointer, "x" * most))
-    assert violations(with_text(pointer, "")) == {pointer: "String should have at least 1 character"}
+    assert violations(with_text(pointer, "")) == {pointer: "Must have at least 1 character"}
     check_wrong_texts(pointer, most)
 
 
@@ -187,7 +187,7 @@ def test_items_must_be_a_list_of_one_to_two_thousand(items: Any) -> None:
 
 
 def test_a_total_beyond_the_largest_amount_is_refused() -> None:
-    words = "The items should cost at most 10^12 minor units together"
+    words = "The items must cost at most 10^12 minor units together"
     assert violations(with_line(quantity=2, unit_price=10**12)) == {"/items": words}
     assert violations(new_order(items=[line(quantity=1, unit_price=10**12), line(quantity=1, unit_price=1)]))
 
@@ -250,7 +250,7 @@ def test_a_document_that_is_not_an_order_is_rejected_with_its_violations() -> No
         status=OrderStatus.REJECTED,
         items=(),
         total=0,
-        violations=(Violation("/currency", "Input should be a currency code of ISO 4217"),),
+        violations=(Violation("/currency", "Must be a currency code of ISO 4217, such as GBP"),),
         version=1,
         updated_at=NOW,
         fingerprint=orders.fingerprint(document),
@@ -259,5 +259,5 @@ def test_a_document_that_is_not_an_order_is_rejected_with_its_violations() -> No
 
 def test_the_violation_of_an_unknown_country_is_in_plain_words() -> None:
     assert violations(with_address(country="XX")) == {
-        "/shipping_address/country": "Input should be a country code of ISO 3166-1 alpha-2"
+        "/shipping_address/country": "Must be a country code of ISO 3166-1 alpha-2, such as GB"
     }

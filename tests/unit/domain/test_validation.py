@@ -18,7 +18,7 @@ def test_a_list_that_is_too_long_is_refused_by_its_length_alone() -> None:
     kind = Annotated[tuple[int, ...], at_most(2)]
     assert TypeAdapter(kind).validate_python([1, 2]) == (1, 2)
     assert TypeAdapter(kind).validate_python((1, 2, 3)) == (1, 2, 3), "JSON has lists only"
-    assert errors(kind, ["x", "y", "z"]) == [("too_long", "There should be at most 2 items")]
+    assert errors(kind, ["x", "y", "z"]) == [("too_long", "Must have at most 2 items")]
     with pytest.raises(ValidationError) as caught:
         TypeAdapter(kind).validate_python([1, 2, 3])
     assert caught.value.errors()[0]["ctx"] == {"max_length": 2}
@@ -46,5 +46,5 @@ def test_other_text_is_not(value: Any, kind: str) -> None:
 def test_codes_are_those_of_their_lists() -> None:
     assert TypeAdapter(Currency).validate_python("GBP") == "GBP"
     assert TypeAdapter(Country).validate_python("GB") == "GB"
-    assert errors(Currency, "XXX") == [("currency", "Input should be a currency code of ISO 4217")]
-    assert errors(Country, "XX") == [("country", "Input should be a country code of ISO 3166-1 alpha-2")]
+    assert errors(Currency, "XXX") == [("currency", "Must be a currency code of ISO 4217, such as GBP")]
+    assert errors(Country, "XX") == [("country", "Must be a country code of ISO 3166-1 alpha-2, such as GB")]

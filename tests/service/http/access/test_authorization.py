@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import pytest
 from joserfc.jwk import RSAKey
 
+from ordersctl.deploy.overlay.gateway_responses import gateway_responses
 from testkit.builders import new_order
 from testkit.tokens import sign
 from testkit.waiting import eventually
@@ -270,3 +271,8 @@ def test_a_token_that_expires_while_its_policy_is_cached_is_refused(service: Ser
 
     answer = caller.get("/customers/ann/orders")
     assert (answer.status, answer.problem) == (401, "unauthorized")
+    assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+    expired = gateway_responses({})["EXPIRED_TOKEN"]  # where API Gateway checks the token itself
+    assert answer.json["detail"] in expired["responseTemplates"]["application/json"]
+    header = expired["responseParameters"]["gatewayresponse.header.WWW-Authenticate"]
+    assert header == f"'{answer.headers['WWW-Authenticate']}'"
