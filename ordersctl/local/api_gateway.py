@@ -6,6 +6,7 @@ is for development only, like Chalice's: it replaces one class of chalice.local,
 
 import json
 import logging
+import re
 import socket
 import time
 import uuid
@@ -46,6 +47,9 @@ _OF_A_BODY = (
     NoBoundaryInMultipartDefect,
     StartBoundaryNotFoundDefect,
 )
+
+# To the path's end: an id may be followed by anything in a request that finds no route.
+_CUSTOMERS_PATH = re.compile(r"(customers/).*", re.IGNORECASE | re.DOTALL)
 
 logger = logging.getLogger("orders")
 
@@ -235,6 +239,11 @@ class RequestHandler(ChaliceRequestHandler):
         # without this, a request without a readable version gets no headers
         self.request_version = self.protocol_version
         self._refuse(self._closing(Problem("bad-request", code, HTTPStatus(code).phrase)))
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Log method, path and status; the query and the path of a customer's orders would name the customer."""
+        path = unquote(self.path).partition("?")[0] if self.command else "-"  # no command: an unreadable request line
+        self.log_message('"%s %s" %s %s', self.command or "-", _CUSTOMERS_PATH.sub(r"\1…", path), int(code), size)
 
     def _refuse(self, problem: Problem) -> None:
         self._headers_buffer: list[bytes] = []  # the rest of an answer that failed half way

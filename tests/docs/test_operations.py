@@ -11,6 +11,8 @@ from ordersctl.cli import main
 from ordersctl.shared.project import PROJECT_DIR
 
 TEXT = (PROJECT_DIR / "docs" / "operate" / "operations.md").read_text()
+TEMPLATE = (PROJECT_DIR / "infra" / "resources.yaml").read_text()
+DAY_SECONDS = 86_400
 COMMANDS = sorted(set(re.findall(r".venv/bin/ordersctl ([^`\n]+)", TEXT)))
 TOLD_OF = {"queues", "dlq", "replay", "erase", "listen", "trigger", "trace", "pause", "resume", "console"}
 
@@ -46,3 +48,20 @@ def test_every_alarm_has_its_paragraph_and_no_other() -> None:
     templates = "".join(Path(path).read_text() for path in sorted((PROJECT_DIR / "infra").glob("*.yaml")))
     alarms = re.findall(r"^  (\w+Alarm):$", templates, re.MULTILINE)
     assert sorted(re.findall(r"^### (\w+)$", TEXT, re.MULTILINE)) == sorted(alarms)
+
+
+def test_the_documents_say_how_long_the_templates_queues_keep_a_message() -> None:
+    (seconds,) = set(re.findall(r"MessageRetentionPeriod: (\d+)", TEMPLATE))
+    days = int(seconds) // DAY_SECONDS
+    for path, sentence in {
+        "operate/operations.md": f"a queue keeps a message for {days} days",
+        "operate/operations.md#OrderQueueAgeAlarm": f"the queue keeps orders for {days} days",
+        "explain/architecture.md": f"until a processor receives it, for {days} days at most",
+        "explain/reliability.md": f"a queue deletes a message {days} days after it was sent",
+    }.items():
+        text = (PROJECT_DIR / "docs" / path.partition("#")[0]).read_text()
+        assert sentence in " ".join(text.split()), sentence
+    pages = "".join(path.read_text() for path in (PROJECT_DIR / "docs").rglob("*.md"))
+    guides_own = re.findall(r"MessageRetentionPeriod: (\d+)", pages)
+    assert len(guides_own) >= 3
+    assert set(guides_own) == {seconds}

@@ -111,9 +111,12 @@ def list_dead_letters(
 @click.argument("id_", metavar="ID", callback=lambda _c, _o, value: _ids(_c, _o, (value,))[0])
 @_queue
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the body to a file, to fix it.")
+@click.option("--force", is_flag=True, help="With --out: replace the file if it exists.")
 @with_stage
-def show_dead_letter(*, stage: Stage, id_: str, queue: str | None, out: Path | None) -> None:
+def show_dead_letter(*, stage: Stage, id_: str, queue: str | None, out: Path | None, force: bool) -> None:
     """Show one dead letter whole; ID is its message id, or the beginning of it. It contains what the customer sent."""
+    if out is not None and out.exists() and not force:  # it may be a fixed body that is not sent yet
+        raise click.BadParameter(f"{out} exists; name another file, or replace it with --force.", param_hint="--out")
     selection = Selection(queue, (id_,))
     with selection.walk(stage) as walk:
         found = list(selection.among(walk))

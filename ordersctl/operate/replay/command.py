@@ -127,11 +127,13 @@ def replay(
         for page in question.pages(stage, progress):
             chosen = publisher_lag.without_recent(page)
             left = len(page.orders) - page.orders.count(None) - len(chosen)
-            progress.add(page, sent=send_orders(_of_status(chosen, statuses)), left=left)
+            wanted = _of_status(chosen, statuses)
+            sent = send_orders(wanted)  # what is not filtered is sent, or it raises
+            progress.add(page, sent=sent, filtered=len(wanted) - sent, left=left)
             file.write(progress)
             bar.update(task, completed=progress.read)
     file.delete()
-    _report(progress, as_json=as_json)
+    _report(progress, consumer and consumer.name, as_json=as_json)
 
 
 def _of_status(found: list[Order | ErasedOrder], statuses: tuple[str, ...]) -> list[Order | ErasedOrder]:
@@ -181,19 +183,21 @@ def send_all(source: str, send: targets.Send, limit: RateLimit, chosen: list[Ord
         return sum(threads.map(send_batch, batches))
 
 
-def _report(progress: ReplayProgress, *, as_json: bool) -> None:
+def _report(progress: ReplayProgress, consumer: str | None, *, as_json: bool) -> None:
     """Print what was done; exit status 1 when some orders were not replayed."""
     if as_json:
         counts = {
             "read": progress.read,
             "sent": progress.sent,
+            "filtered": progress.filtered,
             "unreadable": progress.unreadable,
             "left": progress.left,
         }
         echo(json.dumps(counts))
     else:
         skipped = f"; {progress.unreadable} skipped that cannot be read" if progress.unreadable else ""
+        filtered = f"; {progress.filtered} left out by the filter of {consumer}" if progress.filtered else ""
         left = f"; {progress.left} left that changed too recently, run it again later" if progress.left else ""
-        say(f"{number_of(progress.sent, 'event')} sent{skipped}{left}.")
+        say(f"{number_of(progress.sent, 'event')} sent{filtered}{skipped}{left}.")
     if progress.unreadable or progress.left:
         raise click.exceptions.Exit(1)

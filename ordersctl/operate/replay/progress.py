@@ -22,12 +22,14 @@ class ReplayProgress:
     read: int = 0
     sent: int = 0
     unreadable: int = 0
+    filtered: int = 0  # events that the filter of the one consumer's subscription left out
     left: int = 0  # orders that changed so recently that their own events may be on their way
 
-    def add(self, page: Page, *, sent: int, left: int) -> None:
+    def add(self, page: Page, *, sent: int, filtered: int, left: int) -> None:
         """Count a page whose events have been sent."""
         self.read += page.read
         self.sent += sent
+        self.filtered += filtered
         self.left += left
         self.unreadable += page.orders.count(None)
         self.after = page.after

@@ -30,7 +30,6 @@ from tests.service.events.topics import EventTopics, random_events
 from tests.unit.adapters.test_event_topic import an_event
 
 PAGE = (PROJECT_DIR / "docs" / "guide" / "events.md").read_text()
-WANTED = {"order.placed", "order.changed", "order.cancelled", "order.erased"}
 
 
 def block(language: str) -> str:
@@ -79,7 +78,7 @@ def pasted(folder: Path, engine_url: str, api_url: str) -> Iterator[subprocess.P
     aws = folder / "aws"
     aws.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m tests.docs.guide.aws_cli "$@"\n')
     aws.chmod(0o700)
-    script = blocks("sh")
+    script = blocks("sh").partition("aws sqs send-message")[0]  # which is for another terminal
     for usual, ours in {
         "http://127.0.0.1:4566": engine_url,
         "http://127.0.0.1:8000": api_url,
@@ -102,13 +101,36 @@ def pasted(folder: Path, engine_url: str, api_url: str) -> Iterator[subprocess.P
         process.wait()
 
 
+def queue_of_the_page(engine_url: str) -> str:
+    """The URL of the queue that the page's stack made."""
+    (stack,) = boto3.client("cloudformation", **client_options(engine_url)).describe_stacks(StackName="my-team-orders")[
+        "Stacks"
+    ]
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+    assert outputs["QueueArn"].endswith(outputs["QueueUrl"].rpartition("/")[2])
+    return str(outputs["QueueUrl"])
+
+
+def message_by_hand(order_id: str) -> str:
+    """The body that the page's `aws sqs send-message` sends for an order."""
+    (command,) = re.findall(r"^aws sqs send-message .*$", PAGE, re.MULTILINE)
+    return shlex.split(command.replace("$ORDER_ID", order_id))[-1]
+
+
+def left_in(sqs: Any, queue_url: str) -> int:
+    """How many messages the queue has, received ones too."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    attributes = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
+    return sum(int(attributes[name]) for name in names)
+
+
 @pytest.mark.full  # a handful of processes; make test checks the page's event, and every published format
 def test_a_consumer_written_from_the_page_works_first_time(topics: EventTopics, tmp_path: Path) -> None:
     topic, chance = topics.topic(), random.Random(4)
     make_stage(topics.engine_url, topic.arn)
     events = list(random_events(150, seed=4))
     thin = an_event(items=[line(name="é" * 200, sku="s" * 64)] * 600)
-    last: dict[str, OrderEvent] = {event.subject: event for event in [*events, thin] if event.type in WANTED}
+    last: dict[str, OrderEvent] = {event.subject: event for event in [*events, thin]}
     shuffled = [*events, *chance.sample(events, 50), thin]
     chance.shuffle(shuffled)
 
@@ -119,7 +141,7 @@ def test_a_consumer_written_from_the_page_works_first_time(topics: EventTopics, 
     database = tmp_path / "inbox.db"
 
     with Api().running() as api, pasted(tmp_path, topics.engine_url, api.url) as consumer:
-        api.answers["GET"] = (200, thin.data)
+        api.keep(thin.data or {})
 
         def kept() -> dict[str, tuple[Any, ...]] | None:
             """What the consumer has, None while it has no table."""
@@ -133,8 +155,23 @@ def test_a_consumer_written_from_the_page_works_first_time(topics: EventTopics, 
             return {order_id: tuple(rest) for order_id, *rest in rows}
 
         eventually(lambda: kept() is not None)  # by then it is subscribed
+        sqs, queue_url = boto3.client("sqs", **client_options(topics.engine_url)), queue_of_the_page(topics.engine_url)
+        # The program goes on after both, and leaves them in the queue. The second is the page's own message by hand,
+        # about an order that this API does not have.
+        sqs.send_message(QueueUrl=queue_url, MessageBody="not JSON")
+        sqs.send_message(QueueUrl=queue_url, MessageBody=message_by_hand("ord_unknown"))
         assert topic.publish(shuffled) == []
         eventually(lambda: kept() == expected)
-    assert api.calls[0][1] == f"/orders/{thin.subject}"
-    assert api.calls[0][3]["authorization"] == "Bearer a token"
+        eventually(lambda: left_in(sqs, queue_url) == 2)
+        # By hand, a thin event of an order that the API has.
+        by_hand = {"order_id": "ord_by_hand", "version": 3, "status": "shipped", "total": 5}
+        api.keep(by_hand)
+        sqs.send_message(QueueUrl=queue_url, MessageBody=message_by_hand("ord_by_hand"))
+        eventually(lambda: (kept() or {}).get("ord_by_hand") == (3, "shipped", 5))
+    assert f"/orders/{thin.subject}" in {path for _, path, *_ in api.calls}
+    assert {call[3]["authorization"] for call in api.calls} == {"Bearer a token"}
     assert parse_qs(api.token_requests[0][1])["client_id"] == ["my-team"]
+
+
+def test_the_subscription_has_every_event_that_the_program_needs() -> None:
+    assert "FilterPolicy" not in block("yaml"), "the program keeps each order's status: a filter would leave it stale"

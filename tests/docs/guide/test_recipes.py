@@ -6,6 +6,7 @@ import gzip
 import json
 import random
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -125,15 +126,33 @@ def test_a_webhook_refuses_what_sns_did_not_sign_and_another_topics_events(webho
         signed | {"Type": "Other"},
         signed | {"SignatureVersion": "3"},
         {name: value for name, value in signed.items() if name != "Signature"},
+        {name: value for name, value in signed.items() if name != "SigningCertURL"},
         sns.envelope(TopicArn=f"{TOPIC}-of-another"),
     ):
         with pytest.raises(ValueError, match=r"not signed by SNS|of another topic"):
             webhook["event_in"](json.dumps(wrong))
 
 
+@pytest.mark.parametrize("url", [5, None, ["https://sns.us-east-1.amazonaws.com/"], {}])
+def test_a_webhook_refuses_an_address_that_is_no_text(webhook: dict[str, Any], sns: Sns, url: Any) -> None:
+    webhook["fetch"] = webhook["its_fetch"]
+    with pytest.raises(ValueError, match="not signed by SNS"):
+        webhook["event_in"](json.dumps(sns.envelope() | {"SigningCertURL": url}))
+
+
+def test_a_webhook_refuses_a_body_of_any_depth(webhook: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="not signed by SNS"):
+        webhook["event_in"]("[" * 100_000)
+
+
 @pytest.mark.parametrize(
     "url",
-    ["http://sns.us-east-1.amazonaws.com/", "https://sns.evil.example/", "https://sns.a.amazonaws.com@evil.example/"],
+    [
+        "http://sns.us-east-1.amazonaws.com/",
+        "https://sns.evil.example/",
+        "https://sns.a.amazonaws.com@evil.example/",
+        "https://sns.a.amazonaws.com/a b",
+    ],
 )
 def test_a_webhook_fetches_nothing_from_others(webhook: dict[str, Any], url: str) -> None:
     with pytest.raises(ValueError, match="not an address of SNS"):
@@ -182,21 +201,30 @@ def test_the_work_queue_has_the_open_orders_oldest_first_whatever_the_order_of_e
 # --- all orders in S3 ------------------------------------------------------------------------------------------------
 
 
-def test_an_export_is_turned_into_orders(tmp_path: Path) -> None:
+@pytest.mark.parametrize("incremental", [False, True])
+def test_an_export_is_turned_into_orders(tmp_path: Path, *, incremental: bool) -> None:
     full = Order.model_validate(full_document(Order) | {"status": "placed"})
-    spread = order_items.to_item(an_order(customer_id="guest")) | {"customer_id": {"S": "guest#3"}}
-    items = [order_items.to_item(full), spread]
+    guests = an_order(customer_id="guest")
+    erased = guests.erase("2026-01-31T14:00:00.000Z")
+    imported = {"imported_version": {"N": "1"}, "quiet_version": {"N": "1"}}
+    spread = order_items.to_item(guests) | {"customer_id": {"S": "guest#3"}} | imported
+    items = [order_items.to_item(full), spread, order_items.to_item(erased)]
+    lines: list[dict[str, Any]] = [{"Item": item} for item in items]
+    if incremental:  # "DynamoDB table export output format"
+        written = {"WriteTimestampMicros": {"N": "1680109764000000"}}
+        lines = [{"Metadata": written, "Keys": order_items.key("ord_removed")}]
+        lines += [{"Metadata": written, "Keys": {"order_id": item["order_id"]}, "NewImage": item} for item in items]
     export, script = tmp_path / "data.json.gz", tmp_path / "orders_of.py"
-    export.write_bytes(gzip.compress("".join(json.dumps({"Item": item}) + "\n" for item in items).encode()))
+    export.write_bytes(gzip.compress("".join(json.dumps(line) + "\n" for line in lines).encode()))
+    assert f"saved as `{script.name}`" in section("All orders in S3")
     script.write_text(block("All orders in S3", "python"))
     done = subprocess.run([sys.executable, str(script), str(export)], capture_output=True, text=True, check=True)  # noqa: S603
-    first, second = [json.loads(line) for line in done.stdout.splitlines()]
-    assert second["customer_id"] == "guest"
-    shown = full.shown()
-    assert {name: first[name] for name in shown.keys() & first.keys()} == {
-        name: shown[name] for name in shown.keys() & first.keys()
-    }
-    assert shown.keys() - first.keys() == {"subtotal"}  # computed from the lines
+    shown, guests_shown, tombstone = [json.loads(line) for line in done.stdout.splitlines()]
+    assert shown == full.shown()
+    assert guests_shown == guests.shown()
+    assert (tombstone["order_id"], tombstone["status"]) == (erased.order_id, "erased")
+    assert "customer_id" not in tombstone
+    assert ("ord_removed" in done.stderr) is incremental
 
 
 # --- templates -------------------------------------------------------------------------------------------------------
@@ -210,3 +238,15 @@ def test_cloudformation_takes_every_template(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "import sys; from cfnlint.runner import main; sys.exit(main())"]
     done = subprocess.run([*command, *map(str, files)], capture_output=True, text=True, check=False)  # noqa: S603
     assert (done.returncode, len(files)) == (0, 3), done.stdout
+
+
+def test_the_pipes_command_gives_its_template_what_it_asks_for() -> None:
+    heading = "A partner's API by EventBridge"
+    command = shlex.split(block(heading, "sh"), comments=True)
+    given = [each.partition("=")[0] for each in command[command.index("--parameter-overrides") + 1 :]]
+    parameters = block(heading, "yaml").partition("Parameters:\n")[2].partition("Resources:\n")[0]
+    assert given == re.findall(r"^  (\w+):", parameters, re.MULTILINE)
+    assert "AWS::IAM::Role" in block(heading, "yaml")
+    assert command[command.index("--capabilities") + 1] == "CAPABILITY_IAM"
+    events = (PROJECT_DIR / "docs" / "guide" / "events.md").read_text()
+    assert "  QueueArn: {Value: !GetAtt Queue.Arn}\n" in events

@@ -147,3 +147,22 @@ def test_a_browser_at_the_root_is_sent_to_the_reference_page(port: int) -> None:
 def test_the_reference_page_answers_head(port: int, path: str) -> None:
     status, headers, body = ask(port, "HEAD", path)
     assert (status, headers["Content-Type"], body) == (200, ask(port, "GET", path)[1]["Content-Type"], b"")
+
+
+@pytest.mark.parametrize(
+    ("target", "logged"),
+    [
+        ("/things/a?customer_id=17850", '"GET /things/a" 200'),
+        ("/things/a?q=1&customer_id=17850#17850", '"GET /things/a" 200'),
+        ("/customers/17850/orders?limit=5", '"GET /customers/…" 404'),
+        ("/%63ustomers/17850%3F/orders", '"GET /customers/…" 404'),
+        ("http://127.0.0.1/Customers/17850/orders", '"GET http://127.0.0.1/Customers/…" 404'),
+    ],
+)
+def test_an_access_line_names_no_customer(
+    port: int, target: str, logged: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ask(port, "GET", target)
+    lines = capfd.readouterr().err
+    assert logged in lines
+    assert "17850" not in lines

@@ -1,6 +1,7 @@
 """`dlq list` and `dlq show`: dead letters of all three kinds are found and shown, and stay in their queues."""
 
 import json
+from pathlib import Path
 
 from testkit import builders
 from tests.tools.operate.dlq.dead_letters import KEY_REUSED, a_record, an_event
@@ -51,3 +52,13 @@ def test_show_prints_a_dead_letter_whole(stage: OperatedStage) -> None:
 def test_an_id_that_is_too_short_or_unknown_is_an_error(stage: OperatedStage) -> None:
     assert stage.run("dlq", "show", "abc").exit_code == 2
     assert "0 dead letters" in stage.run("dlq", "show", "abcdef12").output
+
+
+def test_show_replaces_a_file_only_when_told_to(stage: OperatedStage, tmp_path: Path) -> None:
+    message_id, file = stage.send("queue-dlq", builders.command(), reason="why"), tmp_path / "dead-letter.json"
+    file.write_text("fixed by hand, not sent yet")
+    refused = stage.run("dlq", "show", message_id, "--out", str(file))
+    assert (refused.exit_code, file.read_text()) == (2, "fixed by hand, not sent yet")
+    assert "--force" in refused.output
+    assert stage.run("dlq", "show", message_id, "--out", str(file), "--force").exit_code == 0
+    assert json.loads(file.read_text()) == builders.command()

@@ -18,7 +18,7 @@ def test_a_fixed_command_is_redriven_to_the_order_queue(stage: OperatedStage, tm
     broken = builders.command() | {"version": 7}
     message_id, file = stage.send("queue-dlq", broken, reason="not a command envelope"), tmp_path / "dead-letter.json"
     file.touch(0o644)  # of an earlier dead letter
-    written = stage.run("dlq", "show", message_id, "--out", str(file))
+    written = stage.run("dlq", "show", message_id, "--out", str(file), "--force")
     assert written.stdout.splitlines()[0] == f"Written to {file}"
     assert file.stat().st_mode & 0o777 == 0o600, "it holds what the customer sent"
     file.write_text(file.read_text().replace('"version": 7', '"version": 1'))

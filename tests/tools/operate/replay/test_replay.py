@@ -68,6 +68,7 @@ def test_a_customers_orders_are_replayed_to_every_subscriber_by_its_filter(stage
     assert stage.json("replay", "--customer", builders.CUSTOMER, "--yes") == {
         "read": 3,
         "sent": 3,
+        "filtered": 0,
         "unreadable": 0,
         "left": 0,
     }
@@ -81,8 +82,9 @@ def test_a_replay_to_one_consumer_applies_its_filter_and_reaches_no_other(stage:
     stage.store(order, confirmed)
     stage.publisher_catches_up()
     asked = ("replay", "--since", "2026-01-01", "--to", "inventory", "--yes")
-    assert stage.json(*asked) == {"read": 2, "sent": 1, "unreadable": 0, "left": 0}
-    (message,) = stage.take("inventory")
+    assert stage.json(*asked) == {"read": 2, "sent": 1, "filtered": 1, "unreadable": 0, "left": 0}
+    assert "1 event sent; 1 left out by the filter of inventory." in stage.run(*asked).stdout
+    message, _ = stage.take("inventory")
     assert json.loads(message["Body"])["subject"] == order.order_id
     assert message["MessageAttributes"]["replayed"]["StringValue"] == "true"
     assert [stage.depth(queue) for queue in ("invoicing", "fulfilment")] == [0, 0]
