@@ -116,11 +116,12 @@ def _say(text: str, *, nl: bool = True) -> None:
     try:
         echo(text, nl=nl)
     except BrokenPipeError:
-        os.dup2(2, 1)
-        try:
-            sys.stdout.flush()  # what the pipe refused
-        except BrokenPipeError:  # make run 2>&1 | cat
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would fail when it flushes at its exit
+        refused = sys.stdout
+        # What the pipe refused would be written once more at the exit, and fail.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), refused.fileno())
+        if refused is not sys.stderr:  # in make run 2>&1 | cat, that has no reader either
+            sys.stdout = sys.stderr
+            _say(text, nl=nl)
 
 
 @contextmanager

@@ -95,7 +95,8 @@ def test_the_reference_and_the_pages_of_problem_types_are_dark_where_the_system_
     expect(browser_page.get_by_role("button", name="Try it out")).to_be_visible()
     assert_fits(browser_page)
     assert brightness(browser_page, "body", "backgroundColor") < 50
-    assert brightness(browser_page, ".swagger-ui .info h1", "color") > 200
+    for text in (".swagger-ui .info h1", ".examples-select__section-label", ".header-col"):
+        assert brightness(browser_page, text, "color") > 200
     expect(browser_page.get_by_role("link", name="Website")).to_have_count(0)
     picture(browser_page, f"reference-page-dark-{width}.png")
     browser_page.emulate_media(color_scheme="light")  # as in the evening, while the page is open

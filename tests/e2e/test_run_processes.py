@@ -76,16 +76,21 @@ def test_a_signal_ends_everything_promptly(own_run: LocalRun, number: signal.Sig
     assert "Traceback" not in own_run.said()
 
 
-@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize(("both", "unbuffered"), [(False, ""), (True, ""), (False, "1")])
 def test_ctrl_c_that_ends_the_reader_of_a_pipe_too_ends_everything_as_without_one(
-    tmp_path: Path, *, both: bool
+    tmp_path: Path, *, both: bool, unbuffered: str
 ) -> None:
     """`make run | cat`, and `make run 2>&1 | cat`: the terminal sends SIGINT to both programs."""
     ports = [str(free_port()), "--engine-port", str(free_port()), "--console-port", "0"]
     whole = [sys.executable, "-m", "ordersctl", "run", "--port", *ports, "--state-dir", str(tmp_path / "state")]
     errors = tmp_path / "errors"
     with errors.open("wb") as file:
-        run = child_processes.start(whole, stdout=subprocess.PIPE, stderr=subprocess.STDOUT if both else file)
+        run = child_processes.start(
+            whole,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if both else file,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )
     try:
         assert run.stdout is not None
         assert any(b"Ctrl-C stops" in each for each in run.stdout)
