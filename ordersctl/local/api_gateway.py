@@ -208,6 +208,8 @@ class RequestHandler(ChaliceRequestHandler):
         """Answer a request for the reference page; a browser that opens the API's root is sent there."""
         if self.path == "/" and self.command in {"GET", "HEAD"} and "text/html" in self.headers.get("Accept", ""):
             self._answer(HTTPStatus.FOUND, {"Location": reference.PATH, "Vary": "Accept"}, None)
+        elif self.path == f"{reference.PATH}/" and self.command in {"GET", "HEAD"}:
+            self._answer(HTTPStatus.FOUND, {"Location": reference.PATH}, None)
         elif found := reference.answer(self.command, self.path, self.headers):
             self._answer(200, {"Content-Type": found[0], "Content-Security-Policy": reference.POLICY}, found[1])
         else:

@@ -11,18 +11,23 @@ from chalicelib.domain import clock, commands
 from chalicelib.domain.errors import Poison
 from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
-from ordersctl.shared.output import number_of, printable
+from ordersctl.shared.output import printable
 
 _SYMBOLS = {"EUR": "€", "GBP": "£", "JPY": "¥", "USD": "$"}
 _MOST_REMEMBERED = 10_000
-_SHOWN_OF_ID = 12
+_SHORT_ORDER_ID = 13  # as in the tables of other commands
+_SHORTEST_ORDER_ID, _SHORTEST_CUSTOMER = 7, 5
 
 
 class PrintedLines:
-    """Notes when orders are stored, and reports each once, when its event is published."""
+    """Notes when orders are stored, and reports each once, when its event is published.
 
-    def __init__(self, report: Callable[[str], None]) -> None:
+    `columns` returns the terminal's width, which lines fit because ids are shortened; None where there is no terminal.
+    """
+
+    def __init__(self, report: Callable[[str], None], columns: Callable[[], int | None] = lambda: None) -> None:
         self._print = report
+        self._columns = columns
         self._stored_at: dict[str, float] = {}
         self._lock = threading.Lock()
 
@@ -53,7 +58,7 @@ class PrintedLines:
         if "OldImage" not in images and isinstance(after, Order):
             self._report(self._first_line(after, now))
         elif (images.get("OldImage") or {}).get(order_items.VERSION) != images["NewImage"].get(order_items.VERSION):
-            self._report(_change_line(after, images.get("OldImage") or {}, now))
+            self._report(self._change_line(after, images.get("OldImage") or {}, now))
 
     def _report(self, line: str) -> None:
         self._print(printable(line))  # a violation's pointer holds a name that the client chose
@@ -62,15 +67,29 @@ class PrintedLines:
         with self._lock:
             stored_at = self._stored_at.pop(order.order_id, published_at)
         accepted_at = _seconds(order.placed_at)
-        steps = (
-            f"accepted → {order.status} {_after(accepted_at, stored_at)}"
-            f" → published {_after(accepted_at, published_at)}"
-        )
+        steps = f"{order.status} {_after(accepted_at, stored_at)} → published {_after(accepted_at, published_at)}"
         if order.status == OrderStatus.REJECTED:
             reasons = "; ".join(f"{each.pointer or '/'}: {each.detail}" for each in (order.violations or ())[:3])
-            return f"{_head(order, accepted_at)}  {steps}  ({reasons})"
-        lines = number_of(order.item_count, "line")
-        return f"{_head(order, accepted_at)}  {money(order.total, order.currency)}  {lines}  {steps}"
+            return f"{self._line(accepted_at, order, steps)}  ({reasons})"
+        return self._line(accepted_at, order, f"{money(order.total, order.currency)}  {steps}")
+
+    def _change_line(self, order: Order | ErasedOrder, before: order_items.Item, published_at: float) -> str:
+        changed_at = _seconds(order.updated_at)
+        if isinstance(order, ErasedOrder):
+            what = "erased"
+        else:
+            what = "changed" if before.get(order_items.STATUS, {}).get("S") == order.status else order.status
+        return self._line(changed_at, order, f"{what} v{order.version} → published {_after(changed_at, published_at)}")
+
+    def _line(self, at: float, order: Order | ErasedOrder, what: str) -> str:
+        order_id, customer_id = order.order_id, "" if isinstance(order, ErasedOrder) else order.customer_id
+        if (columns := self._columns()) is not None:
+            room = columns - len(f"{_clock(at)}    {'  ' if customer_id else ''}{what}")  # for both ids
+            if len(order_id) + len(customer_id) > room:
+                most = min(_SHORT_ORDER_ID, room - min(len(customer_id), _SHORTEST_CUSTOMER))
+                order_id = f"{order_id[: max(most, _SHORTEST_ORDER_ID) - 1]}…"
+                customer_id = _shortened(customer_id, max(room - len(order_id), 3))
+        return "  ".join(each for each in (_clock(at), order_id, customer_id, what) if each)
 
     def _note_stored(self, order_id: str) -> None:
         with self._lock:
@@ -89,29 +108,19 @@ def money(minor_units: int, currency: str | None) -> str:
     return f"{_SYMBOLS[currency]}{amount}" if currency in _SYMBOLS else f"{currency} {amount}"
 
 
-def _change_line(order: Order | ErasedOrder, before: order_items.Item, published_at: float) -> str:
-    changed_at = _seconds(order.updated_at)
-    if isinstance(order, ErasedOrder):
-        return (
-            f"{_clock(changed_at)}  {_short(order.order_id)}  erased v{order.version}"
-            f" → published {_after(changed_at, published_at)}"
-        )
-    status_before = before.get(order_items.STATUS, {}).get("S")
-    what = "changed" if status_before == order.status else order.status
-    return f"{_head(order, changed_at)}  {what} v{order.version} → published {_after(changed_at, published_at)}"
-
-
-def _head(order: Order, at: float) -> str:
-    return f"{_clock(at)}  {_short(order.order_id)}  customer {order.customer_id}"
-
-
-def _short(order_id: str) -> str:
-    return f"{order_id[:_SHOWN_OF_ID]}…"
+def _shortened(customer_id: str, most: int) -> str:
+    """Leave out an id's middle: ids of one identity provider begin alike."""
+    if len(customer_id) <= most:
+        return customer_id
+    head, tail = most // 2, (most - 1) // 2
+    return f"{customer_id[:head]}…{customer_id[-tail:]}"
 
 
 def _after(start: float, end: float) -> str:
-    milliseconds = max(0, round((end - start) * 1000))
-    return f"+{milliseconds} ms" if milliseconds < 10_000 else f"+{milliseconds / 1000:.1f} s"  # noqa: PLR2004
+    seconds = max(0.0, end - start)
+    if seconds < 10:  # noqa: PLR2004
+        return f"+{seconds * 1000:.0f} ms"
+    return f"+{seconds:.{1 if seconds < 100 else 0}f} s"  # noqa: PLR2004
 
 
 def _seconds(timestamp: str) -> float:
@@ -126,5 +135,5 @@ def _clock(seconds: float) -> str:
     try:
         local_time = datetime.fromtimestamp(seconds, UTC).astimezone()
     except (ValueError, OverflowError):  # a time near the ends of the calendar
-        return "--:--:--.---"
-    return local_time.isoformat(sep=" ", timespec="milliseconds")[11:23]
+        return "--:--:--"
+    return local_time.isoformat(sep=" ", timespec="seconds")[11:19]

@@ -1,13 +1,16 @@
 """`ordersctl run`: runs the engine, the stack, the API and the event sources (supervisor.py), until Ctrl-C."""
 
 import json
+import os
 import secrets
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from ordersctl.local.ports import refuse_taken_ports
 from ordersctl.local.supervisor import Supervisor
@@ -71,7 +74,7 @@ def run(
     supervisor = Supervisor(port, engine_port, state_dir)
     try:
         with _only_one_in(state_dir, port, engine_port) as note:
-            refuse_taken_ports(ports)
+            refuse_taken_ports(ports, _given_options())
             switches = Switches(state_dir)
             switches.begin()
             supervisor.start(visibility)
@@ -90,12 +93,35 @@ def run(
                 supervisor.start_seed(seed.resolve())
             supervisor.watch(note.processes)
     except KeyboardInterrupt:
-        echo("\nStopping.", nl=False)
+        _say("\nStopping.", nl=False)
     finally:
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         supervisor.stop()
-    echo(" Everything has ended.")
+    _say(" Everything has ended.")
+
+
+def _given_options() -> dict[str, str | None]:
+    """Return the options of this command as they were typed, None for a flag."""
+    context = click.get_current_context()
+    return {
+        each.opts[0]: None if isinstance(each, click.Option) and each.is_flag else str(context.params[each.name])
+        for each in context.command.params
+        if each.name and context.get_parameter_source(each.name) == ParameterSource.COMMANDLINE
+    }
+
+
+def _say(text: str, *, nl: bool = True) -> None:
+    """Print how the run ends. Ctrl-C ends the reader of a pipe too, as in `make run | cat`: then on standard error."""
+    try:
+        echo(text, nl=nl)
+    except BrokenPipeError:
+        refused = sys.stdout
+        # What the pipe refused would be written once more at the exit, and fail.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), refused.fileno())
+        if refused is not sys.stderr:  # in make run 2>&1 | cat, that has no reader either
+            sys.stdout = sys.stderr
+            _say(text, nl=nl)
 
 
 @contextmanager
@@ -126,7 +152,7 @@ def _announce(port: int, engine_port: int, console: str, state_dir: Path) -> Non
 Orders is running.
   API      http://127.0.0.1:{port}      reference: http://127.0.0.1:{port}/docs
   console  {console or "none"}
-  engine   http://127.0.0.1:{engine_port}  (AWS, embedded; its data is lost when it stops)
+  engine   http://127.0.0.1:{engine_port}  (AWS, embedded; its data ends with the run)
   logs     {_shown(project.log_dir(state_dir))}
   token    {token}
 
@@ -137,7 +163,8 @@ curl -i http://127.0.0.1:{port}/orders \\
   -H "Authorization: Bearer $({token})" \\
   -d '{json.dumps(project.SAMPLE_ORDER)}'
 
-Ctrl-C stops everything. Orders as they travel:
+Ctrl-C stops everything. Orders as they travel, by time, order and customer;
++286 ms is how long after the order was accepted, or changed:
 """
     )
 

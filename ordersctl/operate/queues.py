@@ -71,6 +71,7 @@ def _show(stage: Stage, found: Mapping[str, Rows], *, as_json: bool, indent: int
         echo("")
         title = f"Throttled by DynamoDB in the last {MINUTES} minutes"
         show(title, throttled, ("resource", "reason", "events"), as_json=False)
-    if stage.is_local and any(row["state"] == NOBODY and row["queue"] in CONSUMERS for row in found["queues"]):
-        resume = as_typed("resume", *CONSUMERS)
-        say(f"The run has no consumers: make run ARGS=--with-consumers, or {resume}, starts the samples.", err=True)
+    unread = [row["queue"] for row in found["queues"] if row["state"] == NOBODY and row["queue"] in CONSUMERS]
+    if stage.is_local and unread:
+        starts = f"{as_typed('resume', *unread)} starts the samples, make run ARGS=--with-consumers starts with all"
+        say(f"No consumer of {', '.join(unread)} runs: {starts}.", err=True)

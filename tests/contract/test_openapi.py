@@ -41,6 +41,10 @@ def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1.")
 
 
+def test_the_document_names_no_address_that_is_nobodys(document: dict[str, Any]) -> None:
+    assert "example.com" not in json.dumps(document["info"])  # the reference page would make a link of it
+
+
 def test_the_served_document_is_generated_from_the_code(routes: Routes) -> None:
     assert openapi.DOCUMENT.read_text() == openapi.rendered(routes), "run `make openapi`"
     assert problem_types.PAGE.read_text() == problem_types.page(), "run `make openapi`"

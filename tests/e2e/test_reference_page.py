@@ -1,6 +1,7 @@
 """The reference in a real browser: it shows the document, "try it out" places orders, and problem types have pages."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,6 +84,32 @@ def test_the_reference_and_the_pages_of_problem_types_fit_a_phone(browser_page: 
     picture(browser_page, "problem-type-390.png")
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_reference_and_the_pages_of_problem_types_are_dark_where_the_system_is(
+    browser_page: Page, local_run: LocalRun, width: int
+) -> None:
+    browser_page.set_viewport_size({"width": width, "height": 844})
+    browser_page.emulate_media(color_scheme="dark")
+    browser_page.goto(f"{local_run.url}/docs/")
+    browser_page.locator("#operations-Orders-place_order .opblock-summary-control").click()
+    expect(browser_page.get_by_role("button", name="Try it out")).to_be_visible()
+    assert_fits(browser_page)
+    assert brightness(browser_page, "body", "backgroundColor") < 50
+    for text in (".swagger-ui .info h1", ".examples-select__section-label", ".header-col"):
+        assert brightness(browser_page, text, "color") > 200
+    expect(browser_page.get_by_role("link", name="Website")).to_have_count(0)
+    picture(browser_page, f"reference-page-dark-{width}.png")
+    browser_page.emulate_media(color_scheme="light")  # as in the evening, while the page is open
+    assert brightness(browser_page, "body", "backgroundColor") > 200
+    assert brightness(browser_page, ".swagger-ui .info h1", "color") < 100
+    picture(browser_page, f"reference-page-light-{width}.png")
+    browser_page.emulate_media(color_scheme="dark")
+    browser_page.get_by_role("link", name="Problem types").click()
+    assert brightness(browser_page, "body", "backgroundColor") < 50
+    assert brightness(browser_page, "main", "color") > 200
+    picture(browser_page, f"problem-types-dark-{width}.png")
+
+
 def test_another_site_gets_no_token(local_run: LocalRun) -> None:
     def asked(role: str, **headers: str) -> int:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -98,6 +125,14 @@ def test_another_site_gets_no_token(local_run: LocalRun) -> None:
 
 def assert_fits(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") == page.evaluate("innerWidth")
+
+
+def brightness(page: Page, selector: str, name: str) -> float:
+    """The mean of red, green and blue of a computed colour, 0 to 255."""
+    expect(page.locator(selector).first).to_be_visible()
+    colour = page.locator(selector).first.evaluate(f"each => getComputedStyle(each).{name}")
+    red, green, blue = map(int, re.findall(r"\d+", colour)[:3])
+    return (red + green + blue) / 3
 
 
 def picture(page: Page, name: str) -> None:

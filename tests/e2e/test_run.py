@@ -1,7 +1,11 @@
 """`ordersctl run`: it starts, takes an order, and prints its progress."""
 
+import os
 import re
+import signal
 import subprocess
+import sys
+import termios
 import time
 from pathlib import Path
 
@@ -10,8 +14,9 @@ import pytest
 
 from ordersctl.shared import project
 from ordersctl.shared.engine_client import client_options
+from testkit.servers import processes
 from testkit.servers.local_run import LocalRun
-from testkit.waiting import eventually
+from testkit.waiting import eventually, free_port
 
 
 def pasted(line: str) -> str:
@@ -41,10 +46,34 @@ def test_the_printed_curl_line_places_an_order_whose_progress_is_printed(local_r
     line = progress_of(local_run, place(local_run))
 
     assert re.fullmatch(
-        r"\d\d:\d\d:\d\d\.\d{3}  ord_\w{8}…  customer 17850  £15\.30  1 line"
-        r"  accepted → placed \+\d+ ms → published \+\d+ ms",
+        r"\d\d:\d\d:\d\d  ord_\w{32}  17850  £15\.30  placed \+\d+ ms → published \+\d+ ms",
         line,
     )
+
+
+@pytest.mark.full  # about the command, not about the service
+def test_what_it_prints_on_a_terminal_of_80_columns_fits_it(tmp_path: Path) -> None:
+    terminal, its_end = os.openpty()
+    termios.tcsetwinsize(its_end, (24, 80))
+    file = project.PROJECT_DIR / "tests/data/online-retail-cut.csv"
+    ports = [str(part) for name in ("--port", "--engine-port", "--console-port") for part in (name, free_port())]
+    command = [sys.executable, "-m", "ordersctl", "run", *ports, "--state-dir", str(tmp_path), "--seed", str(file)]
+    run = processes.start(command, stdout=its_end)
+    os.close(its_end)
+    printed: list[str] = []
+    try:
+        with os.fdopen(terminal, encoding="utf-8") as lines:
+            for line in lines:
+                printed.append(line.rstrip("\n"))
+                if sum("→ published" in each for each in printed) == 5:
+                    break
+    finally:
+        run.send_signal(signal.SIGINT)
+        run.wait(10)
+
+    for sign in ("→ published", "  API ", "  console ", "  engine ", "Ctrl-C stops", "+286 ms is"):
+        assert max(len(each) for each in printed if sign in each) <= 80
+    assert all("…  " in each for each in printed if "→ published" in each)  # it knows the terminal's width
 
 
 @pytest.mark.parametrize("reporting", ["1", "0"])

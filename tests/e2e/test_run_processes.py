@@ -7,11 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from ordersctl.shared.project import PROJECT_DIR
+from testkit.servers import processes as child_processes
 from testkit.servers.local_run import LocalRun
 from testkit.waiting import eventually, free_port
 from tests.e2e.test_run import place, progress_of
@@ -72,6 +74,33 @@ def test_a_signal_ends_everything_promptly(own_run: LocalRun, number: signal.Sig
     assert gone(own_run, processes)
     assert own_run.said().endswith("\nStopping. Everything has ended.\n")
     assert "Traceback" not in own_run.said()
+
+
+@pytest.mark.parametrize(("both", "unbuffered"), [(False, ""), (True, ""), (False, "1")])
+def test_ctrl_c_that_ends_the_reader_of_a_pipe_too_ends_everything_as_without_one(
+    tmp_path: Path, *, both: bool, unbuffered: str
+) -> None:
+    """`make run | cat`, and `make run 2>&1 | cat`: the terminal sends SIGINT to both programs."""
+    ports = [str(free_port()), "--engine-port", str(free_port()), "--console-port", "0"]
+    whole = [sys.executable, "-m", "ordersctl", "run", "--port", *ports, "--state-dir", str(tmp_path / "state")]
+    errors = tmp_path / "errors"
+    with errors.open("wb") as file:
+        run = child_processes.start(
+            whole,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if both else file,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )
+    try:
+        assert run.stdout is not None
+        assert any(b"Ctrl-C stops" in each for each in run.stdout)
+        run.stdout.close()
+        run.send_signal(signal.SIGINT)
+
+        assert run.wait(10) == 0
+        assert errors.read_text() == ("" if both else "\nStopping. Everything has ended.\n")
+    finally:
+        run.kill()
 
 
 def test_a_signal_during_the_start_ends_everything_too(tmp_path: Path) -> None:
@@ -160,17 +189,54 @@ def test_a_run_whose_engine_or_api_ends_reports_it_and_ends(own_run: LocalRun, n
 
 
 @pytest.mark.parametrize("option", ["--port", "--engine-port", "--console-port"])
-def test_a_taken_port_is_reported_in_one_clear_line(tmp_path: Path, option: str) -> None:
+def test_a_taken_port_is_reported_with_the_command_to_type_instead(tmp_path: Path, option: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         ports = {"--port": free_port(), "--engine-port": free_port(), option: port}
         done = command(*[str(part) for each in ports.items() for part in each], "--state-dir", str(tmp_path))
+        instead = options_of(done, tmp_path)
 
     assert done.returncode == 1
     assert done.stdout == ""
-    assert done.stderr.count("\n") == 1
+    assert done.stderr.count("\n") == 2
     assert f"port {port} is taken" in done.stderr
-    assert f'make run ARGS="{option} {port + 1}"' in done.stderr
+    assert instead[option] not in {str(number) for number in ports.values()}
+    assert {**instead, option: str(port)} == {
+        "--console-port": "0", **{name: str(number) for name, number in ports.items()}, "--state-dir": str(tmp_path)
+    }  # fmt: skip
+
+
+def test_all_taken_ports_are_reported_at_once_with_every_option_that_was_given(tmp_path: Path) -> None:
+    odd = tmp_path / 'an "odd" $(name)`s ends!'
+    odd.mkdir()
+    seed = odd / "orders.csv"
+    seed.touch()
+    with ExitStack() as servers:
+        three = [servers.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(3)]
+        ports = dict(zip(("--port", "--engine-port", "--console-port"), three, strict=True))
+        given = ["--state-dir", str(tmp_path), "--seed", str(seed), "--with-consumers"]
+        done = command(*given, *[str(part) for each in ports.items() for part in each])
+        instead = options_of(done, tmp_path)
+        chosen = [int(str(instead.pop(name))) for name in ports]
+
+        assert all(f"port {number} is taken" in done.stderr for number in three)
+        assert len(set(chosen)) == 3
+        assert all(map(free, chosen))
+    assert instead == {"--state-dir": str(tmp_path), "--seed": str(seed), "--with-consumers": None}
+
+
+def options_of(done: subprocess.CompletedProcess[str], directory: Path) -> dict[str, str | None]:
+    """The options that reach the command when the last line of an error is pasted into a shell."""
+    _, _, line = done.stderr.splitlines()[-1].partition(": ")
+    makefile = directory / "Makefile"
+    makefile.write_text("run:\n\t@printf '%s\\n' $(ARGS)\n")
+    pasted = subprocess.run(["bash", "-c", line], cwd=directory, capture_output=True, text=True, check=True)  # noqa: S603, S607 - our own line
+    words = pasted.stdout.splitlines()
+    return {
+        word: value if value is not None and not value.startswith("--") else None
+        for word, value in zip(words, [*words[1:], None], strict=True)
+        if word.startswith("--")
+    }
 
 
 def test_a_port_that_another_copy_of_orders_uses_is_reported_as_such(local_run: LocalRun, tmp_path: Path) -> None:

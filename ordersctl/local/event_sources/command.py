@@ -31,13 +31,17 @@ def event_sources(state_dir: Path) -> None:
     def report(line: str) -> None:
         out.write(printable(" ".join(line.splitlines())) + "\n")
 
+    def columns() -> int | None:
+        # Asked for each line, as a window may be resized. Some terminals, such as serial ones, say 0.
+        return (os.get_terminal_size(out.fileno()).columns or 80) if out.isatty() else None
+
     # "1" as in the packaged template; "0" behaves as after plain `chalice deploy`.
     os.environ.setdefault("REPORT_BATCH_ITEM_FAILURES", "1")
     invocations = _invocations_into(logs / INVOCATIONS_LOG)
     app = CLIFactory(str(PROJECT_DIR), environ=os.environ).create_config_obj("local").chalice_app
     threads = [
         threading.Thread(target=poll_forever, args=(step, report), daemon=True)
-        for step in Mappings(engine_url(), state_dir, report, invocations).steps(app)
+        for step in Mappings(engine_url(), state_dir, report, columns, invocations).steps(app)
     ]
     for thread in threads:
         thread.start()

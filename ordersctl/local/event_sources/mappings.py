@@ -33,14 +33,16 @@ FUNCTION_TIMEOUT_SECONDS = 15
 class Mappings:
     """The pollers of every queue and shard that app.py reads, and watches on the dead-letter queues."""
 
-    def __init__(self, endpoint_url: str, state_dir: Path, report: Report, ended: Ended) -> None:
+    def __init__(
+        self, endpoint_url: str, state_dir: Path, report: Report, columns: Callable[[], int | None], ended: Ended
+    ) -> None:
         self._sqs: SQSClient = thin_client("sqs", endpoint_url)
         self._dynamodb: DynamoDBClient = thin_client("dynamodb", endpoint_url)
         self._streams: DynamoDBStreamsClient = thin_client("dynamodbstreams", endpoint_url)
         self._checkpoints = checkpoint_file(state_dir)
         self._report = report
         self._ended = ended
-        self._lines = PrintedLines(report)
+        self._lines = PrintedLines(report, columns)
         self._switches = Switches(state_dir)
 
     def steps(self, app: Chalice) -> list[Callable[[], object]]:

@@ -1,5 +1,11 @@
 // Swagger UI over the service's document, with a token of the local run and a fresh Idempotency-Key for each try.
 
+// Swagger UI has a dark mode, and does not ask the system for it.
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", follow);
+follow();
+
 // Each try is a new order, unless the form names a key. The request that Swagger UI shows has the key.
 function withFreshKey(request) {
   const places = request.method === "POST" && new URL(request.url, location.href).pathname.endsWith("/orders");

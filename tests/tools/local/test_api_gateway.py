@@ -143,6 +143,12 @@ def test_a_browser_at_the_root_is_sent_to_the_reference_page(port: int) -> None:
     assert ask(port, "GET", "/", headers={"Accept": "*/*"})[0] == 404  # the API's own answer: this one has no root
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_the_reference_page_is_found_with_a_slash_at_its_end_too(port: int, method: str) -> None:
+    status, headers, _ = ask(port, method, "/docs/")
+    assert (status, headers["Location"]) == (302, "/docs")
+
+
 @pytest.mark.parametrize("path", ["/docs", "/docs/swagger-ui.css"])
 def test_the_reference_page_answers_head(port: int, path: str) -> None:
     status, headers, body = ask(port, "HEAD", path)

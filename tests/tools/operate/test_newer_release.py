@@ -38,7 +38,7 @@ def test_the_local_run_shows_an_order_of_an_unknown_status() -> None:
     PrintedLines(lines.append).published(stream_record(placed, held))
     PrintedLines(lines.append).published(stream_record(None, held))
     assert f"{NEW_STATUS} v2" in lines[0]
-    assert f"accepted → {NEW_STATUS}" in lines[1]
+    assert f"{NEW_STATUS} +" in lines[1]
 
 
 def test_a_message_of_a_newer_release_stays_a_dead_letter_until_that_release_redrives_it(stage: OperatedStage) -> None:

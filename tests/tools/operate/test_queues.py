@@ -55,7 +55,10 @@ def test_a_queue_that_nobody_reads_is_told_from_one_whose_reader_makes_no_progre
         assert state(stage, "invoicing") == ""
         stage.send("invoicing", "a")
         eventually(lambda: state(stage, "invoicing") == "nobody consumes")
-        assert "--with-consumers" in stage.run("queues").stderr
+        said = stage.run("queues").stderr
+        assert "No consumer of invoicing runs" in said  # and nothing of the others, with which all is well
+        assert "resume invoicing starts" in said
+        assert "--with-consumers" in said
         # another program receives the message, and does not delete it
         stage.sqs.receive_message(QueueUrl=stage.url("invoicing"))
         assert state(stage, "invoicing") == "stuck"
