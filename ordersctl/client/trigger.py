@@ -56,7 +56,7 @@ def trigger(
         raise click.UsageError("--count and --poison go without an ORDER_ID.")
     if poison:
         current.require_engine()
-        _poison()
+        _poison(count)
         return
     url = url or current.api_url()
     if count > 1:
@@ -104,15 +104,19 @@ def _place_many(url: str, token: str, customer: str, count: int, *, as_json: boo
         raise click.ClickException(next(each.reason for each in posted if each.outcome != "accepted"))
 
 
-def _poison() -> None:
+def _poison(count: int) -> None:
     """Send what no API would: the processor quarantines it, with a reason, and goes on."""
     stage = Stage.at(LOCAL)
-    body = f"This is not an order: {secrets.token_hex(4)}"
     try:
-        stage.client("sqs").send_message(QueueUrl=stage.output("OrderQueueUrl"), MessageBody=body)
+        for _ in range(count):
+            body = f"This is not an order: {secrets.token_hex(4)}"
+            stage.client("sqs").send_message(QueueUrl=stage.output("OrderQueueUrl"), MessageBody=body)
     except (BotoCoreError, ClientError) as error:
         raise click.ClickException(f"the local run does not take it: {error}. Is it running (make run)?") from error
-    echo("A message that is no order is on the order queue; it becomes a dead letter.")
+    if count == 1:
+        echo("A message that is no order is on the order queue; it becomes a dead letter.")
+    else:
+        echo(f"{count:,} messages that are no orders are on the order queue; they become dead letters.")
 
 
 def _document(response: httpx.Response) -> dict[str, Any]:

@@ -28,7 +28,8 @@ class Child:
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def start(self) -> None:
-        log = None if self.log is None else self.log.open("wb")
+        # Emptied at the first start of a run; continued afterwards, since it says why the process ended.
+        log = None if self.log is None else self.log.open("wb" if self.process is None else "ab")
         try:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "ordersctl.local.die_with_parent", self.entry, *self.args],

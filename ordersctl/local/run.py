@@ -16,7 +16,7 @@ from ordersctl.local.ports import refuse_taken_ports
 from ordersctl.local.supervisor import Supervisor
 from ordersctl.shared import project
 from ordersctl.shared.output import echo
-from ordersctl.shared.runs.current import as_typed
+from ordersctl.shared.runs.current import typed_for
 from ordersctl.shared.runs.state_file import STATE_FILE, Note, Run, noted
 from ordersctl.shared.switches import Switches
 
@@ -88,7 +88,7 @@ def run(
                 note.console(console)
             _announce(port, engine_port, console, state_dir)
             for name, state in switches.halted().items():
-                echo(f"{name} is {state} since an earlier run; to end that: {as_typed('resume', name)}")
+                echo(f"{name} is {state} since an earlier run; to end that: {typed_for(state_dir, 'resume', name)}")
             if seed is not None:
                 supervisor.start_seed(seed.resolve())
             supervisor.watch(note.processes)
@@ -146,7 +146,7 @@ def _only_one_in(state_dir: Path, port: int, engine_port: int) -> Iterator[Note]
 
 
 def _announce(port: int, engine_port: int, console: str, state_dir: Path) -> None:
-    token = as_typed("token", "--customer", "17850")
+    token = typed_for(state_dir, "token", "--customer", "17850")
     echo(
         f"""
 Orders is running.

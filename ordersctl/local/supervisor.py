@@ -16,6 +16,7 @@ from ordersctl.local.engine import deploy, engine, set_visibility
 from ordersctl.shared import project
 from ordersctl.shared.engine_client import HEALTH, get_json
 from ordersctl.shared.output import echo
+from ordersctl.shared.runs.current import typed_for
 from ordersctl.shared.switches import CONSUMERS, State, Switches
 
 STAGE = "local"
@@ -75,7 +76,11 @@ class Supervisor:
 
     def start_consumers(self, names: Iterable[str] = CONSUMERS) -> None:
         """Start sample consumers, each in a process of its own: one that ends does not end the others."""
+        ended = {child.name: child for child in self.consumers}
         for name in names:
+            if name in ended:
+                ended[name].start()
+                continue
             environment = {"ORDERS_API_URL": self._api_url}
             log = project.log_dir(self.state_dir) / f"{name}.log"
             arguments = ("consumer", name, "--state-dir", str(self.state_dir))
@@ -115,9 +120,9 @@ class Supervisor:
         while True:
             time.sleep(0.1)
             self._refuse_ended(self.servers)
-            self._report_ended(reported)
+            self._report_ended(reported, switches)
             self._report_seed()
-            if missing := self._consumers_to_start(switches):
+            if missing := self._consumers_to_start(switches, reported):
                 self.start_consumers(missing)
                 note(self._pids())
             if (how := self.event_sources.ended()) is None:
@@ -134,13 +139,18 @@ class Supervisor:
     def _api_url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def _report_ended(self, reported: set[int]) -> None:
+    def _report_ended(self, reported: set[int], switches: Switches) -> None:
         for child in self._attendants():
             if child is self.seed or child.pid is None or child.pid in reported or (how := child.ended()) is None:
                 continue
             reported.add(child.pid)
-            kept = "" if child is self.console else "; its queue keeps its events"
-            echo(f"{child.name} ended ({how}){kept}. See logs/{child.name}.log")
+            again = ""
+            if child is not self.console:
+                switches.forget(child.name)  # an earlier `resume`, so that the next one is noticed
+                again = (
+                    f"; its queue keeps its events. {typed_for(self.state_dir, 'resume', child.name)} starts it again"
+                )
+            echo(f"{child.name} ended ({how}). See logs/{child.name}.log{again}")
 
     def _report_seed(self) -> None:
         if self.seed is None or (how := self.seed.ended()) is None:
@@ -149,9 +159,9 @@ class Supervisor:
         echo(f"The sample orders {result}: see logs/seed.log")
         self.seed = None
 
-    def _consumers_to_start(self, switches: Switches) -> list[str]:
-        """Return the consumers that a switch asks for, and that were never started."""
-        started = {child.name for child in self.consumers}
+    def _consumers_to_start(self, switches: Switches, reported: set[int]) -> list[str]:
+        """Return the consumers that a switch asks for, and that were never started or have ended."""
+        started = {child.name for child in self.consumers if child.pid not in reported}
         wanted = switches.all()
         return [name for name in CONSUMERS if wanted.get(name) == State.RUNNING and name not in started]
 

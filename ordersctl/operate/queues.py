@@ -9,9 +9,9 @@ import click
 
 from chalicelib.domain import clock
 from ordersctl.shared import options
-from ordersctl.shared.output import echo, say, show
+from ordersctl.shared.output import Console, echo, say, show
 from ordersctl.shared.queues.measures import stream_rows
-from ordersctl.shared.queues.states import NOBODY, queue_rows
+from ordersctl.shared.queues.states import NOBODY, STUCK, WHY_STUCK, queue_rows
 from ordersctl.shared.runs.current import as_typed
 from ordersctl.shared.stage import Stage, with_stage
 from ordersctl.shared.switches import CONSUMERS
@@ -38,12 +38,16 @@ def queues(*, stage: Stage, as_json: bool, watch: bool, every: int | None) -> No
     if not watch:
         _show(stage, _measured(stage), as_json=as_json, indent=2)
         return
+    is_pipe, first = not Console().is_terminal, True
     try:
         while True:
             found = _measured(stage)
             if not as_json:
                 click.clear()  # does nothing where the output is not a terminal
-                echo(f"{clock.now()}  Ctrl-C ends it")
+                if is_pipe and not first:
+                    echo("")
+                echo(f"{clock.now()}  Ctrl-C ends it", err=is_pipe)
+            first = False
             _show(stage, found, as_json=as_json, indent=None)
             time.sleep(every or _SECONDS[0 if stage.is_local else 1])
     except KeyboardInterrupt:
@@ -64,6 +68,8 @@ def _show(stage: Stage, found: Mapping[str, Rows], *, as_json: bool, indent: int
         return
     title = f"Queues of stage {stage.name}"
     show(title, found["queues"], ("queue", "holds", "waiting", "in_flight", "oldest", "state"), as_json=False)
+    if stuck := [row["queue"] for row in found["queues"] if row["state"] == STUCK]:
+        say(f"Stuck: {', '.join(stuck)}. The oldest message waits for long: {WHY_STUCK}.", err=True)
     echo("")
     title = "The table's stream, still to be published"
     show(title, found["stream"], ("reader", "records", "lag", "state", "result"), as_json=False)

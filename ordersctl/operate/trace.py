@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
+from botocore.exceptions import ClientError
 
 from chalicelib.domain import clock
 from chalicelib.domain.errors import OrderNotFound
@@ -16,6 +17,7 @@ from ordersctl.operate.order_table import order_table
 from ordersctl.shared import options
 from ordersctl.shared.output import Console, echo, printable, say, shortened, show
 from ordersctl.shared.queues.dead_letters import DeadLetter
+from ordersctl.shared.queues.measures import reader_states
 from ordersctl.shared.queues.stage_queues import StageQueues
 from ordersctl.shared.runs import current
 from ordersctl.shared.stage import Stage, with_stage
@@ -43,12 +45,15 @@ def trace(*, stage: Stage, order_id: str, hours: int | None, as_json: bool) -> N
     if stage.is_local and not rows:
         say(f"No log names {order_id}. {current.state_dir_hint()}", err=True)
     rows += _from_table(order)
-    rows += [_from_dead_letter(each) for each in _dead_letters(stage, queues, order_id)]
+    dead = [_from_dead_letter(each) for each in _dead_letters(stage, queues, order_id)]
+    rows += dead
     if not rows:
         raise click.ClickException(
             f"nothing is known of {order_id}: not in the table, dead-letter queues or logs. If a client holds a "
-            "202 for it, its command is still on the order queue: ordersctl queues."
+            f"202 for it, its command is still on the order queue: ordersctl queues.{_paused(stage, queues)}"
         )
+    if order is None and not dead:
+        say(f"It is not stored: its command waits in the order queue.{_paused(stage, queues)}", err=True)
     rows = _in_order(rows)
     ids = ", ".join(sorted({row["correlation_id"] for row in rows if row.get("correlation_id")}))
     if as_json or not Console().is_terminal:
@@ -73,6 +78,16 @@ def _show_steps(rows: Sequence[Row]) -> None:
         details = printable(row["details"])
         if details:
             echo(textwrap.fill(details, console.width, initial_indent=" " * _INDENT, subsequent_indent=" " * _INDENT))
+
+
+def _paused(stage: Stage, queues: StageQueues) -> str:
+    """Return a sentence on what keeps the processor from reading its queue; "" when nothing does, or it is unknown."""
+    try:
+        state = reader_states(stage, StageQueues(queues.live[:1], ())).get("processor")
+    except ClientError:  # who may trace need not be allowed to see Lambda's mappings
+        return ""
+    stage_option = () if stage.is_local else ("--stage", stage.name)
+    return f" The processor is {state}: {current.as_typed('resume', 'processor', *stage_option)}" if state else ""
 
 
 def _stored(stage: Stage, order_id: str) -> Order | ErasedOrder | None:

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import click
 import httpx
+from click.core import ParameterSource
 
 _PREFIX = "whsec_"
 _KEY_BYTES = 24, 64  # the lengths that Standard Webhooks allow
@@ -60,7 +61,10 @@ class SecretParameter(click.ParamType[Secret]):
         try:
             return Secret.parse(value)
         except ValueError as error:
-            self.fail(f"{error}.", param, ctx)
+            by_variable = ctx and param and ctx.get_parameter_source(param.name or "") == ParameterSource.ENVIRONMENT
+            # click would name the option, which nobody gave
+            hint = f"'{param.envvar}'" if by_variable and param else None
+            raise click.BadParameter(f"{error}.", ctx, param, hint) from error
 
 
 @dataclass(frozen=True)

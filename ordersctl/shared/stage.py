@@ -10,12 +10,13 @@ import boto3
 import botocore.session
 import click
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
 from chalicelib.domain.errors import Fault
 from chalicelib.settings import Spread, parse_spread
 from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.options import HttpUrl
+from ordersctl.shared.output import say
 from ordersctl.shared.runs import current
 
 LOCAL = "local"
@@ -179,10 +180,15 @@ def with_stage(command: Callable[..., None]) -> Callable[..., None]:
             current.require_engine()
         elif engine:
             raise click.UsageError("--engine belongs to the local stage.")
+        elif endpoint := os.environ.get(current.ENGINE):
+            say(f"{current.ENGINE} is set: stage {stage} is looked for at {endpoint}, and not in AWS.", err=True)
         try:
             command(stage=Stage.at(stage, profile=profile, region=region), **options)
         except (BotoCoreError, ClientError, Fault) as error:
             hint = " Is the service running (make run)?" if stage == LOCAL else ""
-            raise click.ClickException(f"stage {stage}: {error}.{hint}") from error
+            if isinstance(error, NoRegionError):
+                hint = " Name it by --region, or in the profile."
+            # some of botocore's texts end with a full stop, and some with an empty message of the service
+            raise click.ClickException(f"stage {stage}: {str(error).rstrip(' .:')}.{hint}") from error
 
     return wrapped

@@ -47,6 +47,11 @@ class Switches:
         """Ask for a state; raises OSError when the directory of the run is not there."""
         write_atomically(self._path, json.dumps({**self.all(), name: state}))
 
+    def forget(self, name: str) -> None:
+        """Forget that a process was asked to run; that it is paused or failing stays."""
+        if self.state(name) == State.RUNNING and name in self.all():
+            write_atomically(self._path, json.dumps({each: is_ for each, is_ in self.all().items() if each != name}))
+
     def halted(self) -> dict[str, State]:
         """Return those that are paused or failing, in the order of the pipeline."""
         found = self.all()

@@ -117,10 +117,12 @@ class DeadLetterWatch:
         self._known = 0
 
     def look(self) -> None:
+        # Those in flight too: what a command such as `dlq list` holds is not new when it is visible again.
         answer = self._sqs.get_queue_attributes(
-            QueueUrl=self._queue_url, AttributeNames=["ApproximateNumberOfMessages"]
+            QueueUrl=self._queue_url,
+            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
         )
-        depth = int(answer["Attributes"]["ApproximateNumberOfMessages"])
+        depth = sum(map(int, answer["Attributes"].values()))
         if depth > self._known:
             name = self._queue_url.rpartition("/")[2]
             self._report(f"quarantined: {depth - self._known} more in {name} ({depth} now)")

@@ -5,7 +5,7 @@ import json
 import math
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from ordersctl.shared.queues.dead_letters import DeadLetter
 from ordersctl.shared.stage import Stage, with_stage
 
 _SHORTEST_ID = 6
+_COUNTED = 1_000  # dead letters whose reasons are counted: a hundred receives, some two seconds on AWS
+_MANY = 10  # dead letters, more than which a person does not count
 _ANSWER_SECONDS = 900  # seconds for which dead letters are held while the operator is asked
 _UNFIT = (
     "What would come straight back is not sent. Drop it (ordersctl dlq drop), or fix it "
@@ -36,9 +38,16 @@ def _ids(_context: click.Context, _option: click.Parameter, value: tuple[str, ..
     return value
 
 
+def _in_a_directory(_context: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
+    # A directory that a mistyped path would make holds what customers sent, where nobody looks for it.
+    if value is not None and not value.parent.is_dir():
+        raise click.BadParameter(f"there is no directory {value.parent}.")
+    return value
+
+
 _queue = click.option("--queue", metavar="NAME", help="orders, events, or a consumer's name.  [default: all]")
 _reason = click.option("--reason", metavar="WORDS", help="Only those whose reason contains these words.")
-_order = click.option("--order", metavar="ORDER_ID", help="Only those about this order.")
+_order = click.option("--order", metavar="ORDER_ID", type=options.OrderId(), help="Only those about this order.")
 
 
 def _changing(command: Callable[..., None]) -> Callable[..., None]:
@@ -75,6 +84,8 @@ def _changing(command: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         if not (queue or ids or reason or order or everything):
             raise click.UsageError("Say which: ids, --queue, --reason, --order, or --all.")
+        if ids and everything:
+            raise click.UsageError("--all goes without ids.")
         if exact and reason is None:
             raise click.UsageError("--exact needs --reason.")
         command(selection=Selection(queue, ids, reason, order, exact), **others)
@@ -100,11 +111,27 @@ def dlq() -> None:
 def list_dead_letters(
     *, stage: Stage, queue: str | None, reason: str | None, order: str | None, limit: int, as_json: bool
 ) -> None:
-    """List the dead letters, with reasons and ages."""
-    selection = Selection(queue, (), reason, order)
-    with selection.walk(stage, most=sys.maxsize if reason or order else limit) as walk:
-        rows = [dead_letter.row() for dead_letter in islice(selection.among(walk), limit)]
+    """List the dead letters, with reasons and ages; of many also how many there are for each reason."""
+    selection, most = Selection(queue, (), reason, order), max(limit, _COUNTED)
+    reasons: Counter[tuple[str, str]] = Counter()
+    rows: list[dict[str, Any]] = []
+    with selection.walk(stage, most=sys.maxsize if reason or order else most) as walk:
+        for dead_letter in islice(selection.among(walk), most):
+            reasons[dead_letter.queue.name, dead_letter.reason] += 1
+            if len(rows) < limit:
+                rows.append(dead_letter.row())
     show("Dead letters", rows, ("queue", "id", "age", "order_id", "reason"), as_json=as_json)
+    counted = reasons.total()
+    if counted > len(rows) or counted == most:
+        # Where a filter chooses, only receiving all of them would tell how many there are.
+        count = counted if reason or order else max(counted, selection.depth(stage))
+        about = "" if counted < most else "at least " if reason or order else "about "
+        if count > len(rows):
+            say(f"{len(rows):,} of {about}{count:,} shown; --limit N shows more.", err=True)
+    if counted > _MANY and not as_json:
+        counts = [{"queue": name, "reason": why, "dead_letters": count} for (name, why), count in reasons.most_common()]
+        title = f"Reasons of {'the first ' if counted == most else ''}{number_of(counted, 'dead letter')}"
+        show(title, counts, ("queue", "dead_letters", "reason"), as_json=False, err=True)
 
 
 @dlq.command("show", short_help="Show one dead letter whole.")
@@ -167,6 +194,7 @@ def redrive(
     "--archive",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
+    callback=_in_a_directory,
     help="The file to keep them in, one JSON line each.  [default: dropped-STAGE.jsonl in .local]",
 )
 @_changing
@@ -176,6 +204,8 @@ def drop(
     """Delete dead letters. They are kept in a file, and the order of a command is stored as rejected: otherwise the
     API would report it as "accepted" permanently.
     """
+    if archive is None:
+        project.state_dir().mkdir(parents=True, exist_ok=True)
     file = archive or project.state_dir() / f"dropped-{stage.name}.jsonl"
 
     def drop_one(dead_letter: DeadLetter) -> str:
@@ -200,17 +230,27 @@ def _handle(
     """Ask, handle each dead letter and report, in one walk; return whether any was handled."""
     # Hold them for longer than handling all of them takes at this rate.
     with selection.walk(stage, hold_seconds=max(hold, math.ceil(4 / rate))) as walk:
-        if yes:
-            result = handle_each(walk, selection.among(walk), handle, rate=rate)
-        else:
-            found = list(selection.among(walk))
+        missing = set(selection.ids)
+        selected = selection.among(walk, missing)
+        if not yes:
+            found = list(selected)
+            if missing and found:
+                say(_no_match(missing), err=True)
             _ask(stage, walk, found, done, quiet=as_json)
-            result = handle_each(walk, found, handle, rate=rate)
-    if not as_json and not (result.done or result.stayed):
+            selected = iter(found)
+        result = handle_each(walk, selected, handle, rate=rate)
+    if not (result.done or result.stayed or as_json):
+        if selection.is_of_some:
+            held = " `ordersctl queues` shows how many another command holds." if selection.in_flight(stage) else ""
+            raise click.ClickException(f"{_no_match(missing)}{held}")
         say("No dead letter is visible; `ordersctl queues` shows how many another command holds.", err=True)
         return False
-    _report(stage, selection, result, as_json=as_json)
+    _report(stage, selection, result, missing, as_json=as_json)
     return bool(result.done)
+
+
+def _no_match(missing: Collection[str]) -> str:
+    return f"no dead letter matches {', '.join(sorted(missing)) or 'these options'}."
 
 
 def _ask(stage: Stage, walk: Walk, found: Sequence[DeadLetter], done: str, *, quiet: bool) -> None:
@@ -234,8 +274,8 @@ def _ask(stage: Stage, walk: Walk, found: Sequence[DeadLetter], done: str, *, qu
         raise click.ClickException("the answer took too long: another command may have them. Run it again.")
 
 
-def _report(stage: Stage, selection: Selection, result: Result, *, as_json: bool) -> None:
-    """Print which dead letters were handled and which stayed; exit status 1 when some stayed or came back."""
+def _report(stage: Stage, selection: Selection, result: Result, missing: Collection[str], *, as_json: bool) -> None:
+    """Print which dead letters were handled and which stayed; status 1 if some stayed, came back or are missing."""
     if orders := result.done[NAMES_NO_ORDER]:
         why = "no order id and customer could be read from their commands"
         say(f"For up to {number_of(orders, 'order')} a client may still read `accepted`: {why}.", err=True)
@@ -253,5 +293,8 @@ def _report(stage: Stage, selection: Selection, result: Result, *, as_json: bool
         if in_flight:
             held = number_of(in_flight, "dead letter")
             say(f"Another command holds {held}. If it was killed, that ends after its --hold.", err=True)
-    if result.stayed or CAME_BACK & result.done.keys():
+    nothing = selection.is_of_some and not (result.done or result.stayed)
+    if missing or nothing:
+        say(f"Error: {_no_match(missing)}", err=True)
+    if missing or nothing or result.stayed or CAME_BACK & result.done.keys():
         raise click.exceptions.Exit(1)

@@ -52,7 +52,6 @@ def _command(dead_letter: DeadLetter) -> commands.PlaceOrder | None:
 
 def _keep(dead_letter: DeadLetter, archive: Path) -> None:
     """Append a dead letter to a private file, and wait until it is on the disk."""
-    archive.parent.mkdir(parents=True, exist_ok=True)
     kept = {**dead_letter.row(), "body": dead_letter.body, "attributes": dead_letter.attributes}
     with open_private(archive, "a") as file:
         file.write(json.dumps(kept, default=str) + "\n")

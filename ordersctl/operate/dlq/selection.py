@@ -45,9 +45,21 @@ class Selection:
         """Return a walk over the selection's queues, with at most so many messages of each."""
         return Walk(stage, StageQueues.of(stage).dead_named(self.queue), most=most, hold_seconds=hold_seconds)
 
-    def among(self, found: Iterable[DeadLetter]) -> Iterator[DeadLetter]:
-        """Yield the dead letters that match."""
-        return filter(self.matches, found)
+    @property
+    def is_of_some(self) -> bool:
+        """Whether it asks for certain dead letters, so that finding none is a mistake, and not an empty queue."""
+        return bool(self.ids or self.reason or self.order)
+
+    def among(self, found: Iterable[DeadLetter], missing: set[str] | None = None) -> Iterator[DeadLetter]:
+        """Yield the dead letters that match; an id that one of them has is taken from `missing`."""
+        for dead_letter in filter(self.matches, found):
+            if missing:
+                missing -= {each for each in missing if dead_letter.id.startswith(each)}
+            yield dead_letter
+
+    def depth(self, stage: Stage) -> int:
+        """Return how many messages the selection's queues have, by SQS's own count, held ones too."""
+        return sum(dead_letters.depth(stage, queue) for queue in StageQueues.of(stage).dead_named(self.queue))
 
     def in_flight(self, stage: Stage) -> int:
         """Return how many messages of the selection's queues are held by another command."""

@@ -93,6 +93,12 @@ def in_flight(stage: Stage, queue: Queue) -> int:
     return int(stage.queue_attributes(queue.url, name)[name])
 
 
+def depth(stage: Stage, queue: Queue) -> int:
+    """Return how many messages a queue has, held ones too."""
+    names = "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
+    return sum(map(int, stage.queue_attributes(queue.url, *names).values()))
+
+
 def cloud_event(document: Any) -> Any:
     """Return the event of a consumer's message: the document itself, or the one in SNS's notification."""
     if at(document, "Type") == "Notification":

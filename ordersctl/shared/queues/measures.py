@@ -75,9 +75,9 @@ def row(stage: Stage, queue: Queue, *, dead: bool, age: bool = True) -> dict[str
 
 
 def _oldest_in_engine(queue: Queue) -> float | None:
-    """Return the seconds since the oldest message was sent."""
+    """Return the seconds since the oldest message was sent; 0 where this machine's clock was set back since."""
     times = [int(message["Attributes"]["SentTimestamp"]) / 1_000 for message in engine_messages(queue)]
-    return round(datetime.now(UTC).timestamp() - min(times), 1) if times else None
+    return max(0.0, round(datetime.now(UTC).timestamp() - min(times), 1)) if times else None
 
 
 def engine_messages(queue: Queue) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from ordersctl.shared.stage import Stage
 
 NOBODY = "nobody consumes"
 STUCK = "stuck"
+WHY_STUCK = "its reader makes no progress, or is gone"  # a receive is no proof that its program still runs
 STUCK_AFTER = 2  # visibility timeouts: by then every message was delivered, and those that failed once again
 GRACE_SECONDS = 1  # that a message may wait for a reader that is not known, such as another team's program
 

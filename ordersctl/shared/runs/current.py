@@ -1,7 +1,7 @@
 """The local run that a command means, and what the command needs of it: addresses, logs, the key that signs tokens.
 
 A run is named by ORDERS_STATE_DIR, its directory, or by AWS_ENDPOINT_URL (`--engine`), its engine. Without either it is
-the run in the usual directory, or else the only one of this project.
+the run in the usual directory, or else the only one of this project. Where that leaves others out, the command says so.
 """
 
 import os
@@ -14,6 +14,7 @@ import click
 
 from ordersctl.shared import project
 from ordersctl.shared.engine_client import HEALTH, get_json
+from ordersctl.shared.output import number_of, say
 from ordersctl.shared.runs import state_file
 from ordersctl.shared.runs.state_file import Run
 
@@ -50,6 +51,7 @@ def api_url() -> str:
     run = current()
     if run is None:
         raise NoRunError(f"{_nothing_runs()}{_other_api()}")
+    name_among_several()
     return run.api
 
 
@@ -57,6 +59,7 @@ def require_engine() -> None:
     """Raise NoRunError where no engine is named and nothing of this project runs: the usual port may be another's."""
     if not os.environ.get(ENGINE) and current() is None:
         raise NoRunError(f"{_nothing_runs()}{_other_engine()}")
+    name_among_several()
 
 
 def state_dir() -> Path:
@@ -78,11 +81,28 @@ def key_dir() -> Path:
 
 def as_typed(*arguments: str) -> str:
     """Return an `ordersctl` command as it is to be typed in the current directory, so that it reaches this run."""
-    command = shlex.join([*_program(), *arguments])
     run = None if "--stage" in arguments else current()
-    if run is None or Path(run.state_dir) == project.default_state_dir():
-        return command
-    return f"{STATE_DIR}={shlex.quote(run.state_dir)} {command}"
+    return typed_for(project.default_state_dir() if run is None else Path(run.state_dir), *arguments)
+
+
+def typed_for(state_dir: Path, *arguments: str) -> str:
+    """Return an `ordersctl` command as it is to be typed so that it reaches the run in a directory."""
+    command = shlex.join([*_program(), *arguments])
+    return (
+        command if state_dir == project.default_state_dir() else f"{STATE_DIR}={shlex.quote(str(state_dir))} {command}"
+    )
+
+
+def name_among_several() -> None:
+    """Say on stderr which run a command means, where none is named and several of this project are going."""
+    if os.environ.get(STATE_DIR) or os.environ.get(ENGINE):
+        return
+    if (others := len(state_file.all_living()) - 1) > 0 and (run := current()) is not None:
+        say(
+            f"{number_of(others, 'other run')} of this project {'is' if others == 1 else 'are'} going; this is the one "
+            f"in {run.state_dir}, API {run.api}. {STATE_DIR}=DIR names another.",
+            err=True,
+        )
 
 
 def state_dir_hint() -> str:
