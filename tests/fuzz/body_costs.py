@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.http.requests import MAX_BODY_BYTES
 from testkit.builders import ADDRESS, line
-from testkit.fake_aws.lambda_ import repeatable
+from testkit.fake_aws.repeatable import repeatable
 from tests.fuzz.entry_points import EntryPoints
 
 MAX_CPU_SECONDS = 1.0

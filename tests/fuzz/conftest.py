@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from testkit.fake_aws.lambda_ import repeatable
+from testkit.fake_aws.repeatable import repeatable
 from tests.fuzz.entry_points import EntryPoints
 from tests.unit.http.auth.keys import EC, RSA
 

@@ -22,7 +22,7 @@ with atheris.instrument_imports(include=["chalicelib"]):
         importlib.import_module(_module.name)
 
 from testkit.builders import command, new_order
-from testkit.fake_aws.lambda_ import repeatable
+from testkit.fake_aws.repeatable import repeatable
 from testkit.lambda_events import stream_record
 from testkit.tokens import claims, sign
 from tests.fuzz.entry_points import METHODS, RESOURCES, SCOPES, EntryPoints

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.full  # half a minute; every refusal is tested for its 
 # In a process without threads, since each body is sent in a fork of it.
 PROGRAM = """
 import json, sys
-from testkit.fake_aws.lambda_ import repeatable
+from testkit.fake_aws.repeatable import repeatable
 from tests.fuzz.body_costs import LARGEST_ORDER, cost, shapes
 from tests.fuzz.entry_points import EntryPoints
 

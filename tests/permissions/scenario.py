@@ -5,7 +5,7 @@ import random
 from typing import Any
 
 from testkit.fake_aws.faults import NO_FAULTS, THROTTLED
-from testkit.fake_aws.lambda_ import repeatable
+from testkit.fake_aws.repeatable import repeatable
 from testkit.permissions import calls
 from testkit.permissions.calls import Call
 from tests.resilience.scenarios import Client, Request, Scenario, new_order

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from testkit.fake_aws.lambda_ import repeatable
+from testkit.fake_aws.repeatable import repeatable
 from tests.resilience.authorizer.checker import ADMITTED, CACHED, REFUSED, TRUSTED, UNAVAILABLE, check
 from tests.resilience.authorizer.simulation import AuthorizerRun
 

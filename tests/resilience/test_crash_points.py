@@ -8,7 +8,7 @@ import pytest
 
 from ordersctl.shared.project import PROJECT_DIR
 from testkit.fake_aws.faults import NO_FAULTS, THROTTLED, CrashPoint
-from testkit.fake_aws.lambda_ import repeatable
+from testkit.fake_aws.repeatable import repeatable
 from tests.resilience.history.checker import check
 from tests.resilience.history.evidence import Evidence, impossible_command
 from tests.resilience.scenarios import ADMIN, SERVICE, Client, Request, Scenario, new_order

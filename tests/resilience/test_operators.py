@@ -8,7 +8,7 @@ import pytest
 from ordersctl.operate.dlq.command import drop, redrive
 from ordersctl.operate.replay.command import replay
 from testkit.fake_aws.faults import NO_FAULTS, THROTTLED, CrashPoint
-from testkit.fake_aws.lambda_ import repeatable
+from testkit.fake_aws.repeatable import repeatable
 from testkit.fake_aws.stage import run_command
 from tests.resilience.history.checker import check
 from tests.resilience.scenarios import Client, Request, Scenario, new_order

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from testkit.fake_aws.faults import NO_ANSWER, NO_FAULTS, THROTTLED
-from testkit.fake_aws.lambda_ import Container, repeatable
+from testkit.fake_aws.lambda_ import Container
+from testkit.fake_aws.repeatable import repeatable
 from testkit.fake_aws.services import Message, Queue
 from tests.resilience.history.checker import check
 from tests.resilience.history.evidence import Evidence

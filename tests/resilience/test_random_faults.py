@@ -9,7 +9,7 @@ from dataclasses import fields
 import pytest
 
 from testkit.fake_aws.faults import Odds
-from testkit.fake_aws.lambda_ import repeatable
+from testkit.fake_aws.repeatable import repeatable
 from tests.resilience.history.checker import check
 from tests.resilience.history.evidence import Evidence
 from tests.resilience.simulation import SimulationRun

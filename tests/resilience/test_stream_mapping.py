@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from testkit.fake_aws.faults import FaultInjection, Odds
-from testkit.fake_aws.lambda_ import FakeAws, repeatable
+from testkit.fake_aws.lambda_ import FakeAws
+from testkit.fake_aws.repeatable import repeatable
 from tests.resilience.history.checker import check
 from tests.resilience.simulation import SimulationRun
 from tests.resilience.stream_mapping import SHARDS, MappingSettings, StreamMapping
