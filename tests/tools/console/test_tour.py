@@ -73,6 +73,7 @@ def test_a_click_that_was_meant_for_the_step_before_does_nothing(page: Page, con
     if step(page).inner_text() == "Place an order":
         step(page).click()
     expect(step(page)).to_have_text("Pause invoicing")
+    expect(step(page)).to_be_enabled()
     accepted = number(page, "api")
     page.evaluate(CLICK_AS_IT_CHANGES, "Send a burst of 100")
     Switches(console_run.state_dir).set("invoicing", State.PAUSED)  # as in another terminal: the tour goes on by itself
