@@ -4,6 +4,7 @@ A failure names the release, the kind and the order. The files are never changed
 """
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -41,6 +42,8 @@ def today(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Re
 
 def missing(found: Any, golden: Any, place: str = "") -> list[str]:
     """The places where a value differs from the golden file; a later release may add names."""
+    if re.fullmatch(r"/violations/L/\d+/M/detail/S", place):
+        return []  # words for people, which a release may say better
     if isinstance(golden, dict) and isinstance(found, dict):
         return [each for name, value in golden.items() for each in missing(found.get(name), value, f"{place}/{name}")]
     if isinstance(golden, list) and isinstance(found, list) and len(found) == len(golden):
