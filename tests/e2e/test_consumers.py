@@ -9,14 +9,15 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import boto3
 import httpx
 import pytest
+from click.testing import CliRunner
 
+from ordersctl.cli import main
 from ordersctl.local.tokens import CUSTOMER_SCOPE, local_token
 from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.project import PROJECT_DIR
@@ -172,19 +173,6 @@ def test_load_sees_its_events_beside_other_consumers(run: LocalRun, answers: lis
     eventually(lambda: delivered(run, ORDERS + 5))
 
 
-@contextmanager
-def started_again(run: LocalRun, name: str) -> Iterator[None]:
-    """Run a consumer again that has ended."""
-    environment = {"ORDERS_API_URL": run.url, "AWS_ENDPOINT_URL": run.engine_url}
-    command = [sys.executable, "-m", "ordersctl", "consumer", name]
-    process = subprocess.Popen(command, env={**os.environ, **environment}, cwd=PROJECT_DIR)  # noqa: S603 - our own command
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()
-
-
 def test_a_consumer_that_is_stopped_neither_slows_nor_fails_the_others_and_catches_up(
     run: LocalRun, api: httpx.Client
 ) -> None:
@@ -224,10 +212,11 @@ def test_a_consumer_that_is_stopped_neither_slows_nor_fails_the_others_and_catch
         return {each: api.get(f"/orders/{each}").json()["status"] for each in ids}
 
     inbox = boto3.resource("dynamodb", **client_options(run.engine_url)).Table("orders-local-inventory-inbox")
-    with started_again(run, "inventory"):
-        eventually(lambda: statuses() == dict.fromkeys(ids, "delivered") | {cancelled: "cancelled"})
-        stock: list[Any] = [
-            eventually(lambda each=each: inbox.get_item(Key={"order_id": each}).get("Item"))  # type: ignore[misc]
-            for each in (changed, cancelled)
-        ]
+    resumed = CliRunner().invoke(main, ["resume", "inventory"], env={"ORDERS_STATE_DIR": str(run.state_dir)})
+    assert resumed.exit_code == 0, resumed.output
+    eventually(lambda: statuses() == dict.fromkeys(ids, "delivered") | {cancelled: "cancelled"})
+    stock: list[Any] = [
+        eventually(lambda each=each: inbox.get_item(Key={"order_id": each}).get("Item"))  # type: ignore[misc]
+        for each in (changed, cancelled)
+    ]
     assert (stock[0]["skus"], stock[1]["stock"]) == ({"other": 3}, "released")

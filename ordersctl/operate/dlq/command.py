@@ -111,7 +111,10 @@ def dlq() -> None:
 def list_dead_letters(
     *, stage: Stage, queue: str | None, reason: str | None, order: str | None, limit: int, as_json: bool
 ) -> None:
-    """List the dead letters, with reasons and ages; of many also how many there are for each reason."""
+    """List the dead letters, with reasons and ages.
+
+    Of more than ten it also counts the reasons.
+    """
     selection, most = Selection(queue, (), reason, order), max(limit, _COUNTED)
     reasons: Counter[tuple[str, str]] = Counter()
     rows: list[dict[str, Any]] = []

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ordersctl.local.event_sources.invocation import Handler
+from ordersctl.local.event_sources.mappings import DeadLetterWatch
 from ordersctl.local.event_sources.sqs import QueueMapping
 from testkit.waiting import eventually
 from tests.tools.local.event_sources import MOST_RECEIVES, QueueSource, bodies, depth_of, failing
@@ -166,3 +167,17 @@ def test_a_batch_may_be_larger_than_one_receive(queue: QueueSource) -> None:
 
     assert [len(batch) for batch in seen] == [25]
     assert queue.depth() == 0
+
+
+def test_dead_letters_that_a_command_has_looked_at_are_not_reported_again(queue: QueueSource) -> None:
+    queue.sqs.send_message(QueueUrl=queue.dead_letters, MessageBody="a")
+    watch = DeadLetterWatch(queue.sqs, queue.dead_letters, queue.lines.append)
+    watch.look()
+    held = queue.sqs.receive_message(QueueUrl=queue.dead_letters)["Messages"][0]["ReceiptHandle"]
+    watch.look()
+    queue.sqs.change_message_visibility(QueueUrl=queue.dead_letters, ReceiptHandle=held, VisibilityTimeout=0)
+    watch.look()
+    queue.sqs.send_message(QueueUrl=queue.dead_letters, MessageBody="b")
+    watch.look()
+    name = queue.dead_letters.rpartition("/")[2]
+    assert queue.lines == [f"quarantined: 1 more in {name} (1 now)", f"quarantined: 1 more in {name} (2 now)"]

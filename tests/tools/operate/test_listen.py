@@ -195,3 +195,10 @@ def test_without_a_secret_one_is_made_and_printed(stage: OperatedStage) -> None:
     output, _ = process.communicate(timeout=20)
     (printed,) = re.findall(r"whsec_\S+", output)
     assert len(base64.b64decode(printed.removeprefix("whsec_"))) >= 24
+
+
+def test_a_wrong_secret_of_the_environment_is_blamed_on_its_variable(stage: OperatedStage) -> None:
+    stage.environment["ORDERS_WEBHOOK_SECRET"] = "nonsense"
+    refused = stage.run("listen", "--forward-to", "http://127.0.0.1:9/")
+    assert (refused.exit_code, "'ORDERS_WEBHOOK_SECRET'" in refused.stderr) == (2, True), refused.stderr
+    assert "'--secret'" in stage.run("listen", "--secret", "nonsense").stderr

@@ -178,3 +178,9 @@ def test_another_stage_has_a_stack_of_its_own(stage: OperatedStage, engine_url: 
     result = stage.run("dlq", "list", "--stage", "nowhere", "--region", "us-east-1")
     assert result.exit_code == 1
     assert "nowhere" in result.output
+
+
+def test_a_stage_on_aws_is_not_looked_for_elsewhere_unsaid_and_its_region_is_asked_for(stage: OperatedStage) -> None:
+    without = stage.run("dlq", "list", "--stage", "prod")
+    assert "AWS_ENDPOINT_URL is set: stage prod is looked for at http" in without.stderr
+    assert "You must specify a region. Name it by --region, or in the profile.\n" in without.stderr

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from testkit import builders
 from tests.tools.operate.dlq.dead_letters import KEY_REUSED, a_record, an_event
 from tests.tools.operate.stage import OperatedStage
@@ -62,3 +64,44 @@ def test_show_replaces_a_file_only_when_told_to(stage: OperatedStage, tmp_path: 
     assert "--force" in refused.output
     assert stage.run("dlq", "show", message_id, "--out", str(file), "--force").exit_code == 0
     assert json.loads(file.read_text()) == builders.command()
+
+
+@pytest.mark.parametrize("command", ["redrive", "drop"])
+@pytest.mark.parametrize("chosen", [("12345678",), ("--queue", "orders", "--reason", "bla")], ids=" ".join)
+@pytest.mark.parametrize("as_json", [(), ("--json",)], ids=["text", "json"])
+def test_what_matches_nothing_is_an_error(
+    stage: OperatedStage, command: str, chosen: tuple[str, ...], as_json: tuple[str, ...]
+) -> None:
+    stage.send("queue-dlq", "garbage", reason="not JSON")
+    done = stage.run("dlq", command, *chosen, "--yes", *as_json)
+    assert done.exit_code == 1
+    assert f"Error: no dead letter matches {chosen[0] if len(chosen) == 1 else 'these options'}." in done.stderr
+    assert stage.depth("queue-dlq") == 1
+
+
+def test_an_id_that_matches_nothing_is_named_beside_one_that_is_dropped(stage: OperatedStage) -> None:
+    good = stage.send("inventory-dlq", "garbage")
+    done = stage.run("dlq", "drop", good[:8], "ffffffff-none", "--yes")
+    assert (done.exit_code, stage.depth("inventory-dlq")) == (1, 0)
+    assert "no dead letter matches ffffffff-none." in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [("list", "--order", "foo"), ("drop", "12345678", "--all"), ("redrive", "12345678", "--all")]
+)
+def test_criteria_that_can_choose_nothing_or_contradict_each_other_are_refused(
+    stage: OperatedStage, arguments: tuple[str, ...]
+) -> None:
+    assert stage.run("dlq", *arguments).exit_code == 2
+
+
+def test_a_list_that_is_cut_says_so_and_counts_the_reasons_of_all(stage: OperatedStage) -> None:
+    for number in range(12):
+        stage.send("queue-dlq", f"garbage {number}", reason="not JSON" if number else KEY_REUSED)
+    cut = stage.run("dlq", "list", "--limit", "5")
+    assert len(cut.stdout.splitlines()) == 1 + 5
+    assert "5 of 12 shown; --limit N shows more." in cut.stderr
+    assert "orders\t11\tnot JSON" in cut.stderr
+    assert "5 of 12 shown" in stage.run("dlq", "list", "--limit", "5", "--json").stderr
+    assert "2 of 11 shown" in stage.run("dlq", "list", "--limit", "2", "--reason", "not JSON").stderr
+    assert "shown" not in stage.run("dlq", "list").stderr

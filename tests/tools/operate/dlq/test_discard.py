@@ -69,7 +69,7 @@ def test_a_dropped_message_that_only_names_an_order_is_stored_as_rejected_too(st
 def test_dropped_garbage_is_kept_in_a_file_that_only_its_owner_reads(stage: OperatedStage, tmp_path: Path) -> None:
     for kind, queue in DEAD.items():
         stage.send(queue, f"garbage for {kind}", reason="not JSON")
-    file = tmp_path / "kept" / "dropped.jsonl"
+    file = tmp_path / "dropped.jsonl"
     result = stage.run("dlq", "drop", "--all", "--archive", str(file), "--yes")
     assert result.exit_code == 0
     assert "2 kept in the file." in result.stdout
@@ -82,7 +82,14 @@ def test_dropped_garbage_is_kept_in_a_file_that_only_its_owner_reads(stage: Oper
 
 def test_nothing_is_deleted_when_the_archive_cannot_be_written(stage: OperatedStage, tmp_path: Path) -> None:
     stage.send("queue-dlq", "garbage", reason="not JSON")
-    (tmp_path / "file").touch()
-    result = stage.run("dlq", "drop", "--all", "--archive", str(tmp_path / "file" / "dropped.jsonl"), "--yes")
+    (tmp_path / "dropped.jsonl").symlink_to(tmp_path / "gone" / "dropped.jsonl")
+    result = stage.run("dlq", "drop", "--all", "--archive", str(tmp_path / "dropped.jsonl"), "--yes")
     assert (result.exit_code, stage.depth("queue-dlq")) == (1, 1)
-    assert "still there" in result.output
+    assert "No such file or directory" in result.stderr
+
+
+def test_an_archive_in_a_directory_that_is_not_there_is_refused(stage: OperatedStage, tmp_path: Path) -> None:
+    stage.send("queue-dlq", "garbage", reason="not JSON")
+    refused = stage.run("dlq", "drop", "--all", "--archive", str(tmp_path / "nope" / "x"), "--yes")
+    assert (refused.exit_code, "there is no directory" in refused.stderr, stage.depth("queue-dlq")) == (2, True, 1)
+    assert not (tmp_path / "nope").exists()

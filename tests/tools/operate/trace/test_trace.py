@@ -67,3 +67,13 @@ def test_when_no_log_names_the_order_it_says_where_it_looked(stage: OperatedStag
     assert str(stage.state_dir) in result.stderr
     write_log(stage, "api", json.dumps({"event": "seen", "time": builders.NOW, "order_id": order.order_id}))
     assert stage.run("trace", order.order_id).stderr == ""
+
+
+def test_an_order_that_a_paused_processor_leaves_waiting_is_said_to_wait(stage: OperatedStage) -> None:
+    order_id = builders.fresh_order_id()
+    line = {"event": "order.accepted", "order_id": order_id, "time": builders.NOW, "correlation_id": "c"}
+    write_log(stage, "api", json.dumps(line))
+    (stage.state_dir / "run.json").write_text("{}")
+    assert "waits in the order queue.\n" in stage.run("trace", order_id).stderr
+    stage.run("pause", "processor")
+    assert "waits in the order queue. The processor is paused: " in stage.run("trace", order_id).stderr

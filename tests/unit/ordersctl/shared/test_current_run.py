@@ -157,3 +157,17 @@ def test_the_consoles_address_is_printed_again_while_the_run_serves_it(tmp_path:
         note.console("http://127.0.0.1:9/#key=secret")
         printed = ordersctl("console", ORDERS_STATE_DIR=str(tmp_path))
     assert (printed.exit_code, "http://127.0.0.1:9/#key=secret" in printed.output) == (0, True)
+
+
+@pytest.mark.parametrize("arguments", [("pause", "processor"), ("trigger",), ("queues",)], ids=" ".join)
+def test_of_several_runs_the_usual_one_is_taken_and_named(
+    arguments: tuple[str, ...], tmp_path: Path, runs: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = tmp_path / ".local"
+    monkeypatch.setattr(project, "default_state_dir", lambda: usual)
+    runs.enter_context(noted(run_in(usual)))
+    assert "other run" not in ordersctl(*arguments).stderr
+    runs.enter_context(noted(run_in(tmp_path / ".local-b", port=7)))
+    said = " ".join(ordersctl(*arguments).stderr.split())
+    assert f"1 other run of this project is going; this is the one in {usual}, API {NOTHING}." in said
+    assert "other run" not in ordersctl(*arguments, ORDERS_STATE_DIR=str(usual)).stderr
