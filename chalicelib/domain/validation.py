@@ -29,7 +29,7 @@ _CLOCKS_DIFFER = timedelta(minutes=1)  # by so much a client's clock may be ahea
 _MAX_VIOLATIONS = 20  # of one document: a client that has fixed these asks again
 _MAX_POINTER = 200  # characters
 # In place of pydantic's own words, which name patterns, Python's types and our classes, and not what to send: one for
-# each kind of error that a client's value can cause (tests/service/test_error_texts.py).
+# each kind of error that a client's value can cause (tests/service/http/test_error_texts.py).
 _WORDS: Mapping[str, str] = {
     "bool_type": "Must be true or false",
     "dict_type": "Must be an object",

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -73,3 +74,11 @@ class OrderId(click.ParamType[str]):
         if not is_well_formed(value):
             self.fail(f"{value} is not an order id.", param, ctx)
         return str(value)
+
+
+def in_a_directory(_context: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
+    """Refuse a file in a directory that does not exist."""
+    # A directory that a mistyped path would make holds what customers sent, where nobody looks for it.
+    if value is not None and not value.parent.is_dir():
+        raise click.BadParameter(f"there is no directory {value.parent}.")
+    return value

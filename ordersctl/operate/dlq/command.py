@@ -38,13 +38,6 @@ def _ids(_context: click.Context, _option: click.Parameter, value: tuple[str, ..
     return value
 
 
-def _in_a_directory(_context: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
-    # A directory that a mistyped path would make holds what customers sent, where nobody looks for it.
-    if value is not None and not value.parent.is_dir():
-        raise click.BadParameter(f"there is no directory {value.parent}.")
-    return value
-
-
 _queue = click.option("--queue", metavar="NAME", help="orders, events, or a consumer's name.  [default: all]")
 _reason = click.option("--reason", metavar="WORDS", help="Only those whose reason contains these words.")
 _order = click.option("--order", metavar="ORDER_ID", type=options.OrderId(), help="Only those about this order.")
@@ -197,7 +190,7 @@ def redrive(
     "--archive",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    callback=_in_a_directory,
+    callback=options.in_a_directory,
     help="The file to keep them in, one JSON line each.  [default: dropped-STAGE.jsonl in .local]",
 )
 @_changing

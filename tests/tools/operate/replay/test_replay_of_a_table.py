@@ -82,7 +82,7 @@ def test_a_stopped_replay_continues_in_each_segment_where_it_stopped(tmp_path: A
     pages = table.pages()
     for page in (next(pages) for _ in range(3)):
         read += [order.order_id for order in page.orders if order is not None]
-        progress.add(page, sent=0, left=0)
+        progress.add(page, sent=0, filtered=0, left=0)
         file.write(progress)
     found = file.read()
     assert found is not None
