@@ -33,7 +33,7 @@ def ask(url: str, method: str, path: str, headers: Mapping[str, str] | None = No
 def call(url: str, headers: Mapping[str, str], *, path: str = "/") -> Reply:
     """Create a queue by a form, which needs no preflight from a page."""
     form = {"Action": "CreateQueue", "QueueName": QUEUE, "Version": "2012-11-05"}
-    return ask(url, "POST", path, FORM | headers, urlencode(form))
+    return ask(url, "POST", path, {**FORM, **headers}, urlencode(form))
 
 
 def has_queue(url: str) -> bool:
@@ -149,7 +149,7 @@ WITH_CODE: dict[str, Callable[[Path], dict[str, Any]]] = {
 def test_no_stack_has_what_runs_code(engine_url: str, tmp_path: Path, name: str) -> None:
     cloudformation = boto3.client("cloudformation", **client_options(engine_url))
     marker = tmp_path / "ran"
-    template = {"Resources": WITH_CODE[name](marker)}
+    template: dict[str, Any] = {"Resources": WITH_CODE[name](marker)}
     if name == "sam":
         template["Transform"] = "AWS::Serverless-2016-10-31"
     with pytest.raises((ClientError, WaiterError)):
