@@ -133,7 +133,7 @@ def replay(
             file.write(progress)
             bar.update(task, completed=progress.read)
     file.delete()
-    _report(progress, consumer and consumer.name, as_json=as_json)
+    _report(progress, None if consumer is None else consumer.name, as_json=as_json)
 
 
 def _of_status(found: list[Order | ErasedOrder], statuses: tuple[str, ...]) -> list[Order | ErasedOrder]:
