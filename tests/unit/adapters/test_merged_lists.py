@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
+from string import ascii_lowercase
 
 import pytest
 
@@ -88,9 +89,8 @@ def test_all_keys_are_read_at_the_same_time_and_before_the_deadline_of_the_invoc
 
 
 def test_steps_of_a_rare_status_double_until_they_have_their_full_size() -> None:
-    index = Index(
-        {"k": "zyxwvutsrqponmlkjihgfedcba", "k#1": "", "k#2": "", "k#3": ""}, hidden="zyxwvutsrqponmlkjihgfedcb"
-    )
+    newest_first = ascii_lowercase[::-1]
+    index = Index({"k": newest_first, "k#1": "", "k#2": "", "k#3": ""}, hidden=newest_first[:-1])
     assert index.page(1, is_filtered=True, bounds=Bounds(per_filtered_step=9, per_step=2)) == ("a", None)
     assert [limit for key, limit in index.queries if key == "k"] == [2, 4, 8, 9, 9]
 
