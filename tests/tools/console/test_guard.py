@@ -34,7 +34,7 @@ def answer(
 
     async def ask() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://{HOST}") as client:
-            sent = {name: value.encode() for name, value in (headers or {}).items()}
+            sent = {name.encode(): value.encode() for name, value in (headers or {}).items()}
             return await client.request(method, path, headers=sent, content=content)
 
     return asyncio.run(ask())
