@@ -222,7 +222,7 @@ UV_BY_PIP = install --quiet --disable-pip-version-check --no-compile --require-h
 	@echo "Installing what the local run needs into .venv (once)"
 	@$(PYTHON) -m venv --without-pip .venv
 	@$(PYTHON) -m pip --python .venv/bin/python $(UV_BY_PIP) 2>/dev/null || { $(PYTHON) -m venv .venv && \
-		.venv/bin/python -m pip $(UV_BY_PIP) 2>/dev/null; } || echo "There is no uv to be had: pip installs, which takes longer"
+		.venv/bin/python -m pip $(UV_BY_PIP) 2>/dev/null; } || echo "There is no uv to be had: pip takes its place, and longer"
 	@$(call INSTALL,.venv,requirements-build.txt)
 	@$(call INSTALL,.venv,requirements-run.txt)
 	@touch $@

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ordersctl.client.api import HopelessError, connect, json_object, post_all, problem_text, service_token
 from ordersctl.client.invoices import Placeable
 from ordersctl.shared import options
-from ordersctl.shared.output import echo
+from ordersctl.shared.output import echo, number_of
 from ordersctl.shared.project import SAMPLE_ORDER
 from ordersctl.shared.runs import current
 from ordersctl.shared.stage import LOCAL, Stage, engine_option
@@ -116,7 +116,8 @@ def _poison(count: int) -> None:
     if count == 1:
         echo("A message that is no order is on the order queue; it becomes a dead letter.")
     else:
-        echo(f"{count:,} messages that are no orders are on the order queue; they become dead letters.")
+        sent = number_of(count, "message")
+        echo(f"{sent} that are no orders are on the order queue; they become dead letters.")
 
 
 def _document(response: httpx.Response) -> dict[str, Any]:

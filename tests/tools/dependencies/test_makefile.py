@@ -30,7 +30,7 @@ case "$name $*" in
 esac
 """
 ONCE = "Installing what the local run needs into .venv (once)"
-SLOWER = "There is no uv to be had: pip installs, which takes longer"
+SLOWER = "There is no uv to be had: pip takes its place, and longer"
 BY_UV = ["uv requirements-build.txt", "uv requirements-run.txt"]
 BY_PIP = ["python requirements-build.txt", "python requirements-run.txt"]
 

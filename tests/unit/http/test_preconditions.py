@@ -46,4 +46,4 @@ def test_if_match_that_is_not_a_list_of_etags_is_refused(header: str) -> None:
     with pytest.raises(Problem) as caught:
         preconditions.if_match(a_request(If_Match=header))
     assert (caught.value.slug, caught.value.status) == ("invalid-parameter", 400)
-    assert caught.value.detail == "If-Match is a list of ETags, or *"
+    assert caught.value.detail == 'If-Match is the ETag in its quotes, as in If-Match: "1"; or * for any version'

@@ -79,7 +79,7 @@ def test_a_deployment_says_each_step_of_the_shift_once(capsys: pytest.CaptureFix
     account = Account(looks=[None, {"8": 0.1}, {"8": 0.1}, {"8": 0.2}, {}])
     progress = shift.Progress(account, "orders-prod")
     Stack(account, "orders-prod", pause_seconds=0, watch=progress.report).apply(Plan("one", ()))
-    assert capsys.readouterr().out.splitlines() == [
+    assert capsys.readouterr().err.splitlines() == [
         "10% of the API's requests go to version 8",
         "20% of the API's requests go to version 8",
         "all of the API's requests go to version 7",
