@@ -282,8 +282,8 @@ def _report(stage: Stage, selection: Selection, result: Result, missing: Collect
         for outcome, count in result.done.items():
             say(f"{count} {outcome}.")
         if result.stayed:
-            title = f"{number_of(len(result.stayed), 'dead letter')} still there"
-            show(title, result.stayed, ("queue", "id", "order_id", "reason"), as_json=False, err=True)
+            say(f"{number_of(len(result.stayed), 'dead letter')} still there:", err=True)
+            show("", result.stayed, ("queue", "id", "order_id", "reason"), as_json=False, err=True)
         if result.unfit:
             say(_UNFIT, err=True)
         if in_flight:

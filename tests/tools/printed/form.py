@@ -1,6 +1,7 @@
 """The two forms of what a command prints, which are compared with texts/, letter by letter.
 
-What differs from run to run is written as 0. UPDATE_TEXTS=1 writes the files anew: read the difference before a commit.
+What differs from run to run is written as 0, a tab as |. UPDATE_TEXTS=1 writes the files anew: read the difference
+before a commit.
 """
 
 import os
@@ -62,7 +63,7 @@ class Form:
 
 
 def _without_times(text: str, varying: str | None) -> str:
-    """Write what differs from run to run as zeros of the same length, and leave out spaces at the ends of lines."""
+    """Write what differs from run to run as zeros of the same length, and tabs as |; leave out spaces at line ends."""
     if varying:
         text = re.sub(varying, lambda found: "0".rjust(len(found[0])) if found[0][:1] == " " else "0", text)
     text = re.sub(r"(?<=ord_)[0-9a-z]+", lambda found: "0" * len(found[0]), text)
@@ -75,4 +76,4 @@ def _without_times(text: str, varying: str | None) -> str:
     text = re.sub(r"(?<=http://127\.0\.0\.1:)\d+", "0", text)
     text = re.sub(r"(?<=\t)\d\.\d(?=\t|$)", "0.0", re.sub(r"\b\d s\b", "0 s", text))
     text = re.sub(r"\t\d+(\.\d)?(?=\tord_)", "\t0", text)
-    return "\n".join(line.rstrip(" ") for line in text.splitlines()) + "\n"
+    return "\n".join(line.rstrip(" ").replace("\t", "|") for line in text.splitlines()) + "\n"
