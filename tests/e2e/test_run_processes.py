@@ -230,7 +230,16 @@ def options_of(done: subprocess.CompletedProcess[str], directory: Path) -> dict[
     _, _, line = done.stderr.splitlines()[-1].partition(": ")
     makefile = directory / "Makefile"
     makefile.write_text("run:\n\t@printf '%s\\n' $(ARGS)\n")
-    pasted = subprocess.run(["bash", "-c", line], cwd=directory, capture_output=True, text=True, check=True)  # noqa: S603, S607 - our own line
+    # make within `make test-rest` would say which directory it enters and leaves.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    pasted = subprocess.run(  # noqa: S603 - our own line
+        ["bash", "-c", line],  # noqa: S607
+        cwd=directory,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     words = pasted.stdout.splitlines()
     return {
         word: value if value is not None and not value.startswith("--") else None
