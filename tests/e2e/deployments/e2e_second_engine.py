@@ -139,7 +139,7 @@ def test_a_refused_import_of_table_and_secret_leaves_both_as_they_are(project: P
     before = secret(project)
     done = project.run("-m", "ordersctl", "deploy", "--stage", STAGE, "--yes")
     assert done.returncode == 1
-    assert "taking over what an earlier stack left" in done.stdout
+    assert "taking over what an earlier stack left" in done.stderr
     found = client(project, "dynamodb").get_item(TableName=STACK, Key={"order_id": {"S": "kept"}})
     assert found["Item"]
     assert secret(project) == before

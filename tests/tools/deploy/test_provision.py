@@ -60,7 +60,7 @@ def test_nothing_is_changed_when_the_answer_is_no(project: Project) -> None:
     done = project.run("-m", "ordersctl", "provision", "--stage", "dev")  # its prompt gets no answer
     path.write_text(before)
     assert done.returncode == 1
-    assert "ApiLogGroup" in done.stdout
+    assert "ApiLogGroup" in done.stderr
     groups = stage_on(project.engine_url, "dev").client("logs").describe_log_groups()["logGroups"]
     assert {group["retentionInDays"] for group in groups} == {14}
 

@@ -68,11 +68,11 @@ def test_deploy_raises_a_number_in_two_changes_of_the_stack(project: Project) ->
     project.ordersctl("package", "--stage", "raised", "--template-only")  # no function is invoked
     with_numbers(project.directory / "build" / "raised" / "sam.json")
     first = run(project, "deploy", "raised", "guest=4")
-    assert (first.returncode, "step 1" in first.stdout) == (0, False), first.stdout + first.stderr
+    assert (first.returncode, "step 1" in first.stderr) == (0, False), first.stdout + first.stderr
     raised = run(project, "deploy", "raised", "guest=16")
     assert raised.returncode == 0, raised.stdout + raised.stderr
-    assert "step 1 of 2: SpreadCustomers is guest=4..16" in raised.stdout
-    assert "step 2 of 2: SpreadCustomers is guest=16" in raised.stdout
+    assert "step 1 of 2: SpreadCustomers is guest=4..16" in raised.stderr
+    assert "step 2 of 2: SpreadCustomers is guest=16" in raised.stderr
     assert stage_on(project.engine_url, "raised").spread["guest"].written == 16
     lowered = run(project, "deploy", "raised", "guest=4")
     assert lowered.returncode == 1
