@@ -11,7 +11,7 @@ from chalicelib.domain import clock, commands
 from chalicelib.domain.errors import Poison
 from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
 from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
-from ordersctl.shared.output import printable
+from ordersctl.shared.output import printable, shortened
 
 _SYMBOLS = {"EUR": "€", "GBP": "£", "JPY": "¥", "USD": "$"}
 _MOST_REMEMBERED = 10_000
@@ -88,7 +88,7 @@ class PrintedLines:
             if len(order_id) + len(customer_id) > room:
                 most = min(_SHORT_ORDER_ID, room - min(len(customer_id), _SHORTEST_CUSTOMER))
                 order_id = f"{order_id[: max(most, _SHORTEST_ORDER_ID) - 1]}…"
-                customer_id = _shortened(customer_id, max(room - len(order_id), 3))
+                customer_id = shortened(customer_id, max(room - len(order_id), 3))
         return "  ".join(each for each in (_clock(at), order_id, customer_id, what) if each)
 
     def _note_stored(self, order_id: str) -> None:
@@ -106,14 +106,6 @@ def money(minor_units: int, currency: str | None) -> str:
     whole, rest = divmod(minor_units, 10**exponent)
     amount = f"{whole:,}.{rest:0{exponent}}" if exponent else f"{whole:,}"
     return f"{_SYMBOLS[currency]}{amount}" if currency in _SYMBOLS else f"{currency} {amount}"
-
-
-def _shortened(customer_id: str, most: int) -> str:
-    """Leave out an id's middle: ids of one identity provider begin alike."""
-    if len(customer_id) <= most:
-        return customer_id
-    head, tail = most // 2, (most - 1) // 2
-    return f"{customer_id[:head]}…{customer_id[-tail:]}"
 
 
 def _after(start: float, end: float) -> str:

@@ -168,7 +168,7 @@ def _cell(column: str, value: Any, width: int) -> str:
 
 
 def shortened(name: str, most: int) -> str:
-    """Leave out a name's middle; lines and JSON have it whole."""
+    """Leave out the middle of a name or id, since many begin alike; a pipe and JSON have it whole."""
     end = (most - 1) // 2
     return name if len(name) <= most else f"{name[: most - 1 - end]}…{name[-end:]}"
 
