@@ -118,8 +118,10 @@ class Acts:
 async def run(arguments: Sequence[str], *, most: int = _OUTPUT_CHARACTERS) -> dict[str, Any]:
     """Run an `ordersctl` command; returns it as it is typed, whether it succeeded, and what it printed.
 
-    Of what it printed, the last `most` characters.
+    Of what it printed, the last `most` characters. A document (`--json`) is whole and stands alone: what the command
+    says beside it, on stderr, is left out unless it fails, and one that is longer is not shown.
     """
+    is_document = "--json" in arguments
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -128,17 +130,23 @@ async def run(arguments: Sequence[str], *, most: int = _OUTPUT_CHARACTERS) -> di
         cwd=PROJECT_DIR,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
+        stderr=asyncio.subprocess.PIPE if is_document else asyncio.subprocess.STDOUT,
     )
     try:
-        output, _ = await asyncio.wait_for(process.communicate(), SECONDS)
+        output, said = await asyncio.wait_for(process.communicate(), SECONDS)
     except TimeoutError:
         process.kill()
         await process.wait()
         output = f"It took longer than {SECONDS} s and was stopped.".encode()
+    else:
+        if process.returncode != 0:
+            output += said or b""
     text = printable(output.decode(errors="replace").strip(), keep="\n\t")
+    ok = process.returncode == 0
+    if ok and is_document and len(text) > most:
+        ok, text = False, f"It printed more than {most:,} characters. Type the command to read them."
     return {
         "command": as_typed(*arguments),
-        "ok": process.returncode == 0,
+        "ok": ok,
         "output": text if len(text) <= most else "…" + text[-most:],
     }

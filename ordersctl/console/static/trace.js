@@ -19,7 +19,7 @@ export class Trace extends Component {
       this.setState({ order, why: order.why ?? "" });
       const found = await ask(`${path}/trace`);
       if (this.props.id !== id) return;
-      this.setState({ command: found.command, lines: found.ok ? JSON.parse(found.output.slice(found.output.indexOf("["))) : [], nothing: found.ok ? "" : found.output });
+      this.setState({ command: found.command, lines: found.ok ? JSON.parse(found.output) : [], nothing: found.ok ? "" : found.output });
     } catch (error) { this.setState({ why: `The console did not answer: ${error.message}` }); }
   }
   render({ id, close, replay }, { order, lines, why, command, nothing }) {
