@@ -2,7 +2,8 @@
 
 `python -m testkit.aws_stub PORT MILLISECONDS ANSWERS.json [CERTIFICATE.pem]`: it answers each call after so many
 milliseconds, reads of the table with the answers of the file (operation -> answer), and GET / with the number of calls
-of each operation. With a certificate (its private key and its chain in the same file) it speaks TLS, as AWS does.
+of each operation; a GET of any other path has its answer in the file, under GET. With a certificate (its private key
+and its chain in the same file) it speaks TLS, as AWS does.
 """
 
 import json
@@ -53,7 +54,7 @@ class Handler(BaseHTTPRequestHandler):
         self._send(answer, kind)
 
     def do_GET(self) -> None:
-        self._send(json.dumps(self.server.calls), "application/json")
+        self._send(json.dumps(self.server.calls if self.path == "/" else self.server.table["GET"]), "application/json")
 
     def _send(self, text: str, kind: str) -> None:
         content = text.encode()

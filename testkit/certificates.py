@@ -1,5 +1,7 @@
 """A made-up certificate authority, and the certificate of a server on 127.0.0.1, as AWS's endpoints have them.
 
+The certificate is Cognito's too, for who resolves that name to 127.0.0.1.
+
 An endpoint of AWS sends its own certificate and that of an intermediate authority, both with RSA keys of 2,048 bits.
 """
 
@@ -13,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+COGNITO = "cognito-idp.us-east-1.amazonaws.com"
 _VALID = dt.timedelta(days=2)
 _PEM = serialization.Encoding.PEM
 
@@ -67,8 +70,8 @@ def _signed(name: str, issuer: _Party | None, *, is_authority: bool = True) -> _
         issued_by = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key())
         builder = builder.add_extension(issued_by, critical=False)
     if not is_authority:
-        address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-        builder = builder.add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName(COGNITO)]
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     return _Party(key, builder.sign(issuer.key if issuer else key, hashes.SHA256()))
 
 

@@ -79,13 +79,14 @@ def with_targets(found: "report.Results") -> list[Figure]:
         (POWERTOOLS, "Powertools", 0.45),
     ):
         rows.append(Figure(f"cold accept, bytecode for both, against {name}", ours, cold[peer.name], "M", most))
+    for function, target in (
+        (figures.AUTHORIZER, 0.30),
+        (figures.AUTHORIZER_OF_COGNITO, 0.30),
+        (figures.AUTHORIZER_OF_ANOTHER, None),
+    ):
+        ours, theirs = found.by_function[function]
+        rows.append(Figure(f"cold {function}, bytecode for both, against Chalice", ours, theirs, "M", target))
     rows += [
-        Figure(
-            "cold authorizer, key set in the package, bytecode for both, against Chalice",
-            *found.by_function["authorizer"],
-            "M",
-            0.30,
-        ),
         Figure("warm accept against Chalice at its defaults", warm[ORDERS.name], warm[CHALICE.name], "M", 0.36),
         Figure("warm accept against the raw handler", warm[ORDERS.name], warm[RAW.name], "M", 0.50),
     ]

@@ -4,8 +4,9 @@ import io
 import zipfile
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bench.instructions import lambda_events, measure, trust
 from bench.instructions.measure import Program
@@ -28,10 +29,13 @@ from ordersctl.estimate.cost import comparison
 from ordersctl.estimate.cost.aws_prices import aws_prices
 from ordersctl.estimate.cost.per_order import Load
 from ordersctl.shared.engine_client import get_json
+from testkit.certificates import COGNITO
 
 PEERS = (RAW, CHALICE, FASTAPI, POWERTOOLS, FLASK)
 TUNED = (CHALICE_TUNED, FASTAPI_TUNED, POWERTOOLS_TUNED)  # they accept orders, and do nothing else
-FUNCTIONS = ("accept", "authorizer", "process 10", "publish 10")
+AUTHORIZER = "authorizer"  # with the key set in a file of the package
+AUTHORIZER_OF_COGNITO, AUTHORIZER_OF_ANOTHER = "authorizer, Cognito's key set", "authorizer, another issuer's key set"
+FUNCTIONS = ("accept", AUTHORIZER, AUTHORIZER_OF_COGNITO, AUTHORIZER_OF_ANOTHER, "process 10", "publish 10")
 BATCHES = (1, 10, 100)
 CALL_MS = 5.0  # the time that the stub takes to answer a call, in figures that include waiting
 
@@ -89,12 +93,20 @@ class Bench:
         """Each function with one event."""
         module = package.handler.partition(".")[0]
         programs = {
-            "authorizer": (f"{module}.authorizer", lambda_events.authorize()),
+            AUTHORIZER: (f"{module}.authorizer", lambda_events.authorize()),
             "process 10": (f"{module}.process_orders", lambda_events.process(10)),
             "publish 10": (f"{module}.publish_events", lambda_events.publish(10)),
         }
         accept = {"accept": self.accept(package)}
         return accept | {name: self.program(package, *each) for name, each in programs.items()}
+
+    def downloading_authorizers(self) -> dict[str, Program]:
+        """This service's authorizer, with the key set at an https address: the stub's, by two names."""
+        from_file, port = self.functions(ORDERS)[AUTHORIZER], str(urlsplit(self.url).port)
+        return {
+            name: replace(from_file, extra={"JWT_JWKS": f"https://{host}/pool/jwks.json", "PORT_443": port})
+            for name, host in ((AUTHORIZER_OF_COGNITO, COGNITO), (AUTHORIZER_OF_ANOTHER, "127.0.0.1"))
+        }
 
     def batches(self, package: Package) -> dict[str, tuple[Program, int]]:
         """The handlers that take batches, with batches of each size; and the number of orders in each batch."""
@@ -122,8 +134,9 @@ def cold_bare(bench: Bench) -> dict[str, float]:
 
 def cold_by_function(bench: Bench) -> dict[str, tuple[float, float]]:
     """Function -> instructions (millions) to its first response: this service's, and Chalice's at its defaults."""
-    ours, defaults = (measure.cold_each(bench.functions(package)) for package in (ORDERS, CHALICE))
-    return {name: (ours[name], defaults[name]) for name in FUNCTIONS}
+    ours = measure.cold_each(bench.functions(ORDERS) | bench.downloading_authorizers())
+    defaults = measure.cold_each(bench.functions(CHALICE))
+    return {name: (ours[name], defaults.get(name, defaults[AUTHORIZER])) for name in FUNCTIONS}
 
 
 def warm(bench: Bench) -> dict[str, dict[str, float]]:

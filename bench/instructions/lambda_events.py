@@ -3,6 +3,7 @@
 `python -m bench.instructions.lambda_events accept|process|publish` prints an event with one order.
 """
 
+import functools
 import json
 import sys
 import time
@@ -46,12 +47,12 @@ def list_orders() -> Path:
 
 
 def answers() -> Path:
-    """The content of the stub's table: one order, and a page of the index that is the last."""
+    """The content of the stub's table: one order, and a page of the index that is the last. And the key set."""
     item = order_items.to_item(an_order(order_id=ORDER_ID, customer_id=CUSTOMER, new=ORDER))
     projected = {"order_id", "customer_id", "placed_key", "status", "version", "total", "item_count", "currency"}
     entry = {name: value for name, value in item.items() if name in projected | {"updated_at"}}
     page = {"Items": [entry] * LISTED, "Count": LISTED, "ScannedCount": LISTED}
-    return _written("answers", {"GetItem": {"Item": item}, "Query": page})
+    return _written("answers", {"GetItem": {"Item": item}, "Query": page, "GET": _key_set()})
 
 
 def _call(name: str, method: str, path: str, *, headers: Mapping[str, str] = _NONE, **more: Any) -> Path:
@@ -80,13 +81,21 @@ def _written(name: str, event: dict[str, Any]) -> Path:
     return path
 
 
+@functools.cache
+def _key() -> RSAKey:
+    return RSAKey.generate_key(2048, {"kid": "bench", "use": "sig", "alg": "RS256"})
+
+
+def _key_set() -> dict[str, Any]:
+    return {"keys": [_key().as_dict(private=False)]}
+
+
 def authorize() -> Path:
-    """A token, signed by a key that is made for this run; JWT_JWKS names its key set."""
-    key = RSAKey.generate_key(2048, {"kid": "bench", "use": "sig", "alg": "RS256"})
+    """A token, signed by a key that is made for this run; JWT_JWKS names its key set, which the stub has too."""
     path = BUILD / "jwks.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"keys": [key.as_dict(private=False)]}))
-    token = sign(key, claims(exp=int(time.time()) + 86_400))
+    path.write_text(json.dumps(_key_set()))
+    token = sign(_key(), claims(exp=int(time.time()) + 86_400))
     arn = "arn:aws:execute-api:us-east-1:000000000000:bench/api/POST/orders"
     return _written("authorize", {"type": "TOKEN", "methodArn": arn, "authorizationToken": f"Bearer {token}"})
 

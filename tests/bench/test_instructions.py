@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from bench.instructions import measure
-from bench.instructions.figures import Bench
+from bench.instructions.figures import AUTHORIZER, AUTHORIZER_OF_COGNITO, Bench
 from bench.instructions.packages import ORDERS, PROJECT_DIR, RAW
 
 ALLOWED = 1.05
@@ -27,7 +27,13 @@ pytestmark = [
 def ratios(aws: str) -> dict[str, float]:
     bench = Bench(aws)
     cold_raw, warm_raw = measure.cold_and_warm_instructions(bench.accept(RAW))
-    ratios = {"cold authorizer": measure.cold_instructions(bench.functions(ORDERS)["authorizer"]) / cold_raw}
+    ratios = {
+        "cold authorizer": measure.cold_instructions(bench.functions(ORDERS)[AUTHORIZER]) / cold_raw,
+        "cold authorizer, Cognito's key set": measure.cold_instructions(
+            bench.downloading_authorizers()[AUTHORIZER_OF_COGNITO]
+        )
+        / cold_raw,
+    }
     for name, program in bench.api(ORDERS).items():
         cold, warm = measure.cold_and_warm_instructions(program)
         ratios |= {f"cold {name}": cold / cold_raw, f"warm {name}": warm / warm_raw}

@@ -9,15 +9,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from chalicelib.aws.tls import Authorities
 from chalicelib.http.auth import key_download
 from chalicelib.http.auth.key_download import MAX_BYTES, download
 from chalicelib.http.auth.key_set import read_location
+from testkit import certificates
 
 DEADLINE = 0.4  # seconds; the service's own is longer
 MARGIN = 0.6  # for a machine that is busy
@@ -49,12 +52,21 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """OpenSSL takes the certificates to trust from this variable, when there is one."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    yield
     key_download.trusted_issuers.cache_clear()
-    yield certificate
+
+
+@pytest.fixture
+def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    trust(monkeypatch, certificate)
+    return certificate
+
+
+def trust(monkeypatch: pytest.MonkeyPatch, authorities: Path) -> None:
+    """OpenSSL takes the certificates to trust from this variable, when there is one."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(authorities))
     key_download.trusted_issuers.cache_clear()
 
 
@@ -213,6 +225,24 @@ def test_an_answer_that_is_not_http_is_a_failure(trusted: Path, answer: bytes) -
 def test_an_address_with_an_untrusted_certificate_is_not_read(certificate: Path) -> None:
     with serving(answering(OK + b"Content-Length: 2\r\n\r\n{}"), certificate) as (address, _):
         assert isinstance(fails(address)[0], ssl.SSLCertVerificationError)
+
+
+@pytest.mark.parametrize("trusts", ["Amazon's authorities", "the system's"])
+def test_an_address_of_aws_is_verified_by_amazons_authorities_and_else_by_the_systems(
+    trusts: str, tmp_path: Path, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority, server = certificates.make(tmp_path)
+    amazon = trusts == "Amazon's authorities"
+    monkeypatch.setattr(key_download, "authorities", lambda: Authorities(authority if amazon else certificate))
+    trust(monkeypatch, certificate if amazon else authority)
+    with serving(answering(OK + b"Content-Length: 2\r\n\r\n{}"), server) as (address, _):
+        port = urlsplit(address).port
+        connect = socket.create_connection
+        monkeypatch.setattr(socket, "create_connection", lambda _, *rest: connect(("127.0.0.1", port), *rest))
+        assert download(f"https://{certificates.COGNITO}/pool/.well-known/jwks.json") == b"{}"
+        if amazon:
+            for host in ("127.0.0.1", f"{certificates.COGNITO}.example", "amazonaws.com.example"):
+                assert isinstance(fails(f"https://{host}/")[0], ssl.SSLCertVerificationError)
 
 
 def test_an_address_without_a_server_is_a_failure() -> None:
