@@ -26,7 +26,7 @@ def rollback(stage: Stage, release: str | None, *, yes: bool) -> None:
         return
     if releases.live_version(releases.api) is None:
         raise click.ClickException(f"{releases.api} has no alias: only a packaged stage has releases")
-    wanted = releases.named(release) if release else releases.before()
+    wanted = releases.before() if release is None else releases.named(release)
     moves = releases.moves(wanted)
     if not yes:
         stage.confirm(f"from release {short(releases.live() or 'none')} to {short(wanted)}?")

@@ -55,10 +55,10 @@ class Releases:
     def named(self, beginning: str) -> str:
         """Return the release whose id begins so; ClickException unless exactly one that is kept does."""
         known = [release for release in self.versions(self.api).values() if release]
-        found = {release for release in known if release.startswith(beginning)}
+        found = {release for release in known if beginning and release.startswith(beginning)}
         if len(found) != 1:
             kept = ", ".join(dict.fromkeys(short(release) for release in known)) or "none"
-            raise click.ClickException(f"{beginning} names no kept release, or several; kept, oldest first: {kept}")
+            raise click.ClickException(f"{beginning!r} names no kept release, or several; kept, oldest first: {kept}")
         return found.pop()
 
     def moves(self, release: str) -> list[tuple[str, int]]:

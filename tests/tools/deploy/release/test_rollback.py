@@ -135,7 +135,8 @@ def planned(project: Project, **settings: str) -> str:
     return project.run("-c", code, STAGE).stdout.strip()
 
 
-def test_only_a_release_that_is_kept_can_be_gone_back_to(project: Project) -> None:
-    done = project.run("-m", "ordersctl", "rollback", "--stage", STAGE, "--to", "ffffffffff", "--yes")
+@pytest.mark.parametrize("named", ["ffffffffff", ""])
+def test_only_a_release_that_is_kept_can_be_gone_back_to(project: Project, named: str) -> None:
+    done = project.run("-m", "ordersctl", "rollback", "--stage", STAGE, "--to", named, "--yes")
     assert done.returncode == 1
-    assert "ffffffffff names no kept release" in done.stderr
+    assert f"{named!r} names no kept release" in done.stderr
