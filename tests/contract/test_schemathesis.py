@@ -21,7 +21,7 @@ from tests.contract.hooks import ITS_CUSTOMER, SERVICE
 
 MANY = os.environ.get("ORDERS_CONTRACT_EXAMPLES")
 # How many examples of each operation, in each phase.
-EXTENT = (f"--max-examples={MANY or 10}",)
+EXTENT = (f"--max-examples={MANY or 5}",)
 # In `make test`. Without the values at the limits of every field: those are thousands, and the same for each seed.
 QUICK = EXTENT if MANY else ("--max-examples=4", "--phases=examples,fuzzing,stateful")
 CONFIG = Path(__file__).with_name("schemathesis.toml")

@@ -1,4 +1,4 @@
-"""`kill -9` of a redrive and of a replay at random points, twenty times each: nothing is lost."""
+"""`kill -9` of a redrive and of a replay at random points, ten times each: nothing is lost."""
 
 import json
 import random
@@ -13,9 +13,9 @@ from testkit import builders
 from testkit.waiting import eventually
 from tests.tools.operate.stage import OperatedStage
 
-pytestmark = pytest.mark.full  # forty processes are started and killed
+pytestmark = pytest.mark.full  # twenty processes are started and killed
 
-KILLS = 20
+KILLS = 10
 
 
 def kill_often(stage: OperatedStage, *arguments: str, watched: str, within: float) -> int:
@@ -33,7 +33,7 @@ def _has_an_effect(stage: OperatedStage, process: "subprocess.Popen[str]", watch
     return process.poll() is not None or stage.depth(watched) != before
 
 
-def test_a_redrive_that_is_killed_twenty_times_loses_nothing(stage: OperatedStage) -> None:
+def test_a_redrive_that_is_killed_ten_times_loses_nothing(stage: OperatedStage) -> None:
     ids = [builders.fresh_order_id() for _ in range(300)]
     for order_id in ids:
         stage.send("queue-dlq", builders.command(order_id=order_id), reason="the table was away")
@@ -46,7 +46,7 @@ def test_a_redrive_that_is_killed_twenty_times_loses_nothing(stage: OperatedStag
     assert redriven.total() <= len(ids) + KILLS  # each kill repeats at most the message between sending and deleting
 
 
-def test_a_replay_that_is_killed_twenty_times_publishes_every_order(stage: OperatedStage) -> None:
+def test_a_replay_that_is_killed_ten_times_publishes_every_order(stage: OperatedStage) -> None:
     orders = [builders.an_order(order_id=builders.fresh_order_id()) for _ in range(400)]
     stage.store_many(orders)
     stage.publisher_catches_up()

@@ -68,7 +68,7 @@ def test_gateway_responses_and_direct_acceptance_name_the_origin_as_the_code_doe
 @pytest.mark.full  # `make check` lints the templates of stage prod
 @pytest.mark.timeout(900)  # on a busy machine
 def test_the_linter_accepts_the_template_with_an_origin(with_cors: Template, tmp_path: Path) -> None:
-    assert complaints(tmp_path, sam=with_cors, translated=translated(with_cors)) == ""
+    assert complaints(tmp_path, translated=translated(with_cors)) == ""
 
 
 def test_without_an_origin_no_answer_names_one(template: Template) -> None:
