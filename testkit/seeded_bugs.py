@@ -97,20 +97,24 @@ def _run(command: list[str], tree: Path, environment: dict[str, str]) -> subproc
     return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
 
 
-def _test(test: str, tree: Path) -> Outcome:
+def _pytest(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ORDERS_")}
     environment |= {"HYPOTHESIS_PROFILE": "seeded-bugs"}
     # -m "": also a test that is marked `full`.
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-m", "", "-p", "no:cacheprovider", test]
-    done = _run(command, tree, environment)
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "", "-p", "no:cacheprovider", *arguments]
+    return _run(command, tree, environment)
+
+
+def _test(test: str, tree: Path) -> Outcome:
+    done = _pytest(tree, "-x", test)
     return Outcome(test, done.returncode, done.stdout + done.stderr)
 
 
-def run_without_bug(test: str) -> str | None:
-    """Run a test with nothing seeded; returns the reason when it does not pass."""
+def run_without_bugs(tests: Iterable[str]) -> str:
+    """Run tests with nothing seeded, each once; returns the end of pytest's output when one does not pass, else ""."""
     with _copy() as tree:
-        outcome = _test(test, tree)
-    return None if outcome.code == _PASSED else f"{test}: {outcome.reason}"
+        done = _pytest(tree, "-n", str(WORKERS), "--dist", "loadfile", "--tb=line", *tests)
+    return "" if done.returncode == _PASSED else (done.stdout + done.stderr)[-10_000:]
 
 
 def run_with(bug: Bug) -> tuple[bool, list[str]]:
@@ -137,12 +141,12 @@ def _report(bug: Bug) -> bool:
 
 def check(selected: list[Bug]) -> int:
     """Run the bugs' tests without and with each of them; returns the exit code."""
+    tests = sorted({test for bug in selected for test in bug.tests})
+    print(f"{len(tests)} tests without a bug:", flush=True)
+    if failures := run_without_bugs(tests):
+        print("some do not pass, so that they would show nothing:", failures, sep="\n")
+        return 1
     with ThreadPoolExecutor(WORKERS) as pool:
-        tests = sorted({test for bug in selected for test in bug.tests})
-        print(f"{len(tests)} tests without a bug:", flush=True)
-        if failures := [failure for failure in pool.map(run_without_bug, tests) if failure]:
-            print("these do not pass, so that they would show nothing:", *failures, sep="\n")
-            return 1
         print(f"all pass\n{len(selected)} seeded bugs:", flush=True)
         found = sum(pool.map(_report, selected))
     print(f"{found} of {len(selected)} seeded bugs found")
