@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ordersctl.client.api import json_object, problem_text
 from ordersctl.shared.output import number_of
 from ordersctl.shared.project import SAMPLE_ORDER
+from ordersctl.shared.runs.current import as_typed
 from ordersctl.shared.stage import Stage
 
 _PAUSE_SECONDS = 0.2
@@ -144,7 +145,7 @@ class Smoke:
         }
         full = [name for name, each in depths.items() if each["ApproximateNumberOfMessages"] != "0"]
         if full:
-            raise StepError(f"not empty: {', '.join(full)}; ordersctl dlq list --stage {self.stage.name}")
+            raise StepError(f"not empty: {', '.join(full)}; {as_typed('dlq', 'list', *self.stage.option)} shows them")
         return "both queues are empty"
 
     def raises_no_alarm(self) -> str:

@@ -93,12 +93,17 @@ def run(
                 supervisor.start_seed(seed.resolve())
             supervisor.watch(note.processes)
     except KeyboardInterrupt:
+        _ignore_signals()  # Ctrl-C ends the reader of a pipe too, so the run may be ending when the signal comes
         _say("\nStopping.", nl=False)
     finally:
-        for number in _SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
+        _ignore_signals()
         supervisor.stop()
     _say(" Everything has ended.")
+
+
+def _ignore_signals() -> None:
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _given_options() -> dict[str, str | None]:

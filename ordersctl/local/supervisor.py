@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,7 +16,7 @@ from ordersctl.local.child_process import Child, stop
 from ordersctl.local.engine import deploy, engine, set_visibility
 from ordersctl.shared import project
 from ordersctl.shared.engine_client import HEALTH, get_json
-from ordersctl.shared.output import echo
+from ordersctl.shared.output import echo, has_no_reader
 from ordersctl.shared.runs.current import typed_for
 from ordersctl.shared.switches import CONSUMERS, State, Switches
 
@@ -119,6 +120,8 @@ class Supervisor:
         note(self._pids())
         while True:
             time.sleep(0.1)
+            if has_no_reader(sys.stdout):  # as in make run | head: no line that is printed would tell while none comes
+                raise KeyboardInterrupt
             self._refuse_ended(self.servers)
             self._report_ended(reported, switches)
             self._report_seed()

@@ -12,7 +12,7 @@ import click
 from chalicelib.domain.orders import OrderStatus
 from ordersctl.operate.webhook import Secret, SecretParameter, Webhook
 from ordersctl.shared import options
-from ordersctl.shared.output import WIDE, Console, echo, number_of, printable
+from ordersctl.shared.output import WIDE, Console, after_ctrl_c, echo, number_of, printable
 from ordersctl.shared.queues.own_queue import HEARTBEAT_SECONDS, heartbeat, own_queue
 from ordersctl.shared.stage import Stage, with_stage
 
@@ -77,22 +77,25 @@ def listen(
         raise click.ClickException(f"stage {stage.name} publishes to the bus {stage.event_bus}, not to its topic.")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    handled = 0
+    received, handled = set[str](), set[str]()
     try:
         # The webhook first: making it takes a while, and Ctrl-C meanwhile would leave a queue that nobody deletes.
         with _webhook(forward_to, secret) as webhook, own_queue(stage, types, visibility=retry_after) as url:
             echo("Listening; Ctrl-C ends it.", err=True)
             console = Console()
             for message in _messages(stage, url):
+                received.add(message["MessageId"])
                 trouble = None if webhook is None else webhook.post(message["Body"], otherwise=message["MessageId"])
                 echo(_as_json(message["Body"]) if as_json else _line(message["Body"], trouble, console))
                 if trouble is None:
                     stage.client("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-                    handled += 1
-                if handled == count:
+                    handled.add(message["MessageId"])
+                if len(handled) == count:
                     return
     except KeyboardInterrupt:
-        echo(f" {number_of(handled, 'event')} received.", err=True)
+        after_ctrl_c()
+        refused = f", {len(received - handled)} not accepted by the webhook" if received - handled else ""
+        echo(f"{number_of(len(received), 'event')} received{refused}.", err=True)
 
 
 def _messages(stage: Stage, url: str) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,7 @@ import click
 
 from chalicelib.domain import clock
 from ordersctl.shared import options
-from ordersctl.shared.output import Console, echo, say, show
+from ordersctl.shared.output import Console, after_ctrl_c, echo, say, show
 from ordersctl.shared.queues.measures import stream_rows
 from ordersctl.shared.queues.states import NOBODY, STUCK, WHY_STUCK, queue_rows
 from ordersctl.shared.runs.current import as_typed
@@ -51,7 +51,7 @@ def queues(*, stage: Stage, as_json: bool, watch: bool, every: int | None) -> No
             _show(stage, found, as_json=as_json, indent=None)
             time.sleep(every or _SECONDS[0 if stage.is_local else 1])
     except KeyboardInterrupt:
-        return
+        after_ctrl_c()
 
 
 def _measured(stage: Stage) -> dict[str, Rows]:

@@ -12,6 +12,7 @@ from chalicelib.domain import commands
 from ordersctl.shared.queues.stage_queues import Queue
 from ordersctl.shared.stage import Stage
 
+_LONGEST_SLEEP = 0.2  # seconds, so that Ctrl-C ends threads that wait
 _OF_A_DEAD_LETTER = {"reason", "source"}  # attributes with the reason why a message is in a dead-letter queue
 
 
@@ -22,13 +23,20 @@ class RateLimit:
         self._step = 1 / per_second
         self._next = time.monotonic()
         self._lock = threading.Lock()
+        self._is_over = False
 
-    def wait(self, steps: int = 1) -> None:
-        """Wait until it is time for the next steps."""
+    def wait(self, steps: int = 1) -> bool:
+        """Wait until it is time for the next steps; False once `end` was called, when they must not be done."""
         with self._lock:
             begin = max(self._next, time.monotonic())
             self._next = begin + steps * self._step
-        time.sleep(max(0.0, begin - time.monotonic()))
+        while not self._is_over and (left := begin - time.monotonic()) > 0:
+            time.sleep(min(left, _LONGEST_SLEEP))
+        return not self._is_over
+
+    def end(self) -> None:
+        """Let no thread wait any longer."""
+        self._is_over = True
 
 
 def publisher(stage: Stage) -> Publisher:

@@ -50,7 +50,8 @@ def trace(*, stage: Stage, order_id: str, hours: int | None, as_json: bool) -> N
     if not rows:
         raise click.ClickException(
             f"nothing is known of {order_id}: not in the table, dead-letter queues or logs. If a client holds a "
-            f"202 for it, its command is still on the order queue: ordersctl queues.{_paused(stage, queues)}"
+            "202 for it, its command is still on the order queue, as "
+            f"{current.as_typed('queues', *stage.option)} shows.{_paused(stage, queues)}"
         )
     if order is None and not dead:
         say(f"It is not stored: its command waits in the order queue.{_paused(stage, queues)}", err=True)
@@ -86,8 +87,7 @@ def _paused(stage: Stage, queues: StageQueues) -> str:
         state = reader_states(stage, StageQueues(queues.live[:1], ())).get("processor")
     except ClientError:  # who may trace need not be allowed to see Lambda's mappings
         return ""
-    stage_option = () if stage.is_local else ("--stage", stage.name)
-    return f" The processor is {state}: {current.as_typed('resume', 'processor', *stage_option)}" if state else ""
+    return f" The processor is {state}: {current.as_typed('resume', 'processor', *stage.option)}" if state else ""
 
 
 def _stored(stage: Stage, order_id: str) -> Order | ErasedOrder | None:

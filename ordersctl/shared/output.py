@@ -10,10 +10,12 @@ control characters as escapes instead of sending them to the terminal.
 
 import json
 import re
+import select
+import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 import rich.box
@@ -139,6 +141,19 @@ def progress_bar(console: rich.console.Console, *, hidden: bool, transient: bool
     """Return a bar that shows a task's description, how much of it is done, and the time that it has taken."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=console, transient=transient, disable=hidden or not console.is_terminal)
+
+
+def after_ctrl_c() -> None:
+    """End the line into which a terminal has written ^C."""
+    if sys.stderr.isatty():
+        click.echo(err=True)
+
+
+def has_no_reader(stream: TextIO) -> bool:
+    """Return whether the program at the other end of this pipe has ended; False for a terminal or a file."""
+    waiting = select.poll()
+    waiting.register(stream, 0)  # POLLERR and POLLHUP are always reported
+    return any(happened & (select.POLLERR | select.POLLHUP) for _, happened in waiting.poll(0))
 
 
 def duration(seconds: float) -> str:

@@ -16,7 +16,7 @@ from chalicelib.domain.errors import Fault
 from chalicelib.settings import Spread, parse_spread
 from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.options import HttpUrl
-from ordersctl.shared.output import say
+from ordersctl.shared.output import echo, say
 from ordersctl.shared.runs import current
 
 LOCAL = "local"
@@ -90,12 +90,18 @@ class Stage:
             account = "unknown"
         return f"Stage {self.name} of account {account}"
 
+    @property
+    def option(self) -> tuple[str, ...]:
+        """The option by which a command names this stage; none for the local run, its default."""
+        return () if self.is_local else ("--stage", self.name)
+
     def confirm(self, question: str) -> None:
         """Ask whether to change this stage, in red for production; click's Abort when the answer is no."""
         title = self.title
         if self.name.startswith("prod") and "NO_COLOR" not in os.environ:
             title = click.style(title, fg="red", bold=True)
-        click.confirm(f"{title}: {question}", abort=True, err=True)
+        if not _agreed(f"{title}: {question}"):
+            raise click.Abort
 
     def queue_attributes(self, url: str, *names: str) -> dict[str, str]:
         """Return attributes of a queue, by name."""
@@ -140,6 +146,15 @@ def _described(stage: Stage) -> dict[str, dict[str, str]]:
         "outputs": {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])},
         "parameters": {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", [])},
     }
+
+
+def _agreed(question: str) -> bool:
+    """Ask; click's Abort at Ctrl-C and where nobody answers, on a line of its own."""
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:
+        echo("", err=True)
+        raise
 
 
 def _use_engine(ctx: click.Context, _option: click.Parameter, value: str | None) -> str | None:

@@ -76,11 +76,12 @@ def test_a_signal_ends_everything_promptly(own_run: LocalRun, number: signal.Sig
     assert "Traceback" not in own_run.said()
 
 
+@pytest.mark.parametrize("ctrl_c", [True, False])
 @pytest.mark.parametrize(("both", "unbuffered"), [(False, ""), (True, ""), (False, "1")])
-def test_ctrl_c_that_ends_the_reader_of_a_pipe_too_ends_everything_as_without_one(
-    tmp_path: Path, *, both: bool, unbuffered: str
+def test_when_the_reader_of_a_pipe_ends_with_ctrl_c_or_by_itself_everything_ends_as_without_one(
+    tmp_path: Path, *, both: bool, unbuffered: str, ctrl_c: bool
 ) -> None:
-    """`make run | cat`, and `make run 2>&1 | cat`: the terminal sends SIGINT to both programs."""
+    """`make run | cat`, and `make run 2>&1 | cat`: the terminal sends SIGINT to both programs. `make run | head`."""
     ports = [str(free_port()), "--engine-port", str(free_port()), "--console-port", "0"]
     whole = [sys.executable, "-m", "ordersctl", "run", "--port", *ports, "--state-dir", str(tmp_path / "state")]
     errors = tmp_path / "errors"
@@ -95,7 +96,8 @@ def test_ctrl_c_that_ends_the_reader_of_a_pipe_too_ends_everything_as_without_on
         assert run.stdout is not None
         assert any(b"Ctrl-C stops" in each for each in run.stdout)
         run.stdout.close()
-        run.send_signal(signal.SIGINT)
+        if ctrl_c:
+            run.send_signal(signal.SIGINT)
 
         assert run.wait(10) == 0
         assert errors.read_text() == ("" if both else "\nStopping. Everything has ended.\n")

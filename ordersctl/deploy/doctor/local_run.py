@@ -100,7 +100,9 @@ def _unread(run: Run, queue: Mapping[str, Any]) -> Iterator[Finding]:
     """Report a queue whose messages wait; a sample consumer that the run was not asked to start is fine."""
     name, count = queue["queue"], number_of(queue["waiting"] + queue["in_flight"], "message")
     if queue["state"] == STUCK:
-        yield Finding(fine=False, what=f"{name} is stuck, with {count}: {WHY_STUCK}", remedy="see its reader's log")
+        is_sample = name in CONSUMERS and name not in run.processes
+        remedy = f"see its reader's log{', or ' + as_typed('resume', name) if is_sample else ''}"
+        yield Finding(fine=False, what=f"{name} is stuck, with {count}: {WHY_STUCK}", remedy=remedy)
     elif queue["state"] == NOBODY:
         left_out = name in CONSUMERS and name not in run.processes
         remedy = as_typed("resume", name) if name in CONSUMERS else "start its reader, or delete its subscription"

@@ -20,16 +20,13 @@ from ordersctl.shared import options, project
 from ordersctl.shared.files import open_private
 from ordersctl.shared.output import duration, echo, number_of, printable, printable_json, say, show, wrote
 from ordersctl.shared.queues.dead_letters import DeadLetter
+from ordersctl.shared.runs.current import as_typed
 from ordersctl.shared.stage import Stage, with_stage
 
 _SHORTEST_ID = 6
 _COUNTED = 1_000  # dead letters whose reasons are counted: a hundred receives, some two seconds on AWS
 _MANY = 10  # dead letters, more than which a person does not count
 _ANSWER_SECONDS = 900  # seconds for which dead letters are held while the operator is asked
-_UNFIT = (
-    "What would come straight back is not sent. Drop it (ordersctl dlq drop), or fix it "
-    "(ordersctl dlq show ID --out FILE) and send the fixed one (ordersctl dlq redrive ID --with FILE)."
-)
 
 
 def _ids(_context: click.Context, _option: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -150,7 +147,7 @@ def show_dead_letter(*, stage: Stage, id_: str, queue: str | None, out: Path | N
     if out is not None:
         with open_private(out, "w") as file:
             file.write(body + "\n")
-        wrote(out, f"Fix it, then:\n  ordersctl dlq redrive {dead_letter.id} --with {out}")
+        wrote(out, f"Fix it, then:\n  {as_typed('dlq', 'redrive', dead_letter.id, '--with', str(out), *stage.option)}")
         return
     where = f"in {dead_letter.queue.full_name}, for {duration(dead_letter.age)}"
     say(f"{dead_letter.id} {where}: {printable(dead_letter.reason)}", err=True)
@@ -236,10 +233,10 @@ def _handle(
             selected = iter(found)
         result = handle_each(walk, selected, handle, rate=rate)
     if not (result.done or result.stayed or as_json):
+        held = f"{as_typed('queues', *stage.option)} shows how many another command holds."
         if selection.is_of_some:
-            held = " `ordersctl queues` shows how many another command holds." if selection.in_flight(stage) else ""
-            raise click.ClickException(f"{_no_match(missing)}{held}")
-        say("No dead letter is visible; `ordersctl queues` shows how many another command holds.", err=True)
+            raise click.ClickException(_no_match(missing) + (f" {held}" if selection.in_flight(stage) else ""))
+        say(f"No dead letter is visible; {held}", err=True)
         return False
     _report(stage, selection, result, missing, as_json=as_json)
     return bool(result.done)
@@ -260,7 +257,7 @@ def _ask(stage: Stage, walk: Walk, found: Sequence[DeadLetter], done: str, *, qu
             kind = each.queue.name, each.reason
             oldest[kind] = max(each.age, oldest.get(kind, 0))
         rows = [
-            {"queue": queue, "reason": reason, "dead_letters": count, "oldest": oldest[queue, reason]}
+            {"queue": queue, "reason": reason, "dead_letters": count, "oldest": round(oldest[queue, reason])}
             for (queue, reason), count in counts.most_common()
         ]
         show(f"To be {done}", rows, ("queue", "dead_letters", "oldest", "reason"), as_json=False, err=True)
@@ -268,6 +265,12 @@ def _ask(stage: Stage, walk: Walk, found: Sequence[DeadLetter], done: str, *, qu
     stage.confirm(f"{number_of(len(found), 'dead letter')} will be {done}. Go on?")
     if walk.is_over:
         raise click.ClickException("the answer took too long: another command may have them. Run it again.")
+
+
+def _way_out(stage: Stage) -> str:
+    commands = ("drop",), ("show", "ID", "--out", "FILE"), ("redrive", "ID", "--with", "FILE")
+    drop, keep, send = (as_typed("dlq", *each, *stage.option) for each in commands)
+    return f"What would come straight back is not sent. Drop it: {drop}. Or fix it: {keep}, then {send}."
 
 
 def _report(stage: Stage, selection: Selection, result: Result, missing: Collection[str], *, as_json: bool) -> None:
@@ -285,7 +288,7 @@ def _report(stage: Stage, selection: Selection, result: Result, missing: Collect
             say(f"{number_of(len(result.stayed), 'dead letter')} still there:", err=True)
             show("", result.stayed, ("queue", "id", "order_id", "reason"), as_json=False, err=True)
         if result.unfit:
-            say(_UNFIT, err=True)
+            say(_way_out(stage), err=True)
         if in_flight:
             held = number_of(in_flight, "dead letter")
             say(f"Another command holds {held}. If it was killed, that ends after its --hold.", err=True)

@@ -2,8 +2,9 @@
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -118,12 +119,10 @@ def replay(
     progress = file.read() or ReplayProgress(until=_window_end(publisher_lag, since, until))
     _agree(stage, progress, "every subscriber" if consumer is None else consumer.full_name, yes=yes, quiet=as_json)
     send = targets.to_all(stage) if consumer is None else targets.to_consumer(stage, consumer)
-    question, send_orders = (
-        Question(order_ids, customer, since),
-        partial(send_all, source_of(stage), send, RateLimit(rate)),
-    )
-    with progress_bar(Console(stderr=True), hidden=as_json) as bar:
-        task = bar.add_task("orders read", total=question.count(stage), completed=progress.read)
+    question = Question(order_ids, customer, since)
+    with progress_bar(Console(stderr=True), hidden=as_json) as bar, _resumable(as_json=as_json):
+        task = bar.add_task("orders", total=question.count(stage), completed=progress.read)
+        send_orders = partial(send_all, source_of(stage), send, RateLimit(rate), partial(bar.advance, task))
         for page in question.pages(stage, progress):
             chosen = publisher_lag.without_recent(page)
             left = len(page.orders) - page.orders.count(None) - len(chosen)
@@ -134,6 +133,17 @@ def replay(
             bar.update(task, completed=progress.read)
     file.delete()
     _report(progress, consumer.name if consumer else None, as_json=as_json)
+
+
+@contextmanager
+def _resumable(*, as_json: bool) -> Iterator[None]:
+    """Say at Ctrl-C what the same command will do."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not as_json:
+            say("Stopped. The same command continues where it was.", err=True)
+        raise
 
 
 def _of_status(found: list[Order | ErasedOrder], statuses: tuple[str, ...]) -> list[Order | ErasedOrder]:
@@ -169,18 +179,31 @@ def _window_end(publisher_lag: PublisherLag, since: str | None, until: str | Non
     return end
 
 
-def send_all(source: str, send: targets.Send, limit: RateLimit, chosen: list[Order | ErasedOrder]) -> int:
-    """Send the event of each order, and return how many events the target took."""
+def send_all(
+    source: str,
+    send: targets.Send,
+    limit: RateLimit,
+    done: Callable[[int], None],
+    chosen: list[Order | ErasedOrder],
+) -> int:
+    """Send the event of each order, and return how many events the target took; `done` is told of each batch."""
 
     def send_batch(batch: Sequence[Order | ErasedOrder]) -> int:
-        limit.wait(len(batch))
-        return send([orders.event_of(order, source=source) for order in batch])
+        if not limit.wait(len(batch)):
+            return 0  # the command is being stopped
+        sent = send([orders.event_of(order, source=source) for order in batch])
+        done(len(batch))
+        return sent
 
     if len(chosen) <= _AT_ONCE:
         return send_batch(chosen) if chosen else 0
     batches = [chosen[start : start + _AT_ONCE] for start in range(0, len(chosen), _AT_ONCE)]
     with ThreadPoolExecutor(SENDERS) as threads:
-        return sum(threads.map(send_batch, batches))
+        try:
+            return sum(threads.map(send_batch, batches))
+        except BaseException:
+            limit.end()
+            raise
 
 
 def _report(progress: ReplayProgress, consumer: str | None, *, as_json: bool) -> None:

@@ -55,11 +55,14 @@ def _state(stage: Stage, queue: Queue, row: dict[str, Any]) -> str:
 
 
 def _is_read_here(queue: Queue, oldest: float | None) -> bool:
-    """Return whether a process of the run reads a queue, or another program has received one of its messages."""
+    """Return whether a process of the run reads a queue, or another program does.
+
+    One that reads receives a message again after it has failed; who received it once, and no more, had a look.
+    """
     name = "event sources" if queue.kind == "orders" else queue.name
     if processes().get(name) or oldest is None or oldest < GRACE_SECONDS:
         return True
-    return any(each["ReceiveCount"] for each in engine_messages(queue))
+    return any(each["ReceiveCount"] > 1 for each in engine_messages(queue))
 
 
 def _is_read(stage: Stage, queue: Queue) -> bool:

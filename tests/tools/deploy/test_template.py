@@ -57,7 +57,9 @@ def complaints(directory: Path, *options: str, **documents: Template) -> str:
 
 @pytest.mark.full  # `make check` lints the templates of stage prod
 @pytest.mark.timeout(900)  # on a busy machine
-def test_the_linter_accepts_what_is_made_of_the_template(packaged: Template, template: Template, tmp_path: Path) -> None:
+def test_the_linter_accepts_what_is_made_of_the_template(
+    packaged: Template, template: Template, tmp_path: Path
+) -> None:
     retained = excerpt(packaged, ["OrderTable", "IdSecret"])
     documents = {"translated": template, "provisioned": templates.resources(), "retained": retained}
     assert complaints(tmp_path, **documents) == ""

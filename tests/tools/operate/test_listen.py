@@ -188,6 +188,19 @@ def test_a_webhook_gets_each_event_as_a_cloud_event_until_it_accepts_it(stage: O
     assert SECRET not in output
 
 
+def test_at_the_end_it_counts_what_the_webhook_did_not_accept(stage: OperatedStage) -> None:
+    webhook = Webhook(204, 503)
+    with webhook.open() as url:
+        process = stage.start("listen", "--forward-to", url, "--secret", SECRET, "--retry-after", "3600")
+        eventually(lambda: listening(stage))
+        for _ in range(2):
+            publish(stage, builders.an_order(order_id=builders.fresh_order_id()))
+        eventually(lambda: len(webhook.received) == 2)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=20)
+    assert output.splitlines()[-1] == "2 events received, 1 not accepted by the webhook."
+
+
 def test_without_a_secret_one_is_made_and_printed(stage: OperatedStage) -> None:
     process = stage.start("listen", "--forward-to", "http://127.0.0.1:9/")
     eventually(lambda: listening(stage))

@@ -61,6 +61,7 @@ def send(client: BatchClient, page: Page) -> int:
         "urn:orders:x",
         to_consumer(Stage("x", client, {}), QUEUE),  # type: ignore[arg-type]  # as much of a session as it needs
         RateLimit(1_000_000),
+        lambda _: None,
         [order for order in page.orders if order is not None],
     )
 
