@@ -33,7 +33,7 @@ from testkit.certificates import COGNITO
 
 PEERS = (RAW, CHALICE, FASTAPI, POWERTOOLS, FLASK)
 TUNED = (CHALICE_TUNED, FASTAPI_TUNED, POWERTOOLS_TUNED)  # they accept orders, and do nothing else
-AUTHORIZER = "authorizer"  # with the key set in a file of the package
+AUTHORIZER = "authorizer, key set in the package"
 AUTHORIZER_OF_COGNITO, AUTHORIZER_OF_ANOTHER = "authorizer, Cognito's key set", "authorizer, another issuer's key set"
 FUNCTIONS = ("accept", AUTHORIZER, AUTHORIZER_OF_COGNITO, AUTHORIZER_OF_ANOTHER, "process 10", "publish 10")
 BATCHES = (1, 10, 100)
