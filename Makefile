@@ -38,7 +38,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 # of requirements-build.txt: in isolation, pip would fetch another one without checking a hash. uv takes seconds where pip takes most
 # of a minute. Without uv, or when it fails, the same files are installed by pip.
 # Each takes an environment as its argument; INSTALL also takes a requirements file.
-PIP = $(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation
+PIP = $(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --no-build-isolation
 UV = .venv/bin/uv pip install --quiet --python $(1)/bin/python --require-hashes --no-build-isolation
 INSTALL = $(UV) -r $(2) 2>/dev/null || { $(HAS_PIP) && $(PIP) -r $(2); } || { \
 	echo "$(2) could not be installed. Is the package index reachable? PIP_INDEX_URL or pip's configuration names it." >&2; exit 1; }
