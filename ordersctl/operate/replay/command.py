@@ -120,7 +120,7 @@ def replay(
     _agree(stage, progress, "every subscriber" if consumer is None else consumer.full_name, yes=yes, quiet=as_json)
     send = targets.to_all(stage) if consumer is None else targets.to_consumer(stage, consumer)
     question = Question(order_ids, customer, since)
-    with progress_bar(Console(stderr=True), hidden=as_json) as bar, _resumable(as_json=as_json):
+    with _resumable(as_json=as_json), progress_bar(Console(stderr=True), hidden=as_json) as bar:
         task = bar.add_task("orders", total=question.count(stage), completed=progress.read)
         send_orders = partial(send_all, source_of(stage), send, RateLimit(rate), partial(bar.advance, task))
         for page in question.pages(stage, progress):
@@ -137,7 +137,7 @@ def replay(
 
 @contextmanager
 def _resumable(*, as_json: bool) -> Iterator[None]:
-    """Say at Ctrl-C what the same command will do."""
+    """Say at Ctrl-C what the same command will do, below the bar."""
     try:
         yield
     except KeyboardInterrupt:
