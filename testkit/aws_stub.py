@@ -38,6 +38,11 @@ class Server(ThreadingHTTPServer):
         # The handshake is made by the connection's own thread, when it first reads.
         self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that does not trust the certificate, and comes again with other authorities."""
+        if not isinstance(sys.exception(), ssl.SSLError):
+            super().handle_error(request, client_address)
+
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"

@@ -79,12 +79,9 @@ def with_targets(found: "report.Results") -> list[Figure]:
         (POWERTOOLS, "Powertools", 0.45),
     ):
         rows.append(Figure(f"cold accept, bytecode for both, against {name}", ours, cold[peer.name], "M", most))
-    for function, target in (
-        (figures.AUTHORIZER, 0.30),
-        (figures.AUTHORIZER_OF_COGNITO, 0.30),
-        (figures.AUTHORIZER_OF_ANOTHER, None),
-    ):
+    for function in figures.AUTHORIZERS:
         ours, theirs = found.by_function[function]
+        target = None if function == figures.AUTHORIZER_OF_ANOTHER else 0.30
         rows.append(Figure(f"cold {function}, bytecode for both, against Chalice", ours, theirs, "M", target))
     rows += [
         Figure("warm accept against Chalice at its defaults", warm[ORDERS.name], warm[CHALICE.name], "M", 0.36),

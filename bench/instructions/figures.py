@@ -34,8 +34,10 @@ from testkit.certificates import COGNITO
 PEERS = (RAW, CHALICE, FASTAPI, POWERTOOLS, FLASK)
 TUNED = (CHALICE_TUNED, FASTAPI_TUNED, POWERTOOLS_TUNED)  # they accept orders, and do nothing else
 AUTHORIZER = "authorizer, key set in the package"
-AUTHORIZER_OF_COGNITO, AUTHORIZER_OF_ANOTHER = "authorizer, Cognito's key set", "authorizer, another issuer's key set"
-FUNCTIONS = ("accept", AUTHORIZER, AUTHORIZER_OF_COGNITO, AUTHORIZER_OF_ANOTHER, "process 10", "publish 10")
+AUTHORIZER_OF_COGNITO, AUTHORIZER_OF_USUAL = "authorizer, Cognito's key set", "authorizer, a usual issuer's key set"
+AUTHORIZER_OF_ANOTHER = "authorizer, key set behind another authority"
+AUTHORIZERS = (AUTHORIZER, AUTHORIZER_OF_COGNITO, AUTHORIZER_OF_USUAL, AUTHORIZER_OF_ANOTHER)
+FUNCTIONS = ("accept", *AUTHORIZERS, "process 10", "publish 10")
 BATCHES = (1, 10, 100)
 CALL_MS = 5.0  # the time that the stub takes to answer a call, in figures that include waiting
 
@@ -101,11 +103,17 @@ class Bench:
         return accept | {name: self.program(package, *each) for name, each in programs.items()}
 
     def downloading_authorizers(self) -> dict[str, Program]:
-        """This service's authorizer, with the key set at an https address: the stub's, by two names."""
-        from_file, port = self.functions(ORDERS)[AUTHORIZER], str(urlsplit(self.url).port)
+        """This service's authorizer, with the key set at an https address: the stub's, as three kinds of issuers."""
+        from_file = self.functions(ORDERS)[AUTHORIZER]
+        issuers: tuple[tuple[str, str, dict[str, str]], ...] = (
+            (AUTHORIZER_OF_COGNITO, COGNITO, {}),
+            (AUTHORIZER_OF_USUAL, "127.0.0.1", {}),
+            (AUTHORIZER_OF_ANOTHER, "127.0.0.1", trust.of_an_unusual_authority()),
+        )
+        port = {"PORT_443": str(urlsplit(self.url).port)}
         return {
-            name: replace(from_file, extra={"JWT_JWKS": f"https://{host}/pool/jwks.json", "PORT_443": port})
-            for name, host in ((AUTHORIZER_OF_COGNITO, COGNITO), (AUTHORIZER_OF_ANOTHER, "127.0.0.1"))
+            name: replace(from_file, extra={"JWT_JWKS": f"https://{host}/pool/jwks.json"} | port | trusted)
+            for name, host, trusted in issuers
         }
 
     def batches(self, package: Package) -> dict[str, tuple[Program, int]]:

@@ -7,14 +7,17 @@ import compileall
 import functools
 import py_compile
 import shutil
+import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
 from chalicelib.aws.tls import AMAZON_ROOTS
+from chalicelib.http.auth.issuer_trust import ISSUER_ROOTS
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 BUILD = PROJECT_DIR / "build" / "bench"
@@ -56,7 +59,7 @@ def runtime() -> Path:
 def build(package: Package, *, compiled: bool, authority: bytes = b"") -> Path:
     """Make a package's directory: with bytecode that is valid wherever it is unpacked, or without bytecode.
 
-    `authority` is a certificate (PEM) that this service is to trust beside Amazon's.
+    `authority` is a certificate (PEM) that this service is to trust beside Amazon's, and as one of a usual issuer.
     """
     directory = BUILD / package.name.replace(" ", "-") / ("compiled" if compiled else "source")
     shutil.rmtree(directory, ignore_errors=True)
@@ -69,6 +72,9 @@ def build(package: Package, *, compiled: bool, authority: bytes = b"") -> Path:
     shutil.copytree(PROJECT_DIR / "chalicelib", directory / "chalicelib", ignore=ignore)
     with (directory / AMAZON_ROOTS.relative_to(PROJECT_DIR)).open("ab") as roots:
         roots.write(b"\n" + authority)
+    if authority:
+        with (directory / ISSUER_ROOTS.relative_to(PROJECT_DIR)).open("a") as names:
+            names.write(sha256(ssl.PEM_cert_to_DER_cert(authority.decode())).hexdigest())
     if package.source is None:
         shutil.copy(PROJECT_DIR / "app.py", directory)
     else:

@@ -4,6 +4,7 @@ import functools
 from pathlib import Path
 
 import botocore
+import certifi
 
 from bench.instructions.packages import BUILD
 from testkit import certificates
@@ -28,14 +29,22 @@ def authority() -> bytes:
 
 
 @functools.cache
-def _bundle() -> Path:
-    """The authorities that botocore ships, which it trusts on Lambda, and the made-up one."""
-    real = Path(botocore.__file__).with_name("cacert.pem").read_bytes()
-    path = _DIRECTORY / "bundle.pem"
-    path.write_bytes(real + b"\n" + authority())
+def _bundle(name: str, marker: bytes = b"CERTIFICATE") -> Path:
+    """The made-up authority among Mozilla's, as a system has them, or among those that botocore ships."""
+    real = {"system": Path(certifi.where()), "botocore": Path(botocore.__file__).with_name("cacert.pem")}[name]
+    path = _DIRECTORY / f"{name}{len(marker)}.pem"
+    path.write_bytes(real.read_bytes() + b"\n" + authority().replace(b"CERTIFICATE", marker))
     return path
 
 
 def environment() -> dict[str, str]:
     """Variables by which OpenSSL's defaults and botocore trust the stub."""
-    return {"SSL_CERT_FILE": str(_bundle()), "AWS_CA_BUNDLE": str(_bundle())}
+    return {"SSL_CERT_FILE": str(_bundle("system")), "AWS_CA_BUNDLE": str(_bundle("botocore"))}
+
+
+def of_an_unusual_authority() -> dict[str, str]:
+    """Variables by which the stub is trusted, but not found among the usual authorities of issuers.
+
+    OpenSSL reads certificates of this name; chalicelib/http/auth/issuer_trust.py does not look at them.
+    """
+    return {"SSL_CERT_FILE": str(_bundle("system", b"X509 CERTIFICATE"))}

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from bench.instructions import measure
-from bench.instructions.figures import AUTHORIZER, AUTHORIZER_OF_COGNITO, Bench
+from bench.instructions.figures import AUTHORIZER, AUTHORIZER_OF_USUAL, Bench
 from bench.instructions.packages import ORDERS, PROJECT_DIR, RAW
 
 ALLOWED = 1.05
@@ -29,8 +29,8 @@ def ratios(aws: str) -> dict[str, float]:
     cold_raw, warm_raw = measure.cold_and_warm_instructions(bench.accept(RAW))
     ratios = {
         "cold authorizer": measure.cold_instructions(bench.functions(ORDERS)[AUTHORIZER]) / cold_raw,
-        "cold authorizer, Cognito's key set": measure.cold_instructions(
-            bench.downloading_authorizers()[AUTHORIZER_OF_COGNITO]
+        "cold authorizer, a usual issuer's key set": measure.cold_instructions(
+            bench.downloading_authorizers()[AUTHORIZER_OF_USUAL]
         )
         / cold_raw,
     }

@@ -3,7 +3,6 @@
 A caller waits at most DEADLINE seconds, however slow the server is: a thread downloads, and is abandoned after that.
 """
 
-import functools
 import http.client
 import socket
 import ssl
@@ -12,26 +11,25 @@ import time
 from contextlib import closing, suppress
 from urllib.parse import urlsplit
 
-from chalicelib.aws.tls import authorities
+from chalicelib.http.auth import issuer_trust
 
 DEADLINE = 2.0  # seconds for all of it: name, connection, handshake, and the answer's last byte
 MAX_BYTES = 256 * 1024  # of an answer; a key is about 500 bytes
 _OK = 200
-_AWS = ".amazonaws.com"  # Cognito's key sets are at cognito-idp.REGION.amazonaws.com
 
 
 def download(address: str, deadline: float = DEADLINE) -> bytes:
     """What is at the address, within `deadline` seconds. Raises OSError, ValueError.
 
-    An address of AWS is verified by Amazon's own authorities, as chalicelib.aws.tls explains, and by the system's where
-    a proxy inspects its traffic.
+    The certificate is verified by the authorities that have probably issued it, and else by all that the system trusts.
     """
+    likely = issuer_trust.likely(urlsplit(address).hostname or "")
     ends = time.monotonic() + deadline
-    if (urlsplit(address).hostname or "").endswith(_AWS):
+    if likely is not None:
         with suppress(ssl.SSLCertVerificationError):
-            return _within(address, deadline, authorities().amazon)
-        deadline = max(ends - time.monotonic(), 0)
-    return _within(address, deadline, trusted_issuers())
+            return _within(address, deadline, likely)
+    left = max(ends - time.monotonic(), 0)  # reading authorities is slow work on this machine: it does not count
+    return _within(address, left, issuer_trust.of_system())
 
 
 def _within(address: str, deadline: float, trusted: ssl.SSLContext) -> bytes:
@@ -90,9 +88,3 @@ class _Download(threading.Thread):
         if self._socket is not None:
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
-
-
-@functools.cache
-def trusted_issuers() -> ssl.SSLContext:
-    """The system's certificates, read once: slow work on this machine, so it does not count towards the deadline."""
-    return ssl.create_default_context()

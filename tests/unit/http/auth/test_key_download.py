@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from chalicelib.aws.tls import Authorities
-from chalicelib.http.auth import key_download
+from chalicelib.http.auth import issuer_trust
 from chalicelib.http.auth.key_download import MAX_BYTES, download
 from chalicelib.http.auth.key_set import read_location
 from testkit import certificates
@@ -52,10 +52,15 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def forget() -> None:
+    issuer_trust.of_system.cache_clear()
+    issuer_trust.usual.cache_clear()
+
+
 @pytest.fixture(autouse=True)
 def forgotten() -> Iterator[None]:
     yield
-    key_download.trusted_issuers.cache_clear()
+    forget()
 
 
 @pytest.fixture
@@ -67,7 +72,7 @@ def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def trust(monkeypatch: pytest.MonkeyPatch, authorities: Path) -> None:
     """OpenSSL takes the certificates to trust from this variable, when there is one."""
     monkeypatch.setenv("SSL_CERT_FILE", str(authorities))
-    key_download.trusted_issuers.cache_clear()
+    forget()
 
 
 @contextmanager
@@ -233,7 +238,7 @@ def test_an_address_of_aws_is_verified_by_amazons_authorities_and_else_by_the_sy
 ) -> None:
     authority, server = certificates.make(tmp_path)
     amazon = trusts == "Amazon's authorities"
-    monkeypatch.setattr(key_download, "authorities", lambda: Authorities(authority if amazon else certificate))
+    monkeypatch.setattr(issuer_trust, "authorities", lambda: Authorities(authority if amazon else certificate))
     trust(monkeypatch, certificate if amazon else authority)
     with serving(answering(OK + b"Content-Length: 2\r\n\r\n{}"), server) as (address, _):
         port = urlsplit(address).port
@@ -243,6 +248,23 @@ def test_an_address_of_aws_is_verified_by_amazons_authorities_and_else_by_the_sy
         if amazon:
             for host in ("127.0.0.1", f"{certificates.COGNITO}.example", "amazonaws.com.example"):
                 assert isinstance(fails(f"https://{host}/")[0], ssl.SSLCertVerificationError)
+
+
+@pytest.mark.parametrize("issuer", ["a usual one", "another"])
+def test_a_key_set_is_verified_by_a_usual_authority_or_else_by_all_that_the_system_trusts(
+    issuer: str, tmp_path: Path, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority, server = certificates.make(tmp_path)
+    is_usual = issuer == "a usual one"
+    listed = x509.load_pem_x509_certificate((authority if is_usual else certificate).read_bytes())
+    (tmp_path / "names.txt").write_text(f"{listed.fingerprint(hashes.SHA256()).hex()} An authority")
+    monkeypatch.setattr(issuer_trust, "ISSUER_ROOTS", tmp_path / "names.txt")
+    (tmp_path / "store.pem").write_bytes(certificate.read_bytes() + authority.read_bytes())
+    trust(monkeypatch, tmp_path / "store.pem")
+    with serving(answering(OK + b"Content-Length: 2\r\n\r\n{}"), server) as (address, connections):
+        assert download(address) == b"{}"
+    assert len(connections) == (1 if is_usual else 2)
+    assert issuer_trust.of_system.cache_info().currsize == (0 if is_usual else 1), "slow to read, and not needed"
 
 
 def test_an_address_without_a_server_is_a_failure() -> None:
