@@ -3,7 +3,8 @@
 `python -S -P bench/instructions/child.py MODULE ATTRIBUTE EVENT.json TIMES` prints the CPU seconds up to the first
 response, and the CPU and wall seconds of all further calls. It imports as little as possible, because its own imports
 are measured too. With BOTH=1 in the environment, a fork of it ends after the first response, so that valgrind counts up
-to there, and then to the end. With PORT_443 in the environment, connections to port 443 of any host lead to that port of 127.0.0.1.
+to there, and then to the end. With PORT_443 in the environment, connections to port 443 of any host lead to that port
+of 127.0.0.1.
 """
 
 import importlib

@@ -11,6 +11,7 @@ from ordersctl.deploy.settings import stage_settings
 from ordersctl.deploy.stack import deployed_whole
 from ordersctl.shared.functions import Function, retried
 from ordersctl.shared.output import say
+from ordersctl.shared.runs.current import chalice_as_typed
 from ordersctl.shared.stage import Stage, with_stage
 
 # What Lambda answers while a mapping is being made or changed, as it is right after `chalice deploy`.
@@ -31,7 +32,8 @@ def tune_stage(stage: Stage, *, pause_seconds: float = 2.0) -> None:
     client = stage.client("lambda")
     for name, wish in wanted(stage, settings).items():
         if (found := mapping(client, name)) is None:
-            raise click.ClickException(f"{name} has no event source mapping: chalice deploy --stage {stage.name}")
+            deploy = chalice_as_typed("deploy", "--stage", stage.name)
+            raise click.ClickException(f"{name} has no event source mapping: {deploy}")
         _tune_mapping(client, name, found, wish, pause_seconds)
     if deployed_whole(stage.outputs()):
         return  # its aliases show versions, whose logging cannot be changed: ordersctl deploy publishes others

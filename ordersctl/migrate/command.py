@@ -14,6 +14,7 @@ from ordersctl.migrate.errors import SourceLost
 from ordersctl.migrate.source.connection import explained
 from ordersctl.shared import options
 from ordersctl.shared.output import echo, number_of, say, show, wrote
+from ordersctl.shared.runs.current import as_typed
 from ordersctl.shared.stage import Stage, with_stage
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -136,9 +137,18 @@ def verify(*, migration: Migration, sample: int | None, accept_refused: bool, as
         wrote(path, "" if sample else "It is to be signed.", err=True)
         if outcome.findings.differences:
             again = path.with_name(command.DIFFERENT_KEYS)
-            wrote(again, f"To copy what differs again:\n  ordersctl migrate snapshot --keys {again}", err=True)
+            wrote(again, f"To copy what differs again:\n  {_copy_again(migration.stage, again)}", err=True)
     if not outcome.is_clean:
         raise click.exceptions.Exit(1)
+
+
+def _copy_again(stage: Stage, keys: Path) -> str:
+    """Return the command that copies the orders of a file, with the options by which this one found the shop."""
+    given = click.get_current_context().params
+    files = [(f"--{name}", str(given[name])) for name in ("mapping", "credentials") if given[name]]
+    return as_typed(
+        "migrate", "snapshot", *(word for each in files for word in each), *stage.option, "--keys", str(keys)
+    )
 
 
 @migrate.command(short_help="Ask the shop and the API the same.")

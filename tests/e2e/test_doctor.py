@@ -32,7 +32,7 @@ def ordersctl(run: LocalRun, *arguments: str) -> Result:
 
 
 def ill(run: LocalRun) -> list[str]:
-    return [line for line in ordersctl(run, "doctor").stdout.splitlines() if line.startswith("ILL")]
+    return [line for line in ordersctl(run, "doctor").stdout.splitlines() if line.startswith("FAIL")]
 
 
 def test_a_run_is_well_until_something_is_wrong_with_it(own_run: LocalRun) -> None:

@@ -18,6 +18,7 @@ from ordersctl.deploy.stack import Stack, deployed_whole
 from ordersctl.shared import templates
 from ordersctl.shared.functions import ALIAS, Function
 from ordersctl.shared.output import number_of
+from ordersctl.shared.runs.current import as_typed
 from ordersctl.shared.stage import Stage
 from ordersctl.shared.templates import OF_REST
 from ordersctl.shared.throttles import MINUTES, Throttle, throttles
@@ -135,7 +136,7 @@ class _Checks:
             attributes = self.stage.queue_attributes(self.stage.output(output), "ApproximateNumberOfMessages")
             depth = int(attributes["ApproximateNumberOfMessages"])
             what = f"{output.removesuffix('Url')} holds {number_of(depth, 'dead letter')}"
-            yield Finding(not depth, what, f"ordersctl dlq list --stage {self.stage.name}")
+            yield Finding(not depth, what, as_typed("dlq", "list", "--stage", self.stage.name))
 
     def _resources(self) -> Mapping[str, Any]:
         """Return a plain stage's resources, less what an HTTP API has not, with those that shift the traffic."""
@@ -155,8 +156,8 @@ class _Checks:
         alarms = self.stage.alarms()
         missing = [name for name in expected if not any(f"-{name}" in alarm["AlarmName"] for alarm in alarms)]
         yield none_of(missing, "alarms that are missing", self.remedies.stack)
-        ringing = [alarm["AlarmName"] for alarm in alarms if alarm["StateValue"] == "ALARM"]
-        yield none_of(ringing, "alarms that ring", "docs/operate/operations.md")
+        raised = [alarm["AlarmName"] for alarm in alarms if alarm["StateValue"] == "ALARM"]
+        yield none_of(raised, "alarms in state ALARM", "docs/operate/operations.md")
 
 
 def _throttling(found: list[Throttle]) -> Finding:

@@ -10,7 +10,7 @@ from ordersctl.shared.output import Console, number_of
 from ordersctl.shared.runs import current
 from ordersctl.shared.stage import Stage, with_stage
 
-_INDENT = " " * 4  # of the lines after a finding's first one
+_INDENT = " " * 5  # of the lines after a finding's first one
 
 
 @click.command()
@@ -20,14 +20,14 @@ def doctor(stage: Stage) -> None:
 
     Of the local run: Python, disk, clock, processes, ports, pauses, how far the publisher is behind, dead letters.
     """
-    ill, console = 0, Console(highlight=False, soft_wrap=True)
+    failed, console = 0, Console(highlight=False, soft_wrap=True)
     run = current.current() if stage.is_local else None
     for finding in examine(stage) if run is None else examine_run(stage, run):
-        mark, colour = ("ok ", "green") if finding.fine else ("ILL", "red")
+        mark, colour = ("ok  ", "green") if finding.fine else ("FAIL", "red")
         console.print(f"[{colour}]{mark}[/]{escape(_line(console, mark, finding).removeprefix(mark))}")
-        ill += not finding.fine
-    if ill:
-        raise click.ClickException(number_of(ill, "finding"))
+        failed += not finding.fine
+    if failed:
+        raise click.ClickException(number_of(failed, "finding"))
 
 
 def _line(console: Console, mark: str, finding: Finding) -> str:

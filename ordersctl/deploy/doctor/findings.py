@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from ordersctl.shared.runs.current import as_typed, chalice_as_typed
 from ordersctl.shared.stage import Stage
 
 
@@ -23,16 +24,16 @@ class Remedies(NamedTuple):
 
     @classmethod
     def of(cls, stage: Stage, *, packaged: bool) -> "Remedies":
-        tune = f"ordersctl tune --stage {stage.name}"
+        named = ("--stage", stage.name)
+        tune = as_typed("tune", *named)
         if packaged:
-            deploy = f"make package STAGE={stage.name}, then ordersctl deploy --stage {stage.name}"
+            deploy = f"make package STAGE={stage.name}, then {as_typed('deploy', *named)}"
             # CloudFormation changes only what differs from its own last template; it does not undo changes made by
             # other means.
             return cls(deploy, deploy, f"{deploy}; if that changes nothing, {tune}")
         # chalice has --profile, and no --region: it deploys to the region of the profile or of this variable.
         region = "" if stage.is_local else f"AWS_DEFAULT_REGION={stage.session.region_name} "
-        chalice = f"{region}chalice deploy --stage {stage.name}"
-        return cls(f"ordersctl provision --stage {stage.name}", chalice, tune)
+        return cls(as_typed("provision", *named), f"{region}{chalice_as_typed('deploy', *named)}", tune)
 
 
 def none_of(names: list[str], what: str, remedy: str) -> Finding:

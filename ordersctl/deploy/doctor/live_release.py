@@ -6,6 +6,7 @@ from ordersctl.deploy.doctor.findings import Finding
 from ordersctl.deploy.function_settings import function_names
 from ordersctl.deploy.release.versions import Releases, short
 from ordersctl.shared.functions import RELEASE, Function
+from ordersctl.shared.runs.current import as_typed
 from ordersctl.shared.stage import Stage
 
 
@@ -20,4 +21,5 @@ def live_release(stage: Stage) -> Iterator[Finding]:
         deployed = str((latest.get("Environment") or {}).get("Variables", {}).get(RELEASE, ""))
         live = releases.versions(name).get(version, "")
         what = f"{name}: release {short(live) or 'none'} is live, {short(deployed) or 'none'} was deployed last"
-        yield Finding(live == deployed, what, f"ordersctl rollback --stage {stage.name} --to {short(deployed)}")
+        remedy = as_typed("rollback", "--stage", stage.name, "--to", short(deployed))
+        yield Finding(live == deployed, what, remedy)

@@ -14,6 +14,7 @@ from ordersctl.migrate.compare.causes import MISSING_HERE, MISSING_IN_THE_SHOP, 
 from ordersctl.migrate.context import Migration
 from ordersctl.migrate.source.reads import Snapshot
 from ordersctl.migrate.verify.command import chosen_keys
+from ordersctl.shared.runs.current import as_typed
 
 _OK, _GONE = 200, (404, 410)
 _EXAMPLES = 5
@@ -88,7 +89,8 @@ def compare(migration: Migration, *, url: str, orders: int) -> Comparison:
     The token of a service is in the variable ORDERS_TOKEN. Raises ClickException, SourceLost, Stopped.
     """
     if not (token := os.environ.get("ORDERS_TOKEN")):
-        raise click.ClickException("ORDERS_TOKEN is not set: the token of a service (ordersctl token --service NAME).")
+        command = as_typed("token", "--service", "NAME")
+        raise click.ClickException(f"ORDERS_TOKEN is not set: the token of a service ({command}).")
     comparison, reader = Comparison(frozenset(migration.mapping.compare_ignore)), migration.reader()
     keys = chosen_keys(migration, orders)
     is_here = httpx.URL(url).host in {"127.0.0.1", "localhost", "::1"}

@@ -85,9 +85,14 @@ def as_typed(*arguments: str) -> str:
     return typed_for(project.default_state_dir() if run is None else Path(run.state_dir), *arguments)
 
 
+def chalice_as_typed(*arguments: str) -> str:
+    """Return a `chalice` command as it is to be typed in the current directory."""
+    return shlex.join([*_program("chalice", "chalice.cli"), *arguments])
+
+
 def typed_for(state_dir: Path, *arguments: str) -> str:
     """Return an `ordersctl` command as it is to be typed so that it reaches the run in a directory."""
-    command = shlex.join([*_program(), *arguments])
+    command = shlex.join([*_program("ordersctl", "ordersctl"), *arguments])
     return (
         command if state_dir == project.default_state_dir() else f"{STATE_DIR}={shlex.quote(str(state_dir))} {command}"
     )
@@ -110,14 +115,14 @@ def state_dir_hint() -> str:
     return f"For a run with --state-dir DIR set {STATE_DIR}=DIR; this looked into {state_dir()}."
 
 
-def _program() -> list[str]:
-    """Return `ordersctl` where the shell finds it, as in an active environment; otherwise its path."""
+def _program(name: str, module: str) -> list[str]:
+    """Return a command's name where the shell finds it, as in an active environment; otherwise its path."""
     python = Path(sys.executable)
-    script = python.parent / "ordersctl"
+    script = python.parent / name
     if not script.exists():  # an environment that was not made by the Makefile
-        return [_from_here(python), "-m", "ordersctl"]
-    found = shutil.which("ordersctl")
-    return ["ordersctl"] if found and Path(found).resolve() == script.resolve() else [_from_here(script)]
+        return [_from_here(python), "-m", module]
+    found = shutil.which(name)
+    return [name] if found and Path(found).resolve() == script.resolve() else [_from_here(script)]
 
 
 def _from_here(path: Path) -> str:

@@ -178,9 +178,9 @@ def test_one_order_that_cannot_be_stored_is_retried_and_the_rest_of_its_batch_is
 
 def test_the_doctor_reports_only_what_the_engine_lacks(project: Project) -> None:
     done = project.run("-m", "ordersctl", "doctor", "--stage", STAGE)
-    ill = [line for line in done.stdout.splitlines() if line.startswith("ILL")]
+    ill = [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
     assert ill == [
-        "ILL point-in-time recovery is DISABLED -> make package STAGE=e2e, then ordersctl deploy --stage e2e"
+        "FAIL point-in-time recovery is DISABLED -> make package STAGE=e2e, then ordersctl deploy --stage e2e"
     ], done.stderr
 
 

@@ -62,6 +62,8 @@ class Project:
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_DEFAULT_REGION": "us-east-1",
         }
+        # As in an active environment: hints name commands without a path.
+        kept["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), kept["PATH"]])
         return subprocess.run(  # noqa: S603 - our own commands
             [sys.executable, *arguments],
             cwd=self.directory,

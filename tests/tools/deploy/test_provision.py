@@ -69,8 +69,8 @@ def test_the_doctor_says_that_nothing_is_deployed_and_what_to_do(project: Projec
     done = project.run("-m", "ordersctl", "doctor", "--stage", "dev")
     assert done.returncode == 1
     remedy = "AWS_DEFAULT_REGION=us-east-1 chalice deploy --stage dev"
-    assert f"ILL orders-dev-process-orders is deployed -> {remedy}" in done.stdout
-    assert "ok  alarms that are missing: none" in done.stdout
+    assert f"FAIL orders-dev-process-orders is deployed -> {remedy}" in done.stdout
+    assert "ok   alarms that are missing: none" in done.stdout
 
 
 def test_the_doctor_sees_a_setting_that_was_changed_since(project: Project) -> None:
@@ -79,7 +79,7 @@ def test_the_doctor_sees_a_setting_that_was_changed_since(project: Project) -> N
     path.write_text(before.replace('"14"', '"7"'))
     done = project.run("-m", "ordersctl", "doctor", "--stage", "dev")
     path.write_text(before)
-    assert "ILL settings that are not those of infra/stages: LogRetention" in done.stdout
+    assert "FAIL settings that are not those of infra/stages: LogRetention" in done.stdout
 
 
 def test_the_doctor_names_a_hot_key_and_the_page_about_it(project: Project) -> None:
@@ -90,12 +90,12 @@ def test_the_doctor_names_a_hot_key_and_the_page_about_it(project: Project) -> N
         "Value": 723,
     }
     doctor = ("-m", "ordersctl", "doctor", "--stage", "dev")
-    assert "ok  throttled by DynamoDB in 15 minutes: nothing" in project.run(*doctor).stdout
+    assert "ok   throttled by DynamoDB in 15 minutes: nothing" in project.run(*doctor).stdout
     metrics = stage_on(project.engine_url, "dev").client("cloudwatch")
     metrics.put_metric_data(Namespace="AWS/DynamoDB", MetricData=[throttled])
     said = project.run(*doctor).stdout
     what = "throttled by DynamoDB in 15 minutes: by-customer WriteKeyRangeThroughput 723 times"
-    assert f"ILL {what} -> docs/operate/huge-customers.md" in said
+    assert f"FAIL {what} -> docs/operate/huge-customers.md" in said
 
 
 def test_a_stage_with_the_example_issuer_is_not_provisioned(project: Project) -> None:
@@ -155,8 +155,8 @@ def test_the_doctor_never_advises_to_provision_a_stage_deployed_as_one_stack(pro
     done = project.run("-m", "ordersctl", "doctor", "--stage", whole)
     path.write_text(before)
     remedy = "make package STAGE=whole, then ordersctl deploy --stage whole"
-    assert f"ILL orders-whole-process-orders is deployed -> {remedy}" in done.stdout
-    assert "ILL settings that are not those of infra/stages: " in done.stdout
+    assert f"FAIL orders-whole-process-orders is deployed -> {remedy}" in done.stdout
+    assert "FAIL settings that are not those of infra/stages: " in done.stdout
     assert "ordersctl provision" not in done.stdout
     assert "chalice deploy" not in done.stdout
 
@@ -178,7 +178,7 @@ def processor(project: Project) -> Iterator[str]:
     lambdas.delete_function(FunctionName=name)
 
 
-@pytest.mark.parametrize(("window", "mark"), [(30, "ok "), (31, "ILL")])
+@pytest.mark.parametrize(("window", "mark"), [(30, "ok  "), (31, "FAIL")])
 def test_the_doctor_adds_the_batching_window_to_the_required_visibility(
     window: int, mark: str, project: Project, processor: str
 ) -> None:

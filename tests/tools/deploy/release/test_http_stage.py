@@ -42,11 +42,11 @@ def test_it_has_every_route_and_the_stages_issuer(project: Project) -> None:
 def test_the_doctor_finds_the_api_as_the_settings_say_and_notices_another_issuer(project: Project) -> None:
     def ill() -> list[str]:
         done = project.run("-m", "ordersctl", "doctor", "--stage", STAGE)
-        return [line.partition(" -> ")[0] for line in done.stdout.splitlines() if line.startswith("ILL")]
+        return [line.partition(" -> ")[0] for line in done.stdout.splitlines() if line.startswith("FAIL")]
 
-    assert ill() == ["ILL point-in-time recovery is DISABLED"]
+    assert ill() == ["FAIL point-in-time recovery is DISABLED"]
     write(project, JwtIssuer="https://other.test")
-    assert "ILL the API's authorizer has the stage's issuer and audience" in ill()
+    assert "FAIL the API's authorizer has the stage's issuer and audience" in ill()
     write(project)
 
 

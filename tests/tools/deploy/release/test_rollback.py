@@ -66,7 +66,7 @@ def test_a_changed_setting_is_live_goes_back_at_once_and_forward_again(project: 
     assert [line.partition(":")[0] for line in back[:4]] == FUNCTIONS  # writers before readers
     assert (live(project), claim(project)) == (["1"] * 4, "sub")
     doctor = project.run("-m", "ordersctl", "doctor", "--stage", STAGE).stdout
-    assert "ILL orders-back-process-orders: release" in doctor
+    assert "FAIL orders-back-process-orders: release" in doctor
 
     again = deploy(project, CustomerClaim="customer")
     assert "is live, by a rollback" in again
@@ -75,8 +75,8 @@ def test_a_changed_setting_is_live_goes_back_at_once_and_forward_again(project: 
     assert [line.partition(":")[0] for line in forward[:4]] == FUNCTIONS[::-1]  # readers before writers
     assert claim(project) == "customer"
     doctor = project.run("-m", "ordersctl", "doctor", "--stage", STAGE).stdout
-    assert "ILL orders-back-process-orders: release" not in doctor
-    assert "ok  the mapping of orders-back-process-orders: tuned" in doctor
+    assert "FAIL orders-back-process-orders: release" not in doctor
+    assert "ok   the mapping of orders-back-process-orders: tuned" in doctor
 
 
 def test_old_versions_are_removed_and_the_last_three_releases_kept(project: Project) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -117,6 +118,18 @@ def test_a_run_with_a_directory_of_its_own_is_found_by_its_engine_and_reached_as
     assert current.api_url() == "http://127.0.0.1:7"
     assert current.state_dir() == directory
     assert shlex.split(current.as_typed("queues"))[0] == f"ORDERS_STATE_DIR={directory}"
+
+
+@pytest.mark.parametrize("is_active", [True, False])
+def test_a_hint_names_a_command_by_its_path_where_the_environment_is_not_active(
+    *, is_active: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripts = Path(sys.executable).parent
+    monkeypatch.setenv("PATH", str(scripts) if is_active else "")
+    monkeypatch.chdir(scripts.parent)
+    before = "" if is_active else f"{scripts.name}/"
+    assert current.as_typed("tune", "--stage", "dev") == f"{before}ordersctl tune --stage dev"
+    assert current.chalice_as_typed("deploy", "--stage", "dev") == f"{before}chalice deploy --stage dev"
 
 
 def test_several_runs_of_one_project_are_named_with_their_addresses(tmp_path: Path, runs: ExitStack) -> None:
