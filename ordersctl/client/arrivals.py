@@ -1,6 +1,5 @@
 """Watches orders arrive: in the table, and as events in a queue of its own."""
 
-import json
 import math
 import time
 from collections import defaultdict, deque
@@ -17,6 +16,7 @@ from chalicelib.adapters import order_items
 from ordersctl.client.api import Posted
 from ordersctl.shared import project
 from ordersctl.shared.engine_client import client_options
+from ordersctl.shared.queues.message_json import parsed
 from ordersctl.shared.queues.own_queue import own_queue
 from ordersctl.shared.runs import current
 from ordersctl.shared.stage import LOCAL, Stage
@@ -130,7 +130,7 @@ def _watch_events(sqs: "SQSClient", queue_url: str, arrivals: Arrivals, stop: Ev
 def _note(message: "MessageTypeDef", arrivals: Arrivals) -> bool:
     """Note the event in a message; False when the message holds none, and is left in the queue."""
     try:
-        event = json.loads(message["Body"])
+        event = parsed(message["Body"])
         event_id, order_id = event["id"], event["subject"]
     except (ValueError, KeyError, TypeError):
         return False

@@ -13,6 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ordersctl.client.api import json_object, problem_text
 from ordersctl.shared.output import number_of
 from ordersctl.shared.project import SAMPLE_ORDER
+from ordersctl.shared.queues.dead_letters import at
+from ordersctl.shared.queues.message_json import parsed
 from ordersctl.shared.runs.current import as_typed
 from ordersctl.shared.stage import Stage
 
@@ -173,9 +175,9 @@ class Smoke:
         sqs = self.stage.client("sqs")
         answer = sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
         for message in answer.get("Messages", []):
-            event = json.loads(message["Body"])
-            if event.get("subject") == self.order["order_id"]:
-                yield str(event["type"])
+            event = parsed(message["Body"])
+            if at(event, "subject") == self.order["order_id"]:
+                yield str(at(event, "type"))
             sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
 
     def _until(self, look: Callable[[], bool], complaint: str, seen: Callable[[], str] = lambda: "") -> None:

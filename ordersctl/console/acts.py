@@ -107,7 +107,7 @@ class Acts:
         group = self.known.groups.get(target) if isinstance(target, str) else None
         if group is None:
             raise RefusedError("These dead letters have gone meanwhile. Reload the page.")
-        if "\0" in group.reason:
+        if printable(group.reason, keep="\n\t") != group.reason:  # the page invites to paste the command
             raise RefusedError(
                 "No command can name this reason. Name the dead letters by the ids in ordersctl dlq list."
             )

@@ -13,6 +13,7 @@ from chalicelib.domain.orders import OrderStatus
 from ordersctl.operate.webhook import Secret, SecretParameter, Webhook
 from ordersctl.shared import options
 from ordersctl.shared.output import WIDE, Console, after_ctrl_c, echo, number_of, printable
+from ordersctl.shared.queues.message_json import parsed
 from ordersctl.shared.queues.own_queue import HEARTBEAT_SECONDS, heartbeat, own_queue
 from ordersctl.shared.stage import Stage, with_stage
 
@@ -125,7 +126,7 @@ def _webhook(url: str | None, secret: Secret | None) -> Iterator[Webhook | None]
 def _as_json(body: str) -> str:
     """The same JSON in ASCII, without characters that a terminal obeys; another body as a JSON string."""
     try:
-        return json.dumps(json.loads(body))
+        return json.dumps(parsed(body))
     except ValueError:
         return json.dumps(body)
 
@@ -137,7 +138,7 @@ def _line(body: str, trouble: str | None, console: Console) -> str:
     """
     refused = f"NOT ACCEPTED by the webhook: {trouble}" if trouble else ""
     try:
-        event = json.loads(body)
+        event = parsed(body)
         data = event.get("data") or {}
         fields = [event["time"], event["type"], event["id"]]
         fields.append(f"{data['total']} {data['currency']}" if "currency" in data else "")

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import hmac
-import json
 import secrets
 import time
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ from typing import Any, Self
 import click
 import httpx
 from click.core import ParameterSource
+
+from ordersctl.shared.queues.message_json import parsed
 
 _PREFIX = "whsec_"
 _KEY_BYTES = 24, 64  # the lengths that Standard Webhooks allow
@@ -99,7 +100,7 @@ class Webhook:
 def _event_id(body: str) -> str | None:
     """Return the id of an event; None for another program's message, or an id that no header can hold."""
     try:
-        found = json.loads(body)["id"]
+        found = parsed(body)["id"]
     except (ValueError, KeyError, TypeError):
         return None
     return found if isinstance(found, str) and found.isascii() and found.isprintable() else None

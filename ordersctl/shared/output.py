@@ -173,10 +173,10 @@ def _cell(column: str, value: Any, width: int) -> str:
     if value is None:
         return "-"
     if column == "id":
-        return printable(str(value))[:8]  # enough characters to type; lines and JSON have the whole id
+        return escape(printable(str(value))[:8])  # enough characters to type; lines and JSON have the whole id
     if column == "order_id" and width < WIDE:
         text = printable(str(value))
-        return text if len(text) <= _SHORT_ORDER_ID else f"{text[: _SHORT_ORDER_ID - 1]}…"
+        return escape(text if len(text) <= _SHORT_ORDER_ID else f"{text[: _SHORT_ORDER_ID - 1]}…")
     if column in {"age", "oldest", "lag"}:
         return duration(value)
     return escape(printable(str(value)))

@@ -16,18 +16,23 @@ from chalicelib.http.auth import issuer_trust
 DEADLINE = 2.0  # seconds for all of it: name, connection, handshake, and the answer's last byte
 MAX_BYTES = 256 * 1024  # of an answer; a key is about 500 bytes
 _OK = 200
+of_others: set[str] = set()  # hosts whose certificates the likely authorities did not issue
 
 
 def download(address: str, deadline: float = DEADLINE) -> bytes:
     """What is at the address, within `deadline` seconds. Raises OSError, ValueError.
 
-    The certificate is verified by the authorities that have probably issued it, and else by all that the system trusts.
+    The certificate is verified by the authorities that have probably issued it, and else by all that the system trusts:
+    from then on at once, since two attempts may take longer than the deadline.
     """
-    likely = issuer_trust.likely(urlsplit(address).hostname or "")
+    host = urlsplit(address).hostname or ""
+    likely = None if host in of_others else issuer_trust.likely(host)
     ends = time.monotonic() + deadline
     if likely is not None:
-        with suppress(ssl.SSLCertVerificationError):
+        try:
             return _within(address, deadline, likely)
+        except ssl.SSLCertVerificationError:
+            of_others.add(host)
     left = max(ends - time.monotonic(), 0)  # reading authorities is slow work on this machine: it does not count
     return _within(address, left, issuer_trust.of_system())
 

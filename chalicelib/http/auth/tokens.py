@@ -62,7 +62,7 @@ class TokenChecker:
             raise InvalidToken("a subject with unprintable characters")
 
     def _with_audience(self, claims: dict[str, Any]) -> dict[str, Any]:
-        named = claims.get(self.audience_claim)
+        named = claims.get(self.audience_claim) if self.audience_claim else None
         return {**claims, "aud": named} if "aud" not in claims and isinstance(named, str) else claims
 
 

@@ -5,7 +5,6 @@ that was written. So an event that comes twice or late writes nothing, and follo
 snapshot as the orders, leaves these orders alone.
 """
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,6 +24,8 @@ from ordersctl.migrate.target import stored
 from ordersctl.migrate.target.imported_items import IMPORTED_VERSION, key_of
 from ordersctl.migrate.write_back import parameters
 from ordersctl.shared.output import say
+from ordersctl.shared.queues.dead_letters import at
+from ordersctl.shared.queues.message_json import parsed
 
 WRITTEN, LATE, THEIRS = "written", "late or repeated", "the shop's own"
 _PAUSE_SECONDS = 2
@@ -71,7 +72,7 @@ class WriteBack:
         return self._connection
 
     def _write(self, cursor: Any, event: Mapping[str, Any]) -> str:
-        order_id, sequence = str(event["subject"]), int(event["sequence"])
+        order_id, sequence = event["subject"], int(event["sequence"])
         cursor.execute(self.reverse.ledger_row, (order_id,))
         known = cursor.fetchone()
         if known is not None and int(known[1]) >= sequence:
@@ -162,12 +163,25 @@ def _work_off(writer: WriteBack, queue_url: str, *, until_empty: bool) -> None:
         answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=wait)
         messages = answer.get("Messages", [])
         for message in messages:
-            _handled(writer, json.loads(message["Body"]))
+            if (event := _event(message["Body"])) is None:
+                say(f"Message {message['MessageId']} is no event: it is left in the queue.", err=True)
+                continue
+            _handled(writer, event)
             sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
         if not messages and until_empty:
             return
         if not messages and not wait:
             time.sleep(0.2)
+
+
+def _event(body: str) -> Mapping[str, Any] | None:
+    """Return the event of a message; None for another program's message."""
+    try:
+        event = parsed(body)
+    except ValueError:
+        return None
+    is_event = isinstance(at(event, "subject"), str) and str(at(event, "sequence")).isdecimal()
+    return event if is_event else None
 
 
 def _handled(writer: WriteBack, event: Mapping[str, Any]) -> None:

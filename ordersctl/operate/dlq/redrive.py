@@ -20,6 +20,7 @@ from chalicelib.domain.orders import ErasedOrder, Order
 from ordersctl.operate.order_table import order_table
 from ordersctl.operate.send import publisher, send_command, send_event, source_of
 from ordersctl.shared.queues.dead_letters import DeadLetter, at, cloud_event
+from ordersctl.shared.queues.message_json import parsed
 from ordersctl.shared.stage import Stage
 from ordersctl.shared.streams import lambda_record
 
@@ -164,6 +165,6 @@ def _order_and_version(document: Any) -> tuple[Any, Any]:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return parsed(text)
+    except ValueError as error:
         raise Poison("not JSON") from error

@@ -1,11 +1,11 @@
 """Dead letters: the messages of a dead-letter queue, which order each is about, and why it is there."""
 
 import hashlib
-import json
 import time
 from dataclasses import dataclass
 from typing import Any
 
+from ordersctl.shared.queues.message_json import parsed
 from ordersctl.shared.queues.stage_queues import Queue
 from ordersctl.shared.stage import Stage
 
@@ -46,16 +46,16 @@ class DeadLetter:
     def document(self) -> Any:
         """The body as a JSON value; None when it is not JSON."""
         try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
+            return parsed(self.body)
+        except ValueError:
             return None
 
     @property
     def reason(self) -> str:
         # the service's own attribute; the error with which SNS could not deliver
         for name in ("reason", "ErrorMessage", "ErrorCode"):
-            if name in self.attributes:
-                return str(self.attributes[name]["StringValue"])
+            if (value := self.attributes.get(name, {}).get("StringValue")) is not None:  # bytes have none
+                return str(value)
         if self.is_stream_position:
             return f"the stream's records could not be published: {at(self.document, 'requestContext', 'condition')}"
         return _MOVED
@@ -103,7 +103,7 @@ def cloud_event(document: Any) -> Any:
     """Return the event of a consumer's message: the document itself, or the one in SNS's notification."""
     if at(document, "Type") == "Notification":
         try:
-            return json.loads(document["Message"])
+            return parsed(document["Message"])
         except (KeyError, TypeError, ValueError):
             return None
     return document

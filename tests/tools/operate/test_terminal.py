@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -16,6 +17,8 @@ from tests.tools.operate.stage import OperatedStage
 
 HOSTILE = "\x1b]52;c;cm0gLXJm\x07\x1b[2J\x9b2J\u202e[red]"
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+NESTED = "[" * 100_000  # deeper than a parser goes
+MARKUP = "[/b][link=//example.com]x"  # what rich takes for its own
 SENT = re.sub("[\x1b\x07]", "", HOSTILE)  # the hostile text without the characters that SQS refuses outside of JSON
 ORDER = builders.an_order(note=HOSTILE, status_reason=HOSTILE, customer_id=HOSTILE)
 
@@ -28,6 +31,12 @@ def hostile(stage: OperatedStage) -> OperatedStage:
     stage.send("queue-dlq", f"not JSON {SENT}")
     stage.send("events-dlq", stream_record(None, ORDER), reason="InvalidParameter", source="e1")
     stage.send("inventory-dlq", {"subject": ORDER.order_id, "id": HOSTILE, "type": HOSTILE, "time": HOSTILE})
+    for queue in ("queue-dlq", "events-dlq", "inventory-dlq"):
+        stage.send(queue, NESTED)
+        stage.send(queue, {"Type": "Notification", "Message": NESTED})
+        stage.send(queue, {"order_id": MARKUP, "subject": MARKUP, "dynamodb": {"Keys": {"order_id": {"S": MARKUP}}}})
+    reason: Any = {"reason": {"DataType": "Binary", "BinaryValue": b"\x1b"}}
+    stage.sqs.send_message(QueueUrl=stage.url("queue-dlq"), MessageBody="{}", MessageAttributes=reason)
     stage.store(ORDER)
     stage.publisher_catches_up()
     line = {"time": builders.NOW, "event": HOSTILE, "order_id": ORDER.order_id, "correlation_id": HOSTILE, "x": HOSTILE}
@@ -89,14 +98,19 @@ def test_json_is_exact_and_has_no_control_character_either(hostile: OperatedStag
         assert json.dumps(SENT, ensure_ascii=False)[1:-1] in shown
 
 
+def of_order(stage: OperatedStage) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = stage.json("dlq", "list")
+    return [row for row in rows if (row["queue"], row["order_id"]) == ("inventory", ORDER.order_id)]
+
+
 def test_a_dead_letter_is_shown_as_exact_json(hostile: OperatedStage) -> None:
-    rows = [row for row in hostile.json("dlq", "list") if row["queue"] == "inventory"]
+    rows = of_order(hostile)
     (shown,) = [hostile.run("dlq", "show", row["id"]).stdout for row in rows]
     assert json.loads(shown)["type"] == HOSTILE
 
 
 def test_a_file_has_the_body_as_it_was_sent(hostile: OperatedStage, tmp_path: Path) -> None:
-    (row,) = [row for row in hostile.json("dlq", "list") if row["queue"] == "inventory"]
+    (row,) = of_order(hostile)
     assert hostile.run("dlq", "show", row["id"], "--out", str(tmp_path / "body.json")).exit_code == 0
     assert json.loads((tmp_path / "body.json").read_text())["type"] == HOSTILE
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from chalicelib.aws.tls import Authorities
-from chalicelib.http.auth import issuer_trust
+from chalicelib.http.auth import issuer_trust, key_download
 from chalicelib.http.auth.key_download import MAX_BYTES, download
 from chalicelib.http.auth.key_set import read_location
 from testkit import certificates
@@ -55,6 +55,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def forget() -> None:
     issuer_trust.of_system.cache_clear()
     issuer_trust.usual.cache_clear()
+    key_download.of_others.clear()
 
 
 @pytest.fixture(autouse=True)
@@ -256,14 +257,16 @@ def test_a_key_set_is_verified_by_a_usual_authority_or_else_by_all_that_the_syst
 ) -> None:
     authority, server = certificates.make(tmp_path)
     is_usual = issuer == "a usual one"
-    listed = x509.load_pem_x509_certificate((authority if is_usual else certificate).read_bytes())
+    issuing, other = [x509.load_pem_x509_certificate(each.read_bytes()) for each in (authority, certificate)]
+    listed = issuing if is_usual else other
     (tmp_path / "names.txt").write_text(f"{listed.fingerprint(hashes.SHA256()).hex()} An authority")
     monkeypatch.setattr(issuer_trust, "ISSUER_ROOTS", tmp_path / "names.txt")
-    (tmp_path / "store.pem").write_bytes(certificate.read_bytes() + authority.read_bytes())
+    pem = serialization.Encoding.PEM
+    (tmp_path / "store.pem").write_bytes(issuing.public_bytes(pem) + other.public_bytes(pem))
     trust(monkeypatch, tmp_path / "store.pem")
     with serving(answering(OK + b"Content-Length: 2\r\n\r\n{}"), server) as (address, connections):
-        assert download(address) == b"{}"
-    assert len(connections) == (1 if is_usual else 2)
+        assert [download(address), download(address)] == [b"{}"] * 2
+    assert len(connections) == (2 if is_usual else 3), "that another authority has issued it is remembered"
     assert issuer_trust.of_system.cache_info().currsize == (0 if is_usual else 1), "slow to read, and not needed"
 
 

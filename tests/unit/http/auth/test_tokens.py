@@ -84,9 +84,10 @@ def test_a_null_audience_is_none_that_another_claim_replaces(room: TokenHarness)
         room.checker(audience_claim="client_id").claims(f"Bearer {sign(RSA, content)}")
 
 
-def test_unless_the_setting_says_so_every_token_needs_an_audience(room: TokenHarness) -> None:
+@pytest.mark.parametrize("claim", ["client_id", ""])
+def test_unless_the_setting_says_so_every_token_needs_an_audience(room: TokenHarness, claim: str) -> None:
     with pytest.raises(InvalidToken):
-        room.claims(sign(RSA, claims(aud=None, client_id=AUDIENCE)))
+        room.claims(sign(RSA, claims(aud=None, **{claim: AUDIENCE})))
 
 
 GOOD_TIMES = [
