@@ -30,6 +30,7 @@ _FRAME = """<!doctype html>
 
 def page(path: str) -> str | None:
     """Return the list of all problem types, or the page of one; None for any other path."""
+    path = path.removesuffix("/")
     types = json.loads(_DOCUMENT.read_text())["x-problem-types"] if path.startswith(PATH) else {}
     if types and path == PATH:
         return _FRAME.format(title="Problem types", content=_list(types))
