@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from chalicelib.domain.orders import TRANSITIONS, ErasedOrder, Order, OrderStatus
+from chalicelib.domain.orders import TRANSITIONS, ErasedOrder, Order
 
 SCHEMA_VERSION = 1
 
@@ -48,7 +48,7 @@ def between(before: Order | ErasedOrder | None, after: Order | ErasedOrder | Non
     if isinstance(after, ErasedOrder):
         return _event("order.erased", after, {"order_id": after.order_id, "status": "erased"}, source)
     data = after.shown()
-    if isinstance(before, Order):
+    if isinstance(before, Order) and not _only_imports_make(before.status, after.status):
         data["previous_status"] = before.status
     return _event(f"order.{_what_happened(before, after)}", after, data, source)
 
@@ -56,12 +56,14 @@ def between(before: Order | ErasedOrder | None, after: Order | ErasedOrder | Non
 def _what_happened(before: Order | ErasedOrder | None, after: Order) -> str:
     if isinstance(before, Order) and before.status == after.status:
         return "changed"
-    if before is None and after.status in TRANSITIONS and after.status != OrderStatus.REJECTED:
-        return "placed"
-    # A status that only a newer release knows names its event too, as it does in that release's own publisher: the
-    # event says what is true, and no consumer takes it for one that it knows. An order that begins in such a status is
-    # not called placed, since the status may mean, as `rejected` does, that nobody should work on the order.
+    # An order begins in any status: rejected, that of an imported order, or one that only a newer release knows. Its
+    # event says what is true. Called placed, it would start work on an order on which nobody should work.
     return after.status
+
+
+def _only_imports_make(before: str, after: str) -> bool:
+    """Whether the source of an import changed a status as this service never does: the schemas do not have it."""
+    return before != after and before in TRANSITIONS and after in TRANSITIONS and after not in TRANSITIONS[before]
 
 
 def _event(event_type: str, order: Order | ErasedOrder, data: dict[str, Any], source: str) -> OrderEvent:

@@ -35,6 +35,7 @@ _EVENTS: Mapping[str, tuple[str, list[str], list[str]]] = {
         for status in ("confirmed", "shipped", "delivered", "cancelled")
     },
 }
+_PREVIOUS_STATUS = "May be absent from an event that was replayed, and from one of an imported order."
 _ERASED = "An order's personal data was erased; consumers erase their copies too."
 
 
@@ -94,7 +95,7 @@ def _order_data(order: Schema, statuses: list[str], required: list[str]) -> Sche
     properties = order["properties"] | narrowed
     if before:
         known = before if len(statuses) == 1 else statuses
-        properties["previous_status"] = {"enum": known, "description": "Absent from an event that was replayed."}
+        properties["previous_status"] = {"enum": known, "description": _PREVIOUS_STATUS}
     return {"type": "object", "properties": properties, "required": sorted({*order["required"], *required})}
 
 

@@ -30,7 +30,6 @@ _STATUS_BEFORE: Mapping[str, str] = {
     OrderStatus.DELIVERED: OrderStatus.SHIPPED,
     OrderStatus.CANCELLED: OrderStatus.PLACED,
 }
-_MOVED = _STATUS_BEFORE.keys() - {OrderStatus.PLACED}
 
 
 @dataclass(frozen=True)
@@ -112,8 +111,7 @@ def event_of(order: Order | ErasedOrder, *, source: str) -> OrderEvent:
     afterwards is published as confirmed; a cancelled order of more than two versions without its previous status.
     """
     before: Order | None = None
-    # The first version of an imported order may have any status, and consumers know the event of that status.
-    if isinstance(order, Order) and (order.version > 1 or order.status in _MOVED):
+    if isinstance(order, Order) and order.version > 1:
         before = order.model_copy(update={"status": _STATUS_BEFORE.get(order.status, ""), "version": order.version - 1})
     event = events.between(before, order, source=source)
     assert event is not None  # noqa: S101  a change of version is an event

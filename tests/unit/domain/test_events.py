@@ -8,7 +8,7 @@ from hypothesis import given
 from chalicelib.domain import events
 from chalicelib.domain.errors import Violation
 from chalicelib.domain.events import OrderEvent
-from chalicelib.domain.orders import ErasedOrder, Order, OrderStatus
+from chalicelib.domain.orders import TRANSITIONS, ErasedOrder, Order, OrderStatus
 from testkit.builders import ADDRESS, CUSTOMER, LATER, NOW, ORDER_ID, an_order
 from tests.unit.strategies import stored_orders
 
@@ -31,9 +31,7 @@ def the_event(before: Order | ErasedOrder | None, then: Order | ErasedOrder) -> 
 @pytest.mark.parametrize(
     ("before", "then", "what"),
     [
-        (None, PLACED, "order.placed"),
-        (None, an_order(status=OrderStatus.REJECTED), "order.rejected"),
-        (None, after("confirmed"), "order.placed"),
+        *((None, an_order(status=status), f"order.{status}") for status in TRANSITIONS),
         (PLACED, after(), "order.changed"),
         (PLACED, after("confirmed"), "order.confirmed"),
         (PLACED, after("cancelled"), "order.cancelled"),
@@ -78,6 +76,12 @@ def test_a_later_event_says_what_the_status_was() -> None:
     event = the_event(PLACED, after("confirmed"))
     assert event.data == after("confirmed").shown() | {"previous_status": "placed"}
     assert (event.id, event.sequence, event.time) == (f"{ORDER_ID}.2", "2", LATER)
+
+
+@pytest.mark.parametrize("status", ["placed", "delivered", "cancelled"])
+def test_a_change_of_status_that_only_an_import_makes_does_not_say_what_the_status_was(status: str) -> None:
+    event = the_event(after("shipped" if status != "delivered" else "placed"), after(status, 3))
+    assert (event.type, event.data) == (f"order.{status}", after(status, 3).shown())
 
 
 @given(order=stored_orders())

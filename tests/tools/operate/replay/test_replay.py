@@ -27,11 +27,12 @@ def original_event(before: Order | None, after: Order) -> dict[str, Any]:
 
 
 def every_status() -> list[tuple[Order | None, Order]]:
-    """(before, after) of each change of status that is legal, and of an order's beginning."""
+    """(before, after) of each change of status that is legal, and of an order's beginning, also by an import."""
     first = builders.an_order()
     found: list[tuple[Order | None, Order]] = [
         (None, first),
-        (None, builders.an_order(status=OrderStatus.REJECTED)),
+        # A rejected order has no other version; an imported one begins in any status.
+        *((None, builders.an_order(status=status)) for status in TRANSITIONS if status != OrderStatus.PLACED),
     ]
     reached: dict[str, Order] = {OrderStatus.PLACED: first}
     for status in TRANSITIONS:
