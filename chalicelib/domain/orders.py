@@ -102,7 +102,7 @@ class NewOrder(OrderContent):
 # Groups of fields: name used in errors, statuses in which they may change.
 _PRICE = ("items and adjustments", frozenset({OrderStatus.PLACED}))
 _DELIVERY = ("addresses, contact and note", frozenset({OrderStatus.PLACED, OrderStatus.CONFIRMED}))
-_ALWAYS = ("metadata", frozenset(OrderStatus))
+_ALWAYS = ("metadata", frozenset(OrderStatus) - {OrderStatus.REJECTED, OrderStatus.ERASED})  # these have no content
 CHANGE_RULES = {
     "items": _PRICE,
     "adjustments": _PRICE,

@@ -11,7 +11,7 @@ import yaml
 from chalicelib.domain import events
 from chalicelib.domain.events import OrderEvent
 from chalicelib.domain.iso_codes import COUNTRIES
-from chalicelib.domain.orders import TRANSITIONS, ErasedOrder, Order, OrderStatus
+from chalicelib.domain.orders import CHANGE_RULES, TRANSITIONS, ErasedOrder, Order, OrderStatus
 from ordersctl.contract import asyncapi_document
 from ordersctl.contract.compatibility import breaks
 from ordersctl.contract.openapi import schemas as openapi_schemas
@@ -24,12 +24,13 @@ FOLDER = project.PROJECT_DIR / "docs" / "contract" / "events"
 PUBLISHED = FOLDER / "published"
 _NULL = {"type": "null"}
 _CONTENT = ["currency", "items"]  # properties that every order except a rejected one has had since the first release
+_CHANGEABLE = [each.value for each in OrderStatus if any(each in statuses for _, statuses in CHANGE_RULES.values())]
 
 # type -> its description, the order's possible statuses after it, and the properties that only its data always has
 _EVENTS: Mapping[str, tuple[str, list[str], list[str]]] = {
     "order.placed": ("An order was stored.", ["placed"], _CONTENT),
     "order.rejected": ("An accepted order turned out to be invalid; violations say why.", ["rejected"], []),
-    "order.changed": ("The order's content changed, its status did not.", ["placed", "confirmed"], _CONTENT),
+    "order.changed": ("The order's content changed, its status did not.", _CHANGEABLE, _CONTENT),
     **{
         f"order.{status}": (f"The order's status became {status}.", [status], _CONTENT)
         for status in ("confirmed", "shipped", "delivered", "cancelled")

@@ -16,11 +16,11 @@ from jsonschema import Draft7Validator, FormatChecker
 from chalicelib.adapters.event_topic import message_attributes
 from chalicelib.domain import events
 from chalicelib.domain.events import OrderEvent
-from chalicelib.domain.orders import TRANSITIONS, ErasedOrder, Order, OrderStatus
+from chalicelib.domain.orders import CHANGE_RULES, TRANSITIONS, ErasedOrder, NewOrder, Order, OrderStatus
 from ordersctl.contract import event_schemas
 from ordersctl.contract.compatibility import breaks
 from testkit.builders import LATER
-from tests.unit.strategies import rejected_orders, stored_orders
+from tests.unit.strategies import new_orders, rejected_orders, stored_orders
 
 SCHEMAS = event_schemas.schemas()
 FILES = [path for path in event_schemas.FOLDER.iterdir() if path.is_file()]
@@ -76,25 +76,26 @@ def test_every_field_of_every_event_has_a_description() -> None:
     assert [field for name, schema in SCHEMAS.items() for field in bare(schema, name)] == []
 
 
-def possible_events(order: Order) -> Iterator[OrderEvent | None]:
-    """Every event that may follow from an order's current state, here or by an import."""
+def possible_events(order: Order, another: NewOrder) -> Iterator[OrderEvent | None]:
+    """Every event that may follow from an order's state, here or by an import; `another` has the changed content."""
 
     def event(before: Order | None, after: Order | ErasedOrder) -> OrderEvent | None:
         return events.between(before, after, source="urn:orders:test")
 
     yield event(None, order)
     later = {"version": order.version + 1, "updated_at": LATER, "status_reason": None}
-    if order.status in {OrderStatus.PLACED, OrderStatus.CONFIRMED}:
-        yield event(order, order.model_copy(update=later | {"note": "another"}))
+    for name, (_, statuses) in CHANGE_RULES.items():
+        if order.status in statuses:
+            yield event(order, order.model_copy(update=later | {name: getattr(another, name)}))
     for status in TRANSITIONS.keys() - {order.status, OrderStatus.REJECTED}:  # an import's are of any kind
         yield event(order, order.model_copy(update=later | {"status": status, "status_reason": "because"}))
     yield event(order, order.erase(LATER))
 
 
 @settings(max_examples=100)
-@given(order=stored_orders())
-def test_every_event_of_an_order_is_valid_thin_or_not(order: Order) -> None:
-    for event in possible_events(order):
+@given(order=stored_orders(), another=new_orders())
+def test_every_event_of_an_order_is_valid_thin_or_not(order: Order, another: NewOrder) -> None:
+    for event in possible_events(order, another):
         assert event is not None
         check(event)
         check(event.model_copy(update={"replayed": True}))

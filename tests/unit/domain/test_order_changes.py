@@ -98,9 +98,14 @@ def test_items_and_adjustments_change_only_while_placed(status: OrderStatus, con
 
 
 @pytest.mark.parametrize("status", STORED)
-def test_metadata_changes_always(status: OrderStatus) -> None:
-    after = changed(an_order(status=status), content={"metadata": {"parcel": "1"}})
-    assert (after.metadata, after.version) == ({"parcel": "1"}, 2)
+def test_metadata_changes_always_but_not_of_a_rejected_order(status: OrderStatus) -> None:
+    order = an_order(status=status)
+    if status is OrderStatus.REJECTED:
+        with pytest.raises(NotChangeable):
+            changed(order, content={"metadata": {"parcel": "1"}})
+    else:
+        after = changed(order, content={"metadata": {"parcel": "1"}})
+        assert (after.metadata, after.version) == ({"parcel": "1"}, 2)
 
 
 DELIVERY = [{"note": "new"}, {"shipping_address": ADDRESS}, {"billing_address": ADDRESS}, {"contact": {"phone": "1"}}]
