@@ -83,8 +83,8 @@ def reject_order(command: PlaceOrder, reason: str, table: OrderTable) -> Order |
 
     Returns the order that already has this id; None if there was none. Raises Fault.
     """
-    rejected = {"status": OrderStatus.REJECTED, "status_reason": reason[:MAX_STATUS_REASON]}
-    return table.add(order_of(command).model_copy(update=rejected))
+    order = order_of(command)
+    return table.add(order.rejected(order.violations or (), reason[:MAX_STATUS_REASON]))
 
 
 def order_of(command: PlaceOrder) -> Order:

@@ -179,11 +179,11 @@ class Order(BaseModel):
         sent = {name: getattr(new, name) for name in NewOrder.model_fields}
         return cls(**facts, **sent, status=OrderStatus.PLACED, total=new.total, fingerprint=fingerprint(new))
 
-    def rejected(self, violations: Iterable[Violation]) -> "Order":
+    def rejected(self, violations: Iterable[Violation], reason: str | None = None) -> "Order":
         """Return this order as rejected: without what the client sent, like one whose document is invalid."""
         nothing: dict[str, Any] = dict.fromkeys(NewOrder.model_fields)
-        refusal = {"status": OrderStatus.REJECTED, "items": (), "total": 0, "violations": tuple(violations)}
-        return self.model_copy(update=nothing | refusal)
+        refusal = {"status": OrderStatus.REJECTED, "items": (), "total": 0, "violations": tuple(violations) or None}
+        return self.model_copy(update=nothing | refusal | {"status_reason": reason})
 
     @computed_field  # type: ignore[prop-decorator]  # https://docs.pydantic.dev/latest/api/fields: mypy's own limitation
     @property

@@ -25,11 +25,12 @@ PUBLISHED = FOLDER / "published"
 _NULL = {"type": "null"}
 _CONTENT = ["currency", "items"]  # properties that every order except a rejected one has had since the first release
 _CHANGEABLE = [each.value for each in OrderStatus if any(each in statuses for _, statuses in CHANGE_RULES.values())]
+_REJECTED = "An accepted order was found invalid (violations say why), or an operator gave it up (status_reason)."
 
 # type -> its description, the order's possible statuses after it, and the properties that only its data always has
 _EVENTS: Mapping[str, tuple[str, list[str], list[str]]] = {
     "order.placed": ("An order was stored.", ["placed"], _CONTENT),
-    "order.rejected": ("An accepted order turned out to be invalid; violations say why.", ["rejected"], []),
+    "order.rejected": (_REJECTED, ["rejected"], []),
     "order.changed": ("The order's content changed, its status did not.", _CHANGEABLE, _CONTENT),
     **{
         f"order.{status}": (f"The order's status became {status}.", [status], _CONTENT)

@@ -56,8 +56,11 @@ def _orders(book: Book) -> Iterator[Finding]:
     posted = {post["body"]["reference"]: post for post in book.posts}
     stored: dict[str, list[str]] = defaultdict(list)
     injected = {order_id_of(body) for body in book.evidence.injected_messages}
+    # An order that an operator gave up shows nothing of what was sent: the operators' file has it.
+    given_up = {order_id_of(each["body"]): reference_of(each["body"]) for each in book.evidence.dropped}
     for order_id, versions in book.events.items():
-        reference = str((versions.get(1, {}).get("data") or {}).get("reference"))
+        first = versions.get(1, {}).get("data") or {}
+        reference = str(first.get("reference") or given_up.get(order_id))
         if reference in posted:
             stored[reference].append(order_id)
         elif 1 in versions and order_id not in injected:

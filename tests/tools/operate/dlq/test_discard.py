@@ -6,11 +6,19 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain import orders
+from chalicelib.adapters import order_items
+from chalicelib.adapters.event_topic import message_attributes
+from chalicelib.domain import events, orders
 from chalicelib.domain.orders import NewOrder, Order, OrderStatus
 from testkit import builders
 from tests.tools.operate.dlq.dead_letters import DEAD, KEY_REUSED
-from tests.tools.operate.stage import OperatedStage
+from tests.tools.operate.stage import TABLE, OperatedStage
+
+# The attributes of each order, also of a rejected one.
+ALWAYS = {
+    *("order_id", "customer_id", "placed_key", "status", "version", "items", "total", "item_count"),
+    *("updated_at", "fingerprint", "correlation_id"),
+}
 
 
 def test_nothing_is_redriven_or_dropped_without_confirmation(stage: OperatedStage) -> None:
@@ -38,6 +46,37 @@ def test_a_dropped_command_is_stored_as_rejected_and_kept_in_a_file(stage: Opera
     kept = json.loads((stage.state_dir / "dropped-local.jsonl").read_text())
     assert json.loads(kept["body"])["order_id"] == order_id
     assert stage.depth("queue-dlq") == 0
+
+
+def test_a_dropped_order_has_nothing_that_its_client_sent(stage: OperatedStage) -> None:
+    order_id = builders.fresh_order_id()
+    stage.send("queue-dlq", builders.command(order_id=order_id, order=builders.shop_basket()), reason="hopeless")
+    assert stage.json("dlq", "drop", "--all", "--yes")["done"] == {"stored as rejected": 1}
+    item = stage.dynamodb.get_item(TableName=TABLE, Key=order_items.key(order_id), ConsistentRead=True)["Item"]
+    assert item.keys() == ALWAYS | {"status_reason"}
+    assert (item["items"], item["total"], item["item_count"]) == ({"L": []}, {"N": "0"}, {"N": "0"})
+    order = order_items.from_item(item)
+    assert isinstance(order, Order)
+    event = events.between(None, order, source="urn:orders:local")
+    assert event is not None
+    reason = "given up by the operator: hopeless"
+    ids = {"order_id": order_id, "customer_id": builders.CUSTOMER}
+    times = {"placed_at": builders.NOW, "updated_at": builders.NOW}
+    said = {"status": "rejected", "status_reason": reason, "items": [], "subtotal": 0, "total": 0, "version": 1}
+    assert event.data == ids | times | said
+    attributes = {name: each["StringValue"] for name, each in message_attributes(event).items()}
+    shown = {"status": "rejected", "customer_id": builders.CUSTOMER, "total": "0"}
+    assert attributes == {"type": "order.rejected"} | shown
+
+
+def test_a_dropped_order_that_is_invalid_keeps_its_violations(stage: OperatedStage) -> None:
+    order_id = builders.fresh_order_id()
+    stage.send("queue-dlq", builders.command(order_id=order_id, order={"items": []}), reason="hopeless")
+    assert stage.json("dlq", "drop", "--all", "--yes")["done"] == {"stored as rejected": 1}
+    order = stage.stored(order_id)
+    assert isinstance(order, Order)
+    assert {each.pointer for each in order.violations or ()} == {"/currency", "/items"}
+    assert order.status_reason == "given up by the operator: hopeless"
 
 
 def test_a_dropped_command_does_not_change_a_stored_order(stage: OperatedStage) -> None:
