@@ -40,7 +40,11 @@ class PriceTable:
     kept: dict[Key, tuple[int, float]] = field(default_factory=dict)  # unit price, and when it was read
 
     def prices(self, skus: Collection[str], currency: str, *, fresh: bool = False) -> dict[str, int]:
-        """Return the unit prices of the SKUs that have one in this currency; `fresh` reads them anew. Raises Fault."""
+        """Return the unit prices of the SKUs that have one in this currency. Raises Fault.
+
+        `fresh` reads them as they are now; otherwise they may be a minute old, or be what an eventually consistent read
+        still has, at half the cost.
+        """
         known: dict[str, int] = {}
         since = self.now() - KEPT_SECONDS
         for sku in set(skus):
@@ -49,11 +53,11 @@ class PriceTable:
                 known[sku] = found[0]
         missing = [sku for sku in set(skus) if sku not in known]
         for start in range(0, len(missing), _AT_ONCE):
-            known |= self._read(missing[start : start + _AT_ONCE], currency)
+            known |= self._read(missing[start : start + _AT_ONCE], currency, consistent=fresh)
         return known
 
-    def _read(self, skus: list[str], currency: str) -> dict[str, int]:
-        asked: Any = {self.name: {"Keys": [key(sku, currency) for sku in skus]}}
+    def _read(self, skus: list[str], currency: str, *, consistent: bool) -> dict[str, int]:
+        asked: Any = {self.name: {"Keys": [key(sku, currency) for sku in skus], "ConsistentRead": consistent}}
         found: dict[str, int] = {}
         for _ in range(_ROUNDS):
             with faults("dynamodb"):

@@ -132,6 +132,42 @@ def test_a_price_is_kept_for_a_minute_and_read_again_before_an_order_is_rejected
     ]
 
 
+@pytest.fixture
+def stale_reads(shop: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eventually consistent reads give the prices as they are now, whatever is written later."""
+    client = shop.wiring.price_table().client
+    batch_get_item = client.batch_get_item
+    late = {sku: price_table.to_item(sku, currency, price) for (sku, currency), price in PRICES.items()}
+
+    def read(*, RequestItems: dict[str, Any]) -> Any:  # noqa: N803 - botocore's name
+        ((table, request),) = RequestItems.items()
+        if request.get("ConsistentRead"):
+            return batch_get_item(RequestItems=RequestItems)
+        found = [late.get(each["sku"]["S"]) for each in request["Keys"]]
+        return {"Responses": {table: [each for each in found if each]}, "UnprocessedKeys": {}}
+
+    monkeypatch.setitem(vars(client), "batch_get_item", read)
+
+
+@pytest.mark.usefixtures("stale_reads")
+def test_no_order_is_rejected_by_a_price_that_an_eventually_consistent_read_missed(shop: ServiceHarness) -> None:
+    set_price(shop, "71053", "GBP", 300)
+    set_price(shop, "new", "GBP", 100)
+    lines = [line(), line(sku="71053", unit_price=300), line(sku="new", unit_price=100)]
+    order = placed(shop, shop.api(), new_order(items=lines))
+    assert order.status == "placed"
+    patch = json.dumps({"items": [line(sku="new", unit_price=100, quantity=2)]})
+    assert shop.api().call("PATCH", f"/orders/{order.order_id}", patch, If_Match="*").status == 200
+
+
+def test_only_the_read_before_a_rejection_costs_strong_consistency(shop: ServiceHarness) -> None:
+    requests = calls_counted(shop)
+    placed(shop, shop.api(), new_order())
+    placed(shop, shop.api(), new_order(items=[line(unit_price=1)]))
+    asked = [json.loads(each)["RequestItems"][TABLE] for each in requests]
+    assert [each.get("ConsistentRead", False) for each in asked] == [False, True]
+
+
 def test_while_prices_cannot_be_read_the_order_waits(shop: ServiceHarness) -> None:
     order_id = shop.api().post("/orders", new_order()).json["order_id"]
     shop.fail(shop.wiring.price_table(), "BatchGetItem", lambda _body: throttled("BatchGetItem"))
