@@ -31,8 +31,9 @@ def accept_order(
     queue: OrderQueue,
     find: Callable[[str], Order | ErasedOrder],
 ) -> Accepted:
-    """Put an order on the queue. Raises KeyReused, OrderErased, Fault; after an error nothing was accepted.
+    """Put an order on the queue. Raises KeyReused, OrderErased, Fault.
 
+    After a Fault with `may_have_taken_effect` the order may be on the queue; after another error it was not sent.
     `placed_by` is None where the processor is to accept the order's prices unchecked.
     """
     order_id = order_ids.mint(secret, customer_id, idempotency_key)

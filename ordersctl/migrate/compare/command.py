@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -159,14 +159,10 @@ def _compare_list(migration: Migration, shop: Snapshot, api: Api, customer: str,
     keys = [int(next(iter(row.values()))) for row in rows]
     theirs = {order.order_id: key for key, order in shop.load(keys).items() if isinstance(order, Order)}
     ours = api.order_ids(customer)
-    for order_id in _sample(theirs.keys() - ours):
+    for order_id in sorted(theirs.keys() - ours):
         comparison.add("list of a customer", MISSING_HERE, str(theirs[order_id]))
-    for order_id in _sample(ours & _imported(migration, ours) - theirs.keys()):
+    for order_id in sorted(ours & _imported(migration, ours) - theirs.keys()):
         comparison.add("list of a customer", MISSING_IN_THE_SHOP, order_id)
-
-
-def _sample(order_ids: set[str]) -> Iterator[str]:
-    return iter(sorted(order_ids))
 
 
 def _imported(migration: Migration, order_ids: set[str]) -> set[str]:
