@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from chalicelib.adapters import order_items
 from chalicelib.domain.events import OrderEvent
 from chalicelib.domain.orders import Order
+from ordersctl.migrate.target import imported_items
 from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.project import PROJECT_DIR
 from testkit.builders import an_order, full_document
@@ -200,15 +201,26 @@ def test_the_work_queue_has_the_open_orders_oldest_first_whatever_the_order_of_e
 
 # --- all orders in S3 ------------------------------------------------------------------------------------------------
 
+# What an import keeps in an item beside the order.
+IMPORTED: dict[str, Any] = {
+    **{name: {"N": "1"} for name in (imported_items.IMPORTED_VERSION, imported_items.QUIET_VERSION)},
+    imported_items.SOURCE_KEY: {"S": imported_items.source_key("classic", 10_101)},
+    imported_items.LEGACY_AT: {"S": "0000000001.000001:0001"},
+    imported_items.LEGACY_DIGEST: {"S": "f" * 32},
+}
+
+
+def test_the_imported_item_has_every_attribute_of_an_import() -> None:
+    assert IMPORTED.keys() == {getattr(imported_items, name) for name in imported_items.__all__ if name != "GONE"}
+
 
 @pytest.mark.parametrize("incremental", [False, True])
 def test_an_export_is_turned_into_orders(tmp_path: Path, *, incremental: bool) -> None:
     full = Order.model_validate(full_document(Order) | {"status": "placed"})
     guests = an_order(customer_id="guest")
     erased = guests.erase("2026-01-31T14:00:00.000Z")
-    imported = {"imported_version": {"N": "1"}, "quiet_version": {"N": "1"}}
-    spread = order_items.to_item(guests) | {"customer_id": {"S": "guest#3"}} | imported
-    items = [order_items.to_item(full), spread, order_items.to_item(erased)]
+    spread = order_items.to_item(guests) | {"customer_id": {"S": "guest#3"}} | IMPORTED
+    items = [order_items.to_item(full), spread, order_items.to_item(erased) | IMPORTED]
     lines: list[dict[str, Any]] = [{"Item": item} for item in items]
     if incremental:  # "DynamoDB table export output format"
         written = {"WriteTimestampMicros": {"N": "1680109764000000"}}
@@ -222,8 +234,8 @@ def test_an_export_is_turned_into_orders(tmp_path: Path, *, incremental: bool) -
     shown, guests_shown, tombstone = [json.loads(line) for line in done.stdout.splitlines()]
     assert shown == full.shown()
     assert guests_shown == guests.shown()
-    assert (tombstone["order_id"], tombstone["status"]) == (erased.order_id, "erased")
-    assert "customer_id" not in tombstone
+    expected = {"order_id": erased.order_id, "status": "erased", "version": 2, "updated_at": erased.updated_at}
+    assert tombstone == expected
     assert ("ord_removed" in done.stderr) is incremental
 
 
