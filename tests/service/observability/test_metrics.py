@@ -9,10 +9,13 @@ import pytest
 
 from chalicelib.http.auth.key_set import KeySet, KeysUnavailable
 from ordersctl.estimate.cost.per_order import Load
+from ordersctl.shared import templates
 from testkit.builders import an_order, command, fresh_order_id, new_order
 from testkit.lambda_events import stream_event
 from testkit.metric_filters import counted, filters
-from tests.service.harness import ServiceHarness
+from tests.service.harness import ServiceHarness, throttled
+
+ALARMS = templates.load(templates.MONITORING)["Resources"]
 
 
 def counts(log: io.StringIO) -> dict[str, int]:
@@ -58,6 +61,55 @@ def test_the_publishers_outcomes_are_counted(harness: ServiceHarness, log: io.St
     harness.publish(event)
     found = counted(log)
     assert (len(found["Published"]), len(found["PublishedAfter"]), len(found["Quarantined"])) == (2, 2, 1)
+
+
+def test_the_processors_alarm_counts_each_message_that_the_table_fails(
+    harness: ServiceHarness, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The invocation succeeds all the same: AWS/Lambda's Errors stay 0."""
+    harness.report_failures(monkeypatch)
+    harness.fail(harness.wiring.order_table(), "PutItem", lambda _body: throttled())
+    report = harness.process(*(json.dumps(command(order_id=fresh_order_id())) for _ in range(2)))
+    harness.end_faults()
+    assert len(report["batchItemFailures"]) == 2
+    assert counts(log) == {ALARMS["ProcessorRetryAlarm"]["Properties"]["MetricName"]: 2}
+
+
+def test_the_publishers_alarm_counts_each_step_that_the_topic_fails(
+    harness: ServiceHarness, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness.report_failures(monkeypatch)
+    harness.fail(harness.wiring.publisher(), "PublishBatch", lambda _body: throttled())
+    report = harness.publish(stream_event((None, an_order(order_id=fresh_order_id()))))
+    harness.end_faults()
+    assert len(report["batchItemFailures"]) == 1
+    assert counts(log) == {ALARMS["PublisherRetryAlarm"]["Properties"]["MetricName"]: 1}
+
+
+def test_the_publishers_alarm_counts_a_bug_and_a_dead_letter_queue_that_fails(
+    harness: ServiceHarness, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness.report_failures(monkeypatch)
+    harness.fail(harness.wiring.event_dead_letters(), "SendMessage", lambda _body: throttled())
+    event: Any = stream_event((None, an_order(order_id=fresh_order_id())))
+    del event["Records"][0]["dynamodb"]["NewImage"]["status"]
+    harness.publish(event)
+    harness.end_faults()
+    monkeypatch.delattr(harness.wiring.publisher().__class__, "publish")
+    harness.publish(stream_event((None, an_order(order_id=fresh_order_id()))))
+    assert counts(log) == {ALARMS["PublisherRetryAlarm"]["Properties"]["MetricName"]: 2}
+
+
+@pytest.mark.parametrize("name", ["ProcessorRetryAlarm", "PublisherRetryAlarm"])
+def test_one_failure_that_passes_raises_no_alarm_and_three_of_one_message_do(name: str) -> None:
+    alarm = ALARMS[name]["Properties"]
+    visibility = templates.every_parameter()["OrderQueueVisibility"]["Default"]
+    assert (alarm["Statistic"], alarm["Period"], alarm["DatapointsToAlarm"]) == ("Sum", 60, 3)
+    assert templates.defaults()[alarm["Threshold"]["Ref"]] == 1
+    # Three receives are in as many different minutes, the last one in the next minute but one or later: in the window.
+    assert 2 * visibility < (alarm["EvaluationPeriods"] - 1) * 60
+    # Before the fifth receive fails, after which the message is a dead letter.
+    assert alarm["EvaluationPeriods"] * 60 < 4 * visibility
 
 
 def test_a_failed_download_of_the_issuers_keys_is_counted(log: io.StringIO, tmp_path: Path) -> None:

@@ -262,7 +262,8 @@ FACTS = [
     Fact(
         "alarms",
         alarms_are_on("ApproximateAgeOfOldestMessage", "IteratorAge", "Errors", "Throttles", "Latency", "5XXError",
-                      "NumberOfNotificationsFailed", "Conflicts", "WriteThrottleEvents", "ReadThrottleEvents"),
+                      "NumberOfNotificationsFailed", "Conflicts", "WriteThrottleEvents", "ReadThrottleEvents",
+                      "ProcessFailed", "PublishFailed"),
         lambda t: t["Resources"].pop("IteratorAgeAlarm"),
     ),
     Fact(
