@@ -52,10 +52,10 @@ class JsonLines(logging.Formatter):
         }
         line |= {name: value for name, value in vars(record).items() if name not in _STANDARD and value is not None}
         if record.exc_info:
-            line["exception"] = _trace(record.exc_info[1])
-            line["release"] = os.environ.get(
-                "RELEASE", "none"
-            )  # a release that fails is taken back: infra/release.yaml
+            error = record.exc_info[1]
+            line["exception"] = _trace(error)
+            if not isinstance(error, Fault):  # a release that fails by itself is taken back: infra/release.yaml
+                line["release"] = os.environ.get("RELEASE", "none")
         return json.dumps(line, default=str, separators=(",", ":"))
 
 

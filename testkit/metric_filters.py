@@ -1,4 +1,4 @@
-"""The metric filters of infra/monitoring.yaml, applied to log lines as CloudWatch does.
+"""The metric filters of infra/, applied to log lines as CloudWatch does.
 
 It supports the part of the pattern language (CloudWatch Logs guide, "Filter pattern syntax for metric filters") that is
 used there: terms like `$.a = "b*"` and `$.a = *`, all joined by && or all by ||.
@@ -18,7 +18,7 @@ _TERM = re.compile(r'\$\.(\w+) = (?:"([^"]*)"|(\*))')
 
 def counted(log: io.StringIO) -> dict[str, list[float]]:
     """Metric -> the values that the lines of a log count for it."""
-    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    lines = _lines(log)
     found: dict[str, list[float]] = defaultdict(list)
     for each in filters():
         (metric,) = each["MetricTransformations"]
@@ -27,6 +27,15 @@ def counted(log: io.StringIO) -> dict[str, list[float]]:
                 value = metric["MetricValue"]
                 found[metric["MetricName"]].append(float(line[value[2:]] if value.startswith("$.") else value))
     return dict(found)
+
+
+def matching(log: io.StringIO, pattern: str) -> list[dict[str, Any]]:
+    """The lines of a log that a pattern matches."""
+    return [line for line in _lines(log) if _matches(pattern, line)]
+
+
+def _lines(log: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in log.getvalue().splitlines()]
 
 
 def filters() -> list[dict[str, Any]]:

@@ -41,6 +41,11 @@ def publish(template: Template, given: Mapping[str, str], code: bytes) -> None:
     _shift(template, given, release)
 
 
+def failures_of(release: str) -> str:
+    """Return the filter pattern of the log lines by which a release has failed: chalicelib/logs.py."""
+    return f'{{ $.release = "{release}" }}'
+
+
 def _functions(template: Template) -> dict[str, Any]:
     return {name: each for name, each in template["Resources"].items() if each["Type"] == _SERVERLESS}
 
@@ -127,7 +132,9 @@ def _shift(template: Template, given: Mapping[str, str], release: str) -> None:
     """Add what shifts the API's traffic to the new version step by step, or take it out."""
     added = templates.load(SHIFT)["Resources"]
     preference = added.pop("APIHandler")["Properties"]["DeploymentPreference"]
-    added["ReleaseFailuresMetric"]["Properties"]["FilterPattern"] = f'{{ $.release = "{release}" }}'
+    for each in added.values():
+        if each["Type"] == "AWS::Logs::MetricFilter":
+            each["Properties"]["FilterPattern"] = failures_of(release)
     api = template["Resources"]["APIHandler"]["Properties"]
     api.pop("DeploymentPreference", None)
     for name in added:

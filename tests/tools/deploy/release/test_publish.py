@@ -8,7 +8,7 @@ from typing import Any
 import click
 import pytest
 
-from ordersctl.deploy.release.publish import publish
+from ordersctl.deploy.release.publish import failures_of, publish
 from ordersctl.deploy.sam import translated
 from ordersctl.shared import templates
 from tests.tools.deploy.gateway.test_api_version import KEY, STAGE, another
@@ -120,8 +120,14 @@ def test_a_shift_is_codedeploys_and_ends_by_alarms_that_see_the_new_version_alon
         "Value": {"Fn::GetAtt": [f"APIHandlerVersion{release(template)[:10]}", "Version"]},
     }
     assert version in alarms[0]["Dimensions"]
-    pattern = properties(plain, "ReleaseFailuresMetric")["FilterPattern"]
-    assert pattern == f'{{ $.release = "{release(template)}" }}'
+    assert alarms[1]["MetricName"] == "ReleaseFailures"
+    groups = {
+        each["LogGroupName"]["Ref"]
+        for each in of_type(plain, "AWS::Logs::MetricFilter").values()
+        if each["MetricTransformations"][0]["MetricName"] == "ReleaseFailures"
+        and each["FilterPattern"] == failures_of(release(template))
+    }
+    assert groups == {"ApiLogGroup", "ProcessorLogGroup", "PublisherLogGroup"}
 
 
 def test_a_shift_begins_when_failures_of_the_new_version_are_counted(packaged: Template) -> None:
@@ -132,7 +138,8 @@ def test_a_shift_begins_when_failures_of_the_new_version_are_counted(packaged: T
     while new:
         waits_for |= new
         new = {name for each in new for name in dependencies(resources[each]) if name in resources} - waits_for
-    assert {"ReleaseFailuresMetric", "ReleaseFailureAlarm", "ReleaseErrorAlarm"} <= waits_for
+    filters = {f"{of}ReleaseFailuresMetric" for of in ("", "Processor", "Publisher")}
+    assert {*filters, "ReleaseFailureAlarm", "ReleaseErrorAlarm"} <= waits_for
 
 
 def dependencies(value: Any) -> Iterator[str]:
