@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import pymysql
 
+from ordersctl.migrate.errors import Stopped
 from ordersctl.migrate.mapping.model import ShopMapping
 from ordersctl.migrate.plan.findings import Finding
 from ordersctl.migrate.source import log_identity
@@ -58,11 +59,13 @@ def _retention(variables: Mapping[str, str]) -> Finding:
 
 
 def _log_rights(reader: Reader) -> Iterator[Finding]:
-    for about, statement in (("log position", "SHOW MASTER STATUS"), ("log files", "SHOW BINARY LOGS")):
+    for about, ask in (("log position", reader.end_of_log), ("log files", lambda: reader.query("SHOW BINARY LOGS"))):
         try:
-            reader.query(statement)
+            ask()
         except pymysql.MySQLError as error:
             yield Finding("stop", about, f"cannot be read: {explained(error)}")
+        except Stopped as without_log:
+            yield Finding("stop", about, str(without_log))
 
 
 def _grants(reader: Reader, mapping: ShopMapping) -> Iterator[Finding]:

@@ -5,7 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pymysql
 import pytest
+from pymysql.cursors import Cursor
 
 from tests.tools.migrate.shop import Shop
 
@@ -37,6 +39,54 @@ def test_what_the_log_lacks_stops(shop: Shop) -> None:
         shop.sql("SET GLOBAL binlog_row_image = FULL", "SET GLOBAL binlog_format = ROW")
     assert status == 1
     assert {about for level, about, _ in found if level == "stop"} >= {"binlog_row_image", "binlog_format"}
+
+
+def as_mysql_8_4(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse the statement that MySQL 8.4 removed, and answer the one that took its place, which MariaDB has not."""
+    execute = Cursor.execute
+
+    def answer(cursor: Cursor, query: str, args: Any = None) -> int:
+        if query == "SHOW MASTER STATUS":
+            raise pymysql.ProgrammingError(1064, "You have an error in your SQL syntax")
+        return execute(cursor, "SHOW MASTER STATUS" if query == "SHOW BINARY LOG STATUS" else query, args)
+
+    monkeypatch.setattr(Cursor, "execute", answer)
+
+
+def test_a_server_that_no_longer_knows_show_master_status_does_not_stop(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_mysql_8_4(monkeypatch)
+    status, found, _ = planned(shop)
+    assert [each for each in found if each[0] == "stop"] == []
+    assert status == 0
+
+
+def test_a_server_whose_log_position_may_not_be_read_stops(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    execute = Cursor.execute
+
+    def refuse(cursor: Cursor, query: str, args: Any = None) -> int:
+        if query in ("SHOW MASTER STATUS", "SHOW BINARY LOG STATUS"):
+            raise pymysql.OperationalError(1227, "Access denied")
+        return execute(cursor, query, args)
+
+    monkeypatch.setattr(Cursor, "execute", refuse)
+    status, found, _ = planned(shop)
+    assert [each[:2] for each in found if each[0] == "stop"] == [("stop", "log position")]
+    assert status == 1
+
+
+def test_a_server_without_a_log_stops_and_is_judged_to_the_end(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    execute = Cursor.execute
+
+    def without_log(cursor: Cursor, query: str, args: Any = None) -> int:
+        return execute(cursor, "SELECT 1 FROM dual WHERE FALSE" if query == "SHOW MASTER STATUS" else query, args)
+
+    monkeypatch.setattr(Cursor, "execute", without_log)
+    status, found, _ = planned(shop)
+    assert ("stop", "log position", "the source writes no binary log (log_bin).") in found
+    assert any(about == "time zone" for _, about, _ in found)
+    assert status == 1
 
 
 def test_rights_that_are_too_few_or_too_many_are_named(shop: Shop) -> None:
