@@ -12,6 +12,7 @@ _PASSING = {"ResourceConflictException", "TooManyRequestsException"}
 _ATTEMPTS = 60
 ALIAS = "live"  # of each function of a packaged stage; a plain stage has none
 RELEASE = "RELEASE"  # the variable of a function that names its release
+COMMAND_REVISION = "COMMAND_REVISION"  # of the processor: the newest revision of messages that its release reads
 
 
 def retried(call: Callable[[], object], *, passing: Collection[str], pause_seconds: float) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import click
 from botocore.exceptions import ClientError
 
-from ordersctl.deploy.function_settings import function_names
-from ordersctl.shared.functions import ALIAS, RELEASE
+from ordersctl.deploy.function_settings import FUNCTIONS, function_names
+from ordersctl.shared.functions import ALIAS, COMMAND_REVISION, RELEASE, Function
 
 KEPT = 3  # releases, the live one among them; with SnapStart each version's snapshot is paid for
 
@@ -72,6 +72,23 @@ class Releases:
         back = found[self.api] < (self.live_version(self.api) or 0)
         return list(found.items()) if back else list(found.items())[::-1]
 
+    def reads(self, release: str) -> int | None:
+        """Return the newest revision of messages that a release's processor reads; None when it does not say so."""
+        return self._revision(str(self._newest(self._processor, release)))
+
+    def reads_deployed(self) -> int | None:
+        """The same of the release that was deployed last, whether or not it is live."""
+        return self._revision("$LATEST")
+
+    @property
+    def _processor(self) -> str:
+        return f"{self.api}-{FUNCTIONS['ProcessOrders']}"
+
+    def _revision(self, version: str) -> int | None:
+        configuration = Function(self.client, self._processor).configuration(version) or {}
+        found = _variable(configuration, COMMAND_REVISION)
+        return int(found) if found else None
+
     def _newest(self, function: str, release: str) -> int:
         versions = [version for version, each in self.versions(function).items() if each == release]
         if not versions:
@@ -133,4 +150,8 @@ def short(release: str) -> str:
 
 
 def _release(configuration: dict[str, Any]) -> str:
-    return str((configuration.get("Environment") or {}).get("Variables", {}).get(RELEASE, ""))
+    return _variable(configuration, RELEASE)
+
+
+def _variable(configuration: dict[str, Any], name: str) -> str:
+    return str((configuration.get("Environment") or {}).get("Variables", {}).get(name, ""))

@@ -1,5 +1,6 @@
 """Releases on the engine, which publishes versions as Lambda does: deploy, change, go back, forward again."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -133,6 +134,26 @@ def planned(project: Project, **settings: str) -> str:
         "print(template['Resources']['APIHandler']['Properties']['AutoPublishCodeSha256'])\n"
     )
     return project.run("-c", code, STAGE).stdout.strip()
+
+
+def test_no_rollback_goes_below_the_revision_that_direct_acceptance_writes(project: Project) -> None:
+    path = project.directory / "build" / STAGE / "sam.json"
+    as_packaged = path.read_text()
+    deploy(project, CustomerClaim="read", DirectAccept="true")
+    newer = json.loads(as_packaged)
+    variables = newer["Resources"]["ProcessOrders"]["Properties"]["Environment"]["Variables"]
+    variables["COMMAND_REVISION"] = str(int(variables["COMMAND_REVISION"]) + 1)
+    path.write_text(json.dumps(newer))
+    try:
+        deploy(project, CustomerClaim="written", DirectAccept="true")
+        done = project.run("-m", "ordersctl", "rollback", "--stage", STAGE, "--yes")
+        assert (done.returncode, claim(project)) == (1, "written")
+        assert "Set DirectAccept to false in infra/stages/back.json and deploy that" in done.stderr
+        deploy(project, CustomerClaim="written", DirectAccept="false")
+        project.ordersctl("rollback", "--stage", STAGE, "--yes")
+        assert claim(project) == "read"
+    finally:
+        path.write_text(as_packaged)
 
 
 @pytest.mark.parametrize("named", ["ffffffffff", ""])

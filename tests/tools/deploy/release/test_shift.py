@@ -100,7 +100,7 @@ def test_a_change_without_a_shift_cannot_be_stopped_by_us(*, shifts: bool) -> No
     command = rollback.rollback.callback
     assert command is not None
     with pytest.raises(click.ClickException, match="no requests are being shifted"):
-        command.__wrapped__(stage=account.stage, release=None, yes=True)  # type: ignore[attr-defined]
+        command.__wrapped__(stage=account.stage, release=None, yes=True, any_revision=False)  # type: ignore[attr-defined]
     assert account.stopped == []
 
 
@@ -109,6 +109,6 @@ def test_a_release_is_taken_back_while_cloudformation_still_cleans_up_after_it()
     account = Account(status="UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
     command = rollback.rollback.callback
     assert command is not None
-    command.__wrapped__(stage=account.stage, release=None, yes=True)  # type: ignore[attr-defined]
+    command.__wrapped__(stage=account.stage, release=None, yes=True, any_revision=False)  # type: ignore[attr-defined]
     assert set(account.moved.values()) == {"7"}
     assert "orders-prod" in account.moved
