@@ -211,3 +211,8 @@ def test_the_documented_sizes_are_those_of_the_real_orders() -> None:
         sizes = {attribute: len(attribute) + size(value) for attribute, value in order_items.to_item(order).items()}
         assert item_size == f"{sum(sizes.values())} bytes"
         assert entry_size == f"{sum(sizes[name] for name in indexed() & set(sizes))} bytes"
+
+
+def test_the_page_about_the_local_run_says_how_long_a_policy_is_kept() -> None:
+    (seconds,) = re.findall(r"@app\.authorizer\(ttl_seconds=(\d+)\)", (PROJECT_DIR / "app.py").read_text())
+    assert f"The authorizer's result is kept for each token for {seconds} s, as API Gateway keeps it" in ARCHITECTURE
