@@ -21,7 +21,7 @@ from ordersctl.shared.project import PROJECT_DIR
 from testkit.fake_aws.clients import FakeClient
 from testkit.fake_aws.faults import FaultInjection, Killed
 from testkit.fake_aws.operator_calls import OperatorCalls
-from testkit.fake_aws.services import Queue, Table
+from testkit.fake_aws.services import Queue, Table, refused
 from testkit.fake_aws.topic import Topic
 from testkit.permissions import calls as permission_calls
 
@@ -40,6 +40,7 @@ ENVIRONMENT = {
     "JWT_AUDIENCE": "orders",
     "JWT_JWKS": "no-jwks.json",
 }
+_DELETE_ENTRIES = 10  # of a DeleteMessageBatch
 _READ_TIMEOUT = 2.0  # seconds that a call without an answer takes
 
 
@@ -232,6 +233,8 @@ class FakeAws(OperatorCalls):
 
     def _delete_message_batch(self, arguments: dict[str, Any]) -> Any:
         queue = self._queue(arguments["QueueUrl"])
+        if len(arguments["Entries"]) > _DELETE_ENTRIES:
+            raise refused("DeleteMessageBatch", "AWS.SimpleQueueService.TooManyEntriesInBatchRequest")
         failed = []
         for entry in arguments["Entries"]:
             if code := self.faults.entry_error():

@@ -13,6 +13,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from chalicelib.adapters import order_items
+
 Item = dict[str, Any]
 
 
@@ -262,5 +264,4 @@ def _placed_key(item: Item) -> str:
 
 
 def _projected(item: Item) -> Item:
-    whole = ("items", "shipping_address", "note", "status_reason", "violations", "fingerprint", "correlation_id")
-    return {name: value for name, value in item.items() if name not in (*whole, "traceparent")}
+    return {name: value for name, value in item.items() if name in order_items.PROJECTED}

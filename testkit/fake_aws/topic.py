@@ -10,6 +10,13 @@ from testkit.fake_aws.services import Item, refused
 _ENTRIES, _BYTES = 10, 256 * 1024
 
 
+def message_bytes(entry: Mapping[str, Any]) -> int:
+    """The size of an entry as SNS counts it: the message, and the name, type and value of each attribute."""
+    attributes = entry.get("MessageAttributes", {}).items()
+    texts = [entry["Message"], *(text for name, each in attributes for text in (name, *each.values()))]
+    return sum(len(text.encode()) for text in texts)
+
+
 @dataclass
 class Topic:
     """What was published, in the order in which it arrived. An event bus works alike."""
@@ -20,7 +27,7 @@ class Topic:
         entries = arguments["PublishBatchRequestEntries"]
         if len(entries) > _ENTRIES:
             raise refused("PublishBatch", "TooManyEntriesInBatchRequest")
-        if sum(len(entry["Message"].encode()) for entry in entries) > _BYTES:
+        if sum(map(message_bytes, entries)) > _BYTES:
             raise refused("PublishBatch", "BatchRequestTooLong")
         answer: Item = {"Successful": [], "Failed": []}
         for entry in entries:
@@ -32,6 +39,8 @@ class Topic:
         return answer
 
     def put_events(self, arguments: Mapping[str, Any], fails: Callable[[], str | None] = lambda: None) -> Item:
+        if len(arguments["Entries"]) > _ENTRIES:
+            raise refused("PutEvents", "ValidationException")
         entries: list[Item] = []
         for entry in arguments["Entries"]:
             if code := fails():

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain import commands
 from chalicelib.domain.orders import NewOrder
 from ordersctl.shared.project import PROJECT_DIR
 from testkit.builders import ADDRESS, line, new_order
@@ -88,4 +87,3 @@ def test_an_earlier_release_stores_what_this_one_accepts(releases: tuple[Stage, 
             assert item is None, f"stored by a release that cannot know it: {document}"
             stage.take("queue")
     assert accepted > 40
-    assert commands.REVISION >= 1

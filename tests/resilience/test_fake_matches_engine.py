@@ -120,7 +120,7 @@ def lists(clients: Clients, names: Names) -> list[Any]:
             order_id=f"ord_{number}" + "b" * 31,
             customer_id="lister",
             placed_at=f"2026-01-0{number + 1}T00:00:00.000Z",
-            new={"note": "not in the index"},
+            new={"note": "not in the index", "metadata": {"not": "either"}},
         )
         clients["dynamodb"].put_item(TableName=names["OrderTable"], Item=order_items.to_item(order))
     query: dict[str, Any] = {

@@ -15,6 +15,7 @@ from chalicelib.adapters.publishing import Undelivered
 from chalicelib.domain import events
 from chalicelib.domain.events import OrderEvent
 from testkit.builders import an_order, fresh_order_id, line
+from testkit.fake_aws.topic import message_bytes
 
 KIB = 1024
 
@@ -33,7 +34,7 @@ class FakeSns:
         entries = PublishBatchRequestEntries
         assert 1 <= len(entries) <= 10
         assert len({entry["Id"] for entry in entries}) == len(entries)
-        assert sum(len(entry["Message"].encode()) for entry in entries) <= 256 * KIB
+        assert sum(map(message_bytes, entries)) <= 256 * KIB
         self.calls.append(len(entries))
         successful, failed = [], []
         for entry in entries:
@@ -101,6 +102,16 @@ def test_an_event_has_the_attributes_that_filters_match() -> None:
         "customer_id": {"DataType": "String", "StringValue": "17850"},
         "total": {"DataType": "Number", "StringValue": "1530"},
     }
+
+
+def test_an_event_that_fits_without_its_attributes_only_is_sent_thin() -> None:
+    fake, one = FakeSns(), line(name="é" * 200, sku="s" * 64)
+    small, larger = (len(an_event(items=[one] * count).to_json().encode()) for count in (1, 2))
+    items = [one] * ((256 * KIB - small) // (larger - small) - 1)
+    room = 256 * KIB - len(an_event(items=items).to_json().encode())
+    notes = ["n" * (room - 10), "n" * (room - 500)]  # attributes take some hundred bytes
+    publish(fake, [an_event(note=note, items=items) for note in notes])
+    assert ["data" in json.loads(entry["Message"]) for entry in fake.delivered] == [False, True]
 
 
 def test_entries_that_failed_are_sent_again_and_only_they() -> None:
