@@ -15,6 +15,11 @@ RELEASE = "RELEASE"  # the variable of a function that names its release
 COMMAND_REVISION = "COMMAND_REVISION"  # of the processor: the newest revision of messages that its release reads
 
 
+def name_of(arn: str) -> str:
+    """Return the name in a function's ARN, which may end with a version or an alias (AWS Lambda, ARN formats)."""
+    return arn.split(":")[6]
+
+
 def retried(call: Callable[[], object], *, passing: Collection[str], pause_seconds: float) -> None:
     """Call until AWS does not refuse by one of the error codes that pass; the last ClientError when they do not."""
     for attempt in range(1, _ATTEMPTS + 1):

@@ -4,6 +4,7 @@ from typing import Any
 
 from testkit.fake_aws.services import Message, Queue
 
+_PUBLISHER = "publish"
 _SENT = "1800000000000"  # milliseconds; ages mean nothing in virtual time
 
 
@@ -42,11 +43,12 @@ class OperatorCalls:
         return {"Subscriptions": []}
 
     def _list_event_source_mappings(self, _arguments: dict[str, Any]) -> Any:
-        arn = "arn:aws:lambda:us-east-1:000000000000:function:publish"
+        arn = f"arn:aws:lambda:us-east-1:000000000000:function:{_PUBLISHER}:live"
         return {"EventSourceMappings": [{"FunctionArn": arn, "State": "Enabled", "LastProcessingResult": "OK"}]}
 
     def _get_metric_statistics(self, arguments: dict[str, Any]) -> Any:
         assert arguments["MetricName"] == "IteratorAge"
+        assert arguments["Dimensions"] == [{"Name": "FunctionName", "Value": _PUBLISHER}]
         return {"Datapoints": [{"Timestamp": self.now, "Maximum": 1_000 * self.seconds_behind()}]}
 
 

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from ordersctl.shared import project
 from ordersctl.shared.engine_client import MESSAGES, get_json
+from ordersctl.shared.functions import name_of
 from ordersctl.shared.output import say
 from ordersctl.shared.queues.stage_queues import Queue, StageQueues
 from ordersctl.shared.runs import current
@@ -102,7 +103,7 @@ def _stream(stage: Stage) -> list[dict[str, Any]]:
 
 
 def _reader(stage: Stage, mapping: Mapping[str, Any]) -> dict[str, Any]:
-    name = mapping["FunctionArn"].rpartition(":function:")[2]
+    name = name_of(mapping["FunctionArn"])  # CloudWatch's FunctionName has no alias
     age = metric(stage, "AWS/Lambda", "IteratorAge", {"FunctionName": name})
     lag = None if age is None else age / 1_000
     result = mapping.get("LastProcessingResult", "")

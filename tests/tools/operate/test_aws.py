@@ -89,8 +89,10 @@ def test_ages_and_lag_come_from_cloudwatch(aws: OperatedStage) -> None:
         Role="arn:aws:iam::000000000000:role/r",
         Code={"ZipFile": archive.getvalue()},
     )
+    version = functions.publish_version(FunctionName=PUBLISHER)["Version"]
+    functions.create_alias(FunctionName=PUBLISHER, Name="live", FunctionVersion=version)
     functions.create_event_source_mapping(
-        FunctionName=PUBLISHER,
+        FunctionName=f"{PUBLISHER}:live",  # as packaged stages have it
         EventSourceArn=table["LatestStreamArn"],
         StartingPosition="TRIM_HORIZON",
         Enabled=False,

@@ -19,10 +19,13 @@ WORKS = {"State": "Enabled", "LastProcessingResult": "OK"}
 
 
 class Account:
-    """boto3's session of an account that has one stage; `mapping` is its publisher's, `lag` in seconds."""
+    """boto3's session of an account that has one stage; `mapping` is its publisher's, `lag` in seconds.
 
-    def __init__(self, mapping: dict[str, str] | None, lag: float | None) -> None:
-        arn = f"arn:aws:lambda:us-east-1:1:function:{PUBLISHER}"
+    The mapping of a packaged stage points at an alias, the `qualifier`.
+    """
+
+    def __init__(self, mapping: dict[str, str] | None, lag: float | None, qualifier: str = "") -> None:
+        arn = f"arn:aws:lambda:us-east-1:1:function:{PUBLISHER}{qualifier}"
         self.mappings = [] if mapping is None else [{"FunctionArn": arn, **mapping}]
         self.lag = lag
         self.calls: Counter[str] = Counter()
@@ -37,15 +40,17 @@ class Account:
         self.calls["mappings"] += 1
         return {"EventSourceMappings": self.mappings}
 
-    def get_metric_statistics(self, **_: Any) -> Any:
-        points = [] if self.lag is None else [{"Timestamp": datetime.now(UTC), "Maximum": self.lag * 1_000}]
-        return {"Datapoints": points}
+    def get_metric_statistics(self, Dimensions: list[dict[str, str]], **_: Any) -> Any:  # noqa: N803 - boto3's names
+        if self.lag is None or Dimensions != [{"Name": "FunctionName", "Value": PUBLISHER}]:
+            return {"Datapoints": []}  # CloudWatch does not know the metric: no error
+        return {"Datapoints": [{"Timestamp": datetime.now(UTC), "Maximum": self.lag * 1_000}]}
 
 
 def lag_of(account: Any) -> PublisherLag:
     return PublisherLag(Stage("x", account, {}))
 
 
+@pytest.mark.parametrize("qualifier", ["", ":live", ":12"])
 @pytest.mark.parametrize(
     ("mapping", "lag", "said"),
     [
@@ -57,16 +62,21 @@ def lag_of(account: Any) -> PublisherLag:
     ],
     ids=["hours behind", "disabled", "disabled, not behind yet", "failing", "no mapping"],
 )
-def test_a_replay_is_refused_while_the_publisher(mapping: dict[str, str] | None, lag: float | None, said: str) -> None:
+def test_a_replay_is_refused_while_the_publisher(
+    mapping: dict[str, str] | None, lag: float | None, said: str, qualifier: str
+) -> None:
     with pytest.raises(click.ClickException, match=said):
-        lag_of(Account(mapping, lag)).published_until(time.time())
+        lag_of(Account(mapping, lag, qualifier)).published_until(time.time())
 
 
+@pytest.mark.parametrize("qualifier", ["", ":live"])
 @pytest.mark.parametrize("result", ["OK", "No records processed"])
 @pytest.mark.parametrize(("lag", "minutes"), [(0.5, 5), (None, 15)], ids=["measured", "idle"])
-def test_what_changed_before_the_last_minutes_is_published(lag: float | None, minutes: int, result: str) -> None:
+def test_what_changed_before_the_last_minutes_is_published(
+    lag: float | None, minutes: int, result: str, qualifier: str
+) -> None:
     now = time.time()
-    until = lag_of(Account(WORKS | {"LastProcessingResult": result}, lag)).published_until(now)
+    until = lag_of(Account(WORKS | {"LastProcessingResult": result}, lag, qualifier)).published_until(now)
     assert until == pytest.approx(now - minutes * 60, abs=5)
 
 
