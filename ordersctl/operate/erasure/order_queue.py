@@ -8,9 +8,9 @@ from ordersctl.shared.queues.stage_queues import StageQueues
 from ordersctl.shared.stage import Stage
 
 # SQS's counts are approximate for about a minute after the last message was sent (API reference, GetQueueAttributes).
-_COUNTS_SETTLE_SECONDS = 60
+COUNTS_SETTLE_SECONDS = 60
 _ROUNDING_SECONDS = 0.1  # of the engine's ages
-_POLL_SECONDS = {True: 0.2, False: 5.0}  # by whether the stage is local
+POLL_SECONDS = {True: 0.2, False: 5.0}  # by whether the stage is local
 
 
 @dataclass
@@ -27,7 +27,7 @@ class OrderQueueDrain:
         while not self._is_over():
             if time.monotonic() >= until:
                 return False
-            time.sleep(_POLL_SECONDS[self.stage.is_local])
+            time.sleep(POLL_SECONDS[self.stage.is_local])
         return True
 
     def _is_over(self) -> bool:
@@ -40,7 +40,7 @@ class OrderQueueDrain:
         oldest = measures["oldest"]
         if self.stage.is_local:
             return oldest is None or oldest + _ROUNDING_SECONDS < now - self.began
-        if self._empty_since is not None and now - self._empty_since >= _COUNTS_SETTLE_SECONDS:
+        if self._empty_since is not None and now - self._empty_since >= COUNTS_SETTLE_SECONDS:
             return True
         # The metric's newest value may be as old as the window in which it is looked for.
         return oldest is not None and oldest + queue_measures.METRIC_MINUTES * 60 < now - self.began

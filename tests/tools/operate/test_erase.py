@@ -1,5 +1,6 @@
 """`ordersctl erase`: nothing is left of a customer, whatever way their orders were on, and nobody else is touched."""
 
+import json
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ def report(erased: int, *, dead_letters: dict[str, int] | None = None) -> dict[s
         "erased": erased,
         "dead_letters_deleted": dead_letters or {},
         "dead_letters_of_consumers": {},
+        "dead_letters_held": {},
         "left": 0,
         "complete": True,
     }
@@ -116,6 +118,24 @@ def test_dead_letters_of_consumers_are_counted_for_their_teams(stage: OperatedSt
     done = stage.json("erase", "--customer", builders.CUSTOMER, "--yes")
     assert done["dead_letters_of_consumers"] == {"inventory": 1}
     assert stage.depth("inventory-dlq") == 1
+
+
+@pytest.mark.parametrize(
+    ("queue", "name"), [("queue-dlq", "orders"), ("events-dlq", "events"), ("inventory-dlq", "inventory")]
+)
+def test_while_another_command_holds_dead_letters_the_erasure_is_not_complete(
+    stage: OperatedStage, queue: str, name: str
+) -> None:
+    order_id = builders.fresh_order_id()
+    stage.send(queue, builders.command(order_id=order_id), reason="why")
+    url = stage.url(queue)
+    (held,) = stage.sqs.receive_message(QueueUrl=url, VisibilityTimeout=900)["Messages"]  # as a redrive that asks
+    result = stage.run("erase", "--customer", builders.CUSTOMER, "--yes", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == report(0) | {"dead_letters_held": {name: 1}, "complete": False}
+    assert f"1 dead letter of {name} is held by another command" in result.stderr
+    stage.sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=held["ReceiptHandle"], VisibilityTimeout=0)
+    assert stage.json("erase", "--customer", builders.CUSTOMER, "--yes")["complete"]
 
 
 @pytest.mark.parametrize(
