@@ -15,8 +15,8 @@ from ordersctl.operate import order_logs
 from ordersctl.operate.dlq.walk import Walk
 from ordersctl.operate.order_table import order_table
 from ordersctl.shared import options
-from ordersctl.shared.output import Console, echo, printable, say, shortened, show
-from ordersctl.shared.queues.dead_letters import DeadLetter
+from ordersctl.shared.output import Console, echo, number_of, printable, say, shortened, show
+from ordersctl.shared.queues.dead_letters import DeadLetter, in_flight
 from ordersctl.shared.queues.measures import reader_states
 from ordersctl.shared.queues.stage_queues import StageQueues
 from ordersctl.shared.runs import current
@@ -45,15 +45,18 @@ def trace(*, stage: Stage, order_id: str, hours: int | None, as_json: bool) -> N
     if stage.is_local and not rows:
         say(f"No log names {order_id}. {current.state_dir_hint()}", err=True)
     rows += _from_table(order)
+    held = sum(in_flight(stage, queue) for queue in queues.dead)  # before the walk, which holds them itself
     dead = [_from_dead_letter(each) for each in _dead_letters(stage, queues, order_id)]
     rows += dead
+    if held:
+        say(f"Another command holds {number_of(held, 'dead letter')}, which may be this order's.", err=True)
     if not rows:
         raise click.ClickException(
             f"nothing is known of {order_id}: not in the table, dead-letter queues or logs. If a client holds a "
             "202 for it, its command is still on the order queue, as "
             f"{current.as_typed('queues', *stage.option)} shows.{_paused(stage, queues)}"
         )
-    if order is None and not dead:
+    if order is None and not dead and not held:
         say(f"It is not stored: its command waits in the order queue.{_paused(stage, queues)}", err=True)
     rows = _in_order(rows)
     ids = ", ".join(sorted({row["correlation_id"] for row in rows if row.get("correlation_id")}))

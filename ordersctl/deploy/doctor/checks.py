@@ -18,6 +18,7 @@ from ordersctl.deploy.stack import Stack, deployed_whole
 from ordersctl.shared import templates
 from ordersctl.shared.functions import ALIAS, Function
 from ordersctl.shared.output import number_of
+from ordersctl.shared.queues.dead_letters import depth
 from ordersctl.shared.runs.current import as_typed
 from ordersctl.shared.stage import Stage
 from ordersctl.shared.templates import OF_REST
@@ -133,10 +134,9 @@ class _Checks:
 
     def dead_letters(self) -> Iterator[Finding]:
         for output in ("OrderDeadLetterQueueUrl", "EventDeadLetterQueueUrl"):
-            attributes = self.stage.queue_attributes(self.stage.output(output), "ApproximateNumberOfMessages")
-            depth = int(attributes["ApproximateNumberOfMessages"])
-            what = f"{output.removesuffix('Url')} holds {number_of(depth, 'dead letter')}"
-            yield Finding(not depth, what, as_typed("dlq", "list", "--stage", self.stage.name))
+            count = depth(self.stage, self.stage.output(output))
+            what = f"{output.removesuffix('Url')} holds {number_of(count, 'dead letter')}"
+            yield Finding(not count, what, as_typed("dlq", "list", "--stage", self.stage.name))
 
     def _resources(self) -> Mapping[str, Any]:
         """Return a plain stage's resources, less what an HTTP API has not, with those that shift the traffic."""

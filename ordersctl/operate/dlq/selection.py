@@ -59,7 +59,7 @@ class Selection:
 
     def depth(self, stage: Stage) -> int:
         """Return how many messages the selection's queues have, by SQS's own count, held ones too."""
-        return sum(dead_letters.depth(stage, queue) for queue in StageQueues.of(stage).dead_named(self.queue))
+        return sum(dead_letters.depth(stage, queue.url) for queue in StageQueues.of(stage).dead_named(self.queue))
 
     def in_flight(self, stage: Stage) -> int:
         """Return how many messages of the selection's queues are held by another command."""

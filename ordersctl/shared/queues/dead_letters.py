@@ -93,10 +93,10 @@ def in_flight(stage: Stage, queue: Queue) -> int:
     return int(stage.queue_attributes(queue.url, name)[name])
 
 
-def depth(stage: Stage, queue: Queue) -> int:
-    """Return how many messages a queue has, held ones too."""
+def depth(stage: Stage, url: str) -> int:
+    """Return how many messages a queue has, those that another command holds too."""
     names = "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
-    return sum(map(int, stage.queue_attributes(queue.url, *names).values()))
+    return sum(map(int, stage.queue_attributes(url, *names).values()))
 
 
 def cloud_event(document: Any) -> Any:

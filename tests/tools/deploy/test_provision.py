@@ -194,6 +194,16 @@ def test_the_doctor_adds_the_batching_window_to_the_required_visibility(
     assert f"{mark} the order queue's visibility (120 s) is at least 6 x the processor's timeout (15 s)" in done.stdout
 
 
+def test_the_doctor_counts_dead_letters_that_a_command_holds(project: Project) -> None:
+    stage = stage_on(project.engine_url, "dev")
+    sqs, url = stage.client("sqs"), stage.output("OrderDeadLetterQueueUrl")
+    sqs.send_message(QueueUrl=url, MessageBody="a dead letter")
+    (held,) = sqs.receive_message(QueueUrl=url, VisibilityTimeout=900)["Messages"]
+    done = project.run("-m", "ordersctl", "doctor", "--stage", "dev")
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=held["ReceiptHandle"])
+    assert "FAIL OrderDeadLetterQueue holds 1 dead letter -> ordersctl dlq list --stage dev" in done.stdout
+
+
 @pytest.mark.usefixtures("processor")
 def test_functions_that_the_stack_did_not_make_are_not_replaced(project: Project) -> None:
     path = project.directory / "infra" / "stages" / "dev.json"

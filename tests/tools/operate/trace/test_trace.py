@@ -77,3 +77,13 @@ def test_an_order_that_a_paused_processor_leaves_waiting_is_said_to_wait(stage: 
     assert "waits in the order queue.\n" in stage.run("trace", order_id).stderr
     stage.run("pause", "processor")
     assert "waits in the order queue. The processor is paused: " in stage.run("trace", order_id).stderr
+
+
+def test_a_dead_letter_that_another_command_holds_may_be_the_orders(stage: OperatedStage) -> None:
+    order_id = builders.fresh_order_id()
+    write_log(stage, "api", json.dumps({"event": "order.accepted", "order_id": order_id, "time": builders.NOW}))
+    stage.send("queue-dlq", builders.command(order_id=order_id), reason="why")
+    stage.sqs.receive_message(QueueUrl=stage.url("queue-dlq"), VisibilityTimeout=900)  # as a redrive that asks
+    traced = stage.run("trace", order_id)
+    assert "Another command holds 1 dead letter, which may be this order's.\n" in traced.stderr
+    assert "waits in the order queue" not in traced.stderr
