@@ -3,11 +3,13 @@
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from chalicelib.adapters import order_items
 from chalicelib.domain.orders import ErasedOrder, Order
+from chalicelib.settings import Spread
 
 
 @dataclass
@@ -49,7 +51,9 @@ def stream_event(*changes: tuple[Stored, Stored]) -> dict[str, Any]:
     return {"Records": [stream_record(before, after, 100 + n) for n, (before, after) in enumerate(changes)]}
 
 
-def stream_record(before: Stored, after: Stored, sequence_number: int = 100) -> dict[str, Any]:
+def stream_record(
+    before: Stored, after: Stored, sequence_number: int = 100, spread: Spread = MappingProxyType({})
+) -> dict[str, Any]:
     name = "INSERT" if before is None else "REMOVE" if after is None else "MODIFY"
     stands = after or before
     change: dict[str, Any] = {
@@ -60,9 +64,9 @@ def stream_record(before: Stored, after: Stored, sequence_number: int = 100) -> 
         "StreamViewType": "NEW_AND_OLD_IMAGES",
     }
     if before is not None:
-        change["OldImage"] = order_items.to_item(before)
+        change["OldImage"] = order_items.to_item(before, spread)
     if after is not None:
-        change["NewImage"] = order_items.to_item(after)
+        change["NewImage"] = order_items.to_item(after, spread)
     return {
         "eventID": uuid.uuid4().hex,
         "eventName": name,

@@ -57,6 +57,11 @@ def index_keys(customer_id: str, spread: Spread) -> list[str]:
     return [customer_id, *(f"{customer_id}#{shard}" for shard in range(1, spread[customer_id].read))]
 
 
+def customer_of(index_key: str) -> str:
+    """The customer who has a key of the index."""
+    return index_key.partition("#")[0]
+
+
 def first_of_further_keys(customer_id: str) -> str:
     """What the keys of a spread customer begin with, except the first, which is the customer's id."""
     return f"{customer_id}#"
@@ -73,7 +78,7 @@ def start_key(index_key: str, placed_key: str) -> dict[str, Any]:
 
 def may_be_of(item: Item, owner: str | None) -> bool:
     """Whether an item is that customer's, or a tombstone, which names nobody; owner None is any customer."""
-    return owner is None or CUSTOMER_ID not in item or _customer_id(item[CUSTOMER_ID].get("S", "")) == owner
+    return owner is None or CUSTOMER_ID not in item or customer_of(item[CUSTOMER_ID].get("S", "")) == owner
 
 
 def to_item(order: Order | ErasedOrder, spread: Spread = MappingProxyType({})) -> dict[str, Any]:
@@ -132,14 +137,14 @@ def to_summary(entry: Item) -> dict[str, str | int]:
         if name in PROJECTED  # an index of a newer release may hold more
     }
     summary["placed_at"] = str(summary.pop(PLACED_KEY)).partition("#")[0]
-    summary[CUSTOMER_ID] = _customer_id(str(summary[CUSTOMER_ID]))
+    summary[CUSTOMER_ID] = customer_of(str(summary[CUSTOMER_ID]))
     return summary
 
 
 def _order(item: Item) -> Order:
     values = _ORDER.values(item)
     values["placed_at"] = _placed_at(values["placed_at"])
-    values["customer_id"] = _customer_id(values["customer_id"])
+    values["customer_id"] = customer_of(values["customer_id"])
     return _ORDER.build(values)
 
 
@@ -150,7 +155,3 @@ def _placed_at(placed_key: str) -> str:
 def _index_key(order: Order, keys: int) -> str:
     shard = int.from_bytes(hashlib.sha256(order.order_id.encode()).digest()[:4]) % keys
     return f"{order.customer_id}#{shard}" if shard else order.customer_id
-
-
-def _customer_id(index_key: str) -> str:
-    return index_key.partition("#")[0]

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from chalicelib.adapters import order_items
 from chalicelib.adapters.order_table import OrderTable
 from chalicelib.application import manage
 from chalicelib.domain import clock, order_ids
@@ -83,8 +84,9 @@ class CustomerOrders:
             case "orders":
                 return bool(at(document, "customer_id") == self.customer_id)
             case "events":
-                images = (at(document, "dynamodb", image, "customer_id", "S") for image in ("OldImage", "NewImage"))
-                return self.customer_id in images
+                images = "OldImage", "NewImage"
+                keys = (at(document, "dynamodb", image, order_items.CUSTOMER_ID, "S") for image in images)
+                return any(isinstance(key, str) and order_items.customer_of(key) == self.customer_id for key in keys)
             case "consumer":
                 return bool(at(cloud_event(document), "data", "customer_id") == self.customer_id)
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from chalicelib.domain.orders import Order
+from chalicelib.domain.orders import ErasedOrder, Order
 from chalicelib.settings import SpreadCustomer
 from ordersctl.local.engine import deploy
-from testkit import builders
+from testkit import builders, lambda_events
 from testkit.servers.engine import running_engine
 from tests.tools.operate.stage import OperatedStage
 
@@ -66,3 +66,20 @@ def test_a_redriven_command_has_the_group_that_the_api_gives_it(
     )["Messages"]
     assert message.get("Attributes", {}).get("MessageGroupId") == group
     spread.sqs.delete_message(QueueUrl=spread.url("queue"), ReceiptHandle=message["ReceiptHandle"])
+
+
+def test_an_erasure_deletes_dead_records_under_every_key_and_no_other_customers(spread: OperatedStage) -> None:
+    orders = [guests_order() for _ in range(8)]
+    spread.store(*orders, spread=SPREAD)
+    assert any("#" in spread.index_key(order.order_id) for order in orders)
+    others = builders.an_order(order_id=builders.fresh_order_id())
+    tombstone = ErasedOrder(order_id=others.order_id, version=2, updated_at=builders.NOW, correlation_id="c")
+    for record in (
+        *(lambda_events.stream_record(None, order, spread=SPREAD) for order in orders),
+        lambda_events.stream_record(None, others),
+        lambda_events.stream_record(others, tombstone),
+        *({"dynamodb": {"NewImage": {"customer_id": key}}} for key in ({"S": 1}, "guest", None)),
+    ):
+        spread.send("events-dlq", record, reason="InvalidParameter")
+    assert spread.json("erase", "--customer", "guest", "--yes")["dead_letters_deleted"] == {"events": len(orders)}
+    assert len(spread.take("events-dlq")) == 5
