@@ -4,7 +4,6 @@ If the process is killed between the two steps, the dead letter is still there. 
 duplicate under the same id, which every hop recognises; a dead letter that was deleted first would be lost.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -54,18 +53,20 @@ class Redrive:
             self._check_order(body)
             send_command(self.stage, source, body, once=dead_letter.id)
             return REDRIVEN
-        document = dead_letter.document if kind == "events" else cloud_event(dead_letter.document)
-        _check(kind, body)
-        if self._is_erased(*_order_and_version(document)):
+        content = _content(kind, body)
+        order_id, version = _order_and_version(content)
+        if self._is_erased(order_id, version):
             raise Poison("its order has been erased since, and must not be published again: drop it")
         if dead_letter.is_stream_position and body == dead_letter.body:
-            return self._publish_from_stream(json.loads(body)["DDBStreamBatchInfo"])
+            return self._publish_from_stream(content["DDBStreamBatchInfo"])
         if kind == "events":
-            self._publish([json.loads(body)], None)
+            self._publish([content], None)
         else:
             assert source is not None  # noqa: S101  the consumer's queue
-            order_id, attributes = dead_letter.order_id, dead_letter.attributes
-            send_event(self.stage, source, body, attributes=attributes, order_id=order_id, once=dead_letter.id)
+            order_id = order_id if isinstance(order_id, str) else None
+            send_event(
+                self.stage, source, body, attributes=dead_letter.attributes, order_id=order_id, once=dead_letter.id
+            )
         return REDRIVEN
 
     def _check_order(self, body: str) -> None:
@@ -143,16 +144,17 @@ class Redrive:
         return records
 
 
-def _check(kind: str, body: str) -> None:
-    """Raise Poison when a body is not a stream record (kind events) or an event (kind consumer)."""
+def _content(kind: str, body: str) -> dict[str, Any]:
+    """Return the stream record (kind events) or the event (kind consumer) in a body; Poison when there is none."""
     document = _json(body)
     if kind == "events":
         if not isinstance(document, dict):
             raise Poison("not a stream record")
-        return
+        return document
     event = cloud_event(document)
     if not (isinstance(event, dict) and {"id", "type", "subject"} <= event.keys()):
         raise Poison("not a CloudEvent")
+    return event
 
 
 def _order_and_version(document: Any) -> tuple[Any, Any]:

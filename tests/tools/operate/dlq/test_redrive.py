@@ -67,6 +67,22 @@ def test_for_an_order_that_was_erased_since_only_the_erasure_is_redriven(stage: 
     assert (result.exit_code, report["done"]) == (1, {"redriven": 1})
     assert [("erased" in each["reason"]) for each in report["stayed"]] == [True, True]
     assert [event["type"] for event in stage.take_events("invoicing")] == ["order.erased"]
+
+
+@pytest.mark.parametrize("queue", ["events-dlq", "inventory-dlq"])
+@pytest.mark.parametrize("named", [None, "another"], ids=["unreadable", "of another order"])
+def test_a_fix_that_names_an_order_erased_since_is_refused(
+    queue: str, named: str | None, stage: OperatedStage, tmp_path: Path
+) -> None:
+    make = a_record if queue == "events-dlq" else an_event
+    order = builders.an_order(order_id=builders.fresh_order_id())
+    stage.store(order.erase(builders.LATER))
+    broken = "{" if named is None else json.dumps(make(builders.an_order(order_id=builders.fresh_order_id())))
+    message_id, file = stage.send(queue, broken, reason="why"), tmp_path / "fixed.json"
+    file.write_text(json.dumps(make(order)))
+    result = stage.run("dlq", "redrive", message_id, "--with", str(file), "--yes")
+    assert (result.exit_code, "has been erased since" in result.output) == (1, True), result.output
+    assert [stage.depth(each) for each in (queue, "inventory", "invoicing")] == [1, 0, 0]
     assert stage.depth("inventory") == 0
 
 
