@@ -14,7 +14,7 @@ from chalicelib.adapters.publishing import CONTENT_ERRORS, Entry, Publisher, Und
 from chalicelib.domain.events import OrderEvent
 from ordersctl.operate.send import publisher
 from ordersctl.shared.output import say
-from ordersctl.shared.queues.stage_queues import Queue
+from ordersctl.shared.queues.stage_queues import BY_ATTRIBUTES, Queue
 from ordersctl.shared.stage import Stage
 
 Send = Callable[[list[OrderEvent]], int]  # a function that sends events, and returns how many the target takes
@@ -76,10 +76,11 @@ class _ConsumerQueue:
 
 
 def _filter(consumer: Queue) -> Callable[[OrderEvent], bool]:
-    """Return the subscription's filter policy as a function, if it consists of lists of strings; else no filter."""
+    """Return the subscription's filter policy as a function; one that is not understood lets everything through."""
     policy: Any = json.loads(consumer.filter_policy or "{}")
-    if not all(isinstance(each, str) for values in policy.values() for each in values):
-        say(f"The filter of {consumer.name} is more than lists of strings: it gets every event.", err=True)
+    if policy and (consumer.filter_scope != BY_ATTRIBUTES or not all(map(_is_strings, policy.values()))):
+        known = "lists of strings for message attributes"
+        say(f"The filter of {consumer.name} is not applied: it is not {known}. The queue gets every event.", err=True)
         return lambda _event: True
 
     def matches(event: OrderEvent) -> bool:
@@ -87,3 +88,7 @@ def _filter(consumer: Queue) -> Callable[[OrderEvent], bool]:
         return all(attributes.get(name, {}).get("StringValue") in values for name, values in policy.items())
 
     return matches
+
+
+def _is_strings(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)

@@ -14,6 +14,7 @@ from ordersctl.shared.stage import Stage
 
 # Errors for a subscribed queue that was deleted, or is in an account that does not let us see it.
 _UNREACHABLE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "AccessDenied", "AccessDeniedException"}
+BY_ATTRIBUTES = "MessageAttributes"  # SNS's default for FilterPolicyScope
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Queue:
     url: str
     source: "Queue | None" = None
     filter_policy: str | None = None  # of a consumer's subscription, JSON
+    filter_scope: str = BY_ATTRIBUTES  # what that policy is about: a message's attributes, or its body
 
     @property
     def full_name(self) -> str:
@@ -90,7 +92,8 @@ def _consumers(stage: Stage) -> Iterator[tuple[Queue, set[str]]]:
             if attributes.get("RedrivePolicy")
         }
         name = full_name.removeprefix(f"orders-{stage.name}-").removesuffix(fifo.SUFFIX)
-        yield Queue(name, "consumer", url, filter_policy=subscription.get("FilterPolicy")), dead_letter_arns
+        policy, scope = subscription.get("FilterPolicy"), subscription.get("FilterPolicyScope", BY_ATTRIBUTES)
+        yield Queue(name, "consumer", url, filter_policy=policy, filter_scope=scope), dead_letter_arns
 
 
 def _url(stage: Stage, arn: str) -> str | None:

@@ -92,6 +92,24 @@ def test_a_replay_to_one_consumer_applies_its_filter_and_reaches_no_other(stage:
     assert stage.run("replay", "--since", "2026-01-01", "--to", "nobody", "--yes").exit_code == 2
 
 
+def test_a_filter_of_the_events_body_is_said_not_to_be_applied(stage: OperatedStage) -> None:
+    topic = stage.sns.list_topics()["Topics"][0]["TopicArn"]
+    stage.sqs.create_queue(QueueName="orders-local-by-body")
+    filtered = {"FilterPolicyScope": "MessageBody", "FilterPolicy": json.dumps({"data": {"currency": ["EUR"]}})}
+    subscribed = stage.sns.subscribe(
+        TopicArn=topic, Protocol="sqs", Endpoint=stage.arn("by-body"), Attributes=filtered, ReturnSubscriptionArn=True
+    )
+    order = builders.an_order(order_id=builders.fresh_order_id())
+    stage.store(order)
+    stage.publisher_catches_up()
+    result = stage.run("replay", "--order", order.order_id, "--to", "by-body", "--yes")
+    stage.sns.unsubscribe(SubscriptionArn=subscribed["SubscriptionArn"])
+    assert "1 event sent.\n" in result.stdout
+    assert "The filter of by-body is not applied" in result.stderr
+    assert [event["subject"] for event in stage.take_events("by-body")] == [order.order_id]
+    stage.sqs.delete_queue(QueueUrl=stage.url("by-body"))
+
+
 def test_a_time_window_selects_orders_by_their_last_change_erased_ones_too(stage: OperatedStage) -> None:
     early = builders.an_order(order_id=builders.fresh_order_id())
     later = changed(builders.an_order(order_id=builders.fresh_order_id()), OrderStatus.CONFIRMED)

@@ -1,5 +1,7 @@
 """`replay --to`: events go to one consumer's queue ten at a time, and a failed entry is not taken for a sent one."""
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -71,3 +73,32 @@ def test_an_entry_that_goes_on_failing_stops_the_replay_and_is_named() -> None:
     client, events = BatchClient(fails=3, times=100), some_events(5)
     with pytest.raises(click.ClickException, match=f"{events[3].id} was not published: InternalError"):
         send_to(client, QUEUE, events)
+
+
+@pytest.mark.parametrize(
+    ("policy", "scope"),
+    [
+        ({"subject": ["another"]}, "MessageBody"),
+        ({"type": ["order.cancelled"]}, "MessageBody"),
+        ({"data": {"currency": ["EUR"]}}, "MessageBody"),
+        ({"type": {"currency": ["EUR"]}}, "MessageAttributes"),
+        ({"type": "order.cancelled"}, "MessageAttributes"),
+        ({"type": [{"prefix": "order.c"}]}, "MessageAttributes"),
+        ({"type": ["order.cancelled"]}, "of a later SNS"),
+    ],
+    ids=str,
+)
+def test_a_filter_that_is_not_understood_leaves_nothing_out(
+    policy: Any, scope: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    queue = replace(QUEUE, filter_policy=json.dumps(policy), filter_scope=scope)
+    assert send_to(BatchClient(), queue, some_events(1)) == 1
+    assert "The filter of inventory is not applied" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("policy", "sent"), [('{"type": ["order.cancelled"]}', 0), ("{}", 1), (None, 1)])
+def test_a_filter_of_attributes_by_lists_of_texts_is_applied(
+    policy: str | None, sent: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert send_to(BatchClient(), replace(QUEUE, filter_policy=policy), some_events(1)) == sent
+    assert capsys.readouterr().err == ""
