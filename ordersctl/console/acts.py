@@ -36,14 +36,14 @@ class Known:
 
 
 class Acts:
-    """The acts of a stage. `options` are those by which the commands reach it, such as --profile.
+    """The acts of a stage.
 
     `api_url` is None for the local run's own API, which the commands find by themselves.
     """
 
-    def __init__(self, stage: Stage, options: Sequence[str], api_url: str | None, *, allowed: bool) -> None:
+    def __init__(self, stage: Stage, api_url: str | None, *, allowed: bool) -> None:
         self._stage = stage
-        self._options = [] if stage.is_local else ["--stage", stage.name, *options]
+        self._options = stage.option
         self._url = ["--url", api_url] if api_url else []
         self._allowed = allowed
         self.known = Known({}, ())

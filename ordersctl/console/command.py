@@ -62,10 +62,7 @@ def console(
     if watched.is_local and (allow_changes or live_tail):
         raise click.UsageError("--allow-changes and --live-tail are for a stage on AWS.")
     allowed = watched.is_local or allow_changes
-    options = [
-        each for name, value in (("--profile", profile), ("--region", region)) if value for each in (name, value)
-    ]
-    acts = Acts(watched, options, api_url, allowed=allowed)
+    acts = Acts(watched, api_url, allowed=allowed)
     source: Source = LocalSource(watched) if watched.is_local else AwsSource(watched, live_tail=live_tail)
     given = os.environ.pop("ORDERS_CONSOLE_KEY", "")  # by `run`, which prints the address; commands need not know it
     key = given or secrets.token_urlsafe(24)

@@ -20,7 +20,7 @@ from ordersctl.deploy.stack import Stack
 from ordersctl.shared import options
 from ordersctl.shared.functions import Function
 from ordersctl.shared.output import echo, say
-from ordersctl.shared.runs.current import as_typed, chalice_as_typed
+from ordersctl.shared.runs.current import as_typed
 from ordersctl.shared.stage import Stage, with_stage
 
 
@@ -77,7 +77,7 @@ def _finish(stage: Stage, releases: Releases, release: str, before: int) -> None
         releases.remove_passed_over(before)
         releases.remove_old()
         return
-    back = as_typed("rollback", "--stage", stage.name, "--to", short(release))
+    back = as_typed("rollback", *stage.option, "--to", short(release))
     say(f"release {short(live or 'none')} is live, by a rollback; to end that:\n  {back}", err=True)
 
 
@@ -100,7 +100,7 @@ def _check_not_plain(stage: Stage, stack: Stack) -> None:
     if stack.is_whole or stack.is_half_made:
         return
     if Function(stage.client("lambda"), f"orders-{stage.name}-process-orders").configuration() is not None:
-        delete = chalice_as_typed("delete", "--stage", stage.name)
+        delete = stage.chalice_as_typed("delete")
         raise click.ClickException(
             f"stage {stage.name} was deployed by chalice deploy, and its functions have the names that the stack "
             f"needs. Go on with ordersctl provision and chalice deploy, or first: {delete}"

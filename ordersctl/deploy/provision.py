@@ -13,7 +13,7 @@ from ordersctl.shared import options, templates
 from ordersctl.shared.functions import Function
 from ordersctl.shared.output import say, wrote
 from ordersctl.shared.project import CHALICE_CONFIG, PROJECT_DIR
-from ordersctl.shared.runs.current import as_typed, chalice_as_typed
+from ordersctl.shared.runs.current import as_typed
 from ordersctl.shared.stage import Stage, with_stage
 
 
@@ -37,7 +37,7 @@ def provision(stage: Stage, *, yes: bool) -> None:
     if stack.is_whole:
         raise click.ClickException(
             f"{stack.name} was deployed whole: provisioning would remove its functions and its API. "
-            f"Use: make package STAGE={stage.name}, then {as_typed('deploy', '--stage', stage.name)}"
+            f"Use: make package STAGE={stage.name}, then {as_typed('deploy', *stage.option)}"
         )
     spreading.check_only_rises(stack.parameters(), given)
     spread_settings = spreading.steps(_functions_spread(stage), given)
@@ -46,7 +46,7 @@ def provision(stage: Stage, *, yes: bool) -> None:
     change(stage, stack, template, parameters, tags, source={"TemplateBody": body}, yes=yes)
     record(stage.name, stack.outputs(), given)
     where = CHALICE_CONFIG.relative_to(PROJECT_DIR)
-    wrote(where, f"Next:\n  {chalice_as_typed('deploy', '--stage', stage.name)}")
+    wrote(where, f"Next:\n  {stage.chalice_as_typed('deploy')}")
     if len(spread_settings) > 1:
         say(
             f"{spreading.SETTING} is {spread_settings[0]} for now. Then provision and deploy once more: orders are "

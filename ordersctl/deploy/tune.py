@@ -11,7 +11,6 @@ from ordersctl.deploy.settings import stage_settings
 from ordersctl.deploy.stack import deployed_whole
 from ordersctl.shared.functions import Function, retried
 from ordersctl.shared.output import say
-from ordersctl.shared.runs.current import chalice_as_typed
 from ordersctl.shared.stage import Stage, with_stage
 
 # What Lambda answers while a mapping is being made or changed, as it is right after `chalice deploy`.
@@ -32,7 +31,7 @@ def tune_stage(stage: Stage, *, pause_seconds: float = 2.0) -> None:
     client = stage.client("lambda")
     for name, wish in wanted(stage, settings).items():
         if (found := mapping(client, name)) is None:
-            deploy = chalice_as_typed("deploy", "--stage", stage.name)
+            deploy = stage.chalice_as_typed("deploy")
             raise click.ClickException(f"{name} has no event source mapping: {deploy}")
         _tune_mapping(client, name, found, wish, pause_seconds)
     if deployed_whole(stage.outputs()):

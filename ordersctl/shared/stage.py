@@ -2,8 +2,9 @@
 
 import functools
 import os
+import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
@@ -24,18 +25,20 @@ LOCAL = "local"
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """One stage; `options` are what boto3 clients need to reach it."""
+    """One stage; `options` are what boto3 clients need to reach it, `profile` and `region` were given by options."""
 
     name: str
     session: boto3.Session
     options: dict[str, Any]
+    profile: str | None = field(default=None, kw_only=True)
+    region: str | None = field(default=None, kw_only=True)
 
     @classmethod
     def at(cls, name: str, *, profile: str | None = None, region: str | None = None) -> "Stage":
         """Return the stage: `local` is the engine, with made-up credentials; any other is where boto3 finds AWS."""
         if name == LOCAL:
             return cls(name, *_engine(current.engine_url()))
-        return cls(name, boto3.Session(profile_name=profile, region_name=region), {})
+        return cls(name, boto3.Session(profile_name=profile, region_name=region), {}, profile=profile, region=region)
 
     @property
     def is_local(self) -> bool:
@@ -92,8 +95,24 @@ class Stage:
 
     @property
     def option(self) -> tuple[str, ...]:
-        """The option by which a command names this stage; none for the local run, its default."""
-        return () if self.is_local else ("--stage", self.name)
+        """The options by which a command reaches this stage; none for the local run, its default."""
+        return () if self.is_local else ("--stage", self.name, *self._account)
+
+    @property
+    def _account(self) -> tuple[str, ...]:
+        given = {"--profile": self.profile, "--region": self.region}
+        return tuple(word for name, value in given.items() if value for word in (name, value))
+
+    def aws_as_typed(self, *arguments: str) -> str:
+        """Return a command of the AWS CLI in this stage's account and region as it is to be typed."""
+        return shlex.join(["aws", *arguments, *self._account])
+
+    def chalice_as_typed(self, command: str) -> str:
+        """Return a chalice command on this stage as it is to be typed."""
+        profile = ("--profile", self.profile) if self.profile else ()
+        # Chalice has no --region: it goes to the region of this variable, or of the profile.
+        region = f"AWS_DEFAULT_REGION={shlex.quote(self.region)} " if self.region else ""
+        return region + current.chalice_as_typed(command, "--stage", self.name, *profile)
 
     def confirm(self, question: str) -> None:
         """Ask whether to change this stage, in red for production; click's Abort when the answer is no."""

@@ -46,6 +46,6 @@ def _role(stage: Stage, name: str, service: str) -> Finding:
     except ClientError as error:
         if error.response["Error"]["Code"] != "NoSuchEntity":
             raise
-        remedy = f"aws iam create-service-linked-role --aws-service-name {service}"
+        remedy = stage.aws_as_typed("iam", "create-service-linked-role", "--aws-service-name", service)
         return Finding(fine=False, what=f"the account has no service-linked role {name}", remedy=remedy)
     return Finding(fine=True, what=f"the account has the service-linked role {name}")

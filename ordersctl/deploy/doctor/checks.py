@@ -136,7 +136,7 @@ class _Checks:
         for output in ("OrderDeadLetterQueueUrl", "EventDeadLetterQueueUrl"):
             count = depth(self.stage, self.stage.output(output))
             what = f"{output.removesuffix('Url')} holds {number_of(count, 'dead letter')}"
-            yield Finding(not count, what, as_typed("dlq", "list", "--stage", self.stage.name))
+            yield Finding(not count, what, as_typed("dlq", "list", *self.stage.option))
 
     def _resources(self) -> Mapping[str, Any]:
         """Return a plain stage's resources, less what an HTTP API has not, with those that shift the traffic."""

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ordersctl.shared.runs.current import as_typed, chalice_as_typed
+from ordersctl.shared.runs.current import as_typed
 from ordersctl.shared.stage import Stage
 
 
@@ -24,16 +24,13 @@ class Remedies(NamedTuple):
 
     @classmethod
     def of(cls, stage: Stage, *, packaged: bool) -> "Remedies":
-        named = ("--stage", stage.name)
-        tune = as_typed("tune", *named)
+        tune = as_typed("tune", *stage.option)
         if packaged:
-            deploy = f"make package STAGE={stage.name}, then {as_typed('deploy', *named)}"
+            deploy = f"make package STAGE={stage.name}, then {as_typed('deploy', *stage.option)}"
             # CloudFormation changes only what differs from its own last template; it does not undo changes made by
             # other means.
             return cls(deploy, deploy, f"{deploy}; if that changes nothing, {tune}")
-        # chalice has --profile, and no --region: it deploys to the region of the profile or of this variable.
-        region = "" if stage.is_local else f"AWS_DEFAULT_REGION={stage.session.region_name} "
-        return cls(as_typed("provision", *named), f"{region}{chalice_as_typed('deploy', *named)}", tune)
+        return cls(as_typed("provision", *stage.option), stage.chalice_as_typed("deploy"), tune)
 
 
 def none_of(names: list[str], what: str, remedy: str) -> Finding:

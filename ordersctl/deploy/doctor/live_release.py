@@ -21,5 +21,5 @@ def live_release(stage: Stage) -> Iterator[Finding]:
         deployed = str((latest.get("Environment") or {}).get("Variables", {}).get(RELEASE, ""))
         live = releases.versions(name).get(version, "")
         what = f"{name}: release {short(live) or 'none'} is live, {short(deployed) or 'none'} was deployed last"
-        remedy = as_typed("rollback", "--stage", stage.name, "--to", short(deployed))
+        remedy = as_typed("rollback", *stage.option, "--to", short(deployed))
         yield Finding(live == deployed, what, remedy)

@@ -68,8 +68,9 @@ def _stop(stage: Stage, *, yes: bool) -> None:
     if not yes:
         stage.confirm("it is being deployed. Stop that and go back?")
     if not shift.stop(stage):
+        cancel = stage.aws_as_typed("cloudformation", "cancel-update-stack", "--stack-name", stage.stack_name)
         raise click.ClickException(
             f"{stage.stack_name} is being changed, and no requests are being shifted: wait until that is over, or "
-            f"aws cloudformation cancel-update-stack --stack-name {stage.stack_name}"
+            f"{cancel}"
         )
     say("stopped: all requests go to the release before; CloudFormation takes back the rest within minutes")

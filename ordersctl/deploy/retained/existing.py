@@ -68,7 +68,7 @@ def _secret(stage: Stage) -> Existing | None:
     if found is None:
         return None
     if "DeletedDate" in found:
-        restore = f"aws secretsmanager restore-secret --secret-id {name}"
+        restore = stage.aws_as_typed("secretsmanager", "restore-secret", "--secret-id", name)
         raise click.ClickException(f"the secret {name} is about to be deleted. To keep it: {restore}")
     return Existing(SECRET, "AWS::SecretsManager::Secret", {"Id": found["ARN"]})
 

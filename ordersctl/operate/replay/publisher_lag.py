@@ -15,6 +15,7 @@ from chalicelib.domain.orders import ErasedOrder, Order
 from ordersctl.operate.replay.orders import Page
 from ordersctl.shared.output import duration, number_of, say
 from ordersctl.shared.queues.measures import METRIC_MINUTES, stream_rows
+from ordersctl.shared.runs.current import as_typed
 from ordersctl.shared.stage import Stage
 
 _PATIENCE_SECONDS = 3.0  # seconds to wait for events that a local publisher has not published yet
@@ -24,10 +25,6 @@ _ASK_AGAIN_SECONDS = 30
 _LONGEST_LAG_SECONDS = 60
 _METRIC_DELAY_SECONDS = 300
 _WORKS = ("OK", "No records processed")  # the beginning of LastProcessingResult for a mapping without trouble
-_ADVICE = (
-    "A replay would overtake events that are still to be published, and consumers would drop those. Wait until "
-    "`ordersctl queues` shows no lag; if the publisher has stopped, see IteratorAgeAlarm in docs/operate/operations.md."
-)
 
 
 class PublisherLag:
@@ -69,7 +66,7 @@ class PublisherLag:
             if all(row["lag"] is not None and asked_at - row["lag"] - _POLL_SECONDS > moment for row in waiting):
                 return
             if time.monotonic() > deadline or any(row["lag"] is None for row in waiting):
-                raise _behind(waiting)
+                raise self._behind(waiting)
             time.sleep(_POLL_SECONDS)  # there is no notification of a checkpoint: poll it
 
     def _ask(self) -> None:
@@ -77,13 +74,24 @@ class PublisherLag:
         asked_at = time.time()
         rows = stream_rows(self._stage)
         if not rows:
-            raise click.ClickException(f"no function reads the table's stream. {_ADVICE}")
+            raise click.ClickException(f"no function reads the table's stream. {self._advice}")
         if waiting := [row for row in rows if not _keeps_up(row)]:
-            raise _behind(waiting)
+            raise self._behind(waiting)
         # Without a recent measurement nothing was published lately: recent changes are at best on their way.
         is_idle = any(row["lag"] is None for row in rows)
         self._asked_at = asked_at
         self._published_until = asked_at - (METRIC_MINUTES * 60 if is_idle else _METRIC_DELAY_SECONDS)
+
+    def _behind(self, rows: Sequence[dict[str, Any]]) -> click.ClickException:
+        return click.ClickException(f"the publisher is behind: {'; '.join(map(_described, rows))}. {self._advice}")
+
+    @property
+    def _advice(self) -> str:
+        return (
+            "A replay would overtake events that are still to be published, and consumers would drop those. Wait until "
+            f"{as_typed('queues', *self._stage.option)} shows no lag; if the publisher has stopped, see "
+            "IteratorAgeAlarm in docs/operate/operations.md."
+        )
 
 
 def _keeps_up(row: dict[str, Any]) -> bool:
@@ -95,10 +103,6 @@ def _changed_before(order: Order | ErasedOrder, until: str) -> bool:
         return True
     say(f"{order.order_id} is left: it changed at {order.updated_at}, and may still be on its way.", err=True)
     return False
-
-
-def _behind(rows: Sequence[dict[str, Any]]) -> click.ClickException:
-    return click.ClickException(f"the publisher is behind: {'; '.join(map(_described, rows))}. {_ADVICE}")
 
 
 def _described(row: dict[str, Any]) -> str:

@@ -15,8 +15,8 @@ GROUP = Group("orders", "--all $(rm) 'x'", 2, 1, 5.0)
 
 
 def acts(name: str = "local", *, allowed: bool = True, url: str | None = None) -> Acts:
-    stage = Stage.at("local") if name == "local" else Stage(name, Stage.at("local").session, {})
-    made = Acts(stage, ["--region", "eu-west-1"], url, allowed=allowed)
+    stage = Stage.at("local") if name == "local" else Stage(name, Stage.at("local").session, {}, region="eu-west-1")
+    made = Acts(stage, url, allowed=allowed)
     made.known = Known({GROUP.id: GROUP}, ("processor", "publisher", "invoicing"))
     return made
 

@@ -29,7 +29,7 @@ def answer(
     method: str, path: str, headers: dict[str, str] | None = None, content: bytes | None = None
 ) -> httpx.Response:
     stage = Stage.at("local")
-    acts = Acts(stage, [], None, allowed=True)
+    acts = Acts(stage, None, allowed=True)
     app = Console(stage, LocalSource(stage), acts, allowed=True).app(port=PORT, key=KEY)
 
     async def ask() -> httpx.Response:

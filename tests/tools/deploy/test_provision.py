@@ -65,11 +65,15 @@ def test_nothing_is_changed_when_the_answer_is_no(project: Project) -> None:
     assert {group["retentionInDays"] for group in groups} == {14}
 
 
-def test_the_doctor_says_that_nothing_is_deployed_and_what_to_do(project: Project) -> None:
-    done = project.run("-m", "ordersctl", "doctor", "--stage", "dev")
+@pytest.mark.parametrize(
+    ("region", "before"), [((), ""), (("--region", "us-east-1"), "AWS_DEFAULT_REGION=us-east-1 ")], ids=["", "region"]
+)
+def test_the_doctor_says_that_nothing_is_deployed_and_what_to_do(
+    region: tuple[str, ...], before: str, project: Project
+) -> None:
+    done = project.run("-m", "ordersctl", "doctor", "--stage", "dev", *region)
     assert done.returncode == 1
-    remedy = "AWS_DEFAULT_REGION=us-east-1 chalice deploy --stage dev"
-    assert f"FAIL orders-dev-process-orders is deployed -> {remedy}" in done.stdout
+    assert f"FAIL orders-dev-process-orders is deployed -> {before}chalice deploy --stage dev\n" in done.stdout
     assert "ok   alarms that are missing: none" in done.stdout
 
 

@@ -43,7 +43,7 @@ def test_queues_that_do_not_answer_are_named_and_forgiven_when_they_answer_again
 async def _told_and_forgiven() -> None:
     stage = Stage.at("local")
     hanging = HangingStage()
-    watcher = Watcher(hanging, Acts(stage, [], None, allowed=True))
+    watcher = Watcher(hanging, Acts(stage, None, allowed=True))
     watching = asyncio.create_task(watcher.run())
     messages = watcher.messages({})
     try:
