@@ -16,6 +16,7 @@ from chalicelib.adapters import order_items
 from ordersctl.client.api import Posted
 from ordersctl.shared import project
 from ordersctl.shared.engine_client import client_options
+from ordersctl.shared.queues.dead_letters import at
 from ordersctl.shared.queues.message_json import parsed
 from ordersctl.shared.queues.own_queue import own_queue
 from ordersctl.shared.runs import current
@@ -131,8 +132,10 @@ def _note(message: "MessageTypeDef", arrivals: Arrivals) -> bool:
     """Note the event in a message; False when the message holds none, and is left in the queue."""
     try:
         event = parsed(message["Body"])
-        event_id, order_id = event["id"], event["subject"]
-    except (ValueError, KeyError, TypeError):
+    except ValueError:
+        return False
+    event_id, order_id = at(event, "id"), at(event, "subject")
+    if not (isinstance(event_id, str) and isinstance(order_id, str)):
         return False
     # By message id: a message that is received twice is not an event that was published twice.
     arrivals.messages[event_id].add(message["MessageId"])

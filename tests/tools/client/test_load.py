@@ -205,7 +205,8 @@ def test_waiting_ends_when_every_order_is_stored_and_published(service: Service,
 
 
 def test_events_of_other_orders_are_ignored(service: Service, downstream: Downstream) -> None:
-    downstream.noise = ["no event", '{"id": 1}', '{"id": "ord_x.1", "subject": "ord_x"}', "[]"]
+    downstream.noise = ["no event", '{"id": 1}', '{"id": "ord_x.1", "subject": "ord_x"}', "[]", "[" * 100_000]
+    downstream.noise += ['{"id": [], "subject": "ord_x"}', '{"id": "ord_x.1", "subject": {}}']
     result = wait(service, downstream.engine_url)
     assert "events published\t5; none missing, none twice" in result.output
     assert result.exit_code == 0
