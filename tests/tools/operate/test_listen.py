@@ -108,16 +108,25 @@ def test_events_of_the_types_asked_for_are_shown_and_nothing_is_left_behind(stag
 
 
 def test_what_another_program_publishes_is_shown_without_control_characters(stage: OperatedStage) -> None:
-    process = stage.start("listen", "--count", "3")
+    process = stage.start("listen", "--count", "4")
     eventually(lambda: listening(stage))
     hostile = {"id": "\x1b[2J", "type": "\x9b2J", "time": "\u202e"}
-    for message in (json.dumps(hostile, ensure_ascii=False), '"\u202eno event"', "not JSON \x9b2J"):
+    for message in (json.dumps(hostile, ensure_ascii=False), '"\u202eno event"', "not JSON \x9b2J", "[" * 100_000):
         stage.sns.publish(TopicArn=TOPIC, Message=message)
     output, _ = process.communicate(timeout=20)
     assert process.returncode == 0, output
     assert {"\\x1b[2J", "\\x9b2J", "\\u202e"} <= set(output.split())
     assert "not JSON \\x9b2J" in output
+    assert "[" * 100_000 in output
     assert not set("\x1b\x9b\u202e") & set(output)
+
+
+def test_a_message_that_is_nested_too_deeply_is_a_text_in_json(stage: OperatedStage) -> None:
+    process = stage.start("listen", "--count", "1", "--json")
+    eventually(lambda: listening(stage))
+    stage.sns.publish(TopicArn=TOPIC, Message="[" * 100_000)
+    output, _ = process.communicate(timeout=20)
+    assert (process.returncode, json.loads(output.splitlines()[-1])) == (0, "[" * 100_000), output[-500:]
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,19 @@ def test_an_event_that_comes_twice_or_late_is_written_once(moving: Moving) -> No
     assert shop.server.rows("SELECT status FROM orders WHERE orderNumber = 10102", shop.database) == [("Shipped",)]
 
 
+def test_a_message_that_is_no_event_is_left_in_the_queue_and_those_after_it_are_written(moving: Moving) -> None:
+    shop = moving.shop
+    hostile = ["[" * 100_000, "no JSON", "[]", "null", '{"subject": 1, "sequence": "1"}', '{"subject": "a"}']
+    sent = [shop.stage.sqs.send_message(QueueUrl=moving.queue_url, MessageBody=body)["MessageId"] for body in hostile]
+    moving.patch(shop.order_id(10102), "103", status="confirmed")
+    eventually(lambda: shop.stage.depth_of(moving.queue_url) == len(hostile) + 1)
+    result = shop.run("write-back", "--queue-url", moving.queue_url, "--until-empty")
+    assert result.exit_code == 0, result.output
+    assert all(f"Message {each} is no event: it is left in the queue." in result.stderr for each in sent)
+    assert shop.server.rows("SELECT status FROM orders WHERE orderNumber = 10102", shop.database) == [("In Process",)]
+    assert shop.stage.depth_of(moving.queue_url) == len(hostile)
+
+
 def test_an_order_that_is_erased_here_is_emptied_in_the_shop(moving: Moving) -> None:
     shop = moving.shop
     moving.patch(shop.order_id(10101), "112", note="personal")

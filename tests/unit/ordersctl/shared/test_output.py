@@ -75,6 +75,18 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize("order_id", ["[/b][link=//example.com]x", "[/b]", "[red]x", "a\\[b]"])
+@pytest.mark.parametrize("column", ["order_id", "id", "reason"])
+def test_an_order_id_with_markup_is_shown_as_it_is(
+    order_id: str, column: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output.show("", [{column: order_id}], [column], as_json=False)
+    shown = capsys.readouterr().out.split()[-1]
+    cut = {"order_id": f"{order_id[:12]}…", "id": order_id[:8], "reason": order_id}[column]
+    assert shown == (order_id if len(order_id) <= 8 else cut)
+
+
 STEM = "orders-consumers-prod-InvoicingEventsQueue"
 WIDE = [
     {"queue": f"{STEM}-{end}", "holds": "dead letters", "waiting": 123_456, "state": "nobody consumes", "reason": None}
