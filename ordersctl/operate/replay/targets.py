@@ -28,8 +28,13 @@ def to_all(stage: Stage) -> Send:
 def to_consumer(stage: Stage, consumer: Queue) -> Send:
     """Return a function that sends events to one consumer's queue, if the subscription's filter lets them through.
 
-    It raises ClickException when one is not sent.
+    Both raise ClickException: where the consumer expects SNS's envelope, and when an event is not sent.
     """
+    if not consumer.is_raw:
+        raise click.ClickException(
+            f"the subscription of {consumer.name} has no RawMessageDelivery: its consumer expects the envelope of SNS, "
+            "which only SNS can sign. Replay to every subscriber instead, without --to."
+        )
     matches, send = _filter(consumer), _sender(_ConsumerQueue(stage.client("sqs"), consumer))
     return lambda events: send([event for event in events if matches(event)])
 

@@ -27,6 +27,7 @@ class Queue:
     source: "Queue | None" = None
     filter_policy: str | None = None  # of a consumer's subscription, JSON
     filter_scope: str = BY_ATTRIBUTES  # what that policy is about: a message's attributes, or its body
+    is_raw: bool = True  # whether a consumer's messages are events, without the envelope of SNS
 
     @property
     def full_name(self) -> str:
@@ -93,7 +94,8 @@ def _consumers(stage: Stage) -> Iterator[tuple[Queue, set[str]]]:
         }
         name = full_name.removeprefix(f"orders-{stage.name}-").removesuffix(fifo.SUFFIX)
         policy, scope = subscription.get("FilterPolicy"), subscription.get("FilterPolicyScope", BY_ATTRIBUTES)
-        yield Queue(name, "consumer", url, filter_policy=policy, filter_scope=scope), dead_letter_arns
+        is_raw = subscription.get("RawMessageDelivery") == "true"
+        yield Queue(name, "consumer", url, filter_policy=policy, filter_scope=scope, is_raw=is_raw), dead_letter_arns
 
 
 def _url(stage: Stage, arn: str) -> str | None:

@@ -92,7 +92,9 @@ def test_a_replay_to_one_consumer_applies_its_filter_and_reaches_no_other(stage:
     assert stage.run("replay", "--since", "2026-01-01", "--to", "nobody", "--yes").exit_code == 2
 
 
-def test_a_filter_of_the_events_body_is_said_not_to_be_applied(stage: OperatedStage) -> None:
+def test_a_consumer_gets_no_events_without_the_envelope_that_it_expects_and_a_filter_of_the_body_is_not_applied(
+    stage: OperatedStage,
+) -> None:
     topic = stage.sns.list_topics()["Topics"][0]["TopicArn"]
     stage.sqs.create_queue(QueueName="orders-local-by-body")
     filtered = {"FilterPolicyScope": "MessageBody", "FilterPolicy": json.dumps({"data": {"currency": ["EUR"]}})}
@@ -102,8 +104,13 @@ def test_a_filter_of_the_events_body_is_said_not_to_be_applied(stage: OperatedSt
     order = builders.an_order(order_id=builders.fresh_order_id())
     stage.store(order)
     stage.publisher_catches_up()
+    refused = stage.run("replay", "--order", order.order_id, "--to", "by-body", "--yes")
+    stage.sns.set_subscription_attributes(
+        SubscriptionArn=subscribed["SubscriptionArn"], AttributeName="RawMessageDelivery", AttributeValue="true"
+    )
     result = stage.run("replay", "--order", order.order_id, "--to", "by-body", "--yes")
     stage.sns.unsubscribe(SubscriptionArn=subscribed["SubscriptionArn"])
+    assert (refused.exit_code, "expects the envelope of SNS" in refused.stderr) == (1, True)
     assert "1 event sent.\n" in result.stdout
     assert "The filter of by-body is not applied" in result.stderr
     assert [event["subject"] for event in stage.take_events("by-body")] == [order.order_id]
