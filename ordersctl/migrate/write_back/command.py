@@ -180,8 +180,9 @@ def _event(body: str) -> Mapping[str, Any] | None:
         event = parsed(body)
     except ValueError:
         return None
-    is_event = isinstance(at(event, "subject"), str) and str(at(event, "sequence")).isdecimal()
-    return event if is_event else None
+    has_names = isinstance(at(event, "subject"), str) and str(at(event, "sequence")).isdecimal()
+    has_order = at(event, "data") is None or isinstance(at(event, "data", "status"), str)
+    return event if has_names and has_order else None
 
 
 def _handled(writer: WriteBack, event: Mapping[str, Any]) -> None:

@@ -45,6 +45,7 @@ def test_an_event_that_comes_twice_or_late_is_written_once(moving: Moving) -> No
 def test_a_message_that_is_no_event_is_left_in_the_queue_and_those_after_it_are_written(moving: Moving) -> None:
     shop = moving.shop
     hostile = ["[" * 100_000, "no JSON", "[]", "null", '{"subject": 1, "sequence": "1"}', '{"subject": "a"}']
+    hostile.append('{"subject": "a", "sequence": "1", "data": {}}')
     sent = [shop.stage.sqs.send_message(QueueUrl=moving.queue_url, MessageBody=body)["MessageId"] for body in hostile]
     moving.patch(shop.order_id(10102), "103", status="confirmed")
     eventually(lambda: shop.stage.depth_of(moving.queue_url) == len(hostile) + 1)
