@@ -6,7 +6,15 @@ from pydantic import create_model, model_validator
 from pydantic_core import PydanticCustomError
 
 from chalicelib.domain.errors import InvalidOrder, NotChangeable, Violation
-from chalicelib.domain.orders import MAX_ORDER_BYTES, MAX_STATUS_REASON, Order, OrderContent, OrderStatus, parse
+from chalicelib.domain.orders import (
+    MAX_ORDER_BYTES,
+    MAX_STATUS_REASON,
+    TRANSITIONS,
+    Order,
+    OrderContent,
+    OrderStatus,
+    parse,
+)
 from chalicelib.domain.parts import Document
 from chalicelib.domain.validation import MayBeEmpty, text
 
@@ -28,7 +36,9 @@ class _Change(Document):
         if not patch:
             return None
         if order.status == OrderStatus.REJECTED:
-            raise NotChangeable("an order that is rejected has nothing to change")
+            raise NotChangeable(
+                "an order that is rejected has nothing to change", order.status, TRANSITIONS[order.status]
+            )
         if isinstance(metadata := patch.get("metadata"), dict):  # before its names are counted
             patch["metadata"] = {name: None if value == "" else value for name, value in metadata.items()}
         content = parse(OrderContent, merge_patch(order.content, patch))

@@ -64,7 +64,9 @@ class IllegalTransition(Refusal):
 
 
 class NotChangeable(Refusal):
-    pass
+    def __init__(self, message: str, current: str, allowed: Iterable[str]) -> None:
+        self.current, self.allowed = current, sorted(allowed)
+        super().__init__(message)
 
 
 class NotPermitted(Refusal):

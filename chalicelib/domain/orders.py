@@ -216,14 +216,18 @@ class Order(BaseModel):
 
         Raises NotChangeable, NotPermitted, IllegalTransition.
         """
-        changes: dict[str, Any] = {}
-        if content is not None:
-            changes = self._content_changes(content)
+        allowed = TRANSITIONS.get(self.status, frozenset())
+        if not by_service:
+            allowed &= OWNER_MAY_ASK_FOR
+        changes: dict[str, Any] = {} if content is None else self._content_changes(content, allowed)
         if status is not None and status != self.status:
-            self._check_may_become(status, by_service=by_service)
+            if not by_service and status not in OWNER_MAY_ASK_FOR:
+                raise NotPermitted(f"only a service may ask for {status}")
+            if status not in allowed:
+                raise IllegalTransition(self.status, status, allowed)
             changes |= {"status": status, "status_reason": reason}
         elif status is not None and reason not in {None, self.status_reason}:
-            raise NotChangeable(f"the reason of an order that is {self.status} is fixed")
+            raise NotChangeable(f"the reason of an order that is {self.status} is fixed", self.status, allowed)
         if not changes:
             return self
         return self.model_copy(update=changes | {"version": self.version + 1, "updated_at": now})
@@ -238,22 +242,15 @@ class Order(BaseModel):
             change_id=self.change_id,
         )
 
-    def _content_changes(self, content: OrderContent) -> dict[str, Any]:
+    def _content_changes(self, content: OrderContent, allowed: Iterable[str]) -> dict[str, Any]:
         changes = {name: value for name, value in content if value != getattr(self, name)}
         for name in changes:
             what, statuses = CHANGE_RULES[name]
             if self.status not in statuses:
-                raise NotChangeable(f"the {what} of an order that is {self.status} are fixed")
+                raise NotChangeable(f"the {what} of an order that is {self.status} are fixed", self.status, allowed)
         if not changes.keys().isdisjoint({"items", "adjustments"}):
             changes["total"] = content.total
         return changes
-
-    def _check_may_become(self, target: OrderStatus, *, by_service: bool) -> None:
-        if not by_service and target not in OWNER_MAY_ASK_FOR:
-            raise NotPermitted(f"only a service may ask for {target}")
-        allowed = TRANSITIONS.get(self.status, frozenset())
-        if target not in allowed:
-            raise IllegalTransition(self.status, target, allowed if by_service else allowed & OWNER_MAY_ASK_FOR)
 
 
 class ErasedOrder(BaseModel):

@@ -70,7 +70,7 @@ def from_error(error: OrdersError) -> Problem:
     extra: dict[str, Any] = {}
     if isinstance(error, errors.Fault) and error.may_have_taken_effect:
         detail = "A dependency did not respond; the request may have taken effect."
-    if isinstance(error, errors.IllegalTransition):
+    if isinstance(error, errors.IllegalTransition | errors.NotChangeable):
         extra = {"current_status": error.current, "allowed_statuses": error.allowed}
     return Problem(
         slug,

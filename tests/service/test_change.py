@@ -128,6 +128,29 @@ def test_a_refused_transition_names_the_allowed_ones(harness: ServiceHarness) ->
     assert (document["current_status"], document["allowed_statuses"]) == ("placed", ["cancelled", "confirmed"])
 
 
+@pytest.mark.parametrize(
+    ("status", "value", "who", "allowed"),
+    [
+        ("shipped", {"note": "n"}, SERVICE, ["delivered"]),
+        ("shipped", {"note": "n"}, {}, []),
+        ("confirmed", {"items": [line(quantity=1)]}, SERVICE, ["cancelled", "shipped"]),
+        ("confirmed", {"items": [line(quantity=1)]}, {}, ["cancelled"]),
+        ("cancelled", {"status": "cancelled", "status_reason": "another"}, SERVICE, []),
+        ("rejected", {"note": "n"}, SERVICE, []),
+        ("rejected", {"metadata": {"parcel": "1"}}, {}, []),
+    ],
+    ids=str,
+)
+def test_a_change_that_comes_too_late_names_the_statuses_that_may_follow(
+    harness: ServiceHarness, status: str, value: Any, who: dict[str, str], allowed: list[str]
+) -> None:
+    order_id = fresh_order_id()
+    harness.put(an_order(order_id=order_id, status=status))
+    answer = patch(harness, order_id, value, **who)
+    assert (answer.status, answer.problem) == (409, "conflict")
+    assert (answer.json["current_status"], answer.json["allowed_statuses"]) == (status, allowed)
+
+
 def test_an_order_that_is_not_stored_yet_cannot_be_changed(harness: ServiceHarness) -> None:
     order_id = harness.api().post("/orders", new_order()).json["order_id"]
     answer = patch(harness, order_id, {"note": "n"})

@@ -119,8 +119,8 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "detail": "What is wrong with this request.",
         "instance": "The request's id, to name in a report.",
         "errors": "Each thing that is wrong with the document.",
-        "current_status": "The status that the order has.",
-        "allowed_statuses": "The statuses that the caller may ask for.",
+        "current_status": "The status that the order has. In every `conflict`.",
+        "allowed_statuses": "The statuses that the caller may ask for; none is an empty list. In every `conflict`.",
     },
 }
 

@@ -11,7 +11,7 @@ from chalicelib.http import problem_document
 from ordersctl.contract.openapi import problem_types, schemas
 from ordersctl.contract.openapi.components import components, ref
 from ordersctl.contract.openapi.operations import OPERATIONS, PARAMETERS, Operation, Success
-from ordersctl.contract.openapi.problems import ANYONES, AUTHORIZED, INSTANCE, PROBLEMS, RETRY_AFTER, example_of
+from ordersctl.contract.openapi.problems import ANYONES, AUTHORIZED, INSTANCE, PROBLEMS, RETRY_AFTER, examples_of
 from ordersctl.shared import project
 from ordersctl.shared.output import wrote
 
@@ -141,7 +141,11 @@ def _problem(status: int, slugs: tuple[str, ...]) -> dict[str, Any]:
             "type": {"enum": [problem_document.type_uri(slug) for slug in slugs]},
         },
     }
-    examples = {slug: {"summary": problem_document.title(slug), "value": example_of(slug, status)} for slug in slugs}
+    examples = {
+        name: {"summary": problem_document.title(name), "value": value}
+        for slug in slugs
+        for name, value in examples_of(slug, status).items()
+    }
     headers = ("X-Request-Id", "Retry-After") if status in RETRY_AFTER else ("X-Request-Id",)
     return {
         "description": "\n\n".join(f"`{slug}`: {PROBLEMS[slug]}" for slug in slugs),

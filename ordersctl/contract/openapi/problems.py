@@ -24,7 +24,8 @@ BODY: Problems = {
 # What each problem type means: the end of `urn:problem:orders:…`.
 PROBLEMS: Mapping[str, str] = {
     "bad-request": "The request cannot be read.",
-    "conflict": "The order's status does not allow this; `allowed_statuses` lists those that it may get.",
+    "conflict": "The order's status does not allow this. `current_status` is that status; `allowed_statuses` lists "
+    "those that the caller may ask for.",
     "content-too-large": f"A body is at most {MAX_BODY_BYTES} bytes.",
     "customer-required": "A service, and an administrator who erases an order, names its customer: `?customer_id=`.",
     "forbidden": "The token is valid, but does not allow this.",
@@ -47,13 +48,31 @@ PROBLEMS: Mapping[str, str] = {
 }
 RETRY_AFTER = {404, 409, 503}  # their problems may say when to try again
 INSTANCE = "5c6a4a52-6ef3-4a0b-a3b5-4c8e0d9f7a11"
-# Members that the problems of one type have beside those of all.
-_MEMBERS: Mapping[str, dict[str, Any]] = {
-    "conflict": {"current_status": "shipped", "allowed_statuses": ["delivered"]},
-    "invalid-order": {"violations": [Violation("/items/0/quantity", "Must be 1 or more")]},
+_CONFLICT = {
+    "detail": "an order that is shipped cannot become cancelled",
+    "current_status": "shipped",
+    "allowed_statuses": ["delivered"],
+}
+_CONFLICT_OF_CONTENT = {
+    "detail": "the items and adjustments of an order that is confirmed are fixed",
+    "current_status": "confirmed",
+    "allowed_statuses": ["cancelled", "shipped"],
+}
+# The examples of a type that has members beside those of all, each by its name.
+_EXAMPLES: Mapping[str, Mapping[str, dict[str, Any]]] = {
+    "conflict": {"conflict": _CONFLICT, "conflict-of-content": _CONFLICT_OF_CONTENT},
+    "invalid-order": {"invalid-order": {"violations": [Violation("/items/0/quantity", "Must be 1 or more")]}},
 }
 
 
+def examples_of(slug: str, status: int) -> dict[str, dict[str, Any]]:
+    """Problem documents of that type, as the service answers them, each by its name."""
+    return {
+        name: problem_document.document(slug, status, **{"detail": PROBLEMS[slug], "instance": INSTANCE} | members)
+        for name, members in _EXAMPLES.get(slug, {slug: {}}).items()
+    }
+
+
 def example_of(slug: str, status: int) -> dict[str, Any]:
-    """A problem document of that type, as the service answers it."""
-    return problem_document.document(slug, status, PROBLEMS[slug], INSTANCE, **_MEMBERS.get(slug, {}))
+    """The first of them."""
+    return next(iter(examples_of(slug, status).values()))

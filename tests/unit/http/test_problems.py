@@ -19,6 +19,7 @@ ROUTES = {"/orders/x": {"GET": SimpleNamespace(content_types=["application/json"
 ARGUMENTS = {
     errors.InvalidOrder: ([Violation("/items/0/sku", "too long")],),
     errors.IllegalTransition: ("shipped", "placed", ["delivered"]),
+    errors.NotChangeable: ("the note is fixed", "shipped", ["delivered"]),
 }
 NOT_RAISED = {errors.OrdersError, errors.Refusal}
 
@@ -97,8 +98,9 @@ def test_violations_have_their_places() -> None:
     assert document["errors"] == [{"pointer": "/items/0/sku", "detail": "too long"}]
 
 
-def test_an_illegal_transition_is_answered_with_the_legal_ones() -> None:
-    document = json.loads(problems.response(problems.from_error(an_error(errors.IllegalTransition)), REQUEST).body)
+@pytest.mark.parametrize("kind", [errors.IllegalTransition, errors.NotChangeable])
+def test_every_conflict_says_which_status_the_order_has_and_which_may_follow(kind: type[OrdersError]) -> None:
+    document = json.loads(problems.response(problems.from_error(an_error(kind)), REQUEST).body)
     assert (document["current_status"], document["allowed_statuses"]) == ("shipped", ["delivered"])
 
 
