@@ -19,7 +19,18 @@ class Origins(CORSConfig):
                 "If-None-Match",
                 "traceparent",
             ],
-            expose_headers=["ETag", "Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Request-Id"],
+            expose_headers=[
+                "Accept",
+                "Accept-Encoding",
+                "Allow",
+                "ETag",
+                "Idempotency-Replayed",
+                "Link",
+                "Location",
+                "Retry-After",
+                "WWW-Authenticate",
+                "X-Request-Id",
+            ],
             max_age=600,
         )
         self.all = tuple(origins)

@@ -1,11 +1,28 @@
 """The problems in the OpenAPI document are those that the service and API Gateway answer."""
 
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
 from chalicelib.domain.errors import OrdersError
-from chalicelib.http import problems
+from chalicelib.http import problem_document, problems
+from chalicelib.http.cors import Origins
+from ordersctl.contract.openapi import document as openapi
 from ordersctl.contract.openapi.problems import examples_of
+from ordersctl.deploy.overlay.gateway_responses import gateway_responses
 from tests.unit.http.test_problems import LEAVES, an_error
+
+OF_ALL = {"Content-Type", "Cache-Control", "X-Content-Type-Options"}  # HTTP's own, in every response
+OF_REQUESTS = {"Authorization", "Idempotency-Key", "If-Match", "ETag"}  # what a client sends, or read before
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    made: dict[str, Any] = json.loads(openapi.rendered(openapi.app_routes()))
+    return made
 
 
 @pytest.mark.parametrize("kind", LEAVES, ids=lambda kind: kind.__name__)
@@ -14,3 +31,57 @@ def test_a_problem_has_the_members_of_its_examples(kind: type[OrdersError]) -> N
     answered = problems.document(problem, "request-7")
     for example in examples_of(problem.slug, problem.status).values():
         assert answered.keys() == example.keys()
+
+
+def test_a_problem_declares_the_headers_that_the_service_sends(document: dict[str, Any]) -> None:
+    for kind in LEAVES:
+        problem = problems.from_error(an_error(kind))
+        for response in declared(document, problem.status, problem.slug):
+            assert problem.headers.keys() <= response["headers"].keys(), kind
+
+
+@pytest.mark.parametrize("name", gateway_responses({}))
+def test_a_problem_declares_the_headers_that_api_gateway_sends(document: dict[str, Any], name: str) -> None:
+    answered = gateway_responses({})[name]
+    sent = {each.removeprefix("gatewayresponse.header.") for each in answered["responseParameters"]} - OF_ALL
+    slug = type_of(answered)
+    for response in declared(document, int(answered["statusCode"]), slug):
+        assert sent <= response["headers"].keys()
+
+
+def test_a_header_that_is_declared_as_always_sent_is_in_every_answer(document: dict[str, Any]) -> None:
+    """Of the problems that are written in the code; those of a gateway are in the test above."""
+    for answered in gateway_responses({}).values():
+        for response in declared(document, int(answered["statusCode"]), type_of(answered)):
+            for name, header in response["headers"].items():
+                if header["$ref"].endswith(".always"):
+                    assert f"gatewayresponse.header.{name}" in answered["responseParameters"]
+
+
+def test_headers_that_an_action_names_are_declared(document: dict[str, Any]) -> None:
+    for slug, problem in document["x-problem-types"].items():
+        named = set(re.findall(r"`([A-Z][A-Za-z]+(?:-[A-Z][A-Za-z]+)*)`", problem["action"])) - OF_REQUESTS
+        for status in problem["status"]:
+            for response in declared(document, status, slug):
+                assert named <= response["headers"].keys(), slug
+
+
+def test_pages_of_other_origins_may_read_every_header_that_is_declared(document: dict[str, Any]) -> None:
+    exposed = Origins(["https://shop.example"]).get_access_control_headers()["Access-Control-Expose-Headers"]
+    names = {name.removesuffix(".always") for name in document["components"]["headers"]}
+    assert names | {"Allow"} <= set(exposed.split(","))
+
+
+def declared(document: dict[str, Any], status: int, slug: str) -> Iterator[dict[str, Any]]:
+    """The responses of operations that may be this problem."""
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            response = operation["responses"].get(str(status), {"description": ""})
+            if f"`{slug}`" in response["description"]:
+                yield response
+
+
+def type_of(answered: dict[str, Any]) -> str:
+    """The slug of API Gateway's own response."""
+    made: str = json.loads(answered["responseTemplates"]["application/json"])["type"]
+    return made.removeprefix(problem_document.type_uri(""))

@@ -11,7 +11,15 @@ from chalicelib.http import problem_document
 from ordersctl.contract.openapi import problem_types, schemas
 from ordersctl.contract.openapi.components import components, ref
 from ordersctl.contract.openapi.operations import OPERATIONS, PARAMETERS, Operation, Success
-from ordersctl.contract.openapi.problems import ANYONES, AUTHORIZED, INSTANCE, PROBLEMS, RETRY_AFTER, examples_of
+from ordersctl.contract.openapi.problems import (
+    ANYONES,
+    AUTHORIZED,
+    HEADERS_OF_EVERY,
+    HEADERS_OF_SOME,
+    INSTANCE,
+    PROBLEMS,
+    examples_of,
+)
 from ordersctl.shared import project
 from ordersctl.shared.output import wrote
 
@@ -64,6 +72,21 @@ HEADERS: dict[str, dict[str, Any]] = {
         "description": 'The next page, rel="next"; of the root this document, rel="service-desc" (RFC 8288).',
         "schema": _TEXT,
         "example": '</customers/17850/orders?cursor=AZx0Y3Vyc29y>; rel="next"',
+    },
+    "WWW-Authenticate": {
+        "description": "That a bearer token is needed, and whether the one that was sent has expired (RFC 6750).",
+        "schema": _TEXT,
+        "example": 'Bearer error="invalid_token"',
+    },
+    "Accept": {
+        "description": "The media types that the body may have (RFC 9110, section 15.5.16).",
+        "schema": _TEXT,
+        "example": "application/json",
+    },
+    "Accept-Encoding": {
+        "description": "The content encodings that the body may have.",
+        "schema": _TEXT,
+        "example": "gzip, deflate",
     },
 }
 # A reference cannot say whether the response always has the header: each kind has a component of its own.
@@ -146,10 +169,11 @@ def _problem(status: int, slugs: tuple[str, ...]) -> dict[str, Any]:
         for slug in slugs
         for name, value in examples_of(slug, status).items()
     }
-    headers = ("X-Request-Id", "Retry-After") if status in RETRY_AFTER else ("X-Request-Id",)
+    headers = {name: _header(name) for name in ("X-Request-Id", *HEADERS_OF_SOME.get(status, ()))}
+    headers |= {name: _header(name, _ALWAYS) for name in HEADERS_OF_EVERY.get(status, ())}
     return {
         "description": "\n\n".join(f"`{slug}`: {PROBLEMS[slug]}" for slug in slugs),
-        "headers": {name: _header(name) for name in headers},
+        "headers": headers,
         "content": {problem_document.CONTENT_TYPE: {"schema": schema, "examples": examples}},
     }
 

@@ -46,7 +46,15 @@ PROBLEMS: Mapping[str, str] = {
     "unavailable": "A dependency did not respond; the request may have taken effect.",
     "unsupported-media-type": "The body's media type is not accepted here.",
 }
-RETRY_AFTER = {404, 409, 503}  # their problems may say when to try again
+# Headers of problems beside X-Request-Id, by status: those that every one has, and those of some.
+HEADERS_OF_EVERY: Mapping[int, tuple[str, ...]] = {401: ("WWW-Authenticate",)}
+HEADERS_OF_SOME: Mapping[int, tuple[str, ...]] = {
+    404: ("Retry-After",),
+    409: ("Retry-After",),
+    415: ("Accept", "Accept-Encoding"),
+    429: ("Retry-After",),
+    503: ("Retry-After",),
+}
 INSTANCE = "5c6a4a52-6ef3-4a0b-a3b5-4c8e0d9f7a11"
 _CONFLICT = {
     "detail": "an order that is shipped cannot become cancelled",
