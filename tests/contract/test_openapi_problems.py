@@ -17,6 +17,30 @@ from tests.unit.http.test_problems import LEAVES, an_error
 
 OF_ALL = {"Content-Type", "Cache-Control", "X-Content-Type-Options"}  # HTTP's own, in every response
 OF_REQUESTS = {"Authorization", "Idempotency-Key", "If-Match", "ETag"}  # what a client sends, or read before
+# API Gateway's own responses by where they may be sent: to any request, to one with a token, to one with a body, and to
+# a path that no operation has.
+TO_ANY = {
+    "API_CONFIGURATION_ERROR",
+    "BAD_REQUEST_PARAMETERS",
+    "DEFAULT_4XX",
+    "DEFAULT_5XX",
+    "INTEGRATION_FAILURE",
+    "INTEGRATION_TIMEOUT",
+    "QUOTA_EXCEEDED",
+    "THROTTLED",
+}
+WITH_A_TOKEN = {
+    "ACCESS_DENIED",
+    "AUTHORIZER_CONFIGURATION_ERROR",
+    "AUTHORIZER_FAILURE",
+    "EXPIRED_TOKEN",
+    "INVALID_API_KEY",
+    "INVALID_SIGNATURE",
+    "UNAUTHORIZED",
+}
+WITH_A_BODY = {"BAD_REQUEST_BODY", "REQUEST_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"}
+OF_NO_OPERATION = {"MISSING_AUTHENTICATION_TOKEN", "RESOURCE_NOT_FOUND"}
+NOT_DEPLOYED = {"WAF_FILTERED"}  # the templates have no web ACL
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +71,16 @@ def test_a_problem_declares_the_headers_that_api_gateway_sends(document: dict[st
     slug = type_of(answered)
     for response in declared(document, int(answered["statusCode"]), slug):
         assert sent <= response["headers"].keys()
+
+
+def test_every_response_of_api_gateway_is_declared_wherever_it_may_be_sent(document: dict[str, Any]) -> None:
+    answers = gateway_responses({})
+    assert answers.keys() == TO_ANY | WITH_A_TOKEN | WITH_A_BODY | OF_NO_OPERATION | NOT_DEPLOYED
+    for operation in (each for methods in document["paths"].values() for each in methods.values()):
+        names = TO_ANY | (WITH_A_TOKEN if operation["security"] else set())
+        for name in names | (WITH_A_BODY if "requestBody" in operation else set()):
+            response = operation["responses"].get(answers[name]["statusCode"], {"description": ""})
+            assert f"`{type_of(answers[name])}`" in response["description"], (operation["operationId"], name)
 
 
 def test_a_header_that_is_declared_as_always_sent_is_in_every_answer(document: dict[str, Any]) -> None:

@@ -9,12 +9,17 @@ from chalicelib.http.requests import MAX_BODY_BYTES
 
 Problems = Mapping[int, tuple[str, ...]]  # status -> slugs of problem types
 
-ANYONES: Problems = {429: ("too-many-requests",), 500: ("internal-server-error",)}
+# API Gateway answers these itself, and so of every operation.
+ANYONES: Problems = {
+    400: ("bad-request",),
+    429: ("too-many-requests",),
+    500: ("internal-server-error",),
+    503: ("unavailable",),
+}
 AUTHORIZED: Problems = {
     400: ("invalid-parameter", "bad-request"),
     401: ("unauthorized",),
     403: ("forbidden",),
-    503: ("unavailable",),
 }
 BODY: Problems = {
     400: ("malformed-json", "invalid-parameter", "bad-request"),
