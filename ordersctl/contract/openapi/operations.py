@@ -7,6 +7,7 @@ from typing import Any
 from chalicelib.http.auth.principal import ADMIN, READ, WRITE
 from chalicelib.http.list_query import MAX_PAGE, MAX_REFERENCE
 from chalicelib.http.requests import KEY_PATTERN, MAX_IDS
+from ordersctl.contract.openapi import links
 from ordersctl.contract.openapi import schemas as models
 from ordersctl.contract.openapi.components import ref
 from ordersctl.contract.openapi.problems import BODY, Problems
@@ -39,14 +40,6 @@ class Operation:
     parameters: tuple[str, ...] = ()
     body: Mapping[str, Any] | None = None  # media type -> content
     problems: Problems = field(default_factory=dict)
-
-
-def _link(operation: str, description: str, **parameters: str) -> dict[str, Any]:
-    return {
-        "operationId": operation,
-        "description": description,
-        "parameters": {name.replace("_match", "-Match"): value for name, value in parameters.items()},
-    }
 
 
 _PATH: dict[str, Any] = {"in": "path", "required": True}
@@ -160,15 +153,6 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     },
 }
 
-_THE_ORDER = {"order_id": "$response.body#/order_id"}
-_READ = _link("read_order", "Read it.", **_THE_ORDER)
-_CHANGE_ANY = _link("change_order", "Change it, whatever its version.", **_THE_ORDER, If_match="*")
-_CHANGE = _link("change_order", "Change what was read.", **_THE_ORDER, If_match="$response.header.ETag")
-_ERASE = _link("erase_order", "Erase its personal data.", **_THE_ORDER, customer_id="$request.query.customer_id")
-_NEXT = _link(
-    "list_orders", "The next page.", customer_id="$request.path.customer_id", cursor="$response.body#/next_cursor"
-)
-_NEWEST = _link("read_order", "Read the newest.", order_id="$response.body#/orders/0/order_id")
 _NEW_ORDER = {"schema": ref("NewOrder"), "examples": {"order": {"value": models.NEW_ORDER}}}
 _CHANGE_BODY = {"schema": ref("OrderChange"), "examples": {"cancel": {"value": models.CHANGE}}}
 
@@ -181,7 +165,7 @@ OPERATIONS: Mapping[str, Operation] = {
                 ref("Accepted"),
                 headers=("Location", "Retry-After"),
                 some=("Idempotency-Replayed",),
-                links={"read": _READ, "change": _CHANGE_ANY, "erase": _ERASE},
+                links={"read": links.READ, "change": links.CHANGE_ANY, "erase": links.ERASE},
                 example=models.ACCEPTED,
             )
         },
@@ -203,7 +187,7 @@ OPERATIONS: Mapping[str, Operation] = {
                 "The order; or, until it is stored, that it was accepted.",
                 {"oneOf": [ref("Order"), ref("Accepted")]},
                 some=("ETag", "Retry-After"),
-                links={"change": _CHANGE, "again": _READ},
+                links={"change": links.CHANGE, "again": links.READ},
                 example=models.ORDER,
             ),
             304: Success("The version is one of If-None-Match.", headers=("ETag",)),
@@ -233,7 +217,7 @@ OPERATIONS: Mapping[str, Operation] = {
                 "The order as it is now.",
                 ref("Order"),
                 headers=("ETag",),
-                links={"read": _READ, "change": _CHANGE},
+                links={"read": links.READ, "change": links.CHANGE},
                 example=models.ORDER,
             )
         },
@@ -271,7 +255,7 @@ OPERATIONS: Mapping[str, Operation] = {
                 "A page of orders, newest first.",
                 ref("Page"),
                 some=("Link",),
-                links={"next": _NEXT, "newest": _NEWEST},
+                links={"next": links.NEXT, "newest": links.NEWEST},
             )
         },
         "Both times are exclusive, and a fraction of a millisecond counts. With a filter a page may be short or empty, "
