@@ -15,8 +15,8 @@ from chalicelib.domain.orders import (
     OrderStatus,
     parse,
 )
-from chalicelib.domain.parts import Document
-from chalicelib.domain.validation import MayBeEmpty, text
+from chalicelib.domain.parts import MAX_METADATA, Address, Contact, Document, MetadataName
+from chalicelib.domain.validation import MayBeEmpty, at_most, text
 
 
 class _Change(Document):
@@ -48,13 +48,29 @@ class _Change(Document):
         return content
 
 
-# A field of the content may hold anything in a patch: content_of checks what the patch makes of the order.
-_ANYTHING: dict[str, Any] = dict.fromkeys(OrderContent.model_fields, (Any, None))
+# A patch that replaces every name of an order's metadata has twice as many names as an order.
+MAX_METADATA_CHANGES = 2 * MAX_METADATA
+
+
+def _part(model: type[Document]) -> Any:
+    """A part of the content, in a patch: no other names than the model's, also where null takes nothing away."""
+    anything: dict[str, Any] = dict.fromkeys(model.model_fields, (Any, None))
+    return create_model(f"{model.__name__}Change", __base__=Document, **anything) | None
+
+
+# All else may hold anything in a patch: content_of checks what the patch makes of the order.
+_address_change = _part(Address)
+_FIELDS: dict[str, Any] = dict.fromkeys(OrderContent.model_fields, (Any, None)) | {
+    "shipping_address": (_address_change, None),
+    "billing_address": (_address_change, None),
+    "contact": (_part(Contact), None),
+    "metadata": (Annotated[dict[MetadataName, Any], at_most(MAX_METADATA_CHANGES)] | None, None),
+}
 OrderChange = create_model(
     "OrderChange",
     __base__=_Change,
     __doc__="A merge patch (RFC 7396) of an order: null takes an optional field away. Lists are replaced as a whole.",
-    **_ANYTHING,
+    **_FIELDS,
 )
 
 

@@ -99,8 +99,9 @@ def _reachable(contact: Contact | None) -> Contact | None:
     return contact if contact and (contact.email or contact.phone) else None
 
 
+MetadataName = Annotated[str, text(40)]
 Metadata = Annotated[
-    dict[Annotated[str, text(40)], Annotated[str, text(500), MayBeEmpty()]],
+    dict[MetadataName, Annotated[str, text(500), MayBeEmpty()]],
     Field(max_length=MAX_METADATA, json_schema_extra={"additionalProperties": False}),
     at_most(MAX_METADATA),
 ]

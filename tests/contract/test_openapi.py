@@ -12,7 +12,6 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
 from chalicelib.adapters.order_items import CUSTOMER_ID, ITEM_COUNT, ORDER_ID, PLACED_KEY, PROJECTED
-from chalicelib.domain.changes import OrderChange
 from chalicelib.domain.errors import InvalidOrder
 from chalicelib.domain.orders import SUMMARY, NewOrder, parse
 from chalicelib.http import problem_document
@@ -20,21 +19,10 @@ from ordersctl.contract.openapi import document as openapi
 from ordersctl.contract.openapi import problem_types
 from ordersctl.contract.openapi.operations import OPERATIONS
 from ordersctl.contract.openapi.problems import PROBLEMS
-from ordersctl.contract.openapi.schemas import CHANGE, NEW_ORDER
+from ordersctl.contract.openapi.schemas import NEW_ORDER
 from ordersctl.shared.project import PROJECT_DIR
 
 Routes = openapi.Routes
-
-
-@pytest.fixture(scope="module")
-def routes() -> Routes:
-    return openapi.app_routes()
-
-
-@pytest.fixture(scope="module")
-def document(routes: Routes) -> dict[str, Any]:
-    made: dict[str, Any] = json.loads(openapi.rendered(routes))
-    return made
 
 
 def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
@@ -132,94 +120,74 @@ LINE = NEW_ORDER["items"][0]
 ADDRESS = NEW_ORDER["shipping_address"]
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {},
-        {"note": None},
-        {"note": ""},
-        {"note": "x" * 2_000},
-        {"note": "x" * 2_001},
-        {"note": "\u00e9" * 2_000},
-        {"note": "two\nlines"},
-        {"note": "\u0085"},
-        {"note": 5},
-        {"currency": "XXX"},
-        {"currency": "gbp"},
-        {"currency": None},
-        {"items": []},
-        {"items": None},
-        {"items": [LINE] * 2_000},
-        {"items": [LINE] * 2_001},
-        {"items": [{**LINE, "quantity": 0}]},
-        {"items": [{**LINE, "quantity": 1.0}]},
-        {"items": [{**LINE, "quantity": 1.5}]},
-        {"items": [{**LINE, "quantity": "1"}]},
-        {"items": [{**LINE, "quantity": True}]},
-        {"items": [{**LINE, "quantity": 1_000_000, "unit_price": 0}]},
-        {"items": [{**LINE, "quantity": 1_000_001, "unit_price": 0}]},
-        {"items": [{**LINE, "quantity": 1, "unit_price": 10**12}], "adjustments": []},
-        {"items": [{**LINE, "quantity": 1, "unit_price": 10**12 + 1}]},
-        {"items": [{**LINE, "unit_price": -1}]},
-        {"items": [{**LINE, "sku": "x" * 65}]},
-        {"items": [{**LINE, "name": None}]},
-        {"items": [{**LINE, "discount": 1}]},
-        {"items": [LINE, 5]},
-        {"shipping_address": {**ADDRESS, "country": "UK"}},
-        {"shipping_address": {**ADDRESS, "line2": None}},
-        {"shipping_address": {**ADDRESS, "city": None}},
-        {"shipping_address": {}},
-        {"reference": "x" * 64},
-        {"reference": "x" * 65},
-        {"adjustments": [{"type": "discount", "amount": -1}, {"type": "tax", "amount": 0, "included": True}]},
-        {"adjustments": [{"type": "discount", "amount": 0}]},
-        {"adjustments": [{"type": "tip", "amount": -1}]},
-        {"adjustments": [{"type": "tip", "amount": 1, "label": ""}] * 50},
-        {"adjustments": [{"type": "tip", "amount": 1}] * 51},
-        {"adjustments": [{"type": "rebate", "amount": 1}]},
-        {"adjustments": [{"type": "fee", "amount": 1, "included": "yes"}]},
-        {"contact": {"email": "", "phone": ""}},
-        {"contact": {"email": "ann"}},
-        {"contact": {"email": "ann@example.com"}},
-        {"billing_address": {**ADDRESS, "company": "Lee Ltd", "phone": "1", "country": "XK"}},
-        {"metadata": {}},
-        {"metadata": {"a": "", "b": "c"}},
-        {"metadata": {"": "c"}},
-        {"metadata": {"a\nb": "c"}},
-        {"metadata": {"a": 1}},
-        {"metadata": {"a" * 41: "c"}},
-        {"metadata": {str(number): "c" for number in range(51)}},
-        {"ordered_at": "2025-12-24t18:30:00z"},
-        {"ordered_at": ""},
-        {"ordered_at": "2025-12-24"},
-        {"status": "placed"},
-        {"subtotal": 1},
-        {"total": 1},
-    ],
-    ids=lambda changed: json.dumps(changed)[:50],
-)
+CHANGED: list[dict[str, Any]] = [
+    {},
+    {"note": None},
+    {"note": ""},
+    {"note": "x" * 2_000},
+    {"note": "x" * 2_001},
+    {"note": "\u00e9" * 2_000},
+    {"note": "two\nlines"},
+    {"note": "\u0085"},
+    {"note": 5},
+    {"currency": "XXX"},
+    {"currency": "gbp"},
+    {"currency": None},
+    {"items": []},
+    {"items": None},
+    {"items": [LINE] * 2_000},
+    {"items": [LINE] * 2_001},
+    {"items": [{**LINE, "quantity": 0}]},
+    {"items": [{**LINE, "quantity": 1.0}]},
+    {"items": [{**LINE, "quantity": 1.5}]},
+    {"items": [{**LINE, "quantity": "1"}]},
+    {"items": [{**LINE, "quantity": True}]},
+    {"items": [{**LINE, "quantity": 1_000_000, "unit_price": 0}]},
+    {"items": [{**LINE, "quantity": 1_000_001, "unit_price": 0}]},
+    {"items": [{**LINE, "quantity": 1, "unit_price": 10**12}], "adjustments": []},
+    {"items": [{**LINE, "quantity": 1, "unit_price": 10**12 + 1}]},
+    {"items": [{**LINE, "unit_price": -1}]},
+    {"items": [{**LINE, "sku": "x" * 65}]},
+    {"items": [{**LINE, "name": None}]},
+    {"items": [{**LINE, "discount": 1}]},
+    {"items": [LINE, 5]},
+    {"shipping_address": {**ADDRESS, "country": "UK"}},
+    {"shipping_address": {**ADDRESS, "line2": None}},
+    {"shipping_address": {**ADDRESS, "city": None}},
+    {"shipping_address": {}},
+    {"reference": "x" * 64},
+    {"reference": "x" * 65},
+    {"adjustments": [{"type": "discount", "amount": -1}, {"type": "tax", "amount": 0, "included": True}]},
+    {"adjustments": [{"type": "discount", "amount": 0}]},
+    {"adjustments": [{"type": "tip", "amount": -1}]},
+    {"adjustments": [{"type": "tip", "amount": 1, "label": ""}] * 50},
+    {"adjustments": [{"type": "tip", "amount": 1}] * 51},
+    {"adjustments": [{"type": "rebate", "amount": 1}]},
+    {"adjustments": [{"type": "fee", "amount": 1, "included": "yes"}]},
+    {"contact": {"email": "", "phone": ""}},
+    {"contact": {"email": "ann"}},
+    {"contact": {"email": "ann@example.com"}},
+    {"billing_address": {**ADDRESS, "company": "Lee Ltd", "phone": "1", "country": "XK"}},
+    {"metadata": {}},
+    {"metadata": {"a": "", "b": "c"}},
+    {"metadata": {"": "c"}},
+    {"metadata": {"a\nb": "c"}},
+    {"metadata": {"a": 1}},
+    {"metadata": {"a" * 41: "c"}},
+    {"metadata": {str(number): "c" for number in range(51)}},
+    {"ordered_at": "2025-12-24t18:30:00z"},
+    {"ordered_at": ""},
+    {"ordered_at": "2025-12-24"},
+    {"status": "placed"},
+    {"subtotal": 1},
+    {"total": 1},
+]
+
+
+@pytest.mark.parametrize("changed", CHANGED, ids=lambda changed: json.dumps(changed)[:50])
 def test_code_and_document_agree_on_the_fields_of_an_order(document: dict[str, Any], changed: dict[str, Any]) -> None:
     body = NEW_ORDER | changed
     assert takes(NewOrder, body) == is_valid(document, {"$ref": "#/components/schemas/NewOrder"}, body)
-
-
-@pytest.mark.parametrize(
-    "patch",
-    [
-        {},
-        CHANGE,
-        {"status": None},
-        {"status": "accepted"},
-        {"status_reason": "x" * 201},
-        {"total": 1},
-        {"currency": "EUR"},
-        [],
-        None,
-    ],
-    ids=json.dumps,
-)
-def test_code_and_document_agree_on_the_fields_of_a_change(document: dict[str, Any], patch: Any) -> None:
-    assert takes(OrderChange, patch) == is_valid(document, {"$ref": "#/components/schemas/OrderChange"}, patch)
 
 
 def takes(model: Any, body: Any) -> bool:

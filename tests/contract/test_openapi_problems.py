@@ -10,7 +10,6 @@ import pytest
 from chalicelib.domain.errors import OrdersError
 from chalicelib.http import problem_document, problems
 from chalicelib.http.cors import Origins
-from ordersctl.contract.openapi import document as openapi
 from ordersctl.contract.openapi.problems import examples_of
 from ordersctl.deploy.overlay.gateway_responses import gateway_responses
 from tests.unit.http.test_problems import LEAVES, an_error
@@ -41,12 +40,6 @@ WITH_A_TOKEN = {
 WITH_A_BODY = {"BAD_REQUEST_BODY", "REQUEST_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"}
 OF_NO_OPERATION = {"MISSING_AUTHENTICATION_TOKEN", "RESOURCE_NOT_FOUND"}
 NOT_DEPLOYED = {"WAF_FILTERED"}  # the templates have no web ACL
-
-
-@pytest.fixture(scope="module")
-def document() -> dict[str, Any]:
-    made: dict[str, Any] = json.loads(openapi.rendered(openapi.app_routes()))
-    return made
 
 
 @pytest.mark.parametrize("kind", LEAVES, ids=lambda kind: kind.__name__)

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from chalicelib.domain.changes import OrderChange
+from chalicelib.domain.changes import MAX_METADATA_CHANGES, OrderChange
 from chalicelib.domain.iso_codes import CURRENCY_EXPONENTS
 from chalicelib.domain.order_ids import ORDER_ID_PATTERN
 from chalicelib.domain.orders import (
@@ -145,7 +145,8 @@ def _patch(schema: Schema) -> Schema:
         return schema | {"anyOf": [_patch(kind) for kind in schema["anyOf"]]}
     if "patternProperties" in schema:  # names of the client's own: null takes one away
         ((names, value),) = schema["patternProperties"].items()
-        return schema | {"patternProperties": {names: {"anyOf": [value, {"type": "null"}]}}}
+        changes = {"patternProperties": {names: {"anyOf": [value, {"type": "null"}]}}}
+        return schema | changes | {"maxProperties": MAX_METADATA_CHANGES}
     return schema
 
 
