@@ -29,8 +29,9 @@ INFO = {
     "title": "Orders",
     "version": project.version(),
     "description": f"Places, changes and shows orders.\n\n{schemas.money()}\n\n"
-    f"Every refusal is {problem_document.CONTENT_TYPE} (RFC 9457). A parameter that is not described here is refused. "
-    "HEAD is answered as GET is, without the body.",
+    f"Every refusal is {problem_document.CONTENT_TYPE} (RFC 9457). An operation on orders refuses a parameter that is "
+    "not described here; the others ignore it, since monitors may add one. HEAD is answered as GET is, without the "
+    "body.",
     "contact": {"name": "Orders"},  # a shop adds its own url and email: the reference page makes links of them
     "license": {"name": "MIT", "identifier": "MIT"},
 }

@@ -15,7 +15,7 @@ from testkit.builders import new_order
 from testkit.servers.local_run import LocalRun
 from testkit.tokens import sign
 from testkit.waiting import eventually
-from tests.service.http.callers import CUSTOMER, local_claims, signing_key, token
+from tests.service.http.callers import ADMIN, CUSTOMER, local_claims, signing_key, token
 
 ORDER = json.dumps(new_order()).encode()
 JSON = {"Content-Type": "application/json"}
@@ -130,3 +130,18 @@ def test_a_401_is_that_of_api_gateway_and_its_reason_is_in_the_log(local_run: Lo
 
 def _refusals(log: str) -> str:
     return "\n".join(line for line in log.splitlines() if '"token.refused"' in line)
+
+
+def test_operations_on_orders_alone_refuse_a_parameter_that_is_not_described(client: httpx.Client) -> None:
+    document = client.get("/openapi.json").json()
+    assert "An operation on orders refuses a parameter that is not described here" in document["info"]["description"]
+    headers = JSON | {"If-Match": "*", "Authorization": f"Bearer {token('ann', f'{CUSTOMER} {ADMIN}')}"}
+    for path, methods in document["paths"].items():
+        at = path.format(order_id=f"ord_{'0' * 32}", customer_id="ann")
+        for method, operation in methods.items():
+            body = b"{}" if "requestBody" in operation else None
+            answer = client.request(method, f"{at}?x=1", headers=headers, content=body)
+            if operation["tags"] == ["Orders"]:
+                assert (answer.status_code, slug(answer)) == (400, "invalid-parameter"), (method, path)
+            else:
+                assert answer.status_code == 200, (method, path)
