@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from chalicelib.adapters.order_items import CUSTOMER_ID, ITEM_COUNT, ORDER_ID, P
 from chalicelib.domain.errors import InvalidOrder
 from chalicelib.domain.orders import SUMMARY, NewOrder, parse
 from chalicelib.http import problem_document
+from chalicelib.http.auth.key_set import ALGORITHMS
 from ordersctl.contract.openapi import document as openapi
 from ordersctl.contract.openapi import problem_types
 from ordersctl.contract.openapi.operations import OPERATIONS
@@ -57,6 +59,11 @@ def test_operations_need_a_token_exactly_where_routes_have_an_authorizer(routes:
     assert {entry.view_name for entry in entries if entry.authorizer} == {
         name for name, operation in OPERATIONS.items() if operation.scope
     }
+
+
+def test_the_security_scheme_names_the_algorithms_that_are_taken(document: dict[str, Any]) -> None:
+    described = document["components"]["securitySchemes"]["bearerAuth"]["description"]
+    assert set(re.findall(r"[A-Z]{2}[0-9]{3}", described)) == set(chain(*ALGORITHMS.values()))
 
 
 def test_request_bodies_have_the_media_types_that_their_routes_accept(routes: Routes) -> None:

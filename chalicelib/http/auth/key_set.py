@@ -21,7 +21,7 @@ MIN_INTERVAL = 5  # seconds between two fetches, whether the first succeeded or 
 STALE_IF_ERROR = 3_600  # seconds past its age that a key set is used while its address fails (the term is RFC 5861's)
 _RSA_BITS = range(2_048, 16_385)  # RFC 7518, section 3.3; OpenSSL checks no larger ones
 _RSA_EXPONENT_BITS = range(2, 257)  # FIPS 186-5, section 5.1; 3 is taken, though the standard takes none below 65,537
-_ALGORITHMS = {"RSA": {"RS256", "PS256"}, "EC": {"ES256"}}
+ALGORITHMS = {"RSA": ("RS256", "PS256"), "EC": ("ES256",)}  # of signatures, by the type of the key
 
 logger = logging.getLogger("orders")
 
@@ -141,7 +141,7 @@ def usable_keys(document: bytes) -> tuple[PublicKey, ...]:
 def _public_key(jwk: Mapping[str, Any]) -> PublicKey:
     """Read the public half of a key; raises some exception for one that is not to be used."""
     given = {name: value for name, value in jwk.items() if value is not None}
-    kid, algorithms = given.get("kid"), _ALGORITHMS[given["kty"]]
+    kid, algorithms = given.get("kid"), ALGORITHMS[given["kty"]]
     if not isinstance(kid, str | None):
         raise TypeError("its kid is not a string")
     if given.get("use", "sig") != "sig" or "verify" not in given.get("key_ops", ["verify"]):

@@ -8,15 +8,17 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from chalicelib.http.auth.claims import identity
 from chalicelib.http.auth.jose import ECKey, JWTClaimsRegistry, RSAKey, errors, jws
-from chalicelib.http.auth.key_set import Keys, KeySet
+from chalicelib.http.auth.key_set import ALGORITHMS, Keys, KeySet
 
 LEEWAY = 30  # seconds that clocks may differ
 _MAX_TOKEN = 8_192  # characters; API Gateway takes no longer header
-_JWS = jws.JWSRegistry(algorithms=["RS256", "PS256", "ES256"], strict_check_header=False)  # RFC 7515, section 4: ignore
+# Unknown names in a header are ignored (RFC 7515, section 4).
+_JWS = jws.JWSRegistry(algorithms=list(chain(*ALGORITHMS.values())), strict_check_header=False)
 _JWS.max_header_length = _JWS.max_signature_length = _MAX_TOKEN  # the token's length is limited as a whole
 
 

@@ -3,11 +3,13 @@
 import json
 import os
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 import click
 
 from chalicelib.http import problem_document
+from chalicelib.http.auth.key_set import ALGORITHMS
 from ordersctl.contract.openapi import problem_types, schemas
 from ordersctl.contract.openapi.components import components, ref
 from ordersctl.contract.openapi.operations import OPERATIONS, PARAMETERS, Operation, Success
@@ -43,8 +45,8 @@ BEARER = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
-    "description": "A JWT (RS256 or ES256) whose `scope` contains the one that the operation names. orders/service "
-    "includes orders/read and orders/write, for any customer.",
+    "description": f"A JWT, signed with one of {', '.join(chain(*ALGORITHMS.values()))}. Its `scope` contains "
+    "the one that the operation names. orders/service includes orders/read and orders/write, for any customer.",
 }
 _TEXT = {"type": "string"}
 HEADERS: dict[str, dict[str, Any]] = {
