@@ -81,7 +81,8 @@ def _message(file: str, schema: Schema) -> dict[str, Any]:
 def _attributes() -> Schema:
     return {
         "type": "object",
-        "description": "SNS message attributes, for filter policies. order.erased has type and status alone.",
+        "description": "SNS message attributes, for filter policies. Every event has type and status, and a replayed "
+        "one replayed. An order.erased has no others, an order.rejected no currency.",
         "properties": {
             "type": {"type": "string", "description": "The event's type.", "examples": ["order.placed"]},
             "status": {"type": "string", "description": "The order's status.", "examples": ["placed"]},

@@ -213,3 +213,14 @@ def test_the_asyncapi_document_has_every_message_attribute() -> None:
     for event in event_schemas.sample_events():
         attributes = message_attributes(event.model_copy(update={"replayed": True}))
         assert set(described["required"]) <= attributes.keys() <= described["properties"].keys()
+
+
+def test_the_asyncapi_document_says_which_events_have_few_message_attributes() -> None:
+    described = event_schemas.asyncapi()["components"]["schemas"]["attributes"]
+    every, optional = set(described["required"]), set(described["properties"]) - set(described["required"])
+    assert "An order.erased has no others, an order.rejected no currency." in described["description"]
+    for event in event_schemas.sample_events():
+        missing = {"order.erased": optional - {"replayed"}, "order.rejected": {"currency"}}.get(event.type, set())
+        for replayed in (True, None):
+            attributes = message_attributes(event.model_copy(update={"replayed": replayed})).keys()
+            assert attributes == every | (optional - missing if replayed else optional - missing - {"replayed"})
