@@ -62,6 +62,13 @@ def local_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRun]:
         run.stop()
 
 
+@pytest.fixture
+def clean_run(local_run: LocalRun) -> LocalRun:
+    """The local run without dead letters, for tests that look at all that it has."""
+    local_run.purge_dead_letters()
+    return local_run
+
+
 @pytest.fixture(autouse=True)
 def every_call_has_its_permission() -> Iterator[None]:
     """Fail a test in which a function makes a call to AWS that is not in the table of permissions."""

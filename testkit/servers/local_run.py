@@ -8,6 +8,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import boto3
+
+from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.project import PROJECT_DIR
 from ordersctl.shared.runs.state_file import Run
 from testkit.servers import processes
@@ -81,6 +84,13 @@ class LocalRun:
         found = re.search(r"^curl (?:.*\\\n)*.*$", self.said(), re.MULTILINE)
         assert found, self.said()
         return found.group()
+
+    def purge_dead_letters(self) -> None:
+        """Delete the dead letters that other tests left."""
+        sqs = boto3.client("sqs", **client_options(self.engine_url))
+        for url in sqs.list_queues().get("QueueUrls", []):
+            if "-dlq" in url:
+                sqs.purge_queue(QueueUrl=url)
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         self.process.send_signal(number)

@@ -35,8 +35,8 @@ def results(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
     return {each["step"]: each["result"] for each in json.loads(done.stdout)}
 
 
-def test_every_step_of_an_order_is_as_it_should_be(local_run: LocalRun) -> None:
-    done = smoke(local_run)
+def test_every_step_of_an_order_is_as_it_should_be(clean_run: LocalRun) -> None:
+    done = smoke(clean_run)
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines[:-1]] == ["ok"] * 9 + ["left"]
@@ -45,8 +45,8 @@ def test_every_step_of_an_order_is_as_it_should_be(local_run: LocalRun) -> None:
     assert lines[-1] == "local: 9 steps, all as they should be"
 
 
-def test_a_token_that_is_not_taken_is_reported_and_what_builds_on_it_is_left_out(local_run: LocalRun) -> None:
-    done = smoke(local_run, "--token", "nonsense", "--json")
+def test_a_token_that_is_not_taken_is_reported_and_what_builds_on_it_is_left_out(clean_run: LocalRun) -> None:
+    done = smoke(clean_run, "--token", "nonsense", "--json")
     assert done.returncode == 1
     assert results(done) == {
         "the API answers": "ok",
@@ -63,8 +63,8 @@ def test_a_token_that_is_not_taken_is_reported_and_what_builds_on_it_is_left_out
     assert "1 of 10 steps failed" in done.stderr
 
 
-def test_an_address_where_nothing_answers_is_reported(local_run: LocalRun) -> None:
-    done = smoke(local_run, "--json", url=f"http://127.0.0.1:{free_port()}")
+def test_an_address_where_nothing_answers_is_reported(clean_run: LocalRun) -> None:
+    done = smoke(clean_run, "--json", url=f"http://127.0.0.1:{free_port()}")
     assert done.returncode == 1
     assert results(done)["the API answers"] == "FAILED"
 
@@ -80,11 +80,11 @@ class BehindAKey(BaseHTTPRequestHandler):
     do_POST = do_GET  # noqa: N815
 
 
-def test_a_stage_with_api_keys_is_called_with_one(local_run: LocalRun) -> None:
+def test_a_stage_with_api_keys_is_called_with_one(clean_run: LocalRun) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), BehindAKey)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}"
-    without, with_key = (smoke(local_run, "--json", *key, url=url) for key in ((), ("--api-key", "k1")))
+    without, with_key = (smoke(clean_run, "--json", *key, url=url) for key in ((), ("--api-key", "k1")))
     server.shutdown()
     server.server_close()
     assert list(results(without).values())[:2] == ["FAILED"] * 2

@@ -55,6 +55,6 @@ def test_the_doctor_of_a_run_uses_colours_only_in_a_terminal_that_wants_them(loc
     assert "\x1b" not in examined(TERM="xterm-256color")
 
 
-def test_smoke(form: Form, local_run: LocalRun) -> None:
-    done = form.run("smoke", environment={"ORDERS_STATE_DIR": str(local_run.state_dir)})
+def test_smoke(form: Form, clean_run: LocalRun) -> None:
+    done = form.run("smoke", environment={"ORDERS_STATE_DIR": str(clean_run.state_dir)})
     form.check("smoke", done, varying=SECONDS)
