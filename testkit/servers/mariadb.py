@@ -46,7 +46,7 @@ class MariaDb:
             f"--datadir={self.directory}/data",
             f"--socket={self.directory}/socket",
             f"--pid-file={self.directory}/pid",
-            f"--tmpdir={self.directory}/tmp",
+            f"--tmpdir={self.directory}/temporary",
             "--bind-address=127.0.0.1",
             f"--port={self.port}",
             "--skip-name-resolve",
@@ -102,11 +102,11 @@ def running_mariadb(directory: Path, *options: str) -> Iterator[MariaDb]:
     """Run a server with its files in `directory`. AssertionError, with what to install, when there is none."""
     assert Path(_SERVER).exists(), f"these tests need a MariaDB server: {INSTALL}"
     # A server that starts removes the temporary tables in its directory for them, those of other servers too.
-    (directory / "tmp").mkdir(parents=True, exist_ok=True)
+    (directory / "temporary").mkdir(parents=True, exist_ok=True)
     make = ["mariadb-install-db", "--no-defaults", f"--datadir={directory}/data", f"--user={getpass.getuser()}"]
     make += ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]
     made = subprocess.run(  # noqa: S603
-        [shutil.which(make[0]) or make[0], *make[1:], "--innodb-log-file-size=4M", f"--tmpdir={directory}/tmp"],
+        [shutil.which(make[0]) or make[0], *make[1:], "--innodb-log-file-size=4M", f"--tmpdir={directory}/temporary"],
         check=False,
         capture_output=True,
         text=True,
