@@ -17,7 +17,7 @@ from ordersctl.client.api import Posted
 from ordersctl.shared import project
 from ordersctl.shared.engine_client import client_options
 from ordersctl.shared.queues.dead_letters import at
-from ordersctl.shared.queues.message_json import parsed
+from ordersctl.shared.queues.message_json import parsed_or_none
 from ordersctl.shared.queues.own_queue import own_queue
 from ordersctl.shared.runs import current
 from ordersctl.shared.stage import LOCAL, Stage
@@ -130,10 +130,7 @@ def _watch_events(sqs: "SQSClient", queue_url: str, arrivals: Arrivals, stop: Ev
 
 def _note(message: "MessageTypeDef", arrivals: Arrivals) -> bool:
     """Note the event in a message; False when the message holds none, and is left in the queue."""
-    try:
-        event = parsed(message["Body"])
-    except ValueError:
-        return False
+    event = parsed_or_none(message["Body"])
     event_id, order_id = at(event, "id"), at(event, "subject")
     if not (isinstance(event_id, str) and isinstance(order_id, str)):
         return False

@@ -14,7 +14,7 @@ from ordersctl.client.api import json_object, problem_text
 from ordersctl.shared.output import number_of
 from ordersctl.shared.project import SAMPLE_ORDER
 from ordersctl.shared.queues.dead_letters import at, depth
-from ordersctl.shared.queues.message_json import parsed
+from ordersctl.shared.queues.message_json import parsed_or_none
 from ordersctl.shared.runs.current import as_typed
 from ordersctl.shared.stage import Stage
 
@@ -172,7 +172,7 @@ class Smoke:
         sqs = self.stage.client("sqs")
         answer = sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
         for message in answer.get("Messages", []):
-            if at(event := _json(message["Body"]), "subject") == self.order["order_id"]:
+            if at(event := parsed_or_none(message["Body"]), "subject") == self.order["order_id"]:
                 yield str(at(event, "type"))
             sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
 
@@ -225,14 +225,6 @@ def _expected(response: httpx.Response, status: int) -> str:
     if response.status_code != status:
         raise StepError(f"{problem_text(response.status_code, json_object(response))}, in place of {status}")
     return str(status)
-
-
-def _json(body: str) -> Any:
-    """Return a message's JSON value; None for another program's message that is none."""
-    try:
-        return parsed(body)
-    except ValueError:
-        return None
 
 
 def _base(client: httpx.Client) -> str:

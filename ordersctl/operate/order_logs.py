@@ -8,7 +8,7 @@ from typing import Any
 from chalicelib.domain import clock
 from chalicelib.domain.orders import ErasedOrder, Order
 from ordersctl.shared import project
-from ordersctl.shared.queues.message_json import parsed
+from ordersctl.shared.queues.message_json import parsed_or_none
 from ordersctl.shared.queues.stage_queues import StageQueues
 from ordersctl.shared.runs import current
 from ordersctl.shared.stage import Stage
@@ -95,8 +95,5 @@ class _CloudWatch:
 
 def _parsed(text: str) -> Line | None:
     """Return a parsed log line of the service or a consumer, which names an event; None for any other line."""
-    try:
-        line = parsed(text)
-    except ValueError:
-        return None
+    line = parsed_or_none(text)
     return line if isinstance(line, dict) and "event" in line else None

@@ -25,7 +25,7 @@ from ordersctl.migrate.target.imported_items import IMPORTED_VERSION, key_of
 from ordersctl.migrate.write_back import parameters
 from ordersctl.shared.output import say
 from ordersctl.shared.queues.dead_letters import at
-from ordersctl.shared.queues.message_json import parsed
+from ordersctl.shared.queues.message_json import parsed_or_none
 
 WRITTEN, LATE, THEIRS = "written", "late or repeated", "the shop's own"
 _PAUSE_SECONDS = 2
@@ -176,10 +176,7 @@ def _work_off(writer: WriteBack, queue_url: str, *, until_empty: bool) -> None:
 
 def _event(body: str) -> Mapping[str, Any] | None:
     """Return the event of a message; None for another program's message."""
-    try:
-        event = parsed(body)
-    except ValueError:
-        return None
+    event = parsed_or_none(body)
     has_names = isinstance(at(event, "subject"), str) and str(at(event, "sequence")).isdecimal()
     has_order = at(event, "data") is None or isinstance(at(event, "data", "status"), str)
     return event if has_names and has_order else None

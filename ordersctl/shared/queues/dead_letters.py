@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from ordersctl.shared.queues.message_json import parsed
+from ordersctl.shared.queues.message_json import parsed_or_none
 from ordersctl.shared.queues.stage_queues import Queue
 from ordersctl.shared.stage import Stage
 
@@ -45,10 +45,7 @@ class DeadLetter:
     @property
     def document(self) -> Any:
         """The body as a JSON value; None when it is not JSON."""
-        try:
-            return parsed(self.body)
-        except ValueError:
-            return None
+        return parsed_or_none(self.body)
 
     @property
     def reason(self) -> str:
@@ -102,10 +99,8 @@ def depth(stage: Stage, url: str) -> int:
 def cloud_event(document: Any) -> Any:
     """Return the event of a consumer's message: the document itself, or the one in SNS's notification."""
     if at(document, "Type") == "Notification":
-        try:
-            return parsed(document["Message"])
-        except (KeyError, TypeError, ValueError):
-            return None
+        message = document.get("Message")
+        return parsed_or_none(message) if isinstance(message, str) else None
     return document
 
 

@@ -10,3 +10,11 @@ def parsed(text: str) -> Any:
         return json.loads(text)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def parsed_or_none(text: str) -> Any:
+    """Return the JSON value of a text; None for one that is not JSON, such as another program's message."""
+    try:
+        return parsed(text)
+    except ValueError:
+        return None
