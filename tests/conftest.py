@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import signal
 from collections.abc import Iterator
 
@@ -27,10 +28,21 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def no_run_is_found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep commands from finding the local runs of other tests, and one that somebody works with meanwhile."""
+    """Keep commands from finding the local runs of other tests, and one that somebody works with meanwhile.
+
+    The first fixture, and so the last one that ends: whatever any other has set in the environment must be gone then.
+    """
+    before = _environment()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ORDERS_STATE_DIR", str(tmp_path_factory.mktemp("no-run")))
         yield
+    left = {name for name, _ in _environment() ^ before}
+    assert not left, f"a test or fixture has left its settings to later ones: {sorted(left)}"
+
+
+def _environment() -> set[tuple[str, str]]:
+    # Every Chalice application appends its name to the first; pytest sets the second.
+    return {each for each in os.environ.items() if each[0] not in {"AWS_EXECUTION_ENV", "PYTEST_CURRENT_TEST"}}
 
 
 @pytest.fixture(scope="session")
