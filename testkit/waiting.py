@@ -10,10 +10,12 @@ _T = TypeVar("_T")
 
 def eventually(look: Callable[[], _T | None], *, within: float = 20) -> _T:
     """Call `look` until its result is true, and return the result; AssertionError after `within` seconds."""
-    deadline = time.monotonic() + within
+    started = time.monotonic()
     while not (seen := look()):
-        assert time.monotonic() < deadline, f"not seen within {within} s"
-        time.sleep(0.02)
+        waited = time.monotonic() - started
+        assert waited < within, f"not seen within {within} s"
+        # The longer it takes, the less does it matter to see it at once: looking costs CPU, which others need.
+        time.sleep(min(0.25, max(0.01, waited / 10)))
     return seen
 
 

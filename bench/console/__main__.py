@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import statistics
 import sys
 import tempfile
@@ -13,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from chalicelib.domain import clock
 from ordersctl.local.engine import deploy
 from testkit.servers import processes
+from testkit.servers.browser import running_chromium
 from testkit.servers.engine import running_engine
 from testkit.servers.local_run import LocalRun
 from testkit.waiting import eventually, free_port
@@ -102,10 +102,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, running_engine(Path(scratch)) as engine_url:
         deploy(engine_url, stage="local")
         logs = Logs(Path(scratch, "state", "logs"))
-        with console(Path(scratch), engine_url) as (measured, address, seconds), sync_playwright() as playwright:
+        with (
+            console(Path(scratch), engine_url) as (measured, address, seconds),
+            running_chromium(Path(scratch)) as chromium,
+        ):
             say("from the command to the address", f"{seconds:.2f} s")
             say("CPU, nobody looks, no orders", f"{measured.cpu():.2f} %")
-            chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
             page = chromium.new_page(viewport={"width": 1280, "height": 900})
             began = time.monotonic()
             page.goto(address)
@@ -118,7 +120,6 @@ def main() -> None:
             page.close()
             steady(logs, 2)
             say(f"CPU, nobody looks, {ORDERS_PER_SECOND} orders/s", f"{measured.cpu(lambda s: steady(logs, s)):.1f} %")
-            chromium.close()
 
 
 def readiness() -> None:

@@ -3,21 +3,19 @@
 import base64
 import hashlib
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from ordersctl.contract.reference import site
 from ordersctl.shared.project import PROJECT_DIR
+from testkit.servers.browser import running_chromium
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 VENDOR = PROJECT_DIR / "docs" / "assets" / "vendor"
 OPEN = {"/", "/openapi.json", "/health"}
 ABOUT = {"files.json", "package.json"}
@@ -106,16 +104,9 @@ def test_a_dead_link_fails_the_build(tmp_path: Path, link: str) -> None:
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
-    if CHROMIUM is None:
-        assert "CI" not in os.environ, "CI installs Chromium: .ci/run"
-        pytest.skip("no Chromium on this machine")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        try:
-            yield browser.new_page(viewport={"width": 1280, "height": 900})
-        finally:
-            browser.close()
+def page(tmp_path: Path) -> Iterator[Page]:
+    with running_chromium(tmp_path) as browser:
+        yield browser.new_page(viewport={"width": 1280, "height": 900})
 
 
 @pytest.mark.full

@@ -2,36 +2,27 @@
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Page, Request, expect, sync_playwright
+from playwright.sync_api import Page, Request, expect
 
 from ordersctl.contract.openapi.operations import OPERATIONS
 from ordersctl.contract.openapi.problem_types import catalogue
 from ordersctl.shared import project
+from testkit.servers.browser import running_chromium
 from testkit.servers.local_run import LocalRun
 
 pytestmark = pytest.mark.full  # a browser
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
 
 @pytest.fixture
 def browser_page(tmp_path: Path) -> Iterator[Page]:
-    if CHROMIUM is None:
-        assert "CI" not in os.environ, "CI installs Chromium: .ci/run"
-        pytest.skip("no Chromium on this machine")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], downloads_path=tmp_path)
-        try:
-            yield browser.new_page(viewport={"width": 1280, "height": 1600})
-        finally:
-            browser.close()
+    with running_chromium(tmp_path) as browser:
+        yield browser.new_page(viewport={"width": 1280, "height": 1600})
 
 
 def test_try_it_out_places_an_order_with_a_local_token_and_a_fresh_key_for_each_try(

@@ -1,16 +1,14 @@
 """A local run with consumers and its console, and a browser that notes what is wrong on the page."""
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from testkit.servers.browser import running_chromium
 from testkit.servers.local_run import LocalRun
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PATIENCE_MILLISECONDS = 30_000
 
 
@@ -25,16 +23,10 @@ def console_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRun]:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Chromium, for one module: while it is open, its event loop keeps others from running in this thread."""
-    if CHROMIUM is None:
-        assert "CI" not in os.environ, "CI installs Chromium: .ci/run"
-        pytest.skip("no Chromium on this machine")
+    """A browser for one module: while it is open, its event loop keeps others from running in this thread."""
     expect.set_options(timeout=PATIENCE_MILLISECONDS)
-    with sync_playwright() as playwright:
-        downloads = tmp_path_factory.mktemp("downloads")
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], downloads_path=downloads)
-        yield launched
-        launched.close()
+    with running_chromium(tmp_path_factory.mktemp("downloads")) as chromium:
+        yield chromium
 
 
 @pytest.fixture
