@@ -1,5 +1,6 @@
 """The mapping of a table's stream to a handler, as Lambda has it, against the engine."""
 
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,12 @@ from typing import Any
 import pytest
 
 from ordersctl.local.event_sources.dynamodb_streams import ShardMapping
+from ordersctl.local.event_sources.mappings import (
+    IDLE_AFTER_SECONDS,
+    IDLE_STREAM_PAUSE_SECONDS,
+    STREAM_PAUSE_SECONDS,
+    StreamPoller,
+)
 from ordersctl.shared.streams import Checkpoints, lambda_record
 from tests.tools.local.event_sources import TableSource, failing, ids
 
@@ -49,6 +56,36 @@ def test_binary_values_are_base64_however_deep() -> None:
         "dynamodb": {"NewImage": {"m": {"M": {"s": {"BS": ["AA==", "/w=="]}, "n": {"NULL": True}}}}},
         "eventSourceARN": "arn",
     }
+
+
+class Clock(threading.Event):
+    """Seconds that pass only while something waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds = 0.0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.seconds += timeout or 0
+        return self.is_set()
+
+
+def test_an_idle_stream_is_read_less_often_until_records_come(table: TableSource) -> None:
+    mapping, clock = table.mapping(lambda *_: None), Clock()
+    mapping.stopping = clock
+    poller = StreamPoller(mapping, now=lambda: clock.seconds)
+
+    def pause() -> float:
+        before = clock.seconds
+        poller.poll()
+        return clock.seconds - before
+
+    assert pause() == IDLE_STREAM_PAUSE_SECONDS
+    table.put("a")
+    assert pause() == 0
+    assert pause() == pytest.approx(STREAM_PAUSE_SECONDS)
+    clock.seconds += IDLE_AFTER_SECONDS
+    assert pause() == pytest.approx(IDLE_STREAM_PAUSE_SECONDS)
 
 
 def test_a_stream_continues_after_its_checkpoint(table: TableSource) -> None:

@@ -63,19 +63,23 @@ def stacks(packaged: Template) -> Iterator[Stack]:
 
 
 def covering(made: Iterable[Stack]) -> list[Stack]:
-    """Return few of the stacks or templates that together have every resource, as it is in any of them."""
-    left = [(stack, _resources(stack.template)) for stack in made]
-    missing = set().union(*(resources for _, resources in left))
+    """Return few of the stacks or templates that together have every property of every resource, as it is in any."""
+    left = [(stack, _properties(stack.template)) for stack in made]
+    missing = set().union(*(properties for _, properties in left))
     chosen = []
     while missing:
-        stack, resources = max(left, key=lambda each: len(each[1] & missing))
-        missing -= resources
+        stack, properties = max(left, key=lambda each: len(each[1] & missing))
+        missing -= properties
         chosen.append(stack)
     return chosen
 
 
-def _resources(template: Template) -> set[str]:
-    return {json.dumps(each, sort_keys=True) for each in template["Resources"].items()}
+def _properties(template: Template) -> set[str]:
+    return {
+        json.dumps([name, *each], sort_keys=True)
+        for name, resource in template["Resources"].items()
+        for each in (resource | resource.get("Properties", {}) | {"Properties": None}).items()
+    }
 
 
 def _decided(template: Template, given: Mapping[str, str]) -> Template:
