@@ -1,14 +1,14 @@
 """Tokens as identity providers issue them, made by `ordersctl token --claims` and sent to the local run over HTTP."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
+from ordersctl.cli import main
 from testkit.builders import new_order
 from testkit.servers.local_run import LocalRun
 from testkit.waiting import eventually
@@ -39,9 +39,9 @@ def bearer(claims: dict[str, Any], *, null: str | None = None) -> dict[str, str]
         option for name, value in claims.items() if value is None and name != null for option in ("--without", name)
     ]
     given = json.dumps({name: value for name, value in claims.items() if name == null or value is not None})
-    command = [sys.executable, "-m", "ordersctl", "token", "--claims", given, *left_out]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own command
-    return {"Authorization": f"Bearer {printed.strip()}"}
+    printed = CliRunner().invoke(main, ["token", "--claims", given, *left_out], catch_exceptions=False)
+    assert printed.exit_code == 0, printed.stderr
+    return {"Authorization": f"Bearer {printed.stdout.strip()}"}
 
 
 def test_a_customer_orders_and_reads_and_a_service_acts_for_them(api: httpx.Client, provider: Provider) -> None:

@@ -49,7 +49,7 @@ class Shop:
 
     def place(self) -> None:
         with httpx.Client(timeout=20, trust_env=False, headers=self.headers) as http:
-            while not self.closed.is_set():
+            while not self.closed.wait(0.05):  # without a pause, the lists would soon have hundreds of pages
                 answer = http.post(f"{self.url}/orders", json=new_order())
                 assert answer.status_code == 202, answer.text
                 self.accepted.append(answer.json()["order_id"])

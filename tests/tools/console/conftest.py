@@ -33,7 +33,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 def page(browser: Browser, console_run: LocalRun) -> Iterator[Page]:
     """The console's page; whatever the browser complains of fails the test."""
     wrong: list[str] = []
-    opened = browser.new_page(viewport={"width": 1280, "height": 900})
+    # Its animations take a third of the CPU. test_tour.py has a page with them.
+    opened = browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     opened.set_default_timeout(PATIENCE_MILLISECONDS)
     opened.on("pageerror", lambda error: wrong.append(str(error)))
     # A violation of the Content-Security-Policy is an error of the browser's console, too.
