@@ -51,9 +51,9 @@ run: .venv/run .venv/bin/ordersctl
 	@.venv/bin/ordersctl run $(ARGS)
 
 # The tests of a file stay in one worker, which has engines and local runs of its own. Files start in alphabetical order,
-# so that the longest, in tests/bench, come first. Three workers keep two cores busy, since many tests wait for an engine.
+# so that the longest, in tests/bench, come first. Four workers keep two cores busy, since many tests wait for an engine.
 # WORKERS=0 runs them in one process, for a debugger.
-PYTEST = .venv/bin/python -m pytest -n $(or $(WORKERS),3) --dist loadfile --no-loadscope-reorder
+PYTEST = .venv/bin/python -m pytest -n $(or $(WORKERS),4) --dist loadfile --no-loadscope-reorder
 
 # Each worker, and each process that a test starts, would compile every module of the project again.
 test test-all test-rest: export PYTHONDONTWRITEBYTECODE =

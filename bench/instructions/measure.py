@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.instructions import lambda_events, trust
@@ -56,10 +56,11 @@ class Program:
     endpoint_url: str
     extra: Mapping[str, str] | None = None
 
-    def command(self, times: int) -> list[str]:
+    def command(self, times: int, *others: Path) -> list[str]:
+        """Return the command that handles its event so many times, after others' events."""
         module, _, attribute = self.handler.rpartition(".")
         child = str(PROJECT_DIR / "bench" / "instructions" / "child.py")
-        return [sys.executable, "-S", "-P", child, module, attribute, str(self.event), str(times)]
+        return [sys.executable, "-S", "-P", child, module, attribute, str(times), *map(str, (*others, self.event))]
 
     def environment(self) -> dict[str, str]:
         path = os.pathsep.join(str(each) for each in self.path)
@@ -76,6 +77,16 @@ def cold_and_warm_instructions(program: Program, many: int = 11) -> tuple[float,
     """`cold_instructions`, and those of each further call: in one run where the two functions need three."""
     cold, all_of_them = _counts(program.command(many), program.environment() | {"BOTH": "1"})
     return cold, (all_of_them - cold) / (many - 1)
+
+
+def cold_and_warm_of_a_handler(programs: Mapping[str, Program], many: int = 11) -> dict[str, tuple[float, float]]:
+    """`cold_and_warm_instructions` of programs that differ in their events alone: in one run, which imports once."""
+    *others, last = programs.values()
+    assert {replace(each, event=last.event) for each in others} <= {last}  # noqa: S101 - their names say so
+    command = last.command(many, *(each.event for each in others))
+    found = iter(_counts(command, last.environment() | {"BOTH": "1"}))
+    counted = zip(found, found, strict=True)  # of each event: after the first response, and at the end
+    return {name: (cold, (end - cold) / (many - 1)) for name, (cold, end) in zip(programs, counted, strict=True)}
 
 
 def warm_instructions(program: Program, few: int = 3, many: int = 13) -> float:

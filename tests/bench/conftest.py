@@ -2,7 +2,6 @@
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -10,9 +9,9 @@ from bench.instructions import measure
 from bench.instructions.packages import BUILD
 
 
-@contextmanager
-def _only_here() -> Iterator[None]:
-    """Until the block ends, no other process builds what is measured in build/bench."""
+@pytest.fixture(scope="module")
+def only_here() -> Iterator[None]:
+    """Until the module ends, no other process builds what is measured in build/bench."""
     BUILD.mkdir(parents=True, exist_ok=True)
     with (BUILD / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -20,14 +19,14 @@ def _only_here() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[str]:
+def aws(only_here: None) -> Iterator[str]:  # noqa: ARG001
     """The address of a fake AWS that speaks TLS, as AWS does."""
-    with _only_here(), measure.stub() as url:
+    with measure.stub() as url:
         yield url
 
 
 @pytest.fixture(scope="module")
-def plain_aws() -> Iterator[str]:
+def plain_aws(only_here: None) -> Iterator[str]:  # noqa: ARG001
     """The address of a fake AWS by plain HTTP, which says how often it was called."""
-    with _only_here(), measure.stub(tls=False) as url:
+    with measure.stub(tls=False) as url:
         yield url
