@@ -1,5 +1,6 @@
 """Releases on the engine, which publishes versions as Lambda does: deploy, change, go back, forward again."""
 
+import functools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -37,7 +38,12 @@ def deploy(project: Project, **settings: str) -> str:
 
 
 def client(project: Project) -> Any:
-    return stage_on(project.engine_url, STAGE).client("lambda")
+    return _client(project.engine_url)
+
+
+@functools.cache  # it takes longer to make than each of its calls
+def _client(engine_url: str) -> Any:
+    return stage_on(engine_url, STAGE).client("lambda")
 
 
 def live(project: Project) -> list[str]:
