@@ -1,7 +1,7 @@
 # make help                       this list
 # make run [ARGS="--port 8001"]   everything on this machine; Ctrl-C stops it
 # make test [ARGS="-k cursor"]    the tests to run while working: under three minutes on two cores; offline once installed
-# make test-all                   every test; make test-rest: those that make test leaves out (tests/README.md)
+# make test-all                   every test but make e2e-…; make test-rest: those that make test leaves out (tests/README.md)
 # make contract                   schemathesis against the running service, with many examples
 # make clients                    generated clients against the running service, and linters of both contracts
 # make openapi                    writes the OpenAPI document, after a change of a model or a route

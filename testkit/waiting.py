@@ -8,14 +8,17 @@ from typing import TypeVar
 _T = TypeVar("_T")
 
 
-def eventually(look: Callable[[], _T | None], *, within: float = 20) -> _T:
-    """Call `look` until its result is true, and return the result; AssertionError after `within` seconds."""
+def eventually(look: Callable[[], _T | None], *, within: float = 20, longest_pause: float = 0.25) -> _T:
+    """Call `look` until its result is true, and return the result; AssertionError after `within` seconds.
+
+    What measures the time that it takes gives a shorter `longest_pause` (seconds) between looks.
+    """
     started = time.monotonic()
     while not (seen := look()):
         waited = time.monotonic() - started
         assert waited < within, f"not seen within {within} s"
         # The longer it takes, the less does it matter to see it at once: looking costs CPU, which others need.
-        time.sleep(min(0.25, max(0.01, waited / 10)))
+        time.sleep(min(longest_pause, max(0.01, waited / 10)))
     return seen
 
 

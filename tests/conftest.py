@@ -1,13 +1,11 @@
 """Fixtures of all tests: an AWS engine of their own, the stack in it, the whole local run, and the service's log."""
 
-import functools
 import io
 import logging
 import os
 import signal
 from collections.abc import Iterator
 
-import botocore.loaders
 import pytest
 
 from chalicelib import logs
@@ -45,14 +43,6 @@ def no_run_is_found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def _environment() -> set[tuple[str, str]]:
     # Every Chalice application appends its name to the first; pytest sets the second.
     return {each for each in os.environ.items() if each[0] not in {"AWS_EXECUTION_ENV", "PYTEST_CURRENT_TEST"}}
-
-
-@pytest.fixture(scope="session", autouse=True)
-def api_models_are_read_once() -> Iterator[None]:
-    """Share what botocore knows of AWS's APIs: each command has a session of its own, which would read it again."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("botocore.session.create_loader", functools.cache(botocore.loaders.create_loader))
-        yield
 
 
 @pytest.fixture(scope="session")

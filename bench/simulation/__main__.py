@@ -25,7 +25,8 @@ from ordersctl.estimate.simulation.limits import Limits, Times
 from ordersctl.estimate.simulation.model import Flow
 from ordersctl.estimate.simulation.observations import Observations
 from ordersctl.estimate.simulation.observations import percentile as weighted_percentile
-from ordersctl.local.event_sources.mappings import QUEUE_POLLERS, STREAM_PAUSE_SECONDS
+from ordersctl.local.event_sources.dynamodb_streams import STREAM_PAUSE_SECONDS
+from ordersctl.local.event_sources.mappings import QUEUE_POLLERS
 from ordersctl.local.tokens import SERVICE_SCOPE, local_token
 from ordersctl.shared.options import Finite
 from testkit.servers.local_run import LocalRun

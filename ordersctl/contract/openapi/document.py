@@ -205,10 +205,11 @@ def app_routes() -> Routes:
 
     before = dict(os.environ)
     config = CLIFactory(str(project.PROJECT_DIR), environ=os.environ).create_config_obj("local")
-    routes: Routes = config.chalice_app.routes
-    # Chalice has set the stage's variables for app.py, which reads them when it is imported.
-    os.environ.clear()
-    os.environ.update(before)
+    try:
+        routes: Routes = config.chalice_app.routes
+    finally:  # Chalice has set the stage's variables for app.py, which reads them when it is imported
+        os.environ.clear()
+        os.environ.update(before)
     return routes
 
 

@@ -72,7 +72,7 @@ class Accepting:
         limits, chance = self._world.limits, self._world.chance
         share, keys = limits.largest_customer, round(limits.index_keys)
         largest = sum(chance.random() < share for _ in range(count)) if share else 0
-        if not largest:
+        if not largest:  # most often, and a Counter takes time
             yield None, count
             return
         drawn = Counter({0: largest}) if keys == 1 else Counter(chance.randrange(keys) for _ in range(largest))

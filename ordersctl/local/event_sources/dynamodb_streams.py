@@ -1,7 +1,9 @@
 """A table's stream as an event source, polled as Lambda polls DynamoDB Streams."""
 
 import json
+import math
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +19,11 @@ from ordersctl.shared.streams import Checkpoints, lambda_record
 if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
 
+STREAM_PAUSE_SECONDS = 0.05
+# Most of what an idle run costs is reading its stream, so it does that as often as Lambda does, four times a second
+# (https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html), once there has been nothing for a while.
+IDLE_STREAM_PAUSE_SECONDS = 0.25
+IDLE_AFTER_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
 # The iterator, or the record that it points at, is too old: begin again at the checkpoint, or at the oldest record.
@@ -139,3 +146,20 @@ class ShardMapping:
                 },
             }
         )
+
+
+@dataclass
+class ShardPoller:
+    """Reads a shard again and again, with short pauses while records come, and longer ones when none have come."""
+
+    shard: ShardMapping
+    now: Callable[[], float] = time.monotonic
+    _last: float = -math.inf  # when the last records came
+
+    def poll(self) -> None:
+        """Handle a batch, or pause."""
+        if self.shard.poll():
+            self._last = self.now()
+        else:
+            is_idle = self.now() - self._last > IDLE_AFTER_SECONDS
+            self.shard.stopping.wait(IDLE_STREAM_PAUSE_SECONDS if is_idle else STREAM_PAUSE_SECONDS)

@@ -1,16 +1,14 @@
 """The event source mappings that app.py declares, made of the engine's queues and streams."""
 
-import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chalice.app import Chalice, DynamoDBEventConfig, SQSEventConfig
 
-from ordersctl.local.event_sources.dynamodb_streams import ShardMapping
+from ordersctl.local.event_sources.dynamodb_streams import ShardMapping, ShardPoller
 from ordersctl.local.event_sources.invocation import Ended, Function, Report
 from ordersctl.local.event_sources.polling import Switched
 from ordersctl.local.event_sources.sqs import QueueMapping
@@ -26,11 +24,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 QUEUE_POLLERS = 2
-STREAM_PAUSE_SECONDS = 0.05
-# Most of what an idle run costs is reading its stream, so it does that as often as Lambda does, four times a second
-# (https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html), once there has been nothing for a while.
-IDLE_STREAM_PAUSE_SECONDS = 0.25
-IDLE_AFTER_SECONDS = 10.0
 DEAD_LETTER_PAUSE_SECONDS = 1.0
 FUNCTION_TIMEOUT_SECONDS = 15
 
@@ -67,7 +60,7 @@ class Mappings:
             elif isinstance(source, DynamoDBEventConfig):
                 publisher = Switched("publisher", self._switches, self._report)
                 shards = self._shards(source, function)
-                steps += [publisher.step(StreamPoller(shard).poll) for shard in shards]
+                steps += [publisher.step(ShardPoller(shard).poll) for shard in shards]
         for name in ("ORDER_DEAD_LETTER_QUEUE_URL", "EVENT_DEAD_LETTER_QUEUE_URL"):
             steps.append(DeadLetterWatch(self._sqs, os.environ[name], self._report).look)
         return steps
@@ -133,20 +126,3 @@ class DeadLetterWatch:
             self._report(f"quarantined: {depth - self._known} more in {name} ({depth} now)")
         self._known = depth
         time.sleep(DEAD_LETTER_PAUSE_SECONDS)  # SQS does not notify of a queue's depth: poll it
-
-
-@dataclass
-class StreamPoller:
-    """Reads a shard again and again, with short pauses while records come, and longer ones when none have come."""
-
-    shard: ShardMapping
-    now: Callable[[], float] = time.monotonic
-    _last: float = -math.inf  # when the last records came
-
-    def poll(self) -> None:
-        """Handle a batch, or pause."""
-        if self.shard.poll():
-            self._last = self.now()
-        else:
-            is_idle = self.now() - self._last > IDLE_AFTER_SECONDS
-            self.shard.stopping.wait(IDLE_STREAM_PAUSE_SECONDS if is_idle else STREAM_PAUSE_SECONDS)

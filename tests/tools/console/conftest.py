@@ -32,19 +32,25 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser, console_run: LocalRun) -> Iterator[Page]:
     """The console's page; whatever the browser complains of fails the test."""
-    wrong: list[str] = []
     # Its animations take a third of the CPU. test_tour.py has a page with them.
     opened = browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     opened.set_default_timeout(PATIENCE_MILLISECONDS)
-    opened.on("pageerror", lambda error: wrong.append(str(error)))
-    # A violation of the Content-Security-Policy is an error of the browser's console, too.
-    opened.on("console", lambda said: wrong.append(said.text) if said.type in {"error", "warning"} else None)
+    wrong = complaints(opened)
     opened.goto(address(console_run))
     expect(opened.get_by_text("live", exact=True)).to_be_visible()
     expect(opened.locator('[data-station="reader:invoicing"]')).to_be_visible()
     yield opened
     opened.close()
     assert wrong == []
+
+
+def complaints(page: Page) -> list[str]:
+    """A list to which the browser's complaints about a page are added as they come."""
+    found: list[str] = []
+    page.on("pageerror", lambda error: found.append(str(error)))
+    # A violation of the Content-Security-Policy is an error of the browser's console, too.
+    page.on("console", lambda said: found.append(said.text) if said.type in {"error", "warning"} else None)
+    return found
 
 
 def address(run: LocalRun) -> str:

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from ordersctl.shared.switches import State, Switches
 from testkit.servers.local_run import LocalRun
 from testkit.waiting import eventually
-from tests.tools.console.conftest import address
+from tests.tools.console.conftest import address, complaints
 from tests.tools.console.on_the_page import click, done, number
 
 pytestmark = pytest.mark.full  # a browser, and local runs of their own; no code of the service
@@ -93,6 +93,7 @@ def test_the_tour_of_a_run_with_one_sample_consumer_starts_the_others_first(
     try:
         Switches(run.ready().state_dir).set("invoicing", State.RUNNING)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
+        wrong = complaints(page)  # with animations, which `page` does without
         page.goto(address(run))
         expect(page.get_by_text("fulfilment not started: its events wait")).to_be_visible()
         expect(page.get_by_role("button", name="Resume fulfilment")).to_be_visible()
@@ -107,5 +108,6 @@ def test_the_tour_of_a_run_with_one_sample_consumer_starts_the_others_first(
         assert 400 <= number(page, "queue:invoicing") <= 404  # and what it had not yet taken of the first order
         eventually(lambda: number(page, "reader:inventory") == number(page, "reader:fulfilment") == 101)
         page.close()
+        assert wrong == []
     finally:
         run.stop()

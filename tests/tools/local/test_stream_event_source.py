@@ -7,13 +7,7 @@ from typing import Any
 
 import pytest
 
-from ordersctl.local.event_sources.dynamodb_streams import ShardMapping
-from ordersctl.local.event_sources.mappings import (
-    IDLE_AFTER_SECONDS,
-    IDLE_STREAM_PAUSE_SECONDS,
-    STREAM_PAUSE_SECONDS,
-    StreamPoller,
-)
+from ordersctl.local.event_sources.dynamodb_streams import ShardMapping, ShardPoller
 from ordersctl.shared.streams import Checkpoints, lambda_record
 from tests.tools.local.event_sources import TableSource, failing, ids
 
@@ -73,19 +67,20 @@ class Clock(threading.Event):
 def test_an_idle_stream_is_read_less_often_until_records_come(table: TableSource) -> None:
     mapping, clock = table.mapping(lambda *_: None), Clock()
     mapping.stopping = clock
-    poller = StreamPoller(mapping, now=lambda: clock.seconds)
+    poller = ShardPoller(mapping, now=lambda: clock.seconds)
 
     def pause() -> float:
         before = clock.seconds
         poller.poll()
         return clock.seconds - before
 
-    assert pause() == IDLE_STREAM_PAUSE_SECONDS
+    assert pause() == 0.25
     table.put("a")
     assert pause() == 0
-    assert pause() == pytest.approx(STREAM_PAUSE_SECONDS)
-    clock.seconds += IDLE_AFTER_SECONDS
-    assert pause() == pytest.approx(IDLE_STREAM_PAUSE_SECONDS)
+    for _ in range(200):
+        assert pause() == pytest.approx(0.05)
+    clock.seconds += 0.05
+    assert pause() == pytest.approx(0.25)
 
 
 def test_a_stream_continues_after_its_checkpoint(table: TableSource) -> None:

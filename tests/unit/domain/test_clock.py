@@ -1,5 +1,7 @@
 """Times as text: one format, which sorts in the order of time."""
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -22,6 +24,28 @@ MOMENTS = st.datetimes(timezones=st.just(UTC)).map(lambda moment: moment.replace
 )
 def test_a_time_is_utc_with_milliseconds(moment: datetime, text: str) -> None:
     assert clock.rfc3339(moment) == text
+
+
+@pytest.fixture
+def kolkata(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The machine in a time zone of its own, as a laptop's is; Lambda's is UTC."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Kolkata")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("kolkata")
+def test_a_time_is_utc_whatever_the_machines_zone() -> None:
+    assert clock.rfc3339(datetime(2026, 1, 31, 12, tzinfo=UTC)) == "2026-01-31T12:00:00.000Z"
+    assert clock.from_seconds(60) == "1970-01-01T00:01:00.000Z"
+    assert abs(clock.to_seconds(clock.now()) - time.time()) < 60
+
+
+def test_any_other_text_is_no_time() -> None:
+    with pytest.raises(ValueError, match=r"^not a time of RFC 3339$"):
+        clock.read("2026-01-31 12:00:00")
 
 
 @given(one=MOMENTS, other=MOMENTS)

@@ -24,11 +24,18 @@ def refused(cursor: str, *question: str | None, secret: bytes = SECRET) -> None:
     with pytest.raises(Problem) as caught:
         unseal(secret, cursor, *(question or QUESTION))
     assert (caught.value.slug, caught.value.status) == ("invalid-cursor", 400)
+    assert caught.value.detail == "Use next_cursor of the previous page, with the same parameters"
 
 
 @given(placed_key=st.text(max_size=100).filter(lambda text: text.isprintable()))
 def test_a_cursor_gives_back_the_start_of_its_page(placed_key: str) -> None:
     assert unseal(SECRET, seal(SECRET, placed_key, *QUESTION), *QUESTION) == placed_key
+
+
+def test_a_cursor_has_at_most_512_characters() -> None:
+    longest = "k" * (512 // 4 * 3 - 16)  # after a signature of 16 bytes
+    assert unseal(SECRET, seal(SECRET, longest, *QUESTION), *QUESTION) == longest
+    refused(seal(SECRET, longest + "k", *QUESTION) or "")
 
 
 def test_a_cursor_needs_no_escaping_in_a_query() -> None:

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ordersctl.deploy.overlay.http_api import with_http_api
@@ -62,23 +62,27 @@ def stacks(packaged: Template) -> Iterator[Stack]:
                 yield Stack(given | decided, _decided(template, STAGE | given | decided))
 
 
-def covering(made: Iterable[Stack]) -> list[Stack]:
-    """Return few of the stacks or templates that together have every property of every resource, as it is in any."""
-    left = [(stack, _properties(stack.template)) for stack in made]
-    missing = set().union(*(properties for _, properties in left))
+def covering(made: Iterable[Stack], parts: Callable[[Template], set[str]]) -> list[Stack]:
+    """Return few of the stacks or templates that together have every part, as it is in any of them."""
+    left = [(stack, parts(stack.template)) for stack in made]
+    missing = set().union(*(found for _, found in left))
     chosen = []
     while missing:
-        stack, properties = max(left, key=lambda each: len(each[1] & missing))
-        missing -= properties
+        stack, found = max(left, key=lambda each: len(each[1] & missing))
+        missing -= found
         chosen.append(stack)
     return chosen
 
 
-def _properties(template: Template) -> set[str]:
+def resources(template: Template) -> set[str]:
+    return {json.dumps(each, sort_keys=True) for each in template["Resources"].items()}
+
+
+def properties(template: Template) -> set[str]:
     return {
         json.dumps([name, *each], sort_keys=True)
         for name, resource in template["Resources"].items()
-        for each in (resource | resource.get("Properties", {}) | {"Properties": None}).items()
+        for each in [("", resource | {"Properties": None}), *resource.get("Properties", {}).items()]
     }
 
 
