@@ -40,7 +40,13 @@ def kolkata(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_time_is_utc_whatever_the_machines_zone() -> None:
     assert clock.rfc3339(datetime(2026, 1, 31, 12, tzinfo=UTC)) == "2026-01-31T12:00:00.000Z"
     assert clock.from_seconds(60) == "1970-01-01T00:01:00.000Z"
+    assert clock.to_seconds("1970-01-01T00:01:00") == 60
     assert abs(clock.to_seconds(clock.now()) - time.time()) < 60
+
+
+def test_an_age_is_in_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 61.5)
+    assert clock.milliseconds_since("1970-01-01T00:01:00Z") == 1_500
 
 
 def test_any_other_text_is_no_time() -> None:
