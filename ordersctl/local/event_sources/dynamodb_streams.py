@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 STREAM_PAUSE_SECONDS = 0.05
 # Most of what an idle run costs is reading its stream, so it does that as often as Lambda does, four times a second
 # (https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html), once there has been nothing for a while.
-IDLE_STREAM_PAUSE_SECONDS = 0.25
-IDLE_AFTER_SECONDS = 10.0
+_IDLE_STREAM_PAUSE_SECONDS = 0.25
+_IDLE_AFTER_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
 # The iterator, or the record that it points at, is too old: begin again at the checkpoint, or at the oldest record.
@@ -161,5 +161,5 @@ class ShardPoller:
         if self.shard.poll():
             self._last = self.now()
         else:
-            is_idle = self.now() - self._last > IDLE_AFTER_SECONDS
-            self.shard.stopping.wait(IDLE_STREAM_PAUSE_SECONDS if is_idle else STREAM_PAUSE_SECONDS)
+            is_idle = self.now() - self._last > _IDLE_AFTER_SECONDS
+            self.shard.stopping.wait(_IDLE_STREAM_PAUSE_SECONDS if is_idle else STREAM_PAUSE_SECONDS)
