@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from chalicelib import logs
 from ordersctl.local.engine import deploy
@@ -14,6 +15,10 @@ from testkit.permissions import calls, page
 from testkit.servers.engine import running_engine
 from testkit.servers.local_run import LocalRun
 from tests.service.events.topics import EventTopics
+
+# Before any test is imported. No deadline, for the machine is shared, and no database, for a failure prints its example.
+settings.register_profile("untimed", deadline=None, database=None)
+settings.load_profile("untimed")
 
 
 def pytest_configure() -> None:

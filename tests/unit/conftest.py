@@ -1,6 +1,6 @@
-"""Hypothesis: no deadline, for the machine is shared, and no database, for a failure prints its example."""
+"""Hypothesis: fewer examples, since there are many unit tests."""
 
 from hypothesis import settings
 
-settings.register_profile("orders", deadline=None, database=None, max_examples=60)
-settings.load_profile("orders")
+settings.register_profile("unit", settings.get_profile("untimed"), max_examples=60)
+settings.load_profile("unit")
