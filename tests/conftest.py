@@ -16,7 +16,7 @@ from testkit.servers.engine import running_engine
 from testkit.servers.local_run import LocalRun
 from tests.service.events.topics import EventTopics
 
-# Before any test is imported. No deadline, for the machine is shared, and no database, for a failure prints its example.
+# Before any test is imported: no deadline, for the machine is shared; no database, for a failure prints its example.
 settings.register_profile("untimed", deadline=None, database=None)
 settings.load_profile("untimed")
 
