@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from chalicelib import logs
 from ordersctl.local.engine import deploy
+from testkit import botocore_models
 from testkit.permissions import calls, page
 from testkit.servers.engine import running_engine
 from testkit.servers.local_run import LocalRun
@@ -19,6 +20,8 @@ from tests.service.events.topics import EventTopics
 # Before any test is imported: no deadline, for the machine is shared; no database, for a failure prints its example.
 settings.register_profile("untimed", deadline=None, database=None)
 settings.load_profile("untimed")
+
+botocore_models.parse_once()
 
 
 def pytest_configure() -> None:

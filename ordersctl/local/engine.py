@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -141,6 +142,7 @@ def _refusal(scope: "Scope", *, everything: bool) -> str | None:
 
 def _run_no_code() -> None:
     """Take out of the engine what runs a caller's code: its stacks could have functions, whatever SERVICES says."""
+    sys.modules["docker"] = None  # type: ignore[assignment]  # it cannot be imported, which takes a tenth of a second
     from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
 
     for each in _RESOURCE_HANDLERS.keys() - RESOURCE_TYPES:

@@ -8,6 +8,7 @@ import re
 import secrets
 import time
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,12 @@ def _signed(state_dir: Path, claims: Mapping[str, Any]) -> str:
 
 
 def _signing_key(state_dir: Path) -> RSAKey:
-    return RSAKey.import_key(json.loads((state_dir / PRIVATE_KEY).read_text()))
+    return _imported((state_dir / PRIVATE_KEY).read_text())
+
+
+@lru_cache(maxsize=4)  # an import checks the key's primes, which takes as long as seventy signatures
+def _imported(text: str) -> RSAKey:
+    return RSAKey.import_key(json.loads(text))
 
 
 def _create_once(path: Path, text: str) -> None:

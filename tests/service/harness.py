@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from botocore.httpsession import URLLib3Session
 from chalicelib.adapters import order_items
 from chalicelib.aws.json_client import JsonClient
 from chalicelib.domain.orders import ErasedOrder, Order
+from ordersctl.shared.engine_client import thin_client
 from ordersctl.shared.project import PROJECT_DIR
 from ordersctl.shared.streams import lambda_record
 from testkit.api_client import ApiClient
@@ -128,13 +130,16 @@ class ServiceHarness:
 
     def messages(self, queue: str) -> list[Any]:
         """Receive and delete all messages of a queue."""
+        return self._taken(self.sqs, queue)
+
+    def _taken(self, sqs: Any, queue: str) -> list[Any]:
         url = self.url(queue)
         found: list[Any] = []
-        while got := self.sqs.receive_message(
+        while got := sqs.receive_message(
             QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0, MessageAttributeNames=["All"]
         ).get("Messages"):
-            for message in got:
-                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            entries = [{"Id": str(n), "ReceiptHandle": message["ReceiptHandle"]} for n, message in enumerate(got)]
+            assert not sqs.delete_message_batch(QueueUrl=url, Entries=entries).get("Failed")
             found += got
         return found
 
@@ -183,7 +188,11 @@ class ServiceHarness:
 
     def empty_queues(self) -> None:
         for queue in QUEUES:
-            self.messages(queue)
+            self._taken(self._quick_sqs, queue)
+
+    @cached_property
+    def _quick_sqs(self) -> Any:
+        return thin_client("sqs", self.sqs.meta.endpoint_url)
 
     def url(self, queue: str) -> str:
         if queue not in self._urls:

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TextIO
 
 import click
-from chalice.cli.factory import CLIFactory
 
-from ordersctl.local.event_sources.invocation import Ended
+from ordersctl.local.event_sources.invocation import Ended, application
 from ordersctl.local.event_sources.mappings import Mappings
 from ordersctl.local.event_sources.polling import poll_forever
 from ordersctl.shared.output import printable
@@ -38,7 +37,7 @@ def event_sources(state_dir: Path) -> None:
     # "1" as in the packaged template; "0" behaves as after plain `chalice deploy`.
     os.environ.setdefault("REPORT_BATCH_ITEM_FAILURES", "1")
     invocations = _invocations_into(logs / INVOCATIONS_LOG)
-    app = CLIFactory(str(PROJECT_DIR), environ=os.environ).create_config_obj("local").chalice_app
+    app = application(PROJECT_DIR)
     threads = [
         threading.Thread(target=poll_forever, args=(step, report), daemon=True)
         for step in Mappings(engine_url(), state_dir, report, columns, invocations).steps(app)

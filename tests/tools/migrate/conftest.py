@@ -9,12 +9,24 @@ import pytest
 
 from ordersctl.local import tokens
 from ordersctl.local.engine import deploy
+from ordersctl.shared.project import PROJECT_DIR
 from testkit.servers.engine import running_engine
 from testkit.servers.local_run import LocalRun
 from testkit.servers.mariadb import MariaDb, running_mariadb
 from testkit.waiting import eventually
 from tests.tools.migrate.moving import LEDGER, WRITE_BACK, Moving
 from tests.tools.migrate.shop import Shop
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_authorities() -> Iterator[None]:
+    """Let OpenSSL have seven authorities, not the system's hundreds, which PyMySQL loads for every connection.
+
+    Nothing here speaks TLS.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(PROJECT_DIR / "chalicelib" / "aws" / "amazon_roots.pem"))
+        yield
 
 
 @pytest.fixture(scope="session")

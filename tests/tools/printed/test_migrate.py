@@ -3,14 +3,14 @@
 import pytest
 
 from testkit.waiting import eventually
-from tests.tools.migrate.conftest import mariadb, migrated_engine, moving, own_run, shop
+from tests.tools.migrate.conftest import few_authorities, mariadb, migrated_engine, moving, own_run, shop
 from tests.tools.migrate.moving import Moving
 from tests.tools.migrate.shop import Shop
 from tests.tools.printed.form import Form
 
 pytestmark = pytest.mark.full  # needs a MariaDB server
 
-__all__ = ["mariadb", "migrated_engine", "moving", "own_run", "shop"]  # fixtures
+__all__ = ["few_authorities", "mariadb", "migrated_engine", "moving", "own_run", "shop"]  # fixtures
 
 # Places in the log, rates and durations.
 PLACES = r"bin\.\d+:\d+"
