@@ -28,6 +28,7 @@ def application(directory: Path) -> Chalice:
     config = json.loads((directory / ".chalice" / "config.json").read_text())
     os.environ |= Config(chalice_stage="local", config_from_disk=config).environment_variables
     sys.path.insert(0, str(directory))
+    sys.path.append(str(directory / "vendor"))  # which Chalice packages beside app.py
     app: Chalice = importlib.import_module("app").app
     return app
 
