@@ -1,5 +1,6 @@
 """The embedded AWS engine (ministack) and the stack of a stage in it."""
 
+import asyncio
 import os
 import re
 import subprocess
@@ -78,6 +79,11 @@ def serve(*, everything: bool = False) -> None:
         def handle_exit(self, sig: int, frame: object) -> None:
             del sig, frame
             os._exit(0)  # at once: nothing of its data is kept, and a client may wait for a message for 20 s
+
+        async def main_loop(self) -> None:
+            # uvicorn's looks ten times a second whether it should end: half of what an idle engine takes.
+            await self.on_tick(0)
+            await asyncio.Event().wait()
 
     if not everything:
         _run_no_code()

@@ -24,6 +24,7 @@ STAGE = "local"
 START_SECONDS = 60
 RESTARTS = 5  # of the event sources, within RESTART_WINDOW_SECONDS
 RESTART_WINDOW_SECONDS = 60
+_LOOK_SECONDS = 0.25  # between looks at the processes
 _CONSOLE_TOKEN_SECONDS = 30 * 24 * 60 * 60
 _OWN_SETTINGS = {"AWS_CLIENT"}  # these have names like AWS's variables, but only the service reads them
 
@@ -119,7 +120,7 @@ class Supervisor:
         reported: set[int] = set()  # the processes whose end was reported
         note(self._pids())
         while True:
-            time.sleep(0.1)
+            time.sleep(_LOOK_SECONDS)
             if has_no_reader(sys.stdout):  # as in make run | head: no line that is printed would tell while none comes
                 raise KeyboardInterrupt
             self._refuse_ended(self.servers)

@@ -46,7 +46,7 @@ def event_sources(state_dir: Path) -> None:
         thread.start()
     # A thread ends only because of a bug; the parent process starts this one again.
     while all(thread.is_alive() for thread in threads):
-        time.sleep(0.2)  # Python cannot wait for the first of several threads to end
+        time.sleep(1)  # Python cannot wait for the first of several threads to end
     sys.exit(1)
 
 

@@ -25,7 +25,7 @@ def table(engine_url: str, tmp_path: Path) -> TableSource:
     return TableSource(engine_url, tmp_path)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def port() -> Iterator[int]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(chalice.local, "LocalDevServer", chalice.local.LocalDevServer)  # restored afterwards

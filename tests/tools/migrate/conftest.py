@@ -29,13 +29,13 @@ def few_authorities() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDb]:
     with running_mariadb(tmp_path_factory.mktemp("mariadb")) as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def migrated_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An engine with the stack of stage local."""
     with running_engine(tmp_path_factory.mktemp("migrated")) as url:

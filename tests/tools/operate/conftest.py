@@ -10,7 +10,7 @@ from testkit.servers.engine import running_engine
 from tests.tools.operate.stage import OperatedStage
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def operated_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An engine with the stack of stage local."""
     with running_engine(tmp_path_factory.mktemp("operated")) as url:

@@ -48,7 +48,7 @@ class Target:
         return order_items.from_item(self.item(order_id))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def target(migrated_engine: str) -> Target:
     return Target(boto3.client("dynamodb", **client_options(migrated_engine)))
 
