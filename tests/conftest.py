@@ -79,9 +79,9 @@ def stack(engine_url: str) -> dict[str, str]:
     return deploy(engine_url, stage="local")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def local_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRun]:
-    """The whole local run, for all tests of a file that do no harm to it: idle, it would cost more than a start."""
+    """The whole local run, for all tests of the session that do no harm to it."""
     run = LocalRun.start(tmp_path_factory.mktemp("run"))
     try:
         yield run.ready()
