@@ -10,7 +10,7 @@ import click
 from chalice.app import SQSEventConfig
 
 from ordersctl.local.engine import create_stack, wait_for_stack
-from ordersctl.local.event_sources.invocation import Function, Handler, application
+from ordersctl.local.event_sources.invocation import Function, Handler
 from ordersctl.local.event_sources.polling import Switched, poll_forever
 from ordersctl.local.event_sources.sqs import QueueMapping
 from ordersctl.local.tokens import client_secret
@@ -35,7 +35,7 @@ TIMEOUT_SECONDS = 5
 def consumer(name: str, state_dir: Path | None) -> None:
     """Call a sample consumer for each event until stopped; its API is ORDERS_API_URL, its issuer the local run."""
     os.environ |= _client(name)
-    app = application(EXAMPLES / name)
+    app = project.application(EXAMPLES / name)
     make_inbox(engine_url(), os.environ["INBOX_TABLE"])
     switched = Switched(name, Switches(state_dir or project.state_dir()), _print)
     sqs: SQSClient = thin_client("sqs", engine_url())

@@ -1,10 +1,15 @@
-"""Paths and addresses on this machine: the project, the settings of stage local, and the files of the local run."""
+"""The project on this machine: its paths, its settings of stage local, its application, and the local run's files."""
 
+import importlib
 import json
 import os
+import sys
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chalice.app import Chalice
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 INFRA = PROJECT_DIR / "infra"
@@ -28,6 +33,21 @@ def chalice_config() -> dict[str, Any]:
 def setting(name: str) -> str:
     """Return an environment variable of stage local, as `chalice local` sets it; KeyError if there is none."""
     return str(chalice_config()["stages"]["local"]["environment_variables"][name])
+
+
+def application(directory: Path = PROJECT_DIR) -> "Chalice":
+    """Import a Chalice application, and set its environment variables of stage local, as `chalice local` does.
+
+    Chalice's own loader comes with its command line, whose imports (botocore, prompts) take longer than all the rest.
+    """
+    from chalice.config import Config  # noqa: PLC0415 - most commands load no application
+
+    config = json.loads((directory / ".chalice" / "config.json").read_text())
+    os.environ |= Config(chalice_stage="local", config_from_disk=config).environment_variables
+    sys.path[:0] = [str(directory)]
+    sys.path += [str(directory / "vendor")]  # which Chalice packages beside app.py
+    app: Chalice = importlib.import_module("app").app
+    return app
 
 
 def default_state_dir() -> Path:

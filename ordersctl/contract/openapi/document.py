@@ -201,13 +201,10 @@ def rendered(routes: Routes) -> str:
 
 def app_routes() -> Routes:
     """The routes of app.py, loaded as `chalice local` does."""
-    from chalice.cli.factory import CLIFactory  # noqa: PLC0415  slow to import, and for this command only
-
     before = dict(os.environ)
-    config = CLIFactory(str(project.PROJECT_DIR), environ=os.environ).create_config_obj("local")
     try:
-        routes: Routes = config.chalice_app.routes
-    finally:  # Chalice has set the stage's variables for app.py, which reads them when it is imported
+        routes: Routes = project.application().routes
+    finally:  # the stage's variables were set for app.py, which reads them when it is imported
         os.environ.clear()
         os.environ.update(before)
     return routes

@@ -10,11 +10,11 @@ from typing import TextIO
 
 import click
 
-from ordersctl.local.event_sources.invocation import Ended, application
+from ordersctl.local.event_sources.invocation import Ended
 from ordersctl.local.event_sources.mappings import Mappings
 from ordersctl.local.event_sources.polling import poll_forever
 from ordersctl.shared.output import printable
-from ordersctl.shared.project import HANDLERS_LOG, INVOCATIONS_LOG, PROJECT_DIR, log_dir
+from ordersctl.shared.project import HANDLERS_LOG, INVOCATIONS_LOG, application, log_dir
 from ordersctl.shared.runs.current import engine_url
 
 
@@ -37,7 +37,7 @@ def event_sources(state_dir: Path) -> None:
     # "1" as in the packaged template; "0" behaves as after plain `chalice deploy`.
     os.environ.setdefault("REPORT_BATCH_ITEM_FAILURES", "1")
     invocations = _invocations_into(logs / INVOCATIONS_LOG)
-    app = application(PROJECT_DIR)
+    app = application()
     threads = [
         threading.Thread(target=poll_forever, args=(step, report), daemon=True)
         for step in Mappings(engine_url(), state_dir, report, columns, invocations).steps(app)

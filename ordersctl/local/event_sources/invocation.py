@@ -1,36 +1,16 @@
 """Calling a handler as Lambda does: JSON in and out, a deadline, failures reported by answer or by exception."""
 
-import importlib
 import json
-import os
-import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-from chalice.app import Chalice
-from chalice.config import Config
 
 Handler = Callable[[Any, Any], Any]
 Report = Callable[[str], None]  # a function that takes one line for a person to read
 Ended = Callable[[str, int, float, float], None]  # function, records, when it began (since the epoch), seconds
-
-
-def application(directory: Path) -> Chalice:
-    """Import a Chalice application with its environment variables of stage local, as `chalice local` does.
-
-    Chalice's own loader comes with its command line, whose imports (botocore, prompts) take longer than all the rest.
-    """
-    config = json.loads((directory / ".chalice" / "config.json").read_text())
-    os.environ |= Config(chalice_stage="local", config_from_disk=config).environment_variables
-    sys.path.insert(0, str(directory))
-    sys.path.append(str(directory / "vendor"))  # which Chalice packages beside app.py
-    app: Chalice = importlib.import_module("app").app
-    return app
 
 
 class InvocationError(Exception):

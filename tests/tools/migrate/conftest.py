@@ -20,7 +20,7 @@ from tests.tools.migrate.shop import Shop
 
 @pytest.fixture(scope="module", autouse=True)
 def few_authorities() -> Iterator[None]:
-    """Let OpenSSL have seven authorities, not the system's hundreds, which PyMySQL loads for every connection.
+    """Let OpenSSL have seven authorities, not the system's hundred and more, which PyMySQL loads for each connection.
 
     Nothing here speaks TLS.
     """

@@ -1,4 +1,4 @@
-"""How the event sources and the sample consumers load an application."""
+"""How commands load the service's application, and those of the sample consumers."""
 
 import json
 import os
@@ -13,7 +13,7 @@ LOAD = """
 import json, os, sys
 from pathlib import Path
 from ordersctl.local.event_sources import command
-from ordersctl.local.event_sources.invocation import application
+from ordersctl.shared.project import application
 app = application(Path(sys.argv[1]))
 slow = sorted({"botocore.session", "chalice.cli", "inquirer"} & set(sys.modules))
 print(json.dumps([len(app.event_sources), os.environ.get(sys.argv[2]), slow]))
